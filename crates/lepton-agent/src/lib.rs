@@ -1,0 +1,1 @@
+//! One host's reconcile loop: desired, plan, apply, report.

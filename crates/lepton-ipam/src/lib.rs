@@ -1,0 +1,1 @@
+//! Address arithmetic: pools, reserved addresses, free blocks, which address next, EUI-64, MACs.

@@ -1,0 +1,1 @@
+//! The service: authorises a call, submits its command, wakes the hosts, waits for a plug when asked.

@@ -1,0 +1,1 @@
+//! A desired and an observed host, and the actions between them.

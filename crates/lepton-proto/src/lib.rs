@@ -1,0 +1,18 @@
+//! Lepton's gRPC API `lepton.v1`: the code generated from `proto/lepton/v1`, and [`FILE_DESCRIPTOR_SET`] for reflection.
+//!
+//! Conversions between the wire and `lepton-types` live here too, one module a proto file; they parse and never decide.
+
+#[allow(
+    clippy::all,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "generated code; the proto files are its documentation"
+)]
+pub mod v1 {
+    tonic::include_proto!("lepton.v1");
+}
+
+/// The compiled proto files with their imports and comments, as an encoded `google.protobuf.FileDescriptorSet`.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lepton.v1.bin"));

@@ -1,0 +1,1 @@
+//! Loads and writes the ledger: memory, SQLite, PostgreSQL. The only crate that knows SQL.

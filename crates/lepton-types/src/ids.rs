@@ -1,0 +1,174 @@
+//! Identity. What Lepton makes is named by a UUID; what others made (projects, hosts, request ids) keeps the text
+//! that they gave it, because OpenStack's projects and hosts are not all UUIDs (ADR 2).
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A text that should have been a UUID.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a UUID (expected 32 hexadecimal digits, for example 11111111-1111-4111-8111-111111111111)")]
+pub struct UuidError(String);
+
+/// A text that cannot be an id: see [`TEXT_ID_MAX`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a valid {what} (expected 1 to {max} printable ASCII characters without spaces)", max = TEXT_ID_MAX)]
+pub struct TextIdError {
+    what: &'static str,
+    text: String,
+}
+
+/// Longest id that another system may give us, in bytes: what Nova and Keystone store.
+const TEXT_ID_MAX: usize = 255;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The id's 16 bytes, as the ledger stores them.
+            pub fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UuidError;
+
+            fn from_str(text: &str) -> Result<Self, UuidError> {
+                Uuid::try_parse(text).map(Self).map_err(|_| UuidError(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+    )+};
+}
+
+macro_rules! text_ids {
+    ($($(#[$doc:meta])* $name:ident is $what:literal)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The id as its maker wrote it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = TextIdError;
+
+            fn try_from(text: String) -> Result<Self, TextIdError> {
+                let fits = (1..=TEXT_ID_MAX).contains(&text.len());
+                if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    Ok(Self(text.into_boxed_str()))
+                } else {
+                    Err(TextIdError { what: $what, text })
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = TextIdError;
+
+            fn from_str(text: &str) -> Result<Self, TextIdError> {
+                text.to_owned().try_into()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0.into_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A virtual machine or container, named by the compute service that runs it.
+    InstanceId
+    /// One layer-2 network.
+    NetworkId
+    /// One vNIC of an instance and its plug on a host.
+    PortId
+    /// One CIDR of a network.
+    SubnetId
+}
+
+text_ids! {
+    /// A compute host, by the name that its compute agent uses.
+    HostId is "host name"
+    /// The tenant that owns a thing, as the identity service names it.
+    ProjectId is "project id"
+    /// The token under which a client may repeat a request and get the same answer.
+    RequestId is "request id"
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_uuid_id_round_trips(bits in any::<u128>()) {
+            let id = NetworkId::from(Uuid::from_u128(bits));
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+        }
+
+        #[test]
+        fn a_text_id_round_trips(text in "[!-~]{1,255}") {
+            let id: ProjectId = text.parse().unwrap();
+            prop_assert_eq!(id.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_bad_uuid_is_named_in_the_error() {
+        let error = "not-a-uuid".parse::<PortId>().unwrap_err();
+        assert!(error.to_string().contains("\"not-a-uuid\""), "{error}");
+    }
+
+    #[test]
+    fn text_ids_refuse_blank_spaced_and_endless_texts() {
+        for text in ["", "a b", "tab\t", "é", &"x".repeat(256)] {
+            assert!(text.parse::<HostId>().is_err(), "{text:?}");
+        }
+    }
+}

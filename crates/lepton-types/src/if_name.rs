@@ -1,0 +1,88 @@
+//! [`IfName`]: the name of a kernel device.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Name of a network device: 1 to 15 printable bytes without `/`, `:` and white space, neither `.` nor `..`.
+///
+/// Source: Linux `dev_valid_name()`; `:` is refused there too, since it once marked aliases.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IfName(Box<str>);
+
+/// A text that the kernel would refuse as a device's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a device name (expected 1 to 15 printable ASCII characters without '/', ':' and spaces)")]
+pub struct IfNameError(String);
+
+impl IfName {
+    const MAX: usize = 15;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for IfName {
+    type Error = IfNameError;
+
+    fn try_from(text: String) -> Result<Self, IfNameError> {
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'/' && byte != b':';
+        let is_path = text == "." || text == "..";
+        if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(is_allowed) && !is_path {
+            Ok(Self(text.into_boxed_str()))
+        } else {
+            Err(IfNameError(text))
+        }
+    }
+}
+
+impl FromStr for IfName {
+    type Err = IfNameError;
+
+    fn from_str(text: &str) -> Result<Self, IfNameError> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<IfName> for String {
+    fn from(name: IfName) -> String {
+        name.0.into_string()
+    }
+}
+
+impl fmt::Display for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for IfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_device_name_round_trips(text in "[a-z0-9_-]{1,15}") {
+            let name: IfName = text.parse().unwrap();
+            prop_assert_eq!(name.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn names_the_kernel_refuses_are_refused() {
+        for text in ["", ".", "..", "a/b", "a b", "a:1", "sixteen-letters-", "tap\u{e9}"] {
+            assert!(text.parse::<IfName>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The words that every part of Lepton speaks: ids, MACs, addresses, networks, subnets, ports, [`NetworkInfo`].
+//!
+//! A value of one of these types is valid by construction: text is parsed once, at the edge, and never checked again.
+//!
+//! ```
+//! use lepton_types::{Cidr, MacAddr};
+//!
+//! let cidr: Cidr = "10.1.0.0/24".parse()?;
+//! assert!(cidr.contains("10.1.0.7".parse()?));
+//! assert!("10.1.0.7/24".parse::<Cidr>().is_err(), "host bits are a mistake, not a detail");
+//!
+//! let mac: MacAddr = "FA:16:3e:11:22:33".parse()?;
+//! assert_eq!(mac.to_string(), "fa:16:3e:11:22:33");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This crate decides nothing and touches nothing: which network an instance gets is `lepton-vnic`, which address
+//! is `lepton-ipam`, what a call means is `lepton-ledger`.
+
+mod cidr;
+mod host;
+mod ids;
+mod if_name;
+mod mac;
+mod mtu;
+mod name;
+mod network;
+mod network_info;
+mod port;
+mod revision;
+mod subnet;
+mod timestamp;
+
+pub use cidr::{AddressFamily, Cidr, CidrError};
+pub use host::{HostChanges, HostPort, HostReport, PortReport};
+pub use ids::{HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId, TextIdError, UuidError};
+pub use if_name::{IfName, IfNameError};
+pub use mac::{MacAddr, MacAddrError};
+pub use mtu::{Mtu, MtuError};
+pub use name::{Name, NameError};
+pub use network::Network;
+pub use network_info::{NetworkInfo, SubnetInfo, Vif, VifNetwork};
+pub use port::{NetnsPath, NetnsPathError, Port, PortBinding, PortStatus};
+pub use revision::Revision;
+pub use subnet::{AddressMode, AddressPool, Subnet};
+pub use timestamp::Timestamp;

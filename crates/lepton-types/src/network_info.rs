@@ -1,0 +1,70 @@
+//! [`NetworkInfo`]: all that a compute agent needs to know of an instance's vNICs (specification §4.1).
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cidr, HostId, IfName, InstanceId, MacAddr, Mtu, Name, NetworkId, PortBinding, PortId, PortStatus, ProjectId, SubnetId};
+
+/// An instance's vNICs, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInfo {
+    /// Whose vNICs these are.
+    pub instance: InstanceId,
+    /// Which life of the instance, counted from 1.
+    pub incarnation: u64,
+    /// The host that plugs them.
+    pub host: HostId,
+    /// The vNICs, by position.
+    pub vifs: Vec<Vif>,
+}
+
+/// One vNIC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vif {
+    /// The port's id.
+    pub id: PortId,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// Name of its device on the host.
+    pub device: IfName,
+    /// What kind of device it is.
+    pub binding: PortBinding,
+    /// What is known of the plug.
+    #[serde(flatten)]
+    pub status: PortStatus,
+    /// The network that it is plugged into.
+    pub network: VifNetwork,
+}
+
+/// A vNIC's network, with the subnets in which the vNIC has addresses: IPv4 before IPv6.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VifNetwork {
+    /// Identity.
+    pub id: NetworkId,
+    /// What people call it.
+    pub label: Name,
+    /// The owner; none for a global network.
+    pub project: Option<ProjectId>,
+    /// Name of its bridge on the host.
+    pub bridge: IfName,
+    /// What it carries.
+    pub mtu: Mtu,
+    /// Its subnets, IPv4 before IPv6.
+    pub subnets: Vec<SubnetInfo>,
+}
+
+/// A subnet and the addresses that the vNIC has in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetInfo {
+    /// Identity.
+    pub id: SubnetId,
+    /// Its prefix.
+    pub cidr: Cidr,
+    /// The router to use.
+    pub gateway: Option<IpAddr>,
+    /// Name servers, in the order to ask them.
+    pub dns: Vec<IpAddr>,
+    /// The vNIC's fixed IPs in it, ascending.
+    pub fixed_ips: Vec<IpAddr>,
+}

@@ -1,0 +1,177 @@
+//! [`Port`]: one vNIC of an instance and its plug on a host.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{HostId, IfName, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, Timestamp};
+
+/// One vNIC of an instance and its plug on a host.
+///
+/// ```text
+///              plugged              released
+///   PENDING ───────────▶ ACTIVE ───────────────┐
+///      │  ▲                 │                  ▼      unplugged
+///      │  │ retried         │ device lost   RELEASING ──────────▶ (ended, in the history)
+///      ▼  │                 ▼                  ▲
+///     ERROR ◀───────────────┘                  │
+///      └───────────────────────────────────────┘
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// Identity; also the vif id that compute agents see.
+    pub id: PortId,
+    /// Whose vNIC it is.
+    pub instance: InstanceId,
+    /// Which life of the instance it belongs to, counted from 1.
+    pub incarnation: u64,
+    /// The network that it is plugged into.
+    pub network: NetworkId,
+    /// The instance's project.
+    pub project: ProjectId,
+    /// The host that must plug it.
+    pub host: HostId,
+    /// Where it stands among the instance's vNICs, counted from 0.
+    pub position: u16,
+    /// Its hardware address, unique over all live ports.
+    pub mac: MacAddr,
+    /// What kind of device the host makes.
+    pub binding: PortBinding,
+    /// What is known of the plug.
+    pub status: PortStatus,
+    /// Whether its owner gave it back; it ends when the host has unplugged it.
+    pub is_released: bool,
+    /// The host's revision at the last change that the host must see.
+    pub revision: Revision,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What kind of device the host makes for a port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PortBinding {
+    /// A persistent tap device, ready for a hypervisor to open.
+    Tap,
+    /// A veth pair; the inner end is moved into a network namespace.
+    Veth {
+        /// The namespace's file on the host.
+        netns: NetnsPath,
+        /// The inner end's name in the namespace.
+        guest_device: IfName,
+    },
+}
+
+/// What is known of a port's plug.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "status", content = "error", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PortStatus {
+    /// The host has not reported yet.
+    Pending,
+    /// The host has plugged it.
+    Active,
+    /// The host could not plug it, in the kernel's own words; it tries again.
+    Error(String),
+}
+
+/// Absolute path of a network namespace's file, such as `/run/netns/web1` or `/proc/4711/ns/net`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NetnsPath(Box<str>);
+
+/// A text that cannot be a namespace's path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a network namespace's path (expected an absolute path without '..', at most {max} bytes)", max = NetnsPath::MAX)]
+pub struct NetnsPathError(String);
+
+impl Port {
+    /// Name of the port's device on its host: `tap` and the id's first 11 characters, as OpenStack's operators know it.
+    pub fn device(&self) -> IfName {
+        self.id.device()
+    }
+}
+
+impl PortId {
+    /// Name of the port's device on its host: `tap` and the id's first 11 characters.
+    pub fn device(self) -> IfName {
+        let id = self.to_string();
+        format!("tap{}", &id[..11]).parse().expect("14 hexadecimal digits, letters and hyphens are a device name")
+    }
+}
+
+impl NetnsPath {
+    /// Longest path, in bytes; far above any in use, far below Linux's `PATH_MAX`.
+    const MAX: usize = 255;
+
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for NetnsPath {
+    type Error = NetnsPathError;
+
+    fn try_from(text: String) -> Result<Self, NetnsPathError> {
+        let is_plain = text.starts_with('/') && !text.chars().any(char::is_control) && text.len() <= Self::MAX;
+        if is_plain && text.split('/').all(|part| part != "..") {
+            Ok(Self(text.into_boxed_str()))
+        } else {
+            Err(NetnsPathError(text))
+        }
+    }
+}
+
+impl FromStr for NetnsPath {
+    type Err = NetnsPathError;
+
+    fn from_str(text: &str) -> Result<Self, NetnsPathError> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<NetnsPath> for String {
+    fn from(path: NetnsPath) -> String {
+        path.0.into_string()
+    }
+}
+
+impl fmt::Display for NetnsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for NetnsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_namespace_path_round_trips(text in "(/[a-z0-9]{1,20}){1,8}") {
+            let path: NetnsPath = text.parse().unwrap();
+            prop_assert_eq!(path.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_namespace_path_is_absolute_and_does_not_climb() {
+        for text in ["", "run/netns/a", "/run/../etc", "/run/netns/a\n", &format!("/{}", "x".repeat(255))] {
+            assert!(text.parse::<NetnsPath>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_device_is_named_after_the_port() {
+        let id: PortId = "aaaaaaaa-0001-4000-8000-000000000001".parse().unwrap();
+        assert_eq!(id.device().as_str(), "tapaaaaaaaa-00");
+    }
+}

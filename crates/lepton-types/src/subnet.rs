@@ -1,0 +1,61 @@
+//! [`Subnet`]: one CIDR of a network and how its addresses are given out.
+
+use std::{net::IpAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AddressFamily, Cidr, NetworkId, SubnetId};
+
+/// One CIDR of a network, with its gateway and its allocation pools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    /// Identity.
+    pub id: SubnetId,
+    /// The network that it belongs to.
+    pub network: NetworkId,
+    /// The addresses that it has.
+    pub cidr: Cidr,
+    /// The router that guests should use; inside the CIDR, never given to a guest.
+    pub gateway: Option<IpAddr>,
+    /// Name servers for guests, in the order to ask them.
+    pub dns: Vec<IpAddr>,
+    /// How a guest's address is chosen when it asks for none.
+    pub mode: AddressMode,
+    /// What [`AddressMode::Pool`] chooses from: inside the CIDR, ascending, disjoint. Empty with [`AddressMode::Eui64`].
+    pub pools: Vec<AddressPool>,
+    /// How long a released address rests before it is given out again.
+    pub quarantine: Duration,
+}
+
+/// How a guest's address is chosen when it asks for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressMode {
+    /// The lowest free address of the allocation pools.
+    Pool,
+    /// The prefix with the modified EUI-64 of the port's MAC (RFC 4291 appendix A); IPv6 /64 only.
+    Eui64,
+}
+
+/// A range of addresses that may be given out, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AddressPool {
+    /// The lowest address.
+    pub first: IpAddr,
+    /// The highest address; not below `first`.
+    pub last: IpAddr,
+}
+
+impl Subnet {
+    /// Which protocol's addresses these are.
+    pub fn family(&self) -> AddressFamily {
+        self.cidr.family()
+    }
+}
+
+impl AddressPool {
+    /// Whether `address` lies in the range.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.first <= address && address <= self.last
+    }
+}

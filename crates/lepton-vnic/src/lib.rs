@@ -1,0 +1,1 @@
+//! Which networks an instance gets, in which order, and why.

@@ -1,0 +1,1 @@
+//! The Lepton daemon: manager, agent, or both.

@@ -1,0 +1,3 @@
+//! The Lepton daemon: manager, agent, or both.
+
+fn main() {}

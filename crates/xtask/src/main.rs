@@ -1,0 +1,3 @@
+//! Developer commands: demo, test, bench, docs.
+
+fn main() {}
