@@ -1,0 +1,155 @@
+//! [`SubnetSpec`]: what an operator asks of a new subnet, and the [`Subnet`] that it becomes or why it cannot.
+
+use std::{net::IpAddr, time::Duration};
+
+use lepton_types::{AddressFamily, AddressMode, AddressPool, Cidr, NetworkId, Subnet, SubnetId};
+use serde::{Deserialize, Serialize};
+
+use crate::reserved::{Reserved, first_host, last_host};
+
+mod error;
+mod pools;
+
+pub use error::{SpecField, SubnetSpecError};
+
+/// What a new subnet is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetSpec {
+    /// The addresses that it has.
+    pub cidr: Cidr,
+    /// Where its gateway is.
+    pub gateway: Gateway,
+    /// Name servers for guests, of either family, in the order to ask them.
+    pub dns: Vec<IpAddr>,
+    /// How a guest's address is chosen when it asks for none; unset, EUI-64 for an IPv6 /64 without pools, else pools.
+    pub mode: Option<AddressMode>,
+    /// The ranges that addresses are chosen from, in any order; none, all host addresses.
+    pub pools: Vec<AddressPool>,
+    /// How long a released address rests before it is given out again.
+    pub quarantine: Duration,
+}
+
+/// Where the gateway of a new subnet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gateway {
+    /// On the first host address.
+    Default,
+    /// Nowhere.
+    None,
+    /// There.
+    At(IpAddr),
+}
+
+impl SubnetSpec {
+    /// Most name servers of a subnet.
+    pub const DNS_MAX: usize = 16;
+    /// Most allocation pools of a subnet.
+    pub const POOLS_MAX: usize = 64;
+    /// Longest quarantine: a year.
+    pub const QUARANTINE_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// A subnet of which nothing but its prefix is asked.
+    pub fn new(cidr: Cidr) -> Self {
+        let (dns, pools) = (Vec::new(), Vec::new());
+        Self { cidr, gateway: Gateway::Default, dns, mode: None, pools, quarantine: Duration::ZERO }
+    }
+
+    /// The subnet that this becomes, with everything settled that was left open.
+    ///
+    /// Errors: the first thing that is wrong; [`SubnetSpecError::field`] tells where.
+    pub fn plan(&self, id: SubnetId, network: NetworkId) -> Result<Subnet, SubnetSpecError> {
+        self.check_limits()?;
+        let mode = self.plan_mode()?;
+        let subnet = Subnet {
+            id,
+            network,
+            cidr: self.cidr,
+            gateway: self.plan_gateway()?,
+            dns: self.dns.clone(),
+            mode,
+            pools: match mode {
+                AddressMode::Pool => self.plan_pools()?,
+                AddressMode::Eui64 => Vec::new(),
+            },
+            quarantine: self.quarantine,
+        };
+        self.check_room(&subnet)?;
+        Ok(subnet)
+    }
+
+    fn check_limits(&self) -> Result<(), SubnetSpecError> {
+        let cidr = self.cidr;
+        let (first, last) = (cidr.first(), cidr.last());
+        if first.is_multicast() && last.is_multicast() {
+            return Err(SubnetSpecError::NotUnicast { cidr, kind: "multicast" });
+        }
+        if first.is_loopback() && last.is_loopback() {
+            return Err(SubnetSpecError::NotUnicast { cidr, kind: "loopback" });
+        }
+        if self.dns.len() > Self::DNS_MAX {
+            return Err(SubnetSpecError::TooManyDns { count: self.dns.len() });
+        }
+        if self.quarantine > Self::QUARANTINE_MAX {
+            return Err(SubnetSpecError::QuarantineTooLong { quarantine: self.quarantine });
+        }
+        Ok(())
+    }
+
+    fn plan_gateway(&self) -> Result<Option<IpAddr>, SubnetSpecError> {
+        let cidr = self.cidr;
+        let gateway = match self.gateway {
+            Gateway::None => return Ok(None),
+            Gateway::Default => return Ok(Some(first_host(cidr))),
+            Gateway::At(gateway) => gateway,
+        };
+        if AddressFamily::of(gateway) != cidr.family() {
+            return Err(SubnetSpecError::GatewayFamily { gateway, cidr });
+        }
+        if !cidr.contains(gateway) {
+            return Err(SubnetSpecError::GatewayOutside { gateway, cidr });
+        }
+        match Reserved::by_prefix(cidr, gateway) {
+            Some(reserved) => Err(SubnetSpecError::GatewayReserved { gateway, cidr, reserved }),
+            None => Ok(Some(gateway)),
+        }
+    }
+
+    fn plan_mode(&self) -> Result<AddressMode, SubnetSpecError> {
+        /// Bits of an interface identifier, so the only prefix that EUI-64 leaves neither bits open nor cut off.
+        const EUI64_PREFIX: u8 = 64;
+
+        let cidr = self.cidr;
+        let has_eui64 = cidr.family() == AddressFamily::V6 && cidr.prefix_len() == EUI64_PREFIX;
+        match self.mode {
+            Some(AddressMode::Eui64) if !has_eui64 => Err(SubnetSpecError::Eui64Prefix { cidr }),
+            Some(AddressMode::Eui64) if !self.pools.is_empty() => Err(SubnetSpecError::Eui64Pools),
+            None if has_eui64 && self.pools.is_empty() => Ok(AddressMode::Eui64),
+            Some(mode) => Ok(mode),
+            None => Ok(AddressMode::Pool),
+        }
+    }
+
+    fn plan_pools(&self) -> Result<Vec<AddressPool>, SubnetSpecError> {
+        if self.pools.is_empty() {
+            Ok(vec![AddressPool { first: first_host(self.cidr), last: last_host(self.cidr) }])
+        } else {
+            pools::plan(self.cidr, &self.pools)
+        }
+    }
+
+    /// Refuses a subnet that could never give out an address.
+    fn check_room(&self, subnet: &Subnet) -> Result<(), SubnetSpecError> {
+        let has_room = subnet.mode == AddressMode::Eui64 || pools::have_room(subnet);
+        match (has_room, subnet.gateway) {
+            (true, _) => Ok(()),
+            (false, Some(gateway)) if self.pools.is_empty() => {
+                Err(SubnetSpecError::TooSmall { cidr: self.cidr, gateway })
+            }
+            (false, _) => Err(SubnetSpecError::PoolsReserved { cidr: self.cidr }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

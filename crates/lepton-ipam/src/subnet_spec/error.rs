@@ -1,0 +1,195 @@
+//! What can be wrong with a [`SubnetSpec`], and in which of its fields.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use lepton_types::{AddressPool, Cidr};
+
+use super::SubnetSpec;
+use crate::Reserved;
+
+/// Why a subnet cannot be as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubnetSpecError {
+    /// A prefix of addresses that no guest can have.
+    #[error("{cidr} holds only {kind} addresses, which guests cannot have")]
+    NotUnicast {
+        /// The prefix.
+        cidr: Cidr,
+        /// What its addresses are.
+        kind: &'static str,
+    },
+    /// A prefix in which nothing is left to give out.
+    #[error(
+        "{cidr} is too small for what is reserved: with {gateway} as the gateway no address is left to give out; \
+         use a larger prefix or no gateway"
+    )]
+    TooSmall {
+        /// The prefix.
+        cidr: Cidr,
+        /// The gateway that takes the last address.
+        gateway: IpAddr,
+    },
+    /// A gateway of the other family.
+    #[error("the gateway {gateway} is not an {} address, as {cidr} needs", cidr.family())]
+    GatewayFamily {
+        /// The gateway.
+        gateway: IpAddr,
+        /// The prefix.
+        cidr: Cidr,
+    },
+    /// A gateway that guests could not reach.
+    #[error("the gateway {gateway} is outside {cidr}")]
+    GatewayOutside {
+        /// The gateway.
+        gateway: IpAddr,
+        /// The prefix.
+        cidr: Cidr,
+    },
+    /// A gateway on an address that is no interface's.
+    #[error(
+        "the gateway {gateway} is {reserved} of {cidr}; use another address or leave it empty for the default"
+    )]
+    GatewayReserved {
+        /// The gateway.
+        gateway: IpAddr,
+        /// The prefix.
+        cidr: Cidr,
+        /// What the address is reserved for.
+        reserved: Reserved,
+    },
+    /// More name servers than a guest is told of.
+    #[error("{count} name servers are too many (expected at most {max})", max = SubnetSpec::DNS_MAX)]
+    TooManyDns {
+        /// How many there are.
+        count: usize,
+    },
+    /// EUI-64 where it has no meaning.
+    #[error("EUI-64 addresses need an IPv6 /64, and {cidr} is none; choose addresses from a pool instead")]
+    Eui64Prefix {
+        /// The prefix.
+        cidr: Cidr,
+    },
+    /// Pools that nothing would be chosen from.
+    #[error("EUI-64 addresses are not chosen from pools; leave the pools out or choose addresses from them")]
+    Eui64Pools,
+    /// More pools than a block can be filled from in no time.
+    #[error("{count} allocation pools are too many (expected at most {max})", max = SubnetSpec::POOLS_MAX)]
+    TooManyPools {
+        /// How many there are.
+        count: usize,
+    },
+    /// A pool of the other family.
+    #[error("the pool {}-{} does not have {} addresses, as {cidr} needs", pool.first, pool.last, cidr.family())]
+    PoolFamily {
+        /// Which pool, counted from 0.
+        index: usize,
+        /// The pool.
+        pool: AddressPool,
+        /// The prefix.
+        cidr: Cidr,
+    },
+    /// A pool that ends before it begins.
+    #[error("the pool {}-{} ends before it begins; swap its ends", pool.first, pool.last)]
+    PoolReversed {
+        /// Which pool, counted from 0.
+        index: usize,
+        /// The pool.
+        pool: AddressPool,
+    },
+    /// A pool with addresses of another subnet.
+    #[error("the pool {}-{} is not inside {cidr}", pool.first, pool.last)]
+    PoolOutside {
+        /// Which pool, counted from 0.
+        index: usize,
+        /// The pool.
+        pool: AddressPool,
+        /// The prefix.
+        cidr: Cidr,
+    },
+    /// An address in two pools.
+    #[error(
+        "the pool {}-{} overlaps the pool {}-{}; join them or move one",
+        pool.first, pool.last, other_pool.first, other_pool.last
+    )]
+    PoolsOverlap {
+        /// Which pool, counted from 0.
+        index: usize,
+        /// The pool.
+        pool: AddressPool,
+        /// Which pool before it, counted from 0.
+        other: usize,
+        /// The pool before it.
+        other_pool: AddressPool,
+    },
+    /// Pools in which nothing is left to give out.
+    #[error("the pools hold nothing but reserved addresses of {cidr}; make them larger or leave them out")]
+    PoolsReserved {
+        /// The prefix.
+        cidr: Cidr,
+    },
+    /// A quarantine that is surely a slip of the unit.
+    #[error(
+        "a quarantine of {} s is too long (expected at most {} s, 365 days)",
+        quarantine.as_secs_f64(),
+        SubnetSpec::QUARANTINE_MAX.as_secs()
+    )]
+    QuarantineTooLong {
+        /// The quarantine.
+        quarantine: Duration,
+    },
+}
+
+/// The field of a subnet's specification that an error is about, shown by its name in the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpecField {
+    /// How addresses are chosen.
+    AddressMode,
+    /// One allocation pool, counted from 0.
+    AllocationPool(usize),
+    /// The allocation pools together.
+    AllocationPools,
+    /// The prefix.
+    Cidr,
+    /// The name servers.
+    Dns,
+    /// The gateway.
+    Gateway,
+    /// The quarantine.
+    Quarantine,
+}
+
+impl SubnetSpecError {
+    /// Which field is wrong.
+    pub fn field(&self) -> SpecField {
+        match *self {
+            Self::NotUnicast { .. } | Self::TooSmall { .. } => SpecField::Cidr,
+            Self::GatewayFamily { .. } | Self::GatewayOutside { .. } | Self::GatewayReserved { .. } => {
+                SpecField::Gateway
+            }
+            Self::TooManyDns { .. } => SpecField::Dns,
+            Self::Eui64Prefix { .. } => SpecField::AddressMode,
+            Self::Eui64Pools | Self::TooManyPools { .. } | Self::PoolsReserved { .. } => {
+                SpecField::AllocationPools
+            }
+            Self::PoolFamily { index, .. }
+            | Self::PoolReversed { index, .. }
+            | Self::PoolOutside { index, .. }
+            | Self::PoolsOverlap { index, .. } => SpecField::AllocationPool(index),
+            Self::QuarantineTooLong { .. } => SpecField::Quarantine,
+        }
+    }
+}
+
+impl fmt::Display for SpecField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressMode => f.write_str("address_mode"),
+            Self::AllocationPool(index) => write!(f, "allocation_pools[{index}]"),
+            Self::AllocationPools => f.write_str("allocation_pools"),
+            Self::Cidr => f.write_str("cidr"),
+            Self::Dns => f.write_str("dns"),
+            Self::Gateway => f.write_str("gateway"),
+            Self::Quarantine => f.write_str("quarantine"),
+        }
+    }
+}
