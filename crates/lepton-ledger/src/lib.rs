@@ -1,1 +1,45 @@
-//! What the NetworkManager means: the view of the ledger, its changes, and the decision of every command.
+//! What the NetworkManager means: a [`View`] of the ledger, the [`Change`]s of it, and the decision of every [`Command`].
+//!
+//! ```text
+//!   Command ──decide──▶ View ──▶ Change, Change, …      one answer, or one Refusal
+//!                        ▲                  │
+//!                 load(Key, …)              ▼
+//!                        └──── lepton-store: rows, history, revisions, request ids
+//! ```
+//!
+//! A command reads as the story of its call, as if the whole ledger were in memory. What the view does not hold yet it
+//! asks for by stopping with [`Stop::Missing`]; the store loads what a whole batch misses and runs the command again
+//! from the same seed. Nothing here waits, reads a clock, draws true randomness, or knows SQL.
+
+mod allocate;
+mod change;
+mod command;
+mod deallocate;
+mod key;
+mod network;
+mod network_info;
+mod pool;
+mod refusal;
+mod report;
+mod row;
+mod sweep;
+mod validate;
+mod view;
+
+pub use allocate::{AllocateForInstance, BindingRequest};
+pub use change::{Change, Ended, RowChange, coalesce};
+pub use command::{Command, Envelope, Stop, execute};
+pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
+pub use key::Key;
+pub use network::{
+    CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkPage, NetworkSpec, NetworkWithSubnets,
+};
+pub use network_info::GetInstanceNwInfo;
+pub use refusal::{Refusal, Violation};
+pub use report::{HostFeed, ReportHost};
+pub use row::{FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
+pub use sweep::SweepQuarantine;
+pub use validate::ValidateNetworks;
+pub use view::View;
+#[doc(hidden)]
+pub use view::{Indexes, Table, Tables};

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 /// A text that should have been a UUID.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a UUID (expected 32 hexadecimal digits, for example 11111111-1111-4111-8111-111111111111)")]
+#[error(
+    "{0:?} is not a UUID (expected 32 hexadecimal digits, for example 11111111-1111-4111-8111-111111111111)"
+)]
 pub struct UuidError(String);
 
 /// A text that cannot be an id: see [`TEXT_ID_MAX`].

@@ -13,7 +13,9 @@ pub struct IfName(Box<str>);
 
 /// A text that the kernel would refuse as a device's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a device name (expected 1 to 15 printable ASCII characters without '/', ':' and spaces)")]
+#[error(
+    "{0:?} is not a device name (expected 1 to 15 printable ASCII characters without '/', ':' and spaces)"
+)]
 pub struct IfNameError(String);
 
 impl IfName {

@@ -33,7 +33,9 @@ mod timestamp;
 
 pub use cidr::{AddressFamily, Cidr, CidrError};
 pub use host::{HostChanges, HostPort, HostReport, PortReport};
-pub use ids::{HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId, TextIdError, UuidError};
+pub use ids::{
+    HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId, TextIdError, UuidError,
+};
 pub use if_name::{IfName, IfNameError};
 pub use mac::{MacAddr, MacAddrError};
 pub use mtu::{Mtu, MtuError};

@@ -11,7 +11,9 @@ pub struct MacAddr([u8; 6]);
 
 /// A text that is not a MAC address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a MAC address (expected six pairs of hexadecimal digits, for example fa:16:3e:11:22:33)")]
+#[error(
+    "{0:?} is not a MAC address (expected six pairs of hexadecimal digits, for example fa:16:3e:11:22:33)"
+)]
 pub struct MacAddrError(String);
 
 impl MacAddr {
@@ -109,7 +111,14 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        for text in ["", "fa163e112233", "fa-16-3e-11-22-33", "fa:16:3e:11:22", "fa:16:3e:11:22:33:44", "+a:16:3e:11:22:33"] {
+        for text in [
+            "",
+            "fa163e112233",
+            "fa-16-3e-11-22-33",
+            "fa:16:3e:11:22",
+            "fa:16:3e:11:22:33:44",
+            "+a:16:3e:11:22:33",
+        ] {
             assert!(text.parse::<MacAddr>().is_err(), "{text:?}");
         }
     }

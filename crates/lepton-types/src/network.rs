@@ -27,7 +27,9 @@ impl Network {
     /// Name of the network's bridge on every host: `brq` and the id's first 11 characters, as OpenStack's operators know it.
     pub fn bridge(&self) -> IfName {
         let id = self.id.to_string();
-        format!("brq{}", &id[..11]).parse().expect("14 hexadecimal digits, letters and hyphens are a device name")
+        format!("brq{}", &id[..11])
+            .parse()
+            .expect("14 hexadecimal digits, letters and hyphens are a device name")
     }
 }
 

@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cidr, HostId, IfName, InstanceId, MacAddr, Mtu, Name, NetworkId, PortBinding, PortId, PortStatus, ProjectId, SubnetId};
+use crate::{
+    Cidr, HostId, IfName, InstanceId, MacAddr, Mtu, Name, NetworkId, PortBinding, PortId, PortStatus,
+    ProjectId, SubnetId,
+};
 
 /// An instance's vNICs, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

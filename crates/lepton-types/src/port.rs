@@ -95,7 +95,9 @@ impl PortId {
     /// Name of the port's device on its host: `tap` and the id's first 11 characters.
     pub fn device(self) -> IfName {
         let id = self.to_string();
-        format!("tap{}", &id[..11]).parse().expect("14 hexadecimal digits, letters and hyphens are a device name")
+        format!("tap{}", &id[..11])
+            .parse()
+            .expect("14 hexadecimal digits, letters and hyphens are a device name")
     }
 }
 
@@ -113,7 +115,8 @@ impl TryFrom<String> for NetnsPath {
     type Error = NetnsPathError;
 
     fn try_from(text: String) -> Result<Self, NetnsPathError> {
-        let is_plain = text.starts_with('/') && !text.chars().any(char::is_control) && text.len() <= Self::MAX;
+        let is_plain =
+            text.starts_with('/') && !text.chars().any(char::is_control) && text.len() <= Self::MAX;
         if is_plain && text.split('/').all(|part| part != "..") {
             Ok(Self(text.into_boxed_str()))
         } else {

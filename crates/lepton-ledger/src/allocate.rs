@@ -1,0 +1,290 @@
+//! `AllocateForInstance`: a vNIC on each of the instance's networks, or nothing at all.
+
+use std::net::IpAddr;
+
+use lepton_ipam::{MacBase, check_requested, eui64};
+use lepton_types::{
+    AddressMode, HostId, IfName, InstanceId, MacAddr, NetnsPath, Network, NetworkId, NetworkInfo, Port,
+    PortBinding, PortId, PortStatus, ProjectId, Subnet,
+};
+use lepton_vnic::{Choice, OrderError, RequestedNetwork};
+use serde::Serialize;
+
+use crate::{Command, Instance, Key, Refusal, Stop, View, pool};
+
+/// How many MACs are drawn for one port before the base counts as used up. With half of all MACs taken, one port in
+/// four billion fails.
+const MAC_ATTEMPTS: usize = 32;
+
+/// Gives an instance its vNICs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AllocateForInstance {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Its project.
+    pub project: ProjectId,
+    /// The host that plugs its ports.
+    pub host: HostId,
+    /// The networks to plug into, in order; none: the project's own and the global ones.
+    pub networks: Vec<RequestedNetwork>,
+    /// Whether a network may be named more than once.
+    pub allow_duplicate_networks: bool,
+    /// What kind of devices the host makes.
+    pub binding: BindingRequest,
+    /// What MACs start with: the manager's setting, not part of the request.
+    #[serde(skip)]
+    pub mac_base: MacBase,
+}
+
+/// What kind of devices the host makes for an instance's ports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum BindingRequest {
+    /// Persistent taps.
+    Tap,
+    /// veth pairs with their inner ends in one namespace.
+    Veth {
+        /// The namespace's file on the host.
+        netns: NetnsPath,
+        /// Names of the inner ends; `%d` at the end stands for the position.
+        guest_device: IfName,
+    },
+}
+
+impl BindingRequest {
+    /// Whether it can tell several vNICs apart.
+    fn is_for_many(&self) -> bool {
+        match self {
+            Self::Tap => true,
+            Self::Veth { guest_device, .. } => guest_device.as_str().ends_with("%d"),
+        }
+    }
+
+    fn at(&self, position: u16) -> Result<PortBinding, Refusal> {
+        match self {
+            Self::Tap => Ok(PortBinding::Tap),
+            Self::Veth { netns, guest_device } => {
+                let name = match guest_device.as_str().strip_suffix("%d") {
+                    Some(stem) => format!("{stem}{position}"),
+                    None => guest_device.to_string(),
+                };
+                let guest_device = name.parse().map_err(|error| {
+                    Refusal::invalid_field("binding.veth.guest_device", format!("{error}"))
+                })?;
+                Ok(PortBinding::Veth { netns: netns.clone(), guest_device })
+            }
+        }
+    }
+}
+
+impl Command for AllocateForInstance {
+    type Answer = NetworkInfo;
+
+    const NAME: &'static str = "AllocateForInstance";
+
+    fn keys(&self) -> Vec<Key> {
+        let mut keys = keys_of_networks(&self.project, &self.networks);
+        keys.extend([
+            Key::Instance(self.instance),
+            Key::PastLives(self.instance),
+            Key::Host(self.host.clone()),
+        ]);
+        keys
+    }
+
+    /// Gives the instance a port on each of its networks, or nothing at all.
+    fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
+        if let Some(live) = ledger.instance(self.instance)?.cloned() {
+            let Instance { id: instance, incarnation, host, .. } = live;
+            return Err(Refusal::InstanceAlreadyAllocated { instance, incarnation, host }.into());
+        }
+        let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
+        if wanted.len() > 1 && !self.binding.is_for_many() {
+            let problem = format!("{} vNICs cannot share one name; let it end with %d", wanted.len());
+            return Err(Refusal::invalid_field("binding.veth.guest_device", problem).into());
+        }
+        let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
+        let incarnation = ledger.next_incarnation(self.instance)?;
+        for (position, (wanted, mac)) in (0..).zip(wanted.iter().zip(macs)) {
+            let port = Port {
+                id: ledger.new_id(),
+                instance: self.instance,
+                incarnation,
+                network: wanted.network,
+                project: self.project.clone(),
+                host: self.host.clone(),
+                position,
+                mac,
+                binding: self.binding.at(position)?,
+                status: PortStatus::Pending,
+                is_released: false,
+                revision: ledger.touch_host(&self.host)?,
+                created_at: ledger.now(),
+            };
+            let id = port.id;
+            ledger.insert(port);
+            give_addresses(ledger, wanted, id, mac)?;
+        }
+        ledger.insert(Instance {
+            id: self.instance,
+            incarnation,
+            project: self.project.clone(),
+            host: self.host.clone(),
+            created_at: ledger.now(),
+        });
+        ledger.network_info(self.instance)
+    }
+}
+
+/// A vNIC to be: its network, and for each subnet the address that it must have, or none for any.
+pub(crate) struct Wanted {
+    network: NetworkId,
+    subnets: Vec<(Subnet, Option<IpAddr>)>,
+}
+
+/// What choosing the networks needs, for the round before it.
+pub(crate) fn keys_of_networks(project: &ProjectId, requested: &[RequestedNetwork]) -> Vec<Key> {
+    if requested.is_empty() {
+        return vec![Key::NetworksOf(project.clone())];
+    }
+    requested.iter().map(|requested| Key::Network(requested.network)).collect()
+}
+
+/// Resolves and authorises every network and every requested address before anything is taken.
+pub(crate) fn choose(
+    ledger: &mut View,
+    project: &ProjectId,
+    requested: &[RequestedNetwork],
+    allow_duplicates: bool,
+) -> Result<Vec<Wanted>, Stop> {
+    let candidates = candidates(ledger, project, requested)?;
+    let choices = lepton_vnic::order(project, &candidates, requested, allow_duplicates)
+        .map_err(|error| refusal(&error))?;
+    let mut wanted = Vec::with_capacity(choices.len());
+    for (index, choice) in choices.iter().enumerate() {
+        wanted.push(Wanted { network: choice.network, subnets: wishes(ledger, index, choice)? });
+    }
+    Ok(wanted)
+}
+
+fn candidates(
+    ledger: &mut View,
+    project: &ProjectId,
+    requested: &[RequestedNetwork],
+) -> Result<Vec<Network>, Stop> {
+    ledger.need(keys_of_networks(project, requested))?;
+    if requested.is_empty() {
+        return ledger.networks_of(project);
+    }
+    let mut found = Vec::with_capacity(requested.len());
+    for requested in requested {
+        found.extend(ledger.network(requested.network)?.cloned());
+    }
+    Ok(found)
+}
+
+fn refusal(error: &OrderError) -> Refusal {
+    let network = error.network();
+    match error {
+        OrderError::NotFound { .. } => Refusal::NetworkNotFound { network },
+        OrderError::Duplicate { .. } => {
+            Refusal::DuplicateNetwork { network, field: format!("networks[{}].network_id", error.index()) }
+        }
+    }
+}
+
+/// Which address the vNIC must have in which subnet of its network.
+fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, Option<IpAddr>)>, Refusal> {
+    let mut subnets: Vec<_> =
+        ledger.subnets_of(choice.network).into_iter().map(|subnet| (subnet, None)).collect();
+    for (address_index, &address) in choice.fixed_ips.iter().enumerate() {
+        let invalid = |problem: String| Refusal::FixedIpInvalid {
+            address,
+            network: choice.network,
+            field: format!("networks[{index}].fixed_ips[{address_index}]"),
+            problem,
+        };
+        let Some((subnet, wish)) = subnets.iter_mut().find(|(subnet, _)| subnet.cidr.contains(address))
+        else {
+            return Err(invalid(format!("no subnet of network {} contains {address}", choice.network)));
+        };
+        check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
+        if let Some(first) = wish.replace(address) {
+            return Err(invalid(format!(
+                "{first} and {address} are both in subnet {}; a vNIC has one address in each subnet",
+                subnet.cidr
+            )));
+        }
+    }
+    Ok(subnets)
+}
+
+/// A free MAC for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
+pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<MacAddr>, Stop> {
+    let mut macs: Vec<MacAddr> = wanted.iter().map(|_| base.draw(ledger.random())).collect();
+    // All that the vNICs are going to need is loaded in one round.
+    let keys = wanted.iter().zip(&macs).flat_map(|(wanted, mac)| keys_of(wanted, *mac));
+    let keys: Vec<Key> = keys.collect();
+    ledger.need(keys)?;
+    for index in 0..macs.len() {
+        let mut attempts = 1;
+        while macs[..index].contains(&macs[index]) || !is_free(ledger, &wanted[index], macs[index])? {
+            if attempts == MAC_ATTEMPTS {
+                return Err(Refusal::NoMoreMacAddresses { base: base.to_string() }.into());
+            }
+            macs[index] = base.draw(ledger.random());
+            attempts += 1;
+        }
+    }
+    Ok(macs)
+}
+
+fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
+    let mut keys = vec![Key::Mac(mac)];
+    for (subnet, wish) in &wanted.subnets {
+        match (wish, subnet.mode) {
+            (Some(address), _) => keys.extend(pool::keys_of(subnet, *address)),
+            (None, AddressMode::Eui64) => keys.push(Key::FixedIp(subnet.id, eui64(subnet, mac))),
+            (None, AddressMode::Pool) => keys.extend(pool::keys_of_next(subnet)),
+        }
+    }
+    keys
+}
+
+fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Stop> {
+    ledger.need([Key::Mac(mac)])?;
+    for (subnet, wish) in &wanted.subnets {
+        let is_derived = wish.is_none() && subnet.mode == AddressMode::Eui64;
+        if is_derived && ledger.fixed_ip(subnet.id, eui64(subnet, mac))?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(!ledger.is_mac_taken(mac)?)
+}
+
+/// Gives the port an address in each subnet of its network.
+pub(crate) fn give_addresses(
+    ledger: &mut View,
+    wanted: &Wanted,
+    port: PortId,
+    mac: MacAddr,
+) -> Result<(), Stop> {
+    let network = wanted.network;
+    for (subnet, wish) in &wanted.subnets {
+        let asked = match subnet.mode {
+            AddressMode::Eui64 => Some(wish.unwrap_or_else(|| eui64(subnet, mac))),
+            AddressMode::Pool => *wish,
+        };
+        match asked {
+            Some(address) => {
+                if !ledger.take(subnet, address, port)? {
+                    return Err(Refusal::FixedIpAlreadyInUse { address, network }.into());
+                }
+            }
+            None => {
+                let cidr = subnet.cidr;
+                ledger.take_next(subnet, port)?.ok_or(Refusal::NoMoreFixedIps { network, cidr })?;
+            }
+        }
+    }
+    Ok(())
+}

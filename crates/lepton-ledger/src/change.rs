@@ -1,0 +1,115 @@
+//! [`Change`]: what a decision does to the ledger, as data. History, revisions, wake-ups and dry runs read the same list.
+
+use std::collections::BTreeMap;
+
+use lepton_ipam::Block;
+use lepton_types::{Network, Port, Subnet, Timestamp};
+
+use crate::{FixedIp, Frontier, Holder, Host, Instance, RequestRecord, Row};
+
+/// What happened to one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A network. With a network go its subnets, each by a change of its own.
+    Network(RowChange<Network>),
+    /// A subnet. With a subnet go its frontier, its blocks and its resting addresses, without changes of their own.
+    Subnet(RowChange<Subnet>),
+    /// A subnet's frontier.
+    Frontier(RowChange<Frontier>),
+    /// A block of addresses.
+    Block(RowChange<Block>),
+    /// A life of an instance.
+    Instance(RowChange<Instance>),
+    /// A port.
+    Port(RowChange<Port>),
+    /// The owner of an address.
+    FixedIp(RowChange<FixedIp>),
+    /// A host.
+    Host(RowChange<Host>),
+    /// A remembered answer.
+    RequestRecord(RowChange<RequestRecord>),
+}
+
+/// A row before and after: inserted when there is no before, ended when there is no after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowChange<R> {
+    /// What it was.
+    pub before: Option<R>,
+    /// What it is.
+    pub after: Option<R>,
+}
+
+impl<R> RowChange<R> {
+    /// The change that undoes this one.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { before: self.after, after: self.before }
+    }
+}
+
+/// The net effect of many changes of one table: one change a row, in the order of the keys, nothing that came to nothing.
+pub fn coalesce<R: Row>(changes: impl IntoIterator<Item = RowChange<R>>) -> Vec<RowChange<R>> {
+    let mut net: BTreeMap<R::Key, RowChange<R>> = BTreeMap::new();
+    for change in changes {
+        let Some(key) = change.before.as_ref().or(change.after.as_ref()).map(Row::key) else { continue };
+        net.entry(key).and_modify(|first| first.after = change.after.clone()).or_insert(change);
+    }
+    net.into_values().filter(|change| change.before != change.after).collect()
+}
+
+/// Something whose time is over: what the history keeps, with the interval in which it was true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A network was deleted.
+    Network(Network),
+    /// A subnet was deleted.
+    Subnet(Subnet),
+    /// An instance was deallocated.
+    Instance(Instance),
+    /// A port was unplugged.
+    Port(Port),
+    /// A port lost an address.
+    FixedIp(FixedIp),
+}
+
+impl Change {
+    /// What the history keeps of this change: rows that end, and addresses that leave their port.
+    pub fn ended(&self) -> Option<Ended> {
+        match self {
+            Self::Network(RowChange { before: Some(row), after: None }) => Some(Ended::Network(row.clone())),
+            Self::Subnet(RowChange { before: Some(row), after: None }) => Some(Ended::Subnet(row.clone())),
+            Self::Instance(RowChange { before: Some(row), after: None }) => {
+                Some(Ended::Instance(row.clone()))
+            }
+            Self::Port(RowChange { before: Some(row), after: None }) => Some(Ended::Port(row.clone())),
+            Self::FixedIp(RowChange { before: Some(row), after })
+                if matches!(row.holder, Holder::Port(_))
+                    && after.as_ref().is_none_or(|after| after.holder != row.holder) =>
+            {
+                Some(Ended::FixedIp(row.clone()))
+            }
+            Self::Network(_)
+            | Self::Subnet(_)
+            | Self::Frontier(_)
+            | Self::Block(_)
+            | Self::Instance(_)
+            | Self::Port(_)
+            | Self::FixedIp(_)
+            | Self::Host(_)
+            | Self::RequestRecord(_) => None,
+        }
+    }
+}
+
+impl Ended {
+    /// When it began to be true.
+    pub fn since(&self) -> Timestamp {
+        match self {
+            Self::Network(row) => row.created_at,
+            Self::Subnet(_) => Timestamp::default(),
+            Self::Instance(row) => row.created_at,
+            Self::Port(row) => row.created_at,
+            Self::FixedIp(row) => row.since,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `DeallocateForInstance`: the ports are released now; their addresses return when the host has unplugged them.
+
+use lepton_types::{InstanceId, PortId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Command, Instance, Key, Refusal, RequestKey, RequestRecord, Stop, View};
+
+/// Takes an instance's vNICs back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeallocateForInstance {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Which life of it must end; none: whichever lives.
+    pub incarnation: Option<u64>,
+}
+
+/// What a deallocation released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// The ports, in the order of the vNICs.
+    pub ports: Vec<PortId>,
+}
+
+impl Command for DeallocateForInstance {
+    type Answer = Released;
+
+    const NAME: &'static str = "DeallocateForInstance";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Instance(self.instance)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Released, Stop> {
+        let Some(instance) = ledger.instance(self.instance)?.cloned() else {
+            return Ok(Released { ports: Vec::new() });
+        };
+        let live = instance.incarnation;
+        if let Some(given) = self.incarnation.filter(|given| *given != live) {
+            return Err(Refusal::IncarnationMismatch { instance: instance.id, given, live }.into());
+        }
+        release(ledger, &instance)
+    }
+}
+
+/// Takes back an allocation whose ports could not be plugged in time, and the memory of its answer, so that the
+/// request may be tried again under its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UndoAllocation {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Which life of it; another one is left alone.
+    pub incarnation: u64,
+    /// Under which name the answer is remembered.
+    #[serde(skip)]
+    pub request: Option<RequestKey>,
+}
+
+impl Command for UndoAllocation {
+    type Answer = Released;
+
+    const NAME: &'static str = "UndoAllocation";
+
+    fn keys(&self) -> Vec<Key> {
+        let request = self.request.clone().map(Key::Request);
+        std::iter::once(Key::Instance(self.instance)).chain(request).collect()
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Released, Stop> {
+        if let Some(key) = &self.request {
+            ledger.request(key)?;
+            ledger.end::<RequestRecord>(key);
+        }
+        match ledger.instance(self.instance)?.cloned() {
+            Some(instance) if instance.incarnation == self.incarnation => release(ledger, &instance),
+            Some(_) | None => Ok(Released { ports: Vec::new() }),
+        }
+    }
+}
+
+/// Ends the instance's life and tells its host to unplug its ports.
+fn release(ledger: &mut View, instance: &Instance) -> Result<Released, Stop> {
+    ledger.need([Key::Host(instance.host.clone())])?;
+    let mut released = Vec::new();
+    for mut port in ledger.ports_of(instance)? {
+        port.is_released = true;
+        port.revision = ledger.touch_host(&port.host)?;
+        released.push(port.id);
+        ledger.replace(port);
+    }
+    ledger.note_incarnation(instance.id, instance.incarnation);
+    ledger.end::<Instance>(&instance.id);
+    Ok(Released { ports: released })
+}

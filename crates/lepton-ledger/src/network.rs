@@ -1,0 +1,168 @@
+//! Networks: made and deleted by operators, shown to everybody who may use them.
+
+use lepton_ipam::{SubnetSpec, first_block};
+use lepton_types::{AddressMode, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
+use serde::{Deserialize, Serialize};
+
+use crate::{Command, Frontier, Key, Refusal, Stop, View};
+
+/// Makes networks, all of them or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CreateNetworks {
+    /// The networks to make.
+    pub networks: Vec<NetworkSpec>,
+}
+
+/// What a new network is to be. That its subnets fit together was checked when it was parsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NetworkSpec {
+    /// What people call it.
+    pub label: Name,
+    /// The owner; none makes it global.
+    pub project: Option<ProjectId>,
+    /// Where its vNIC stands among an instance's vNICs: smaller first.
+    pub priority: i32,
+    /// What it carries.
+    pub mtu: Mtu,
+    /// Its subnets.
+    pub subnets: Vec<SubnetSpec>,
+}
+
+/// A network and its subnets, IPv4 before IPv6.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkWithSubnets {
+    /// The network.
+    pub network: Network,
+    /// Its subnets.
+    pub subnets: Vec<Subnet>,
+}
+
+impl Command for CreateNetworks {
+    type Answer = Vec<NetworkWithSubnets>;
+
+    const NAME: &'static str = "CreateNetworks";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::NewestNetwork]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Self::Answer, Stop> {
+        let mut made = Vec::with_capacity(self.networks.len());
+        for (index, spec) in self.networks.iter().enumerate() {
+            let network = Network {
+                id: ledger.new_id(),
+                project: spec.project.clone(),
+                label: spec.label.clone(),
+                priority: spec.priority,
+                mtu: spec.mtu,
+                sequence: ledger.next_network_sequence()?,
+                created_at: ledger.now(),
+            };
+            ledger.insert(network.clone());
+            for (subnet_index, subnet) in spec.subnets.iter().enumerate() {
+                let subnet = subnet.plan(ledger.new_id(), network.id).map_err(|error| {
+                    let field = format!("networks[{index}].subnets[{subnet_index}].{}", error.field());
+                    Refusal::invalid_field(field, error.to_string())
+                })?;
+                if subnet.mode == AddressMode::Pool {
+                    ledger.insert(Frontier { subnet: subnet.id, next: first_block(&subnet) });
+                }
+                ledger.insert(subnet);
+            }
+            let subnets = ledger.subnets_of(network.id);
+            made.push(NetworkWithSubnets { network, subnets });
+        }
+        Ok(made)
+    }
+}
+
+/// Deletes a network with its subnets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeleteNetwork {
+    /// Which one.
+    pub network: NetworkId,
+}
+
+impl Command for DeleteNetwork {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteNetwork";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Network(self.network), Key::PortOn(self.network)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
+        let network = self.network;
+        if ledger.network(network)?.is_none() {
+            return Err(Refusal::NetworkNotFound { network }.into());
+        }
+        if let Some(port) = ledger.port_on(network)? {
+            return Err(Refusal::NetworkInUse { network, instance: port.instance }.into());
+        }
+        for subnet in ledger.subnets_of(network) {
+            ledger.end::<Subnet>(&subnet.id);
+        }
+        ledger.end::<Network>(&network);
+        Ok(())
+    }
+}
+
+/// Shows one network with its subnets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GetNetwork {
+    /// Which one.
+    pub network: NetworkId,
+}
+
+impl Command for GetNetwork {
+    type Answer = NetworkWithSubnets;
+
+    const NAME: &'static str = "GetNetwork";
+
+    fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
+        let found = ledger.network(self.network)?.cloned();
+        let network = found.ok_or(Refusal::NetworkNotFound { network: self.network })?;
+        Ok(NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })
+    }
+}
+
+/// Shows a page of networks in the order of their creation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListNetworks {
+    /// Only the networks that this project may use.
+    pub project: Option<ProjectId>,
+    /// Only networks made after the one with this sequence number.
+    pub after: u64,
+    /// Most networks to show; not zero.
+    pub limit: u16,
+}
+
+/// A page of networks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkPage {
+    /// The networks.
+    pub networks: Vec<NetworkWithSubnets>,
+    /// The sequence number after which the next page starts; none on the last page.
+    pub next: Option<u64>,
+}
+
+impl Command for ListNetworks {
+    type Answer = NetworkPage;
+
+    const NAME: &'static str = "ListNetworks";
+
+    fn decide(&self, ledger: &mut View) -> Result<NetworkPage, Stop> {
+        // One more than the page holds tells whether another page follows.
+        let mut networks =
+            ledger.network_page(self.project.as_ref(), self.after, self.limit.saturating_add(1))?;
+        let is_last = networks.len() <= usize::from(self.limit);
+        networks.truncate(self.limit.into());
+        let next = networks.last().filter(|_| !is_last).map(|network| network.sequence);
+        let networks = networks
+            .into_iter()
+            .map(|network| NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })
+            .collect();
+        Ok(NetworkPage { networks, next })
+    }
+}

@@ -1,0 +1,57 @@
+//! [`NetworkInfo`]: built from the rows, the same way for an allocation's answer and for every later question.
+
+use lepton_types::{InstanceId, NetworkInfo, Port, SubnetInfo, Vif, VifNetwork};
+use serde::Serialize;
+
+use crate::{Command, Key, Refusal, Stop, View};
+
+/// Tells an instance's vNICs, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GetInstanceNwInfo {
+    /// Which instance.
+    pub instance: InstanceId,
+}
+
+impl Command for GetInstanceNwInfo {
+    type Answer = NetworkInfo;
+
+    const NAME: &'static str = "GetInstanceNwInfo";
+
+    fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
+        ledger.network_info(self.instance)
+    }
+}
+
+impl View {
+    /// The instance's vNICs, in order.
+    pub(crate) fn network_info(&mut self, id: InstanceId) -> Result<NetworkInfo, Stop> {
+        let found = self.instance(id)?.cloned();
+        let instance = found.ok_or(Refusal::InstanceNotFound { instance: id })?;
+        let ports = self.ports_of(&instance)?;
+        self.need(ports.iter().map(|port| Key::Network(port.network)))?;
+        let vifs = ports.into_iter().map(|port| self.vif(port)).collect::<Result<_, _>>()?;
+        Ok(NetworkInfo { instance: id, incarnation: instance.incarnation, host: instance.host, vifs })
+    }
+
+    fn vif(&mut self, port: Port) -> Result<Vif, Stop> {
+        let found = self.network(port.network)?.cloned();
+        let network = found.ok_or(Refusal::NetworkNotFound { network: port.network })?;
+        let fixed_ips = self.fixed_ips_of(port.id);
+        let subnets = self.subnets_of(network.id).into_iter().filter_map(|subnet| {
+            let held = fixed_ips.iter().filter(|row| row.subnet == subnet.id);
+            let fixed_ips: Vec<_> = held.map(|row| row.address).collect();
+            let (id, cidr, gateway, dns) = (subnet.id, subnet.cidr, subnet.gateway, subnet.dns);
+            (!fixed_ips.is_empty()).then_some(SubnetInfo { id, cidr, gateway, dns, fixed_ips })
+        });
+        let network = VifNetwork {
+            id: network.id,
+            bridge: network.bridge(),
+            mtu: network.mtu,
+            subnets: subnets.collect(),
+            label: network.label,
+            project: network.project,
+        };
+        let device = port.device();
+        Ok(Vif { id: port.id, mac: port.mac, device, binding: port.binding, status: port.status, network })
+    }
+}

@@ -1,0 +1,137 @@
+//! How an address leaves a subnet's pool and comes back: the ledger's side of `lepton-ipam`.
+//!
+//! A pool is kept in blocks of 256 addresses. Blocks below the subnet's frontier have a row each, so the lowest free
+//! address is in the lowest block with a row and a free bit, or in the block at the frontier, which is opened then.
+
+use std::net::IpAddr;
+
+use lepton_ipam::{Block, next_block};
+use lepton_types::{AddressMode, PortId, Subnet};
+
+use crate::{FixedIp, Frontier, Holder, Key, Stop, View};
+
+/// What taking the next address needs, for the round before it.
+pub(crate) fn keys_of_next(subnet: &Subnet) -> [Key; 2] {
+    [Key::Frontier(subnet.id), Key::FreeBlocks { subnet: subnet.id, after: None }]
+}
+
+/// What taking this very address needs, for the round before it.
+pub(crate) fn keys_of(subnet: &Subnet, address: IpAddr) -> impl Iterator<Item = Key> {
+    std::iter::once(Key::FixedIp(subnet.id, address)).chain(key_of_block(subnet, address))
+}
+
+/// What giving an address back needs, for the round before it: its block, unless it is in no pool.
+pub(crate) fn key_of_block(subnet: &Subnet, address: IpAddr) -> Option<Key> {
+    in_pool(subnet, address).then(|| Key::Block(subnet.id, Block::start_of(address)))
+}
+
+fn in_pool(subnet: &Subnet, address: IpAddr) -> bool {
+    subnet.mode == AddressMode::Pool && subnet.pools.iter().any(|pool| pool.contains(address))
+}
+
+impl View {
+    /// Gives the port the lowest free address of the subnet's pools; none when they are dry.
+    pub(crate) fn take_next(&mut self, subnet: &Subnet, port: PortId) -> Result<Option<IpAddr>, Stop> {
+        let Some(mut block) = self.block_to_take_from(subnet)? else { return Ok(None) };
+        let address = block.lowest_free().expect("a block is chosen because it has a free address");
+        block.take(address);
+        self.replace(block);
+        self.hold(subnet, address, port);
+        Ok(Some(address))
+    }
+
+    /// Gives the port this very address; answers whether it was free. That a guest may have it was checked before.
+    pub(crate) fn take(&mut self, subnet: &Subnet, address: IpAddr, port: PortId) -> Result<bool, Stop> {
+        self.need(keys_of(subnet, address))?;
+        if let Some(row) = self.fixed_ip(subnet.id, address)?.cloned() {
+            match row.holder {
+                Holder::Quarantine(until) if until <= self.now() => self.give_back(subnet, &row)?,
+                Holder::Quarantine(_) | Holder::Port(_) => return Ok(false),
+            }
+        }
+        if in_pool(subnet, address) {
+            let first = Block::start_of(address);
+            match self.block(subnet.id, first)?.cloned() {
+                Some(mut block) => {
+                    block.take(address);
+                    self.replace(block);
+                }
+                None => {
+                    let mut block = Block::fresh(subnet, first);
+                    block.take(address);
+                    self.insert(block);
+                }
+            }
+        }
+        self.hold(subnet, address, port);
+        Ok(true)
+    }
+
+    /// Takes an address from the port that had it: to rest, if the subnet wants that, else straight back to the pool.
+    pub(crate) fn release(&mut self, subnet: &Subnet, fixed_ip: &FixedIp) -> Result<(), Stop> {
+        if subnet.quarantine.is_zero() {
+            return self.give_back(subnet, fixed_ip);
+        }
+        let since = self.now();
+        let holder = Holder::Quarantine(since.after(subnet.quarantine));
+        self.replace(FixedIp { holder, since, ..fixed_ip.clone() });
+        Ok(())
+    }
+
+    /// Makes an address free again.
+    pub(crate) fn give_back(&mut self, subnet: &Subnet, fixed_ip: &FixedIp) -> Result<(), Stop> {
+        if in_pool(subnet, fixed_ip.address) {
+            let block = self.block(subnet.id, Block::start_of(fixed_ip.address))?.cloned();
+            if let Some(mut block) = block {
+                block.release(subnet, fixed_ip.address);
+                self.replace(block);
+            }
+        }
+        self.end::<FixedIp>(&(subnet.id, fixed_ip.address));
+        Ok(())
+    }
+
+    fn hold(&mut self, subnet: &Subnet, address: IpAddr, port: PortId) {
+        let since = self.now();
+        self.insert(FixedIp { subnet: subnet.id, address, holder: Holder::Port(port), since });
+    }
+
+    /// The block with the subnet's lowest free address, opened if need be; none when the pools are dry.
+    fn block_to_take_from(&mut self, subnet: &Subnet) -> Result<Option<Block>, Stop> {
+        self.need(keys_of_next(subnet))?;
+        loop {
+            let frontier = self.frontier(subnet.id)?.and_then(|frontier| frontier.next);
+            let lowest = self.lowest_free_block(subnet.id)?.cloned();
+            match (lowest, frontier) {
+                (Some(block), None) => return Ok(Some(block)),
+                (Some(block), Some(frontier)) if block.first() < frontier => return Ok(Some(block)),
+                (_, Some(frontier)) => self.open_block(subnet, frontier)?,
+                (None, None) => {
+                    if self.reclaim(subnet)? == 0 {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the block at the frontier a row, unless a requested address in it did so before, and moves the frontier on.
+    fn open_block(&mut self, subnet: &Subnet, first: IpAddr) -> Result<(), Stop> {
+        if self.block(subnet.id, first)?.is_none() {
+            self.insert(Block::fresh(subnet, first));
+        }
+        self.replace(Frontier { subnet: subnet.id, next: next_block(subnet, first) });
+        Ok(())
+    }
+
+    /// Gives back addresses of a dry subnet that rested long enough, without waiting for the sweep; answers how many
+    /// of them the pools have again.
+    fn reclaim(&mut self, subnet: &Subnet) -> Result<usize, Stop> {
+        let rested = self.rested_in(subnet.id)?;
+        self.need(rested.iter().filter_map(|row| key_of_block(subnet, row.address)))?;
+        for row in &rested {
+            self.give_back(subnet, row)?;
+        }
+        Ok(rested.iter().filter(|row| in_pool(subnet, row.address)).count())
+    }
+}

@@ -1,0 +1,193 @@
+//! [`Refusal`]: the errors of a caller, one vocabulary over all faces.
+
+use std::{fmt, net::IpAddr};
+
+use lepton_types::{Cidr, HostId, InstanceId, NetworkId, RequestId};
+
+/// One wrong field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field in the request, such as `networks[0].subnets[1].gateway`.
+    pub field: String,
+    /// What is wrong with which value, and what would be right.
+    pub problem: String,
+}
+
+/// Why a request is refused; the ledger is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Fields that are malformed or contradict each other.
+    #[error("{}", Listed(.0))]
+    InvalidFields(Vec<Violation>),
+    /// The request id was used for another request.
+    #[error("request id {request_id} was used for a request with another body; choose a fresh one")]
+    RequestIdReused {
+        /// The id.
+        request_id: RequestId,
+    },
+    /// A network was requested twice.
+    #[error(
+        "network {network} is requested more than once ({field}); set allow_duplicate_networks to get several vNICs on it"
+    )]
+    DuplicateNetwork {
+        /// Which network.
+        network: NetworkId,
+        /// Path of its second mention.
+        field: String,
+    },
+    /// A requested address can be no guest's address.
+    #[error("{problem}")]
+    FixedIpInvalid {
+        /// The address.
+        address: IpAddr,
+        /// The network that it was requested in.
+        network: NetworkId,
+        /// Path of the address in the request.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No such network, or another project's.
+    #[error("network {network} is not found")]
+    NetworkNotFound {
+        /// The id that was asked for.
+        network: NetworkId,
+    },
+    /// A requested address is not free.
+    #[error(
+        "address {address} of network {network} is taken; choose another one, or none to get the lowest free one"
+    )]
+    FixedIpAlreadyInUse {
+        /// The address.
+        address: IpAddr,
+        /// Its network.
+        network: NetworkId,
+    },
+    /// A subnet has nothing left to give.
+    #[error("subnet {cidr} of network {network} has no free address; release some, or use another network")]
+    NoMoreFixedIps {
+        /// The network.
+        network: NetworkId,
+        /// The subnet's prefix.
+        cidr: Cidr,
+    },
+    /// Every MAC that was drawn is taken.
+    #[error("no free MAC address was found under {base}; configure another or a shorter MAC base")]
+    NoMoreMacAddresses {
+        /// The configured base.
+        base: String,
+    },
+    /// The instance has its vNICs already.
+    #[error(
+        "instance {instance} is allocated already (incarnation {incarnation}, host {host}); deallocate it first"
+    )]
+    InstanceAlreadyAllocated {
+        /// Which instance.
+        instance: InstanceId,
+        /// Its present life.
+        incarnation: u64,
+        /// Where it lives.
+        host: HostId,
+    },
+    /// The instance has no vNICs and was not allocated.
+    #[error("instance {instance} is not found; it is not allocated")]
+    InstanceNotFound {
+        /// The id that was asked for.
+        instance: InstanceId,
+    },
+    /// The request is about a life of the instance that is over.
+    #[error("instance {instance} lives as incarnation {live}, not {given}; nothing was released")]
+    IncarnationMismatch {
+        /// Which instance.
+        instance: InstanceId,
+        /// What the request named.
+        given: u64,
+        /// What lives.
+        live: u64,
+    },
+    /// The network has ports.
+    #[error("network {network} has ports, of instance {instance} for example; deallocate them first")]
+    NetworkInUse {
+        /// Which network.
+        network: NetworkId,
+        /// One of the instances with a port on it.
+        instance: InstanceId,
+    },
+}
+
+struct Listed<'a>(&'a [Violation]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{}: {}", violation.field, violation.problem)?;
+        }
+        Ok(())
+    }
+}
+
+impl Refusal {
+    /// A single field is wrong.
+    pub fn invalid_field(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::InvalidFields(vec![Violation { field: field.into(), problem: problem.into() }])
+    }
+
+    /// The reason's name on every face.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::InvalidFields(_) => "INVALID_FIELD",
+            Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
+            Self::DuplicateNetwork { .. } => "DUPLICATE_NETWORK",
+            Self::FixedIpInvalid { .. } => "FIXED_IP_INVALID",
+            Self::NetworkNotFound { .. } => "NETWORK_NOT_FOUND",
+            Self::FixedIpAlreadyInUse { .. } => "FIXED_IP_ALREADY_IN_USE",
+            Self::NoMoreFixedIps { .. } => "NO_MORE_FIXED_IPS",
+            Self::NoMoreMacAddresses { .. } => "NO_MORE_MAC_ADDRESSES",
+            Self::InstanceAlreadyAllocated { .. } => "INSTANCE_ALREADY_ALLOCATED",
+            Self::InstanceNotFound { .. } => "INSTANCE_NOT_FOUND",
+            Self::IncarnationMismatch { .. } => "INCARNATION_MISMATCH",
+            Self::NetworkInUse { .. } => "NETWORK_IN_USE",
+        }
+    }
+
+    /// What the refusal is about, by name, for programs.
+    pub fn metadata(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::InvalidFields(violations) => {
+                violations.first().map(|first| ("field", first.field.clone())).into_iter().collect()
+            }
+            Self::RequestIdReused { request_id } => vec![("request_id", request_id.to_string())],
+            Self::DuplicateNetwork { network, field } => {
+                vec![("network_id", network.to_string()), ("field", field.clone())]
+            }
+            Self::FixedIpInvalid { address, network, field, problem: _ } => vec![
+                ("fixed_ip", address.to_string()),
+                ("network_id", network.to_string()),
+                ("field", field.clone()),
+            ],
+            Self::NetworkNotFound { network } => vec![("network_id", network.to_string())],
+            Self::FixedIpAlreadyInUse { address, network } => {
+                vec![("fixed_ip", address.to_string()), ("network_id", network.to_string())]
+            }
+            Self::NoMoreFixedIps { network, cidr } => {
+                vec![("network_id", network.to_string()), ("cidr", cidr.to_string())]
+            }
+            Self::NoMoreMacAddresses { base } => vec![("mac_base", base.clone())],
+            Self::InstanceAlreadyAllocated { instance, incarnation, host } => vec![
+                ("instance_id", instance.to_string()),
+                ("incarnation", incarnation.to_string()),
+                ("host", host.to_string()),
+            ],
+            Self::InstanceNotFound { instance } => vec![("instance_id", instance.to_string())],
+            Self::IncarnationMismatch { instance, given, live } => vec![
+                ("instance_id", instance.to_string()),
+                ("incarnation", given.to_string()),
+                ("live_incarnation", live.to_string()),
+            ],
+            Self::NetworkInUse { network, instance } => {
+                vec![("network_id", network.to_string()), ("instance_id", instance.to_string())]
+            }
+        }
+    }
+}

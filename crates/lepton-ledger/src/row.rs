@@ -1,0 +1,188 @@
+//! The ledger's rows beyond those of `lepton-types`, and what all rows have in common.
+
+use std::{fmt, net::IpAddr};
+
+use lepton_ipam::Block;
+use lepton_types::{
+    HostId, InstanceId, Network, NetworkId, Port, PortId, ProjectId, RequestId, Revision, Subnet, SubnetId,
+    Timestamp,
+};
+
+use crate::{Change, RowChange, view::Indexes, view::Table, view::Tables};
+
+/// One address of a subnet and who has it. An address without a row is free, reserved, or outside the pools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedIp {
+    /// The subnet; addresses are unique within it.
+    pub subnet: SubnetId,
+    /// The address.
+    pub address: IpAddr,
+    /// Who has it.
+    pub holder: Holder,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Who has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A port, released or not: an address is a port's until its host has unplugged it.
+    Port(PortId),
+    /// Nobody; it rests until this moment.
+    Quarantine(Timestamp),
+}
+
+/// Where the blocks of a subnet's pools end that have a row: every block below `next` has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frontier {
+    /// The subnet.
+    pub subnet: SubnetId,
+    /// Start of the lowest block that may have no row yet; none when all of them have one.
+    pub next: Option<IpAddr>,
+}
+
+/// One life of an instance: from its allocation to its deallocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// The compute service's id.
+    pub id: InstanceId,
+    /// Which life, counted from 1.
+    pub incarnation: u64,
+    /// Its project.
+    pub project: ProjectId,
+    /// The host that plugs its ports.
+    pub host: HostId,
+    /// When it was allocated.
+    pub created_at: Timestamp,
+}
+
+/// A host and how often what it must have has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its name.
+    pub id: HostId,
+    /// Version of what it must have.
+    pub revision: Revision,
+    /// The version that it has reported to have followed.
+    pub applied: Revision,
+}
+
+/// Under which name an answer is remembered: request ids of different callers are different.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestKey {
+    /// Who asked, as its credentials say.
+    pub caller: String,
+    /// What the caller chose.
+    pub id: RequestId,
+}
+
+/// A remembered answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Its name.
+    pub key: RequestKey,
+    /// SHA-256 of the command and its body.
+    pub fingerprint: [u8; 32],
+    /// The answer, as JSON.
+    pub answer: String,
+    /// When it was given.
+    pub created_at: Timestamp,
+}
+
+/// What all rows of the ledger have in common.
+pub trait Row: Clone + PartialEq + fmt::Debug + Sized {
+    /// What identifies the row in its table.
+    type Key: Clone + Ord + fmt::Debug;
+
+    /// What identifies this row.
+    fn key(&self) -> Self::Key;
+
+    /// Its table among the others.
+    #[doc(hidden)]
+    fn table(tables: &Tables) -> &Table<Self>;
+
+    /// Its table among the others.
+    #[doc(hidden)]
+    fn table_mut(tables: &mut Tables) -> &mut Table<Self>;
+
+    /// A change of such a row as a change of the ledger.
+    fn change(change: RowChange<Self>) -> Change;
+
+    /// Enters the row into the indexes (`is_there`) or takes it out of them.
+    #[doc(hidden)]
+    fn index(&self, indexes: &mut Indexes, is_there: bool) {
+        let _ = (indexes, is_there);
+    }
+}
+
+/// Adds `entry` to an index or takes it out.
+fn enter<T: Ord>(set: &mut std::collections::BTreeSet<T>, entry: T, is_there: bool) {
+    if is_there {
+        set.insert(entry);
+    } else {
+        set.remove(&entry);
+    }
+}
+
+macro_rules! row {
+    ($row:ident, $key:ty, $table:ident, |$self:ident| $key_of:expr $(, |$indexes:ident, $is_there:ident| $index:block)?) => {
+        impl Row for $row {
+            type Key = $key;
+
+            fn key(&$self) -> $key {
+                $key_of
+            }
+
+            fn table(tables: &Tables) -> &Table<Self> {
+                &tables.$table
+            }
+
+            fn table_mut(tables: &mut Tables) -> &mut Table<Self> {
+                &mut tables.$table
+            }
+
+            fn change(change: RowChange<Self>) -> Change {
+                Change::$row(change)
+            }
+
+            $(fn index(&$self, $indexes: &mut Indexes, $is_there: bool) $index)?
+        }
+    };
+}
+
+row!(Network, NetworkId, networks, |self| self.id, |indexes, is_there| {
+    enter(&mut indexes.networks_by_project, (self.project.clone(), self.sequence, self.id), is_there);
+    enter(&mut indexes.networks_by_sequence, (self.sequence, self.id), is_there);
+});
+row!(Subnet, SubnetId, subnets, |self| self.id, |indexes, is_there| {
+    enter(&mut indexes.subnets_by_network, (self.network, self.family(), self.cidr, self.id), is_there);
+});
+row!(Port, PortId, ports, |self| self.id, |indexes, is_there| {
+    enter(
+        &mut indexes.ports_by_instance,
+        (self.instance, self.incarnation, self.position, self.id),
+        is_there,
+    );
+    enter(&mut indexes.ports_by_mac, (self.mac, self.id), is_there);
+    enter(&mut indexes.ports_by_network, (self.network, self.id), is_there);
+    enter(&mut indexes.ports_by_host, (self.host.clone(), self.revision, self.id), is_there);
+});
+row!(FixedIp, (SubnetId, IpAddr), fixed_ips, |self| (self.subnet, self.address), |indexes, is_there| {
+    match self.holder {
+        Holder::Port(port) => {
+            enter(&mut indexes.fixed_ips_by_port, (port, self.subnet, self.address), is_there);
+        }
+        Holder::Quarantine(until) => {
+            enter(&mut indexes.quarantine, (until, self.subnet, self.address), is_there);
+        }
+    }
+});
+row!(Block, (SubnetId, IpAddr), blocks, |self| (self.subnet(), self.first()), |indexes, is_there| {
+    if self.free() > 0 || !is_there {
+        enter(&mut indexes.free_blocks, (self.subnet(), self.first()), is_there);
+    }
+});
+row!(Frontier, SubnetId, frontiers, |self| self.subnet);
+row!(Instance, InstanceId, instances, |self| self.id);
+row!(Host, HostId, hosts, |self| self.id.clone());
+row!(RequestRecord, RequestKey, requests, |self| self.key.clone());

@@ -1,0 +1,45 @@
+//! `ValidateNetworks`: whether an allocation could be honoured now.
+
+use lepton_ipam::MacBase;
+use lepton_types::{PortId, ProjectId};
+use lepton_vnic::RequestedNetwork;
+use serde::Serialize;
+
+use crate::{
+    Command, Key, Stop, View,
+    allocate::{choose, draw_macs, give_addresses, keys_of_networks},
+};
+
+/// Asks whether networks and fixed IPs could be had now. It is decided by taking them, so it must be rehearsed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ValidateNetworks {
+    /// The project whose instance would be plugged.
+    pub project: ProjectId,
+    /// The networks and fixed IPs; none: what an instance would get without asking.
+    pub networks: Vec<RequestedNetwork>,
+    /// Whether a network may be named more than once.
+    pub allow_duplicate_networks: bool,
+    /// What MACs start with: the manager's setting, not part of the request.
+    #[serde(skip)]
+    pub mac_base: MacBase,
+}
+
+impl Command for ValidateNetworks {
+    type Answer = ();
+
+    const NAME: &'static str = "ValidateNetworks";
+
+    fn keys(&self) -> Vec<Key> {
+        keys_of_networks(&self.project, &self.networks)
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
+        let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
+        let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
+        for (wanted, mac) in wanted.iter().zip(macs) {
+            let port: PortId = ledger.new_id();
+            give_addresses(ledger, wanted, port, mac)?;
+        }
+        Ok(())
+    }
+}

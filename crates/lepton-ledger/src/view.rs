@@ -1,0 +1,315 @@
+//! [`View`]: the part of the ledger that a batch of commands has in memory.
+
+mod lookup;
+mod table;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    net::IpAddr,
+};
+
+use lepton_ipam::Block;
+use lepton_types::{
+    AddressFamily, Cidr, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Revision,
+    Subnet, SubnetId, Timestamp,
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use uuid::Uuid;
+
+pub use self::table::Table;
+use crate::{Change, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop};
+
+/// The part of the ledger that a batch of commands has in memory: rows as loaded, overlaid with what the batch decided.
+///
+/// A view that is *complete* holds everything, so that what it lacks does not exist; any other view answers only for
+/// the [`Key`]s that were loaded into it, and notes every other key that it is asked for.
+#[derive(Debug)]
+pub struct View {
+    tables: Tables,
+    indexes: Indexes,
+    incarnations: BTreeMap<InstanceId, u64>,
+    newest_network: u64,
+    free_blocks_known: BTreeMap<SubnetId, Option<IpAddr>>,
+    is_complete: bool,
+    loaded: HashSet<Key>,
+    missing: BTreeSet<Key>,
+    changes: Vec<Change>,
+    now: Timestamp,
+    seed: [u8; 32],
+    random: StdRng,
+}
+
+/// The rows, a table each.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Tables {
+    pub(crate) networks: Table<Network>,
+    pub(crate) subnets: Table<Subnet>,
+    pub(crate) frontiers: Table<Frontier>,
+    pub(crate) blocks: Table<Block>,
+    pub(crate) instances: Table<Instance>,
+    pub(crate) ports: Table<Port>,
+    pub(crate) fixed_ips: Table<FixedIp>,
+    pub(crate) hosts: Table<Host>,
+    pub(crate) requests: Table<RequestRecord>,
+}
+
+/// Orders in which commands look rows up other than by their keys.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Indexes {
+    pub(crate) networks_by_project: BTreeSet<(Option<ProjectId>, u64, NetworkId)>,
+    pub(crate) networks_by_sequence: BTreeSet<(u64, NetworkId)>,
+    pub(crate) subnets_by_network: BTreeSet<(NetworkId, AddressFamily, Cidr, SubnetId)>,
+    pub(crate) ports_by_instance: BTreeSet<(InstanceId, u64, u16, PortId)>,
+    pub(crate) ports_by_mac: BTreeSet<(MacAddr, PortId)>,
+    pub(crate) ports_by_network: BTreeSet<(NetworkId, PortId)>,
+    pub(crate) ports_by_host: BTreeSet<(HostId, Revision, PortId)>,
+    pub(crate) fixed_ips_by_port: BTreeSet<(PortId, SubnetId, IpAddr)>,
+    pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
+    pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
+}
+
+impl View {
+    /// A view into which a store loads what commands miss.
+    pub fn partial(now: Timestamp, seed: [u8; 32]) -> Self {
+        Self::new(false, now, seed)
+    }
+
+    /// A view of an empty ledger that is all in memory.
+    pub fn complete(now: Timestamp, seed: [u8; 32]) -> Self {
+        Self::new(true, now, seed)
+    }
+
+    fn new(is_complete: bool, now: Timestamp, seed: [u8; 32]) -> Self {
+        Self {
+            tables: Tables::default(),
+            indexes: Indexes::default(),
+            incarnations: BTreeMap::new(),
+            newest_network: 0,
+            free_blocks_known: BTreeMap::new(),
+            is_complete,
+            loaded: HashSet::new(),
+            missing: BTreeSet::new(),
+            changes: Vec::new(),
+            now,
+            seed,
+            random: StdRng::from_seed(seed),
+        }
+    }
+
+    /// Starts a new batch on a complete view: its moment, its seed, and no changes yet.
+    pub fn restart(&mut self, now: Timestamp, seed: [u8; 32]) {
+        self.now = now;
+        self.seed = seed;
+        self.changes.clear();
+    }
+
+    /// The moment of the decision.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A fresh identity.
+    pub(crate) fn new_id<I: From<Uuid>>(&mut self) -> I {
+        uuid::Builder::from_random_bytes(self.random.random()).into_uuid().into()
+    }
+
+    /// The source of what is random in a decision; the same for every attempt at it.
+    pub(crate) fn random(&mut self) -> &mut StdRng {
+        &mut self.random
+    }
+
+    /// Runs a decision that keeps its changes if it succeeds. `number` tells it apart from the batch's others, so that
+    /// every attempt at it draws the same ids.
+    ///
+    /// # Errors
+    ///
+    /// As the decision; then the view is as it was before.
+    pub fn attempt<T>(
+        &mut self,
+        number: usize,
+        decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let before = self.changes.len();
+        self.reseed(number);
+        let result = decide(self);
+        if result.is_err() {
+            self.undo_to(before);
+        }
+        result
+    }
+
+    /// Runs a decision and takes its changes back, whatever it answers.
+    ///
+    /// # Errors
+    ///
+    /// As the decision.
+    pub fn rehearse<T>(
+        &mut self,
+        number: usize,
+        decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let before = self.changes.len();
+        self.reseed(number);
+        let result = decide(self);
+        self.undo_to(before);
+        result
+    }
+
+    fn reseed(&mut self, number: usize) {
+        let mut seed = self.seed;
+        for (byte, salt) in seed.iter_mut().zip((number as u64).to_le_bytes()) {
+            *byte ^= salt;
+        }
+        self.random = StdRng::from_seed(seed);
+    }
+
+    fn undo_to(&mut self, length: usize) {
+        for change in self.changes.split_off(length).into_iter().rev() {
+            self.undo(change);
+        }
+    }
+
+    fn undo(&mut self, change: Change) {
+        match change {
+            Change::Network(change) => self.apply(&change.reversed()),
+            Change::Subnet(change) => self.apply(&change.reversed()),
+            Change::Frontier(change) => self.apply(&change.reversed()),
+            Change::Block(change) => self.apply(&change.reversed()),
+            Change::Instance(change) => self.apply(&change.reversed()),
+            Change::Port(change) => self.apply(&change.reversed()),
+            Change::FixedIp(change) => self.apply(&change.reversed()),
+            Change::Host(change) => self.apply(&change.reversed()),
+            Change::RequestRecord(change) => self.apply(&change.reversed()),
+        }
+    }
+
+    /// What the batch decided so far, in order.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Takes back everything that the batch decided.
+    pub fn abandon(&mut self) {
+        self.undo_to(0);
+    }
+
+    /// Keeps everything that the batch decided; only a complete view lives on after its batch.
+    pub fn keep(&mut self) {
+        for change in std::mem::take(&mut self.changes) {
+            if let Change::Subnet(RowChange { before: Some(subnet), after: None }) = change {
+                self.forget_addresses(subnet.id);
+            }
+        }
+        self.tables.forget_absent();
+    }
+
+    /// Drops what a subnet takes with it: its frontier, its blocks and its resting addresses.
+    fn forget_addresses(&mut self, subnet: SubnetId) {
+        let blocks: Vec<Block> =
+            self.tables.blocks.rows().filter(|row| row.subnet() == subnet).cloned().collect();
+        for block in blocks {
+            self.apply(&RowChange { before: Some(block), after: None });
+        }
+        let resting: Vec<FixedIp> =
+            self.tables.fixed_ips.rows().filter(|row| row.subnet == subnet).cloned().collect();
+        for fixed_ip in resting {
+            self.apply(&RowChange { before: Some(fixed_ip), after: None });
+        }
+        self.tables.frontiers.set(subnet, None);
+    }
+
+    /// Records that `row` comes to be. What must be unique about it, the store's indexes enforce.
+    pub(crate) fn insert<R: Row>(&mut self, row: R) {
+        self.record(RowChange { before: None, after: Some(row) });
+    }
+
+    /// Records that a row, found by its key, becomes `row`; nothing when it is so already.
+    pub(crate) fn replace<R: Row>(&mut self, row: R) {
+        let before = R::table(&self.tables).get(&row.key()).cloned();
+        if before.as_ref() != Some(&row) {
+            self.record(RowChange { before, after: Some(row) });
+        }
+    }
+
+    /// Records that a row ends; nothing when it is not there.
+    pub(crate) fn end<R: Row>(&mut self, key: &R::Key) {
+        if let Some(before) = R::table(&self.tables).get(key).cloned() {
+            self.record(RowChange { before: Some(before), after: None });
+        }
+    }
+
+    fn record<R: Row>(&mut self, change: RowChange<R>) {
+        self.apply(&change);
+        self.changes.push(R::change(change));
+    }
+
+    fn apply<R: Row>(&mut self, change: &RowChange<R>) {
+        if let Some(before) = &change.before {
+            before.index(&mut self.indexes, false);
+            R::table_mut(&mut self.tables).set(before.key(), None);
+        }
+        if let Some(after) = &change.after {
+            after.index(&mut self.indexes, true);
+            R::table_mut(&mut self.tables).set(after.key(), Some(after.clone()));
+        }
+    }
+
+    /// Enters a row that the store holds, unless the view knows better already.
+    pub fn load<R: Row>(&mut self, row: R) {
+        if !R::table(&self.tables).knows(&row.key()) {
+            row.index(&mut self.indexes, true);
+            R::table_mut(&mut self.tables).set(row.key(), Some(row));
+        }
+    }
+
+    /// Says that everything the key names has been loaded.
+    pub fn mark_loaded(&mut self, key: Key) {
+        self.loaded.insert(key);
+    }
+
+    /// Says that an instance had this incarnation.
+    pub fn note_incarnation(&mut self, instance: InstanceId, incarnation: u64) {
+        let last = self.incarnations.entry(instance).or_default();
+        *last = incarnation.max(*last);
+    }
+
+    /// Says which sequence number the newest network has.
+    pub fn note_newest_network(&mut self, sequence: u64) {
+        self.newest_network = self.newest_network.max(sequence);
+    }
+
+    /// Says that of the subnet's blocks with a row and a free address all are loaded that start at or below `up_to`;
+    /// all of them, when that is none.
+    pub fn note_free_blocks(&mut self, subnet: SubnetId, up_to: Option<IpAddr>) {
+        self.free_blocks_known.insert(subnet, up_to);
+    }
+
+    /// What the commands missed since the last call, in the order to load and to lock it.
+    pub fn take_missing(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.missing).into_iter().collect()
+    }
+
+    /// Stops unless all keys are loaded; notes all that are not, so that one round loads them together.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Missing`].
+    pub(crate) fn need(&mut self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
+        if self.want(keys) { Ok(()) } else { Err(Stop::Missing) }
+    }
+
+    /// Notes the keys that are not loaded, without stopping: what the decision will need a few lines on, so that it
+    /// comes with the same round. Answers whether all are there.
+    pub(crate) fn want(&mut self, keys: impl IntoIterator<Item = Key>) -> bool {
+        let mut is_all_there = true;
+        for key in keys {
+            if !self.is_complete && !self.loaded.contains(&key) {
+                self.missing.insert(key);
+                is_all_there = false;
+            }
+        }
+        is_all_there
+    }
+}

@@ -1,0 +1,210 @@
+//! What commands ask a [`View`]: rows by key and small sets in a fixed order. Every question may stop with `Missing`.
+
+use std::{net::IpAddr, ops::Bound};
+
+use lepton_ipam::Block;
+use lepton_types::{
+    AddressFamily, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Revision,
+    Subnet, SubnetId,
+};
+use uuid::Uuid;
+
+use super::View;
+use crate::{FixedIp, Frontier, Host, Instance, Key, RequestKey, RequestRecord, Row, Stop};
+
+impl View {
+    /// The row with this key among those that were loaded by another key.
+    fn known<R: Row>(&self, key: &R::Key) -> Option<&R> {
+        R::table(&self.tables).get(key)
+    }
+
+    pub(crate) fn request(&mut self, key: &RequestKey) -> Result<Option<&RequestRecord>, Stop> {
+        self.need([Key::Request(key.clone())])?;
+        Ok(self.known(key))
+    }
+
+    pub(crate) fn network(&mut self, id: NetworkId) -> Result<Option<&Network>, Stop> {
+        self.need([Key::Network(id)])?;
+        Ok(self.known(&id))
+    }
+
+    /// The networks that a project may use, the global ones first.
+    pub(crate) fn networks_of(&mut self, project: &ProjectId) -> Result<Vec<Network>, Stop> {
+        self.need([Key::NetworksOf(project.clone())])?;
+        let owned = |owner: Option<ProjectId>| {
+            let start = (owner.clone(), 0, Uuid::nil().into());
+            self.indexes.networks_by_project.range(start..).take_while(move |entry| entry.0 == owner)
+        };
+        let ids = owned(None).chain(owned(Some(project.clone()))).map(|entry| entry.2);
+        Ok(ids.filter_map(|id| self.known::<Network>(&id)).cloned().collect())
+    }
+
+    /// Networks in the order of their creation.
+    pub(crate) fn network_page(
+        &mut self,
+        project: Option<&ProjectId>,
+        after: u64,
+        limit: u16,
+    ) -> Result<Vec<Network>, Stop> {
+        self.need([Key::NetworkPage { project: project.cloned(), after, limit }])?;
+        let later = (Bound::Excluded((after, Uuid::max().into())), Bound::Unbounded);
+        let networks =
+            self.indexes.networks_by_sequence.range(later).filter_map(|(_, id)| self.known::<Network>(id));
+        let visible = networks.filter(|network| {
+            project.is_none_or(|project| network.project.as_ref().is_none_or(|owner| owner == project))
+        });
+        Ok(visible.take(limit.into()).cloned().collect())
+    }
+
+    /// A sequence number above that of every network.
+    pub(crate) fn next_network_sequence(&mut self) -> Result<u64, Stop> {
+        self.need([Key::NewestNetwork])?;
+        let newest_known = self.indexes.networks_by_sequence.last().map_or(0, |(sequence, _)| *sequence);
+        Ok(self.newest_network.max(newest_known) + 1)
+    }
+
+    pub(crate) fn subnet(&mut self, id: SubnetId) -> Result<Option<&Subnet>, Stop> {
+        self.need([Key::Subnet(id)])?;
+        Ok(self.known(&id))
+    }
+
+    /// The subnets of a network that is loaded, IPv4 before IPv6.
+    pub(crate) fn subnets_of(&self, network: NetworkId) -> Vec<Subnet> {
+        let lowest = "0.0.0.0/0".parse().expect("the IPv4 default route is a CIDR");
+        let start = (network, AddressFamily::V4, lowest, Uuid::nil().into());
+        let entries = self.indexes.subnets_by_network.range(start..).take_while(|entry| entry.0 == network);
+        entries.filter_map(|entry| self.known::<Subnet>(&entry.3)).cloned().collect()
+    }
+
+    pub(crate) fn frontier(&mut self, subnet: SubnetId) -> Result<Option<&Frontier>, Stop> {
+        self.need([Key::Frontier(subnet)])?;
+        Ok(self.known(&subnet))
+    }
+
+    pub(crate) fn block(&mut self, subnet: SubnetId, first: IpAddr) -> Result<Option<&Block>, Stop> {
+        self.need([Key::Block(subnet, first)])?;
+        Ok(self.known(&(subnet, first)))
+    }
+
+    /// The lowest block of the subnet that has both a row and a free address.
+    pub(crate) fn lowest_free_block(&mut self, subnet: SubnetId) -> Result<Option<&Block>, Stop> {
+        let lowest_address = IpAddr::from([0, 0, 0, 0]);
+        let start = (subnet, lowest_address);
+        let candidate = self.indexes.free_blocks.range(start..).next().filter(|entry| entry.0 == subnet);
+        let candidate = candidate.map(|entry| entry.1);
+        if !self.is_complete {
+            let known_up_to = self.free_blocks_known.get(&subnet).copied();
+            let is_lowest = match known_up_to {
+                None => false,
+                Some(None) => true,
+                Some(Some(up_to)) => candidate.is_some_and(|first| first <= up_to),
+            };
+            if !is_lowest {
+                self.need([Key::FreeBlocks { subnet, after: known_up_to.flatten() }])?;
+            }
+        }
+        Ok(candidate.and_then(|first| self.known(&(subnet, first))))
+    }
+
+    pub(crate) fn fixed_ip(&mut self, subnet: SubnetId, address: IpAddr) -> Result<Option<&FixedIp>, Stop> {
+        self.need([Key::FixedIp(subnet, address)])?;
+        Ok(self.known(&(subnet, address)))
+    }
+
+    /// Addresses of the subnet that rested long enough.
+    pub(crate) fn rested_in(&mut self, subnet: SubnetId) -> Result<Vec<FixedIp>, Stop> {
+        self.need([Key::RestedIn(subnet)])?;
+        Ok(self.known_rested().filter(|row| row.subnet == subnet).collect())
+    }
+
+    /// Addresses of any subnet that rested long enough, a bounded number of them.
+    pub(crate) fn rested(&mut self) -> Result<Vec<FixedIp>, Stop> {
+        self.need([Key::Rested])?;
+        Ok(self.known_rested().collect())
+    }
+
+    fn known_rested(&self) -> impl Iterator<Item = FixedIp> {
+        let entries = self.indexes.quarantine.iter().take_while(|entry| entry.0 <= self.now);
+        entries.filter_map(|entry| self.known::<FixedIp>(&(entry.1, entry.2)).cloned())
+    }
+
+    pub(crate) fn instance(&mut self, id: InstanceId) -> Result<Option<&Instance>, Stop> {
+        self.need([Key::Instance(id)])?;
+        Ok(self.known(&id))
+    }
+
+    /// The incarnation that the instance's next life has.
+    pub(crate) fn next_incarnation(&mut self, id: InstanceId) -> Result<u64, Stop> {
+        self.need([Key::Instance(id), Key::PastLives(id)])?;
+        let in_ports = self.ports_of_any_life(id).map(|port| port.incarnation);
+        let in_history = self.incarnations.get(&id).copied();
+        Ok(in_ports.chain(in_history).max().unwrap_or(0) + 1)
+    }
+
+    fn ports_of_any_life(&self, instance: InstanceId) -> impl Iterator<Item = &Port> {
+        let start = (instance, 0, 0, Uuid::nil().into());
+        let entries =
+            self.indexes.ports_by_instance.range(start..).take_while(move |entry| entry.0 == instance);
+        entries.filter_map(|entry| self.known(&entry.3))
+    }
+
+    /// The ports of an instance's present life, in order, released ones left out.
+    pub(crate) fn ports_of(&mut self, instance: &Instance) -> Result<Vec<Port>, Stop> {
+        self.need([Key::Instance(instance.id)])?;
+        let ports = self.ports_of_any_life(instance.id);
+        Ok(ports
+            .filter(|port| port.incarnation == instance.incarnation && !port.is_released)
+            .cloned()
+            .collect())
+    }
+
+    pub(crate) fn port(&mut self, id: PortId) -> Result<Option<&Port>, Stop> {
+        self.need([Key::Port(id)])?;
+        Ok(self.known(&id))
+    }
+
+    /// The addresses of a port that is loaded, by subnet.
+    pub(crate) fn fixed_ips_of(&self, port: PortId) -> Vec<FixedIp> {
+        let start = (port, Uuid::nil().into(), IpAddr::from([0, 0, 0, 0]));
+        let entries = self.indexes.fixed_ips_by_port.range(start..).take_while(|entry| entry.0 == port);
+        entries.filter_map(|entry| self.known::<FixedIp>(&(entry.1, entry.2))).cloned().collect()
+    }
+
+    pub(crate) fn is_mac_taken(&mut self, mac: MacAddr) -> Result<bool, Stop> {
+        self.need([Key::Mac(mac)])?;
+        let mut holders = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..);
+        Ok(holders.next().is_some_and(|entry| entry.0 == mac))
+    }
+
+    /// A port on the network, if there is any.
+    pub(crate) fn port_on(&mut self, network: NetworkId) -> Result<Option<&Port>, Stop> {
+        self.need([Key::PortOn(network)])?;
+        let mut ports = self.indexes.ports_by_network.range((network, Uuid::nil().into())..);
+        let id = ports.next().filter(|entry| entry.0 == network).map(|entry| entry.1);
+        Ok(id.and_then(|id| self.known(&id)))
+    }
+
+    /// The host's ports that changed after a revision, in the order of their changes.
+    pub(crate) fn host_ports(&mut self, host: &HostId, after: Revision) -> Result<Vec<Port>, Stop> {
+        self.need([Key::HostPorts(host.clone(), after)])?;
+        let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
+        let entries = self.indexes.ports_by_host.range(later).take_while(|entry| entry.0 == *host);
+        Ok(entries.filter_map(|entry| self.known::<Port>(&entry.2)).cloned().collect())
+    }
+
+    /// The host; one that the ledger has not met yet is at revision zero.
+    pub(crate) fn host(&mut self, id: &HostId) -> Result<Host, Stop> {
+        self.need([Key::Host(id.clone())])?;
+        let unknown = || Host { id: id.clone(), revision: Revision::default(), applied: Revision::default() };
+        Ok(self.known(id).cloned().unwrap_or_else(unknown))
+    }
+
+    /// Raises the host's revision, for a change that it must see.
+    pub(crate) fn touch_host(&mut self, id: &HostId) -> Result<Revision, Stop> {
+        let mut host = self.host(id)?;
+        host.revision = host.revision.next();
+        let revision = host.revision;
+        self.replace(host);
+        Ok(revision)
+    }
+}

@@ -1,0 +1,59 @@
+//! [`Table`]: the rows of one kind that a view knows.
+
+use std::collections::BTreeMap;
+
+use super::Tables;
+use crate::Row;
+
+/// The rows of one kind that a view knows, and the keys of those that it knows to be gone.
+#[derive(Debug)]
+pub struct Table<R: Row> {
+    rows: BTreeMap<R::Key, Option<R>>,
+}
+
+impl<R: Row> Default for Table<R> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new() }
+    }
+}
+
+impl<R: Row> Table<R> {
+    /// The row with this key, if it is known and there.
+    pub(crate) fn get(&self, key: &R::Key) -> Option<&R> {
+        self.rows.get(key)?.as_ref()
+    }
+
+    /// Whether the row is known to be there, or known to be gone.
+    pub(crate) fn knows(&self, key: &R::Key) -> bool {
+        self.rows.contains_key(key)
+    }
+
+    /// Sets what is known of a row.
+    pub(crate) fn set(&mut self, key: R::Key, row: Option<R>) {
+        self.rows.insert(key, row);
+    }
+
+    /// The rows that are there, in the order of their keys.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
+        self.rows.values().flatten()
+    }
+
+    fn forget_absent(&mut self) {
+        self.rows.retain(|_, row| row.is_some());
+    }
+}
+
+impl Tables {
+    /// Drops the knowledge of what is gone, which a complete view does not need.
+    pub(super) fn forget_absent(&mut self) {
+        self.networks.forget_absent();
+        self.subnets.forget_absent();
+        self.frontiers.forget_absent();
+        self.blocks.forget_absent();
+        self.instances.forget_absent();
+        self.ports.forget_absent();
+        self.fixed_ips.forget_absent();
+        self.hosts.forget_absent();
+        self.requests.forget_absent();
+    }
+}
