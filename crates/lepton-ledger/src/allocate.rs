@@ -253,9 +253,12 @@ fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
 fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Stop> {
     ledger.need([Key::Mac(mac)])?;
     for (subnet, wish) in &wanted.subnets {
-        let is_derived = wish.is_none() && subnet.mode == AddressMode::Eui64;
-        if is_derived && ledger.fixed_ip(subnet.id, eui64(subnet, mac))?.is_some() {
-            return Ok(false);
+        if wish.is_none() && subnet.mode == AddressMode::Eui64 {
+            let address = eui64(subnet, mac);
+            // Neither the gateway's address nor one that somebody asked for.
+            if check_requested(subnet, address).is_err() || ledger.fixed_ip(subnet.id, address)?.is_some() {
+                return Ok(false);
+            }
         }
     }
     Ok(!ledger.is_mac_taken(mac)?)

@@ -31,6 +31,7 @@ pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Stop, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
 pub use key::Key;
+pub use lepton_ipam::Block;
 pub use network::{
     CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkPage, NetworkSpec, NetworkWithSubnets,
 };

@@ -205,6 +205,17 @@ impl View {
         self.tables.forget_absent();
     }
 
+    /// Drops the answers that a complete view remembers from before a moment; answers how many.
+    pub fn forget_requests(&mut self, before: Timestamp) -> u64 {
+        let old = self.tables.requests.rows().filter(|row| row.created_at < before);
+        let keys: Vec<_> = old.map(Row::key).collect();
+        for key in &keys {
+            self.tables.requests.set(key.clone(), None);
+        }
+        self.tables.forget_absent();
+        keys.len() as u64
+    }
+
     /// Drops what a subnet takes with it: its frontier, its blocks and its resting addresses.
     fn forget_addresses(&mut self, subnet: SubnetId) {
         let blocks: Vec<Block> =

@@ -1,1 +1,32 @@
-//! Loads and writes the ledger: memory, SQLite, PostgreSQL. The only crate that knows SQL.
+//! Loads and writes the ledger: in memory, in SQLite, in PostgreSQL. The only crate that knows SQL.
+//!
+//! ```text
+//!  submit ─▶ bounded queue ─▶ batch: decide over a View ◀─load─┐  ─▶ write the changes ─▶ commit ─▶ answer everybody
+//!  ask ────▶ bounded queue ─▶ batch: decide, take it all back ◀┘     (one transaction)      │
+//!                                                                                           └─▶ tell the observer
+//! ```
+//!
+//! A batch is what has gathered in the queue while the batch before it was at the disk; so one fsync serves many
+//! callers, and a single caller waits for nobody. It refuses to know what a command means: that is `lepton-ledger`.
+
+mod batch;
+mod config;
+mod engine;
+mod error;
+mod lane;
+mod load;
+mod memory;
+mod migrate;
+mod sql;
+mod statement;
+mod store;
+mod table;
+mod tables;
+mod write;
+
+pub use config::{Database, DatabaseError, StoreConfig};
+pub use error::{StoreError, SubmitError};
+pub use store::{Observer, Store};
+
+#[cfg(test)]
+mod tests;

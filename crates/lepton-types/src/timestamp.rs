@@ -15,6 +15,12 @@ impl Timestamp {
         self.0
     }
 
+    /// The moment `span` before this one; the beginning of time when there is none.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// The moment `span` after this one; the end of time when there is none.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {

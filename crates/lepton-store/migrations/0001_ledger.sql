@@ -1,0 +1,173 @@
+-- The ledger: live rows, their owners, and the history of what ended.
+--
+-- One text for both engines. SQLite takes UUID and BYTEA as names for its BLOB; {without_rowid} keeps small rows in
+-- their key's order there and is empty on PostgreSQL. Moments are microseconds since 1970-01-01T00:00:00Z. Addresses
+-- are 4 or 16 bytes, most significant first, so that they sort as numbers.
+
+CREATE TABLE networks (
+    id UUID NOT NULL PRIMARY KEY,
+    project_id TEXT,
+    label TEXT NOT NULL,
+    priority BIGINT NOT NULL,
+    mtu BIGINT NOT NULL CHECK (mtu BETWEEN 68 AND 65535),
+    sequence BIGINT NOT NULL UNIQUE,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX networks_by_project ON networks (project_id, sequence);
+
+CREATE TABLE subnets (
+    id UUID NOT NULL PRIMARY KEY,
+    network_id UUID NOT NULL REFERENCES networks,
+    cidr TEXT NOT NULL,
+    gateway TEXT,
+    dns TEXT NOT NULL,
+    mode TEXT NOT NULL CHECK (mode IN ('pool', 'eui64')),
+    pools TEXT NOT NULL,
+    quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0)
+);
+CREATE INDEX subnets_by_network ON subnets (network_id);
+
+CREATE TABLE frontiers (
+    subnet_id UUID NOT NULL PRIMARY KEY REFERENCES subnets ON DELETE CASCADE,
+    next BYTEA
+);
+
+CREATE TABLE blocks (
+    subnet_id UUID NOT NULL REFERENCES subnets ON DELETE CASCADE,
+    first BYTEA NOT NULL,
+    taken BYTEA NOT NULL CHECK (length(taken) = 32),
+    free BIGINT NOT NULL CHECK (free BETWEEN 0 AND 256),
+    PRIMARY KEY (subnet_id, first)
+) {without_rowid};
+CREATE INDEX blocks_with_free ON blocks (subnet_id, first) WHERE free > 0;
+
+CREATE TABLE hosts (
+    id TEXT NOT NULL PRIMARY KEY,
+    revision BIGINT NOT NULL,
+    applied BIGINT NOT NULL
+);
+
+CREATE TABLE instances (
+    id UUID NOT NULL PRIMARY KEY,
+    incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
+    project_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE ports (
+    id UUID NOT NULL PRIMARY KEY,
+    instance_id UUID NOT NULL,
+    incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
+    network_id UUID NOT NULL REFERENCES networks,
+    project_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    position BIGINT NOT NULL CHECK (position >= 0),
+    mac BIGINT NOT NULL,
+    device TEXT NOT NULL,
+    binding TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'ERROR')),
+    error TEXT,
+    is_released BOOLEAN NOT NULL,
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX ports_by_mac ON ports (mac);
+CREATE UNIQUE INDEX ports_by_instance ON ports (instance_id, incarnation, position);
+CREATE UNIQUE INDEX ports_by_device ON ports (host_id, device);
+CREATE INDEX ports_by_revision ON ports (host_id, revision);
+CREATE INDEX ports_by_network ON ports (network_id);
+
+CREATE TABLE fixed_ips (
+    subnet_id UUID NOT NULL REFERENCES subnets ON DELETE CASCADE,
+    address BYTEA NOT NULL,
+    port_id UUID REFERENCES ports,
+    quarantined_until BIGINT,
+    since BIGINT NOT NULL,
+    PRIMARY KEY (subnet_id, address),
+    CHECK ((port_id IS NULL) <> (quarantined_until IS NULL))
+) {without_rowid};
+CREATE INDEX fixed_ips_by_port ON fixed_ips (port_id) WHERE port_id IS NOT NULL;
+CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until) WHERE quarantined_until IS NOT NULL;
+CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until)
+    WHERE quarantined_until IS NOT NULL;
+
+CREATE TABLE requests (
+    caller TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    fingerprint BYTEA NOT NULL CHECK (length(fingerprint) = 32),
+    answer TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (caller, request_id)
+);
+CREATE INDEX requests_by_age ON requests (created_at);
+
+-- The history: rows as they were when they ended. Nothing here is ever changed.
+
+CREATE TABLE network_history (
+    id UUID NOT NULL,
+    project_id TEXT,
+    label TEXT NOT NULL,
+    priority BIGINT NOT NULL,
+    mtu BIGINT NOT NULL,
+    sequence BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL
+);
+CREATE INDEX network_history_by_id ON network_history (id, ended_at);
+
+CREATE TABLE subnet_history (
+    id UUID NOT NULL,
+    network_id UUID NOT NULL,
+    cidr TEXT NOT NULL,
+    gateway TEXT,
+    dns TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    pools TEXT NOT NULL,
+    quarantine_secs BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL
+);
+CREATE INDEX subnet_history_by_network ON subnet_history (network_id, ended_at);
+
+CREATE TABLE instance_history (
+    id UUID NOT NULL,
+    incarnation BIGINT NOT NULL,
+    project_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX instance_history_by_life ON instance_history (id, incarnation);
+
+CREATE TABLE port_history (
+    id UUID NOT NULL,
+    instance_id UUID NOT NULL,
+    incarnation BIGINT NOT NULL,
+    network_id UUID NOT NULL,
+    project_id TEXT NOT NULL,
+    host_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    mac BIGINT NOT NULL,
+    device TEXT NOT NULL,
+    binding TEXT NOT NULL,
+    status TEXT NOT NULL,
+    error TEXT,
+    is_released BOOLEAN NOT NULL,
+    revision BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX port_history_by_id ON port_history (id);
+CREATE INDEX port_history_by_mac ON port_history (mac, ended_at);
+CREATE INDEX port_history_by_instance ON port_history (instance_id, ended_at);
+
+CREATE TABLE fixed_ip_history (
+    subnet_id UUID NOT NULL,
+    address BYTEA NOT NULL,
+    port_id UUID NOT NULL,
+    quarantined_until BIGINT,
+    since BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL
+);
+CREATE INDEX fixed_ip_history_by_address ON fixed_ip_history (address, ended_at);
+CREATE INDEX fixed_ip_history_by_port ON fixed_ip_history (port_id);

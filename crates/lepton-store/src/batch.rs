@@ -1,0 +1,125 @@
+//! A batch: jobs that are decided over one view and written in one transaction.
+
+use lepton_ledger::{Change, Command, Envelope, Refusal, Stop, View, execute};
+use lepton_types::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::{
+    engine::{Engine, Failure, Tx},
+    error::{StoreError, SubmitError},
+    load::load,
+    write::write,
+};
+
+/// Most rounds of loading before a batch counts as one that never comes to an end. Three are usual.
+const MOST_ROUNDS: usize = 1000;
+
+/// A command on its way to its answer, whatever command it is.
+pub(crate) trait Job: Send {
+    /// Decides; answers false when the view lacks something. `number` tells the job apart from its neighbours.
+    fn attempt(&mut self, number: usize, view: &mut View) -> bool;
+
+    /// Whether nobody waits for the answer any more.
+    fn is_abandoned(&self) -> bool;
+
+    /// Answers: with what was decided, if it is durable.
+    fn settle(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+/// A command with its envelope and its caller.
+pub(crate) struct Submitted<C: Command> {
+    command: C,
+    envelope: Envelope,
+    is_rehearsal: bool,
+    decision: Option<Result<C::Answer, Refusal>>,
+    caller: oneshot::Sender<Result<C::Answer, SubmitError>>,
+}
+
+impl<C: Command> Submitted<C> {
+    pub(crate) fn new(
+        command: C,
+        envelope: Envelope,
+        is_rehearsal: bool,
+        caller: oneshot::Sender<Result<C::Answer, SubmitError>>,
+    ) -> Self {
+        Self { command, envelope, is_rehearsal, decision: None, caller }
+    }
+}
+
+impl<C: Command> Job for Submitted<C> {
+    fn attempt(&mut self, number: usize, view: &mut View) -> bool {
+        let decide = |view: &mut View| execute(&self.command, &self.envelope, view);
+        let outcome =
+            if self.is_rehearsal { view.rehearse(number, decide) } else { view.attempt(number, decide) };
+        self.decision = match outcome {
+            Ok(answer) => Some(Ok(answer)),
+            Err(Stop::Refused(refusal)) => Some(Err(refusal)),
+            Err(Stop::Missing) => None,
+        };
+        self.decision.is_some()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.caller.is_closed()
+    }
+
+    fn settle(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let answer = match (outcome, self.decision) {
+            (Ok(()), Some(Ok(answer))) => Ok(answer),
+            (Ok(()), Some(Err(refusal))) => Err(SubmitError::Refused(refusal)),
+            (Ok(()), None) => Err(StoreError::Internal("the command was never decided".into()).into()),
+            (Err(error), _) => Err(error.into()),
+        };
+        // A caller that has gone away needs no answer; its request id finds it later.
+        let _ = self.caller.send(answer);
+    }
+}
+
+/// Decides the jobs and writes what they changed; answers the changes once they are durable.
+pub(crate) async fn write_batch(
+    engine: &Engine,
+    jobs: &mut [Box<dyn Job>],
+    now: Timestamp,
+    seed: [u8; 32],
+) -> Result<Vec<Change>, Failure> {
+    let mut tx = engine.write().await?;
+    let mut view = View::partial(now, seed);
+    decide(&mut tx, jobs, &mut view).await?;
+    let changes = view.changes().to_vec();
+    if changes.is_empty() {
+        tx.rollback().await?;
+    } else {
+        write(&mut tx, &changes, now).await?;
+        tx.commit().await?;
+    }
+    Ok(changes)
+}
+
+/// Decides jobs that change nothing, over one snapshot.
+pub(crate) async fn read_batch(
+    engine: &Engine,
+    jobs: &mut [Box<dyn Job>],
+    now: Timestamp,
+    seed: [u8; 32],
+) -> Result<(), Failure> {
+    let mut tx = engine.read().await?;
+    let mut view = View::partial(now, seed);
+    decide(&mut tx, jobs, &mut view).await?;
+    tx.rollback().await
+}
+
+/// Decides every job, loading between rounds what those of the round before have missed. A job that had all it needed
+/// is not decided again: those that wait come after it, which is as good an order as any.
+async fn decide(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Result<(), Failure> {
+    let mut waiting: Vec<usize> = (0..jobs.len()).collect();
+    for _ in 0..MOST_ROUNDS {
+        waiting.retain(|&number| !jobs[number].attempt(number, view));
+        let missing = view.take_missing();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        load(tx, missing, view).await?;
+    }
+    Err(StoreError::Internal(format!("{} commands miss rows after {MOST_ROUNDS} rounds", waiting.len()))
+        .into())
+}

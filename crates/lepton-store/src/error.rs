@@ -1,0 +1,58 @@
+//! Why a store does not answer.
+
+use std::time::Duration;
+
+use lepton_ledger::Refusal;
+
+/// Why a store does not answer. What was not committed has left no trace; see [`StoreError::Unavailable`] for the rest.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, is full, or does not come to an end with a conflict. A commit whose answer was
+    /// lost may have happened: repeating under the same request id is safe.
+    #[error("the ledger's database does not answer: {0}")]
+    Unavailable(String),
+    /// Too many requests wait already.
+    #[error("{waiting} requests wait already; try again in {} ms", retry_after.as_millis())]
+    QueueFull {
+        /// How many wait.
+        waiting: usize,
+        /// When there should be room again.
+        retry_after: Duration,
+    },
+    /// The store is closing.
+    #[error("the ledger is closing")]
+    Closed,
+    /// The database was written by a newer program.
+    #[error(
+        "the database has schema {found}, which this program does not know (it knows up to {known}); \
+         use the program that wrote it, or a newer one"
+    )]
+    NewerSchema {
+        /// The newest schema that the database has.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// The database cannot be opened as the ledger.
+    #[error("cannot open the ledger at {location}: {problem}")]
+    Open {
+        /// Where the database should be, without a password.
+        location: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The database holds or answers something that it should not: a fault of this program's, or a damaged file.
+    #[error("fault in the ledger's store: {0}")]
+    Internal(String),
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The caller's error.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The store's error.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

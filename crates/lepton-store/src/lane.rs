@@ -1,0 +1,128 @@
+//! A lane: one task that takes what has gathered in its queue as a batch, again and again.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use lepton_ledger::Change;
+use lepton_types::Timestamp;
+use rand::{TryRng, rngs::SysRng};
+use tokio::sync::mpsc;
+
+use crate::{
+    batch::{Job, read_batch, write_batch},
+    engine::{Engine, Failure},
+    error::StoreError,
+    memory::Memory,
+    store::Observer,
+};
+
+/// How often a batch is decided anew before its commands are tried one by one, and then each of them once more.
+const ATTEMPTS: usize = 4;
+
+/// Pause before the second attempt; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Where a lane's batches are decided.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    Memory(Arc<Memory>),
+    Engine(Arc<Engine>),
+}
+
+/// What a lane's batches may do.
+#[derive(Clone)]
+pub(crate) enum Purpose {
+    /// Change the ledger and tell the observer.
+    Write(Observer),
+    /// Only look.
+    Read,
+}
+
+/// Serves the queue until it is closed and empty.
+pub(crate) async fn run(
+    backend: Backend,
+    purpose: Purpose,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+    batch_limit: usize,
+) {
+    let mut jobs = Vec::new();
+    while queue.recv_many(&mut jobs, batch_limit).await > 0 {
+        let mut batch = std::mem::take(&mut jobs);
+        batch.retain(|job| !job.is_abandoned());
+        if !batch.is_empty() {
+            serve(&backend, &purpose, batch).await;
+        }
+    }
+}
+
+async fn serve(backend: &Backend, purpose: &Purpose, mut batch: Vec<Box<dyn Job>>) {
+    match attempts(backend, purpose, &mut batch).await {
+        Ok(()) => settle(batch, &Ok(())),
+        Err(Failure::Error(error @ StoreError::Unavailable(_))) => settle(batch, &Err(error)),
+        Err(failure) if batch.len() == 1 => settle(batch, &Err(failure.into())),
+        // One command may be at fault; alone, it cannot harm its neighbours.
+        Err(_) => {
+            for job in batch {
+                let mut alone = vec![job];
+                let outcome = attempts(backend, purpose, &mut alone).await.map_err(StoreError::from);
+                settle(alone, &outcome);
+            }
+        }
+    }
+}
+
+fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, commands = batch.len(), "a batch was not carried out");
+    }
+    for job in batch {
+        job.settle(outcome.clone());
+    }
+}
+
+/// Tries until nobody else is faster, with fresh ids each time.
+async fn attempts(backend: &Backend, purpose: &Purpose, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        match attempt(backend, purpose, batch).await {
+            Err(Failure::Conflict(problem)) => tracing::debug!(problem, "a batch is decided again"),
+            outcome => return outcome,
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    attempt(backend, purpose, batch).await
+}
+
+async fn attempt(backend: &Backend, purpose: &Purpose, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    let (now, seed) = (SystemTime::now().into(), fresh_seed()?);
+    let changes = match (backend, purpose) {
+        (Backend::Memory(memory), _) => memory.write(batch, now, seed),
+        (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await?,
+        (Backend::Engine(engine), Purpose::Read) => return read_batch(engine, batch, now, seed).await,
+    };
+    if let Purpose::Write(observer) = purpose {
+        tell(observer, &changes);
+    }
+    Ok(())
+}
+
+fn tell(observer: &Observer, changes: &[Change]) {
+    if !changes.is_empty() {
+        observer(changes);
+    }
+}
+
+fn fresh_seed() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    let drawn = SysRng.try_fill_bytes(&mut seed);
+    drawn.map_err(|error| StoreError::Internal(format!("the system gives no random bytes: {error}")))?;
+    Ok(seed)
+}
+
+/// The present, as the ledger stores it.
+pub(crate) fn now() -> Timestamp {
+    SystemTime::now().into()
+}

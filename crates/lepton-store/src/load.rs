@@ -1,0 +1,111 @@
+//! Loads what a batch misses: one statement a table, in the order of the keys.
+
+use lepton_ledger::{Key, View};
+
+use crate::{
+    engine::{Failure, Tx},
+    tables::{blocks, fixed_ips, frontiers, hosts, instances, networks, ports, requests, subnets},
+};
+
+/// The keys of one round, by kind.
+#[derive(Debug, Default)]
+struct Round<'k> {
+    requests: Vec<lepton_ledger::RequestKey>,
+    networks: Vec<lepton_types::NetworkId>,
+    projects: Vec<lepton_types::ProjectId>,
+    subnets: Vec<lepton_types::SubnetId>,
+    frontiers: Vec<lepton_types::SubnetId>,
+    free_blocks: Vec<(lepton_types::SubnetId, Option<std::net::IpAddr>)>,
+    blocks: Vec<(lepton_types::SubnetId, std::net::IpAddr)>,
+    fixed_ips: Vec<(lepton_types::SubnetId, std::net::IpAddr)>,
+    instances: Vec<lepton_types::InstanceId>,
+    past_lives: Vec<lepton_types::InstanceId>,
+    ports: Vec<lepton_types::PortId>,
+    macs: Vec<lepton_types::MacAddr>,
+    hosts: Vec<lepton_types::HostId>,
+    /// Sets that are asked for rarely, a statement each.
+    others: Vec<&'k Key>,
+}
+
+impl<'k> Round<'k> {
+    fn new(keys: &'k [Key]) -> Self {
+        let mut round = Self::default();
+        for key in keys {
+            match key {
+                Key::Request(key) => round.requests.push(key.clone()),
+                Key::Network(id) => round.networks.push(*id),
+                Key::NetworksOf(project) => round.projects.push(project.clone()),
+                Key::Subnet(id) => round.subnets.push(*id),
+                Key::Frontier(id) => round.frontiers.push(*id),
+                Key::FreeBlocks { subnet, after } => round.free_blocks.push((*subnet, *after)),
+                Key::Block(subnet, first) => round.blocks.push((*subnet, *first)),
+                Key::FixedIp(subnet, address) => round.fixed_ips.push((*subnet, *address)),
+                Key::Instance(id) => round.instances.push(*id),
+                Key::PastLives(id) => round.past_lives.push(*id),
+                Key::Port(id) => round.ports.push(*id),
+                Key::Mac(mac) => round.macs.push(*mac),
+                Key::Host(id) => round.hosts.push(id.clone()),
+                Key::NetworkPage { .. }
+                | Key::NewestNetwork
+                | Key::RestedIn(_)
+                | Key::Rested
+                | Key::PortOn(_)
+                | Key::HostPorts(..) => round.others.push(key),
+            }
+        }
+        round
+    }
+}
+
+/// Loads everything that the keys name into the view and says so in it.
+pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
+    let round = Round::new(&keys);
+    requests::load(tx, &round.requests, view).await?;
+    networks::load(tx, &round.networks, view).await?;
+    if !round.projects.is_empty() {
+        networks::load_of_projects(tx, &round.projects, view).await?;
+    }
+    subnets::load(tx, &round.subnets, view).await?;
+    frontiers::load(tx, &round.frontiers, view).await?;
+    blocks::load_free(tx, &round.free_blocks, view).await?;
+    blocks::load(tx, &round.blocks, view).await?;
+    fixed_ips::load(tx, &round.fixed_ips, view).await?;
+    instances::load(tx, &round.instances, view).await?;
+    instances::load_past_lives(tx, &round.past_lives, view).await?;
+    ports::load(tx, &round.ports, view).await?;
+    ports::load_by_mac(tx, &round.macs, view).await?;
+    for key in &round.others {
+        load_other(tx, key, view).await?;
+    }
+    hosts::load(tx, &round.hosts, view).await?;
+    for key in keys {
+        view.mark_loaded(key);
+    }
+    Ok(())
+}
+
+async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failure> {
+    match key {
+        Key::NetworkPage { project, after, limit } => {
+            networks::load_page(tx, project.as_ref(), *after, *limit, view).await
+        }
+        Key::NewestNetwork => networks::load_newest(tx, view).await,
+        Key::RestedIn(subnet) => fixed_ips::load_rested(tx, Some(*subnet), view.now(), view).await,
+        Key::Rested => fixed_ips::load_rested(tx, None, view.now(), view).await,
+        Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
+        Key::HostPorts(host, after) => ports::load_of_host(tx, host, *after, view).await,
+        Key::Request(_)
+        | Key::Network(_)
+        | Key::NetworksOf(_)
+        | Key::Subnet(_)
+        | Key::Frontier(_)
+        | Key::FreeBlocks { .. }
+        | Key::Block(..)
+        | Key::FixedIp(..)
+        | Key::Instance(_)
+        | Key::PastLives(_)
+        | Key::Port(_)
+        | Key::Mac(_)
+        | Key::Host(_) => Ok(()),
+    }
+}

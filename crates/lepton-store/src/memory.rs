@@ -1,0 +1,37 @@
+//! The ledger in memory: a complete view behind a lock. For tests and simulation; it is gone with its process.
+
+use std::sync::{Mutex, PoisonError};
+
+use lepton_ledger::{Change, View};
+use lepton_types::Timestamp;
+
+use crate::batch::Job;
+
+/// The ledger in memory.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    view: Mutex<View>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self { view: Mutex::new(View::complete(Timestamp::default(), [0; 32])) }
+    }
+
+    /// Decides every job and keeps what they changed.
+    pub(crate) fn write(&self, jobs: &mut [Box<dyn Job>], now: Timestamp, seed: [u8; 32]) -> Vec<Change> {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        view.restart(now, seed);
+        for (number, job) in jobs.iter_mut().enumerate() {
+            job.attempt(number, &mut view);
+        }
+        let changes = view.changes().to_vec();
+        view.keep();
+        changes
+    }
+
+    /// Forgets answers that were given before a moment.
+    pub(crate) fn forget_requests(&self, before: Timestamp) -> u64 {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).forget_requests(before)
+    }
+}

@@ -1,0 +1,45 @@
+//! Brings a database to this program's schema.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    AssertSqlSafe, SqlSafeStr,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
+
+use crate::{
+    engine::{Engine, Pool},
+    error::StoreError,
+};
+
+/// Every schema there ever was, oldest first. What is here was released and never changes again.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
+
+/// Applies the migrations that the database lacks, each in a transaction of its own. A database that a newer program
+/// wrote is refused and left as it is.
+pub(crate) async fn migrate(engine: &Engine, location: &str) -> Result<(), StoreError> {
+    let outcome = match engine.pool() {
+        Pool::Sqlite { writer, .. } => migrator("WITHOUT ROWID").run(writer).await,
+        Pool::Postgres(pool) => migrator("").run(pool).await,
+    };
+    outcome.map_err(|error| explain(error, location))
+}
+
+fn migrator(without_rowid: &str) -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+        #[expect(clippy::disallowed_methods, reason = "the text is a file of ours")]
+        let sql = AssertSqlSafe(sql.replace("{without_rowid}", without_rowid)).into_sql_str();
+        Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+fn explain(error: MigrateError, location: &str) -> StoreError {
+    let known = MIGRATIONS[MIGRATIONS.len() - 1].0;
+    match error {
+        MigrateError::VersionMissing(found) | MigrateError::VersionTooNew(found, _) => {
+            StoreError::NewerSchema { found, known }
+        }
+        other => StoreError::Open { location: location.to_owned(), problem: other.to_string() },
+    }
+}

@@ -1,0 +1,43 @@
+//! The tables of the ledger, a file each: how its rows are written, and which statements find them.
+
+pub(crate) mod blocks;
+pub(crate) mod fixed_ips;
+pub(crate) mod frontiers;
+pub(crate) mod hosts;
+pub(crate) mod instances;
+pub(crate) mod networks;
+pub(crate) mod ports;
+pub(crate) mod requests;
+pub(crate) mod subnets;
+
+use lepton_ledger::View;
+
+use crate::{
+    engine::{Failure, Tx},
+    sql::{Row, Value},
+    statement::padded,
+    table::Stored,
+};
+
+/// Enters rows into the view.
+fn enter<R: Stored>(rows: &[Row], view: &mut View) -> Result<(), Failure> {
+    for row in rows {
+        view.load(R::read(&mut row.columns())?);
+    }
+    Ok(())
+}
+
+/// Finds the rows that have one of the keys, and enters them into the view. `sql` has a `{list}` or `{rows}` of keys.
+async fn load_by<R: Stored, K: Clone>(
+    tx: &mut Tx,
+    sql: &'static str,
+    keys: &[K],
+    values_of: impl Fn(&K) -> Vec<Value>,
+    view: &mut View,
+) -> Result<(), Failure> {
+    for chunk in padded(keys) {
+        let values = chunk.iter().flat_map(&values_of).collect();
+        enter::<R>(&tx.fetch(sql, chunk.len(), values).await?, view)?;
+    }
+    Ok(())
+}

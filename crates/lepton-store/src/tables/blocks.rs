@@ -1,0 +1,79 @@
+//! `blocks`: 256 addresses each, a bit an address.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use lepton_ledger::{Block, View};
+use lepton_types::SubnetId;
+
+use super::load_by;
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value, address_bytes},
+    table::Stored,
+};
+
+/// How many of a subnet's blocks with free addresses one question loads. A batch of allocations from a pool that
+/// churn has left with one free address in each block takes one question for so many of them.
+const AT_ONCE: usize = 16;
+
+impl Stored for Block {
+    const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) values {rows}";
+    const UPDATE: Option<&'static str> = Some(
+        "update blocks set taken = v.column3, free = v.column4 from (values {rows}) as v
+         where blocks.subnet_id = v.column1 and blocks.first = v.column2",
+    );
+    /// A block goes with its subnet, by the foreign key.
+    const DELETE: Option<&'static str> = None;
+
+    fn values(&self) -> Vec<Value> {
+        vec![
+            self.subnet().as_uuid().into(),
+            self.first().into(),
+            self.to_bytes().to_vec().into(),
+            i64::from(self.free()).into(),
+        ]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.subnet().as_uuid().into(), self.first().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self::from_bytes(columns.id()?, columns.address()?, columns.bytes()?))
+    }
+}
+
+/// Loads blocks by their first addresses.
+pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select subnet_id, first, taken from blocks
+         where (subnet_id, first) in (values {rows}) order by subnet_id, first {lock}";
+    load_by::<Block, _>(tx, SQL, keys, |(subnet, first)| vec![subnet.as_uuid().into(), (*first).into()], view)
+        .await
+}
+
+/// Loads the lowest blocks of subnets that have a free address and start above an address.
+pub(crate) async fn load_free(
+    tx: &mut Tx,
+    keys: &[(SubnetId, Option<IpAddr>)],
+    view: &mut View,
+) -> Result<(), Failure> {
+    // One subnet a statement: each follows the partial index to its lowest entries and reads no others.
+    const SQL: &str = "select subnet_id, first, taken from blocks
+         where subnet_id = $1 and free > 0 and first > $2 order by first limit $3 {lock}";
+    let keys: BTreeMap<_, _> = keys.iter().copied().collect();
+    for (subnet, after) in keys {
+        let after = after.map(address_bytes).unwrap_or_default();
+        let values = vec![subnet.as_uuid().into(), after.into(), i64::try_from(AT_ONCE).unwrap_or(1).into()];
+        let found = tx.fetch(SQL, 0, values).await?;
+        let mut highest = None;
+        for row in &found {
+            let block = Block::read(&mut row.columns())?;
+            highest = highest.max(Some(block.first()));
+            view.load(block);
+        }
+        let is_all = found.len() < AT_ONCE;
+        view.note_free_blocks(subnet, highest.filter(|_| !is_all));
+    }
+    Ok(())
+}

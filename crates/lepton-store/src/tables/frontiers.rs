@@ -1,0 +1,39 @@
+//! `frontiers`: where the blocks of a subnet's pools end that have a row.
+
+use lepton_ledger::{Frontier, View};
+use lepton_types::SubnetId;
+
+use super::load_by;
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value, address_bytes},
+    table::Stored,
+};
+
+impl Stored for Frontier {
+    const INSERT: &'static str = "insert into frontiers (subnet_id, next) values {rows}";
+    const UPDATE: Option<&'static str> = Some(
+        "update frontiers set next = v.column2 from (values {rows}) as v where frontiers.subnet_id = v.column1",
+    );
+    /// A frontier goes with its subnet, by the foreign key.
+    const DELETE: Option<&'static str> = None;
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.subnet.as_uuid().into(), self.next.map(address_bytes).into()]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.subnet.as_uuid().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self { subnet: columns.id()?, next: columns.address_option()? })
+    }
+}
+
+/// Loads the frontiers of subnets. They are not locked: two managers that open the same block meet at its primary key.
+pub(crate) async fn load(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select subnet_id, next from frontiers where subnet_id in ({list})";
+    load_by::<Frontier, _>(tx, SQL, subnets, |id| vec![id.as_uuid().into()], view).await
+}

@@ -1,0 +1,44 @@
+//! `hosts`: how often what a host must have has changed.
+
+use lepton_ledger::{Host, View};
+use lepton_types::HostId;
+
+use super::load_by;
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value},
+    table::Stored,
+};
+
+impl Stored for Host {
+    const INSERT: &'static str = "insert into hosts (id, revision, applied) values {rows}";
+    const UPDATE: Option<&'static str> = Some(
+        "update hosts set revision = v.column2, applied = v.column3 from (values {rows}) as v
+         where hosts.id = v.column1",
+    );
+    /// A host's revision must never start anew, so its row stays.
+    const DELETE: Option<&'static str> = None;
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.id.as_str().into(), self.revision.number().into(), self.applied.number().into()]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.id.as_str().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.parsed()?,
+            revision: columns.number()?.into(),
+            applied: columns.number()?.into(),
+        })
+    }
+}
+
+/// Loads hosts.
+pub(crate) async fn load(tx: &mut Tx, ids: &[HostId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select id, revision, applied from hosts where id in ({list}) order by id {lock}";
+    load_by::<Host, _>(tx, SQL, ids, |id| vec![id.as_str().into()], view).await
+}

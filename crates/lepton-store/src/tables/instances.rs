@@ -1,0 +1,73 @@
+//! `instances`: the present life of each instance, and the past ones in the history.
+
+use lepton_ledger::{Instance, View};
+use lepton_types::InstanceId;
+
+use super::{fixed_ips, load_by, ports};
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value},
+    statement::padded,
+    table::Stored,
+};
+
+impl Stored for Instance {
+    const INSERT: &'static str =
+        "insert into instances (id, incarnation, project_id, host_id, created_at) values {rows}";
+    const UPDATE: Option<&'static str> = Some(
+        "update instances set incarnation = v.column2, project_id = v.column3, host_id = v.column4,
+             created_at = v.column5
+         from (values {rows}) as v where instances.id = v.column1",
+    );
+    const DELETE: Option<&'static str> = Some("delete from instances where id in ({list})");
+    const INSERT_HISTORY: Option<&'static str> = Some(
+        "insert into instance_history (id, incarnation, project_id, host_id, created_at, ended_at) values {rows}",
+    );
+
+    fn values(&self) -> Vec<Value> {
+        vec![
+            self.id.as_uuid().into(),
+            self.incarnation.into(),
+            self.project.as_str().into(),
+            self.host.as_str().into(),
+            self.created_at.micros().into(),
+        ]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.id.as_uuid().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.id()?,
+            incarnation: columns.number()?,
+            project: columns.parsed()?,
+            host: columns.parsed()?,
+            created_at: columns.get::<i64>()?.into(),
+        })
+    }
+}
+
+/// Loads instances with their ports of any incarnation and the ports' addresses.
+pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select id, incarnation, project_id, host_id, created_at
+         from instances where id in ({list}) order by id {lock}";
+    load_by::<Instance, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
+    ports::load_of_instances(tx, ids, view).await?;
+    fixed_ips::load_of_instances(tx, ids, view).await
+}
+
+/// Loads the last incarnations that the history knows.
+pub(crate) async fn load_past_lives(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select id, max(incarnation) from instance_history where id in ({list}) group by id";
+    for chunk in padded(ids) {
+        let values = chunk.iter().map(|id| id.as_uuid().into()).collect();
+        for row in tx.fetch(SQL, chunk.len(), values).await? {
+            let mut columns = row.columns();
+            view.note_incarnation(columns.id()?, columns.number()?);
+        }
+    }
+    Ok(())
+}

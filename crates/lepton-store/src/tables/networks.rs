@@ -1,0 +1,141 @@
+//! `networks`: layer-2 networks.
+
+use lepton_ledger::{Key, View};
+use lepton_types::{Mtu, Network, NetworkId, ProjectId, Timestamp};
+
+use super::{enter, load_by, subnets};
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value, damaged},
+    table::Stored,
+};
+
+impl Stored for Network {
+    const INSERT: &'static str =
+        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at) values {rows}";
+    const UPDATE: Option<&'static str> = Some(
+        "update networks set project_id = v.column2, label = v.column3, priority = v.column4, mtu = v.column5,
+             sequence = v.column6, created_at = v.column7
+         from (values {rows}) as v where networks.id = v.column1",
+    );
+    const DELETE: Option<&'static str> = Some("delete from networks where id in ({list})");
+    const INSERT_HISTORY: Option<&'static str> = Some(
+        "insert into network_history (id, project_id, label, priority, mtu, sequence, created_at, ended_at)
+         values {rows}",
+    );
+
+    fn values(&self) -> Vec<Value> {
+        vec![
+            self.id.as_uuid().into(),
+            self.project.clone().map(String::from).into(),
+            self.label.as_str().into(),
+            i64::from(self.priority).into(),
+            i64::from(self.mtu.bytes()).into(),
+            self.sequence.into(),
+            self.created_at.micros().into(),
+        ]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.id.as_uuid().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.id()?,
+            project: columns.parsed_option()?,
+            label: columns.parsed()?,
+            priority: narrow(columns.get()?, "priority")?,
+            mtu: Mtu::try_from(narrow::<u32>(columns.get()?, "mtu")?)
+                .map_err(|error| damaged("mtu", &error))?,
+            sequence: columns.number()?,
+            created_at: Timestamp::from(columns.get::<i64>()?),
+        })
+    }
+}
+
+fn narrow<T: TryFrom<i64>>(number: i64, what: &str) -> Result<T, StoreError> {
+    T::try_from(number).map_err(|_| damaged(what, &number))
+}
+
+/// Loads networks with their subnets.
+pub(crate) async fn load(tx: &mut Tx, ids: &[NetworkId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
+         from networks where id in ({list})";
+    load_by::<Network, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
+    subnets::load_of_networks(tx, ids, view).await?;
+    for id in ids {
+        view.mark_loaded(Key::Network(*id));
+    }
+    Ok(())
+}
+
+/// Loads the networks that the projects may use, with their subnets.
+pub(crate) async fn load_of_projects(
+    tx: &mut Tx,
+    projects: &[ProjectId],
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
+         from networks where project_id in ({list})
+         union all
+         select id, project_id, label, priority, mtu, sequence, created_at
+         from networks where project_id is null";
+    let mut found = Vec::new();
+    for chunk in crate::statement::padded(projects) {
+        let values = chunk.iter().map(|project| project.as_str().into()).collect();
+        found.extend(tx.fetch(SQL, chunk.len(), values).await?);
+    }
+    enter_with_subnets(tx, &found, view).await
+}
+
+/// Loads a page of networks in the order of creation, with their subnets.
+pub(crate) async fn load_page(
+    tx: &mut Tx,
+    project: Option<&ProjectId>,
+    after: u64,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const ALL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
+         from networks where sequence > $1 order by sequence limit $2";
+    // Each half follows its own index, so that a page costs what it holds, not what the other projects have.
+    const VISIBLE: &str = "select * from (
+             select * from (select id, project_id, label, priority, mtu, sequence, created_at
+                 from networks where project_id = $3 and sequence > $1 order by sequence limit $2) as own
+             union all
+             select * from (select id, project_id, label, priority, mtu, sequence, created_at
+                 from networks where project_id is null and sequence > $1 order by sequence limit $2) as global
+         ) as visible order by sequence limit $2";
+    let mut values = vec![after.into(), i64::from(limit).into()];
+    let found = match project {
+        None => tx.fetch(ALL, 0, values).await?,
+        Some(project) => {
+            values.push(project.as_str().into());
+            tx.fetch(VISIBLE, 0, values).await?
+        }
+    };
+    enter_with_subnets(tx, &found, view).await
+}
+
+async fn enter_with_subnets(tx: &mut Tx, found: &[crate::sql::Row], view: &mut View) -> Result<(), Failure> {
+    enter::<Network>(found, view)?;
+    let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<NetworkId>, _>>()?;
+    subnets::load_of_networks(tx, &ids, view).await?;
+    for id in ids {
+        view.mark_loaded(Key::Network(id));
+    }
+    Ok(())
+}
+
+/// Loads the sequence number of the newest network.
+pub(crate) async fn load_newest(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select max(sequence) from networks";
+    for row in tx.fetch(SQL, 0, Vec::new()).await? {
+        if let Some(newest) = row.columns().get::<Option<i64>>()? {
+            view.note_newest_network(u64::try_from(newest).map_err(|_| damaged("sequence", &newest))?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! `ports`: instances' vNICs and their plugs.
+
+use lepton_ledger::{Key, View};
+use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, Port, PortId, PortStatus, Revision};
+
+use super::{enter, fixed_ips, load_by};
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value, damaged, json},
+    table::Stored,
+};
+
+impl Stored for Port {
+    const INSERT: &'static str =
+        "insert into ports (id, instance_id, incarnation, network_id, project_id, host_id,
+             position, mac, device, binding, status, error, is_released, revision, created_at)
+         values {rows}";
+    /// What identifies a port and what it was made with never changes.
+    const UPDATE: Option<&'static str> = Some(
+        "update ports set host_id = v.column6, binding = v.column10, status = v.column11, error = v.column12,
+             is_released = v.column13, revision = v.column14
+         from (values {rows}) as v where ports.id = v.column1",
+    );
+    const DELETE: Option<&'static str> = Some("delete from ports where id in ({list})");
+    const INSERT_HISTORY: Option<&'static str> =
+        Some("insert into port_history (id, instance_id, incarnation, network_id, project_id, host_id, position, mac,
+             device, binding, status, error, is_released, revision, created_at, ended_at)
+         values {rows}");
+
+    fn values(&self) -> Vec<Value> {
+        let (status, error) = match &self.status {
+            PortStatus::Pending => ("PENDING", None),
+            PortStatus::Active => ("ACTIVE", None),
+            PortStatus::Error(error) => ("ERROR", Some(error.clone())),
+        };
+        vec![
+            self.id.as_uuid().into(),
+            self.instance.as_uuid().into(),
+            self.incarnation.into(),
+            self.network.as_uuid().into(),
+            self.project.as_str().into(),
+            self.host.as_str().into(),
+            i64::from(self.position).into(),
+            mac_number(self.mac).into(),
+            String::from(self.device()).into(),
+            json(&self.binding),
+            status.into(),
+            error.into(),
+            self.is_released.into(),
+            self.revision.number().into(),
+            self.created_at.micros().into(),
+        ]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.id.as_uuid().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.id()?,
+            instance: columns.id()?,
+            incarnation: columns.number()?,
+            network: columns.id()?,
+            project: columns.parsed()?,
+            host: columns.parsed()?,
+            position: u16::try_from(columns.number()?).map_err(|error| damaged("position", &error))?,
+            mac: mac(columns.number()?)?,
+            binding: columns.json()?,
+            status: status(&columns.get::<String>()?, columns.get()?)?,
+            is_released: columns.get()?,
+            revision: columns.number()?.into(),
+            created_at: columns.get::<i64>()?.into(),
+        })
+    }
+}
+
+/// A MAC as the ledger stores it: its six octets as one number, so that it takes no more room than it needs.
+fn mac_number(mac: MacAddr) -> i64 {
+    mac.octets().into_iter().fold(0, |number, octet| number << 8 | i64::from(octet))
+}
+
+fn mac(number: u64) -> Result<MacAddr, StoreError> {
+    match number.to_be_bytes() {
+        [0, 0, octets @ ..] => Ok(octets.into()),
+        _ => Err(damaged("MAC", &number)),
+    }
+}
+
+fn status(status: &str, error: Option<String>) -> Result<PortStatus, StoreError> {
+    match (status, error) {
+        ("PENDING", None) => Ok(PortStatus::Pending),
+        ("ACTIVE", None) => Ok(PortStatus::Active),
+        ("ERROR", error) => Ok(PortStatus::Error(error.unwrap_or_default())),
+        other => Err(damaged("port status", &other)),
+    }
+}
+
+/// Loads ports with their addresses.
+pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str =
+        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
+             status, error, is_released, revision, created_at
+         from ports where id in ({list}) order by id {lock}";
+    load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
+    fixed_ips::load_of_ports(tx, ids, view).await
+}
+
+/// Loads the ports of instances, of any incarnation.
+pub(super) async fn load_of_instances(
+    tx: &mut Tx,
+    ids: &[InstanceId],
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str =
+        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
+             status, error, is_released, revision, created_at
+         from ports where instance_id in ({list}) order by id {lock}";
+    load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
+}
+
+/// Loads the ports that have the MACs.
+pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str =
+        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
+             status, error, is_released, revision, created_at
+         from ports where mac in ({list})";
+    load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac_number(*mac).into()], view).await
+}
+
+/// Loads one port of a network, if there is any.
+pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str =
+        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
+             status, error, is_released, revision, created_at
+         from ports where network_id = $1 limit 1";
+    enter::<Port>(&tx.fetch(SQL, 0, vec![network.as_uuid().into()]).await?, view)
+}
+
+/// Loads the ports of a host that changed after a revision, with their addresses.
+pub(crate) async fn load_of_host(
+    tx: &mut Tx,
+    host: &HostId,
+    after: Revision,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str =
+        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
+             status, error, is_released, revision, created_at
+         from ports where host_id = $1 and revision > $2";
+    for row in tx.fetch(SQL, 0, vec![host.as_str().into(), after.number().into()]).await? {
+        let port = Port::read(&mut row.columns())?;
+        view.mark_loaded(Key::Port(port.id));
+        view.load(port);
+    }
+    fixed_ips::load_of_host(tx, host, after, view).await
+}

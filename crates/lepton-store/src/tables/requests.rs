@@ -1,0 +1,62 @@
+//! `requests`: answers that are remembered under their request ids.
+
+use lepton_ledger::{RequestKey, RequestRecord, View};
+use lepton_types::Timestamp;
+
+use super::load_by;
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value},
+    table::Stored,
+};
+
+/// Most answers that one transaction forgets, so that it never holds up the writers for long.
+const AT_ONCE: i64 = 1024;
+
+impl Stored for RequestRecord {
+    const INSERT: &'static str =
+        "insert into requests (caller, request_id, fingerprint, answer, created_at) values {rows}";
+    /// What was answered once never changes.
+    const UPDATE: Option<&'static str> = None;
+    const DELETE: Option<&'static str> =
+        Some("delete from requests where (caller, request_id) in (values {rows})");
+
+    fn values(&self) -> Vec<Value> {
+        vec![
+            self.key.caller.as_str().into(),
+            self.key.id.as_str().into(),
+            self.fingerprint.to_vec().into(),
+            self.answer.as_str().into(),
+            self.created_at.micros().into(),
+        ]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.key.caller.as_str().into(), self.key.id.as_str().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            key: RequestKey { caller: columns.get()?, id: columns.parsed()? },
+            fingerprint: columns.bytes()?,
+            answer: columns.get()?,
+            created_at: columns.get::<i64>()?.into(),
+        })
+    }
+}
+
+/// Loads the records of requests.
+pub(crate) async fn load(tx: &mut Tx, keys: &[RequestKey], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select caller, request_id, fingerprint, answer, created_at from requests
+         where (caller, request_id) in (values {rows})";
+    let values_of = |key: &RequestKey| vec![key.caller.as_str().into(), key.id.as_str().into()];
+    load_by::<RequestRecord, _>(tx, SQL, keys, values_of, view).await
+}
+
+/// Forgets a bounded number of answers that were given before a moment; answers how many.
+pub(crate) async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Failure> {
+    const SQL: &str = "delete from requests where (caller, request_id) in
+         (select caller, request_id from requests where created_at < $1 order by created_at limit $2)";
+    tx.execute(SQL, 0, vec![before.micros().into(), AT_ONCE.into()]).await
+}

@@ -1,0 +1,97 @@
+//! `subnets`: CIDRs of networks.
+
+use std::{net::IpAddr, time::Duration};
+
+use lepton_ledger::{Key, View};
+use lepton_types::{AddressMode, NetworkId, Subnet, SubnetId};
+
+use super::load_by;
+use crate::{
+    engine::{Failure, Tx},
+    error::StoreError,
+    sql::{Columns, Value, damaged, json},
+    statement::padded,
+    table::Stored,
+};
+
+impl Stored for Subnet {
+    const INSERT: &'static str = "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs) values {rows}";
+    const UPDATE: Option<&'static str> = Some(
+        "update subnets set network_id = v.column2, cidr = v.column3, gateway = v.column4, dns = v.column5,
+             mode = v.column6, pools = v.column7, quarantine_secs = v.column8
+         from (values {rows}) as v where subnets.id = v.column1",
+    );
+    const DELETE: Option<&'static str> = Some("delete from subnets where id in ({list})");
+    const INSERT_HISTORY: Option<&'static str> = Some(
+        "insert into subnet_history (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, ended_at)
+         values {rows}",
+    );
+
+    fn values(&self) -> Vec<Value> {
+        let mode = match self.mode {
+            AddressMode::Pool => "pool",
+            AddressMode::Eui64 => "eui64",
+        };
+        vec![
+            self.id.as_uuid().into(),
+            self.network.as_uuid().into(),
+            self.cidr.to_string().into(),
+            self.gateway.map(|gateway| gateway.to_string()).into(),
+            json(&self.dns),
+            mode.into(),
+            json(&self.pools),
+            self.quarantine.as_secs().into(),
+        ]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.id.as_uuid().into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: columns.id()?,
+            network: columns.id()?,
+            cidr: columns.parsed()?,
+            gateway: gateway(columns.get()?)?,
+            dns: columns.json()?,
+            mode: match columns.get::<String>()?.as_str() {
+                "pool" => AddressMode::Pool,
+                "eui64" => AddressMode::Eui64,
+                other => return Err(damaged("address mode", &other)),
+            },
+            pools: columns.json()?,
+            quarantine: Duration::from_secs(columns.number()?),
+        })
+    }
+}
+
+fn gateway(text: Option<String>) -> Result<Option<IpAddr>, StoreError> {
+    text.map(|text| text.parse().map_err(|_| damaged("gateway", &text))).transpose()
+}
+
+/// Loads subnets.
+pub(crate) async fn load(tx: &mut Tx, ids: &[SubnetId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs
+         from subnets where id in ({list})";
+    load_by::<Subnet, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
+}
+
+/// Loads the subnets of networks.
+pub(super) async fn load_of_networks(
+    tx: &mut Tx,
+    networks: &[NetworkId],
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs
+         from subnets where network_id in ({list})";
+    for chunk in padded(networks) {
+        let values = chunk.iter().map(|id| id.as_uuid().into()).collect();
+        for row in tx.fetch(SQL, chunk.len(), values).await? {
+            let subnet = Subnet::read(&mut row.columns())?;
+            view.mark_loaded(Key::Subnet(subnet.id));
+            view.load(subnet);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! What every store must do, run on each of them.
+
+mod harness;
+mod instances;
+
+use harness::each_store;

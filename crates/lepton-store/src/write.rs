@@ -1,0 +1,121 @@
+//! Writes what a batch decided: set by set, in the order that the foreign keys want.
+
+use lepton_ledger::{
+    Block, Change, Ended, FixedIp, Frontier, Host, Instance, RequestRecord, RowChange, coalesce,
+};
+use lepton_types::{Network, Port, Subnet, Timestamp};
+
+use crate::{
+    engine::{Failure, Tx},
+    table::{self, Stored},
+};
+
+/// The changes of a batch, by table, one a row.
+#[derive(Debug, Default)]
+struct Sets {
+    networks: Vec<RowChange<Network>>,
+    subnets: Vec<RowChange<Subnet>>,
+    frontiers: Vec<RowChange<Frontier>>,
+    blocks: Vec<RowChange<Block>>,
+    instances: Vec<RowChange<Instance>>,
+    ports: Vec<RowChange<Port>>,
+    fixed_ips: Vec<RowChange<FixedIp>>,
+    hosts: Vec<RowChange<Host>>,
+    requests: Vec<RowChange<RequestRecord>>,
+}
+
+impl Sets {
+    fn new(changes: &[Change]) -> Self {
+        let mut sets = Self::default();
+        for change in changes {
+            match change.clone() {
+                Change::Network(change) => sets.networks.push(change),
+                Change::Subnet(change) => sets.subnets.push(change),
+                Change::Frontier(change) => sets.frontiers.push(change),
+                Change::Block(change) => sets.blocks.push(change),
+                Change::Instance(change) => sets.instances.push(change),
+                Change::Port(change) => sets.ports.push(change),
+                Change::FixedIp(change) => sets.fixed_ips.push(change),
+                Change::Host(change) => sets.hosts.push(change),
+                Change::RequestRecord(change) => sets.requests.push(change),
+            }
+        }
+        sets
+    }
+}
+
+/// Writes the changes and their history.
+pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
+    let sets = Sets::new(changes);
+    // What refers to a row goes before it; what is referred to comes before what refers to it.
+    let fixed_ips = Net::new(sets.fixed_ips);
+    let ports = Net::new(sets.ports);
+    let instances = Net::new(sets.instances);
+    let subnets = Net::new(sets.subnets);
+    let networks = Net::new(sets.networks);
+    fixed_ips.end(tx).await?;
+    ports.end(tx).await?;
+    instances.end(tx).await?;
+    subnets.end(tx).await?;
+    networks.end(tx).await?;
+    networks.put(tx).await?;
+    subnets.put(tx).await?;
+    Net::new(sets.frontiers).put(tx).await?;
+    Net::new(sets.blocks).put(tx).await?;
+    instances.put(tx).await?;
+    ports.put(tx).await?;
+    fixed_ips.put(tx).await?;
+    Net::new(sets.hosts).put(tx).await?;
+    let requests = Net::new(sets.requests);
+    requests.end(tx).await?;
+    requests.put(tx).await?;
+    write_history(tx, changes, now).await
+}
+
+/// The net effect on one table.
+struct Net<R> {
+    changes: Vec<RowChange<R>>,
+}
+
+impl<R: Stored> Net<R> {
+    fn new(changes: Vec<RowChange<R>>) -> Self {
+        Self { changes: coalesce(changes) }
+    }
+
+    async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
+        let ended = self.changes.iter().filter(|change| change.after.is_none());
+        let rows: Vec<&R> = ended.filter_map(|change| change.before.as_ref()).collect();
+        table::delete(tx, &rows).await
+    }
+
+    async fn put(&self, tx: &mut Tx) -> Result<(), Failure> {
+        let (old, new): (Vec<_>, Vec<_>) = self.changes.iter().partition(|change| change.before.is_some());
+        let rows: Vec<&R> = new.into_iter().filter_map(|change| change.after.as_ref()).collect();
+        table::insert(tx, &rows).await?;
+        let rows: Vec<&R> = old.into_iter().filter_map(|change| change.after.as_ref()).collect();
+        table::update(tx, &rows).await
+    }
+}
+
+async fn write_history(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
+    let ended: Vec<Ended> = changes.iter().filter_map(Change::ended).collect();
+    let mut networks = Vec::new();
+    let mut subnets = Vec::new();
+    let mut instances = Vec::new();
+    let mut ports = Vec::new();
+    let mut fixed_ips = Vec::new();
+    for ended in &ended {
+        match ended {
+            Ended::Network(row) => networks.push(row),
+            Ended::Subnet(row) => subnets.push(row),
+            Ended::Instance(row) => instances.push(row),
+            Ended::Port(row) => ports.push(row),
+            Ended::FixedIp(row) => fixed_ips.push(row),
+        }
+    }
+    table::remember(tx, &networks, now.micros()).await?;
+    table::remember(tx, &subnets, now.micros()).await?;
+    table::remember(tx, &instances, now.micros()).await?;
+    table::remember(tx, &ports, now.micros()).await?;
+    table::remember(tx, &fixed_ips, now.micros()).await
+}
