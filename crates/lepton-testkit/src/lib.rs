@@ -1,1 +1,8 @@
 //! What tests need of the world: a private PostgreSQL server.
+//!
+//! [`PrivatePostgres`] starts one from the installed binaries, out of reach of any other server, and leaves nothing
+//! behind, however the test ends. Tests and benchmarks use this crate, the programs never do.
+
+mod postgres;
+
+pub use postgres::{Durability, PostgresError, PrivatePostgres};

@@ -110,6 +110,21 @@ fn endless_subnets_are_instant() {
 }
 
 #[test]
+fn a_block_may_have_a_single_address_of_a_pool() {
+    let subnet = subnet("10.0.0.0/8", &[pool("10.1.0.255", "10.1.1.0"), pool("10.9.0.7", "10.9.0.7")]);
+    let found: Vec<_> =
+        blocks(&subnet).iter().map(|block| (block.first(), block.lowest_free(), block.free())).collect();
+    assert_eq!(
+        found,
+        [
+            (ip("10.1.0.0"), Some(ip("10.1.0.255")), 1),
+            (ip("10.1.1.0"), Some(ip("10.1.1.0")), 1),
+            (ip("10.9.0.0"), Some(ip("10.9.0.7")), 1)
+        ]
+    );
+}
+
+#[test]
 fn an_address_outside_the_pools_never_becomes_free() {
     let subnet = subnet("10.1.0.0/24", &[pool("10.1.0.0", "10.1.0.9")]);
     let mut block = Block::fresh(&subnet, ip("10.1.0.0"));

@@ -1,0 +1,52 @@
+# Runs a PostgreSQL server: watchdog DIRECTORY SERVER [ARGUMENT...]
+#
+# Does what the words on its standard input say and answers each with the same word. When that input ends, because
+# whoever wrote it has ended, it ends the server and removes the directory. The server logs into DIRECTORY/log, a pipe,
+# whose end is therefore the server's.
+directory=$1
+shift
+server=
+
+# The processes that the server's main process has made.
+children() {
+    grep -ls "^PPid:[[:space:]]*$server\$" /proc/[0-9]*/status | cut -d/ -f3
+}
+
+# The main process is stopped before it can make more, and goes on after its children.
+pause() {
+    kill -s STOP "$server"
+    kill -s STOP $(children)
+}
+resume() {
+    kill -s CONT $(children) "$server"
+}
+
+# Ends the server by the given signal. A server that has just been started ignores INT and QUIT, since POSIX has a
+# shell start its background commands so, until it installs its own handlers; TERM then ends it, and means nothing to a
+# server that is ending already.
+end() {
+    [ -n "$server" ] || return
+    resume
+    kill -s "$1" "$server"
+    kill -s TERM "$server"
+    wait "$server"
+    server=
+}
+
+mkfifo "$directory/log"
+while read -r word; do
+    case $word in
+        start)
+            "$@" </dev/null >/dev/null 2>"$directory/log" &
+            server=$!
+            ;;
+        stop) end INT ;;
+        crash) end QUIT ;;
+        pause) pause ;;
+        resume) resume ;;
+    esac
+    echo "$word"
+done
+end QUIT
+cd /
+rm -rf "$directory"
