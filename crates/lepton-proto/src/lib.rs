@@ -1,6 +1,12 @@
 //! Lepton's gRPC API `lepton.v1`: the code generated from `proto/lepton/v1`, and [`FILE_DESCRIPTOR_SET`] for reflection.
 //!
-//! Conversions between the wire and `lepton-types` live here too, one module a proto file; they parse and never decide.
+//! Conversions from `lepton-types` to the wire live here too, one module a proto file. What comes from the wire is
+//! parsed where its errors can be told with their fields: in `lepton-manager`.
+
+mod network;
+mod port;
+
+pub use network::network;
 
 #[allow(
     clippy::all,

@@ -1,0 +1,73 @@
+//! `port.proto`: NetworkInfo to the wire.
+
+use lepton_types::{NetworkInfo, PortBinding, PortStatus, SubnetInfo, Vif, VifNetwork};
+
+use crate::v1::{self, port_binding};
+
+impl From<NetworkInfo> for v1::NetworkInfo {
+    fn from(info: NetworkInfo) -> Self {
+        Self {
+            instance_id: info.instance.to_string(),
+            incarnation: info.incarnation,
+            host: info.host.into(),
+            vifs: info.vifs.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Vif> for v1::Vif {
+    fn from(vif: Vif) -> Self {
+        let (status, error) = match vif.status {
+            PortStatus::Pending => (v1::PortStatus::Pending, String::new()),
+            PortStatus::Active => (v1::PortStatus::Active, String::new()),
+            PortStatus::Error(error) => (v1::PortStatus::Error, error),
+        };
+        Self {
+            id: vif.id.to_string(),
+            mac_address: vif.mac.to_string(),
+            device: vif.device.into(),
+            binding: Some(vif.binding.into()),
+            status: status.into(),
+            error,
+            network: Some(vif.network.into()),
+        }
+    }
+}
+
+impl From<PortBinding> for v1::PortBinding {
+    fn from(binding: PortBinding) -> Self {
+        let kind = match binding {
+            PortBinding::Tap => port_binding::Kind::Tap(port_binding::Tap {}),
+            PortBinding::Veth { netns, guest_device } => port_binding::Kind::Veth(port_binding::Veth {
+                netns_path: netns.into(),
+                guest_device: guest_device.into(),
+            }),
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+impl From<VifNetwork> for v1::VifNetwork {
+    fn from(network: VifNetwork) -> Self {
+        Self {
+            id: network.id.to_string(),
+            label: network.label.to_string(),
+            project_id: network.project.map(String::from).unwrap_or_default(),
+            bridge: network.bridge.into(),
+            mtu: network.mtu.into(),
+            subnets: network.subnets.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<SubnetInfo> for v1::VifSubnet {
+    fn from(subnet: SubnetInfo) -> Self {
+        Self {
+            id: subnet.id.to_string(),
+            cidr: subnet.cidr.to_string(),
+            gateway: subnet.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+            dns: subnet.dns.iter().map(ToString::to_string).collect(),
+            fixed_ips: subnet.fixed_ips.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
