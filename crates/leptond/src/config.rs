@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use lepton_ipam::MacBase;
 use lepton_manager::{Authorise, Trust};
 use lepton_types::HostId;
 
@@ -36,9 +37,7 @@ pub(crate) use schema::SETTINGS;
 pub use database::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::{example, manual};
-pub use values::{
-    Backend, GroupName, LogFilter, LogFormat, MacBase, Roles, SocketMode, SocketPath, ValueError,
-};
+pub use values::{Backend, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError};
 
 use layers::{Layer, Values};
 use schema::Settings;

@@ -5,6 +5,10 @@
 
 mod arguments;
 pub mod config;
+pub mod listen;
 pub mod logging;
+mod run;
+pub mod tls;
 
 pub use arguments::{Arguments, Task};
+pub use run::{RunError, run};

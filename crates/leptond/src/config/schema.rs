@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 
+use lepton_ipam::MacBase;
 use lepton_manager::{Role, TrustDomain};
 use lepton_types::HostId;
 
@@ -13,8 +14,8 @@ use super::{
     durations::{DrainTime, KeepTime},
     layers::Values,
     values::{
-        AbsolutePath, Backend, GroupName, LogFilter, LogFormat, MacBase, Optional, QueueLimit, Roles,
-        SocketMode, SocketPath, TcpAddress,
+        AbsolutePath, Backend, GroupName, LogFilter, LogFormat, Optional, QueueLimit, Roles, SocketMode,
+        SocketPath, TcpAddress,
     },
 };
 

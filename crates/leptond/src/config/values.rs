@@ -157,9 +157,8 @@ impl fmt::Display for AbsolutePath {
 pub struct SocketPath(PathBuf);
 
 impl SocketPath {
-    /// Longest path, in bytes: `sun_path` has 108 (unix(7)), of which one ends the text and four are for the `.new`
-    /// under which the socket is made before it gets its name.
-    const MAX: usize = 103;
+    /// Longest path, in bytes: `sun_path` has 108, of which one ends the text (unix(7)).
+    const MAX: usize = 107;
 
     /// The path.
     pub fn as_path(&self) -> &Path {
@@ -177,7 +176,7 @@ impl FromStr for SocketPath {
         } else {
             Err(ValueError::new(
                 text,
-                "an absolute path of a socket (expected at most 103 bytes, starting with /)",
+                "an absolute path of a socket (expected at most 107 bytes, starting with /)",
             ))
         }
     }
@@ -265,29 +264,6 @@ impl FromStr for TcpAddress {
 impl fmt::Display for TcpAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
-    }
-}
-
-/// The octets that MACs of ports start with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MacBase([u8; 3]);
-
-impl FromStr for MacBase {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        let whole: Option<lepton_types::MacAddr> = format!("{text}:00:00:00").parse().ok();
-        match whole.filter(|mac| mac.is_unicast()).map(lepton_types::MacAddr::octets) {
-            Some([a, b, c, ..]) => Ok(Self([a, b, c])),
-            None => Err(ValueError::new(text, "the start of a MAC (expected for example fa:16:3e)")),
-        }
-    }
-}
-
-impl fmt::Display for MacBase {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c] = self.0;
-        write!(out, "{a:02x}:{b:02x}:{c:02x}")
     }
 }
 

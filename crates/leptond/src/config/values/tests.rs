@@ -42,7 +42,7 @@ fn paths_are_absolute() {
 
 #[test]
 fn a_socket_path_is_a_file_that_its_address_has_room_for() {
-    let (fits, too_long) = (format!("/{}", "s".repeat(102)), format!("/{}", "s".repeat(103)));
+    let (fits, too_long) = (format!("/{}", "s".repeat(106)), format!("/{}", "s".repeat(107)));
     round_trips::<SocketPath>(&["/run/lepton.sock", &fits]);
     refuses::<SocketPath>(&["", "lepton.sock", "/", "/run/", "/run/..", &too_long]);
 }
