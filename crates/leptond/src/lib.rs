@@ -1,1 +1,14 @@
 //! The Lepton daemon: manager, agent, or both.
+//!
+//! `main.rs` parses the command line ([`Arguments`]), loads the configuration ([`config::Config`]), starts [`logging`] and
+//! calls [`run()`], which builds every part once, in dependency order, and serves until it is told to stop.
+
+mod arguments;
+pub mod config;
+pub mod listen;
+pub mod logging;
+mod run;
+pub mod tls;
+
+pub use arguments::{Arguments, Task};
+pub use run::{RunError, run};

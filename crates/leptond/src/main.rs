@@ -1,3 +1,113 @@
 //! The Lepton daemon: manager, agent, or both.
 
-fn main() {}
+use std::{
+    env,
+    error::Error,
+    fmt::Display,
+    io::{self, Write},
+    pin::pin,
+    process::ExitCode,
+};
+
+use leptond::{
+    Arguments, Task,
+    config::{self, Config, Mistakes, Sources, TcpListen},
+    logging, run, tls,
+};
+use nix::unistd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Exit code of a start or a run that failed.
+const FAILED: u8 = 1;
+
+/// Exit code of a command line or a configuration that is wrong; clap has the same.
+const WRONG: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse(env::args_os()).unwrap_or_else(|error| error.exit());
+    match arguments.task {
+        Task::PrintExample => print(&config::example()),
+        Task::PrintManual => print(&config::manual()),
+        Task::CheckConfig => match load(arguments).and_then(checked) {
+            Ok(config) => print(&format!("OK\n\n{}", config.effective)),
+            Err(mistakes) => fail(&mistakes, WRONG),
+        },
+        Task::Run => match load(arguments) {
+            Ok(config) => serve(config),
+            Err(mistakes) => fail(&mistakes, WRONG),
+        },
+    }
+}
+
+/// The configuration of this process.
+fn load(arguments: Arguments) -> Result<Config, Mistakes> {
+    let hostname = unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+    Config::load(&Sources {
+        file: arguments.file,
+        variables: env::vars_os().collect(),
+        flags: arguments.flags,
+        // No name is reported like one that cannot be an id, and only if it is needed.
+        hostname: hostname.unwrap_or_default(),
+        uid: unistd::geteuid().as_raw(),
+    })
+}
+
+/// The configuration, if the files that it names can be used.
+fn checked(config: Config) -> Result<Config, Mistakes> {
+    if let Some(TcpListen::Tls(_, files)) = &config.listen.tcp {
+        tls::load(files)?;
+    }
+    Ok(config)
+}
+
+fn serve(config: Config) -> ExitCode {
+    let served = logging::start(&config.log).map_err(Into::into).and_then(|()| run_until_signal(config));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&with_causes(&*error), FAILED),
+    }
+}
+
+/// Runs until SIGTERM or SIGINT, and drains; a second one ends the draining.
+#[tokio::main]
+async fn run_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
+    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = CancellationToken::new();
+    let mut running = pin!(run(config, shutdown.clone()));
+    tokio::select! {
+        ended = &mut running => return Ok(ended?),
+        () = received(&mut signals) => shutdown.cancel(),
+    }
+    tokio::select! {
+        ended = &mut running => Ok(ended?),
+        () = received(&mut signals) => Err("told to stop twice: calls under way were cut".into()),
+    }
+}
+
+async fn received((terminate, interrupt): &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => FAILED.into(),
+    }
+}
+
+fn fail(error: &dyn Display, code: u8) -> ExitCode {
+    eprintln!("leptond: {error}");
+    code.into()
+}
+
+/// `cannot listen on …: another process answers there`: an error with its causes.
+fn with_causes(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", with_causes(cause)),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,156 @@
+//! Which role may make which call, and the layer that holds every call to it.
+//!
+//! [`Authorise`] stands in front of the whole router, so a service is guarded because it is served, not because it
+//! remembered to ask. A method without a row in the table reaches nobody.
+//!
+//! ```text
+//! request ─► Trust: who is it? ─► table: may that role? ─► handler, with the Caller in the extensions
+//!                 └ UNAUTHENTICATED     └ PERMISSION_DENIED, or UNIMPLEMENTED without a row
+//! ```
+
+use std::{
+    collections::HashMap,
+    future::{self, Ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::Either;
+use tonic::{Code, Status, body::Body, codegen::http};
+use tonic_types::{ErrorDetails, StatusExt};
+use tower::{Layer, Service};
+
+use crate::caller::{Caller, Role, Trust, Unidentified};
+
+use Role::{Admin, Compute, Reader};
+
+/// Domain of every `google.rpc.ErrorInfo` that Lepton sends.
+const ERROR_DOMAIN: &str = "lepton";
+
+/// The roles that may call each method; the comments in `proto/lepton/v1` say the same, and a test compares them.
+const ACCESS: &[(&str, &[Role])] = &[
+    ("/lepton.v1.NetworkManager/CreateNetworks", &[Admin]),
+    ("/lepton.v1.NetworkManager/DeleteNetwork", &[Admin]),
+    ("/lepton.v1.NetworkManager/GetNetwork", &[Admin, Compute, Reader]),
+    ("/lepton.v1.NetworkManager/ListNetworks", &[Admin, Compute, Reader]),
+    ("/lepton.v1.NetworkManager/ValidateNetworks", &[Admin, Compute, Reader]),
+    ("/lepton.v1.NetworkManager/AllocateForInstance", &[Admin, Compute]),
+    ("/lepton.v1.NetworkManager/DeallocateForInstance", &[Admin, Compute]),
+    ("/lepton.v1.NetworkManager/GetInstanceNwInfo", &[Admin, Compute, Reader]),
+    // What every caller may ask, whatever it is.
+    ("/grpc.health.v1.Health/Check", &Role::ALL),
+    ("/grpc.health.v1.Health/Watch", &Role::ALL),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &Role::ALL),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &Role::ALL),
+];
+
+/// The tower layer that identifies every caller and refuses the calls that its role does not include.
+#[derive(Clone, Debug)]
+pub struct Authorise {
+    trust: Arc<Trust>,
+}
+
+/// A service behind [`Authorise`].
+#[derive(Clone, Debug)]
+pub struct Authorised<S> {
+    trust: Arc<Trust>,
+    inner: S,
+}
+
+/// Why a call does not reach its handler.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("the caller did not prove who it is: {0}")]
+    Unidentified(#[from] Unidentified),
+    #[error("{method} is for {}, and {:?} is {}", list(allowed), caller.name(), caller.role())]
+    RoleNotAllowed { method: String, caller: Caller, allowed: &'static [Role] },
+    #[error("this server has no method {method}")]
+    UnknownMethod { method: String },
+}
+
+impl Authorise {
+    /// A layer that believes callers as `trust` says.
+    pub fn new(trust: Trust) -> Self {
+        Self { trust: Arc::new(trust) }
+    }
+}
+
+impl<S> Layer<S> for Authorise {
+    type Service = Authorised<S>;
+
+    fn layer(&self, inner: S) -> Authorised<S> {
+        Authorised { trust: Arc::clone(&self.trust), inner }
+    }
+}
+
+impl<S, B> Service<http::Request<B>> for Authorised<S>
+where
+    S: Service<http::Request<B>, Response = http::Response<Body>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<S::Response, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
+        match authorise(&self.trust, request.uri().path(), request.extensions()) {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                Either::Left(self.inner.call(request))
+            }
+            Err(refusal) => {
+                tracing::info!(method = request.uri().path(), %refusal, "call refused");
+                Either::Right(future::ready(Ok(Status::from(refusal).into_http())))
+            }
+        }
+    }
+}
+
+/// Who calls, if that caller may call `method`.
+fn authorise(trust: &Trust, method: &str, connection: &http::Extensions) -> Result<Caller, Refusal> {
+    let caller = trust.identify(connection)?;
+    let Some((_, allowed)) = ACCESS.iter().find(|(name, _)| *name == method) else {
+        return Err(Refusal::UnknownMethod { method: method.to_owned() });
+    };
+    if !allowed.contains(&caller.role()) {
+        return Err(Refusal::RoleNotAllowed { method: method.to_owned(), caller, allowed });
+    }
+    Ok(caller)
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        let (code, reason, metadata) = match refusal {
+            Refusal::Unidentified(_) => (Code::Unauthenticated, "UNAUTHENTICATED", HashMap::new()),
+            Refusal::RoleNotAllowed { method, caller, allowed } => {
+                let metadata = [
+                    ("method", method),
+                    ("caller", caller.name().to_owned()),
+                    ("role", caller.role().to_string()),
+                    ("allowed_roles", list(allowed)),
+                ];
+                let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into();
+                (Code::PermissionDenied, "ROLE_NOT_ALLOWED", metadata)
+            }
+            // As every gRPC server answers it; clients probe for methods this way.
+            Refusal::UnknownMethod { .. } => return Status::unimplemented(message),
+        };
+        Status::with_error_details(
+            code,
+            message,
+            ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata),
+        )
+    }
+}
+
+/// `admin, compute, reader`.
+fn list(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

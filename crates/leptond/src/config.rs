@@ -1,0 +1,338 @@
+//! [`Config`]: what leptond was told to be, from a file, the environment and flags, in rising precedence.
+//!
+//! ```text
+//! lepton.toml ─┐                      ┌─ Mistakes: all of them, each with its place
+//! LEPTON_*    ─┼─ layers ─► Values ─► Settings ─► settle ─► Config
+//! --flags     ─┘            (text)    (typed)     (fit together)
+//! ```
+//!
+//! Which settings there are is one table, `config/schema.rs`. What comes out is right by its types: an address that
+//! other machines can reach exists only together with TLS. This module touches nothing but the file that it reads.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt, fs,
+    io::ErrorKind,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use lepton_ipam::MacBase;
+use lepton_manager::{Authorise, Trust};
+use lepton_types::HostId;
+
+mod database;
+mod durations;
+mod layers;
+mod mistakes;
+mod reference;
+mod schema;
+mod values;
+
+pub(crate) use schema::SETTINGS;
+
+pub use database::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use mistakes::{Mistake, Mistakes};
+pub use reference::{example, manual};
+pub use values::{Backend, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError};
+
+use layers::{Layer, Values};
+use schema::Settings;
+use values::AbsolutePath;
+
+/// The file that is read when nobody names one.
+pub const DEFAULT_FILE: &str = "/etc/lepton/lepton.toml";
+
+/// Name of the embedded database's file in the state directory.
+const DATABASE_FILE: &str = "lepton.db";
+
+/// Everything that a configuration is made from, so that a test can make one without touching its process.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The file.
+    pub file: ConfigFile,
+    /// The environment; variables that do not start with `LEPTON_` do not matter.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The flags that set something: texts by the settings' keys.
+    pub flags: BTreeMap<String, String>,
+    /// The system's name of this host.
+    pub hostname: String,
+    /// The uid that this process runs as.
+    pub uid: u32,
+}
+
+/// Which file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigFile {
+    /// The default one, which may be missing.
+    Default(PathBuf),
+    /// One that was asked for, which must exist.
+    Named(PathBuf),
+}
+
+/// What leptond was told to be.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which halves run in this process.
+    pub roles: Roles,
+    /// The name of this host.
+    pub host: HostId,
+    /// Where this process keeps what must survive it.
+    pub state_dir: PathBuf,
+    /// Where the ledger is.
+    pub database: DatabaseUrl,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Whom to believe, for each way to connect.
+    pub trust: Trust,
+    /// What plugs the ports.
+    pub backend: Backend,
+    /// What the MACs of ports start with.
+    pub mac_base: MacBase,
+    /// How many mutating requests may wait for the ledger.
+    pub queue_limit: NonZeroUsize,
+    /// How long the answers to request ids are kept, at least 24 hours.
+    pub keep_request_ids: Duration,
+    /// What is logged, and how.
+    pub log: Log,
+    /// How long a stop waits for calls that are under way.
+    pub drain: Duration,
+    /// Every setting with its value and where it was set, for people.
+    pub effective: Effective,
+}
+
+/// Where to listen; somewhere, at least.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The unix socket.
+    pub unix: Option<UnixListen>,
+    /// The TCP address.
+    pub tcp: Option<TcpListen>,
+}
+
+/// The unix socket to listen on.
+#[derive(Clone, Debug)]
+pub struct UnixListen {
+    /// Where it is.
+    pub path: SocketPath,
+    /// Who may connect.
+    pub mode: SocketMode,
+    /// Whose group it is; `None`: the group of this process.
+    pub group: Option<GroupName>,
+}
+
+/// The TCP address to listen on. What other machines can reach has TLS with client certificates.
+#[derive(Clone, Debug)]
+pub enum TcpListen {
+    /// Plain, for this machine only.
+    Loopback(Loopback),
+    /// With TLS and client certificates, for anybody who has one.
+    Tls(SocketAddr, TlsFiles),
+}
+
+/// An address that no other machine can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loopback(SocketAddr);
+
+/// The PEM files for TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Who signs the clients' certificates.
+    pub client_ca: PathBuf,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// How the lines look.
+    pub format: LogFormat,
+    /// Which lines there are.
+    pub level: LogFilter,
+}
+
+/// Every setting with its value, secrets masked, and where it was set.
+#[derive(Clone, Debug)]
+pub struct Effective(Vec<(String, String)>);
+
+impl Config {
+    /// Reads the sources, or tells everything that is wrong with them.
+    pub fn load(sources: &Sources) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let layers = [
+            file_layer(&sources.file, &mut mistakes),
+            layers::environment(&sources.variables, &mut mistakes),
+            layers::flags(&sources.flags),
+        ];
+        let mut values = Values::merge(layers, mistakes);
+        let settings = Settings::read(&mut values);
+        Self::settle(settings, values, sources)
+    }
+
+    /// Fits the settings together.
+    fn settle(mut settings: Settings, mut values: Values, sources: &Sources) -> Result<Self, Mistakes> {
+        let host = host(&settings, &mut values, &sources.hostname);
+        let listen = listen(&settings, &mut values);
+        let (Some(host), Some(listen), true) = (host, listen, values.mistakes.is_empty()) else {
+            return Err(values.mistakes);
+        };
+        let state_dir = settings.state_dir.clone().into_path_buf();
+        let database = || DatabaseUrl::Sqlite(state_dir.join(DATABASE_FILE));
+        let database = settings.database_url.0.get_or_insert_with(database).clone();
+        settings.host.0 = Some(host.clone());
+        Ok(Self {
+            effective: Effective::of(&settings, &values),
+            roles: settings.roles,
+            host,
+            state_dir,
+            database,
+            listen,
+            trust: Trust {
+                daemon_uid: sources.uid,
+                unix_role: settings.unix_role.0,
+                loopback_role: settings.loopback_role.0,
+                trust_domain: settings.trust_domain.0,
+            },
+            backend: settings.agent_backend,
+            mac_base: settings.mac_base,
+            queue_limit: settings.queue_limit.0,
+            keep_request_ids: settings.request_ids_keep.0,
+            log: Log { format: settings.log_format, level: settings.log_level },
+            drain: settings.shutdown_drain.0,
+        })
+    }
+
+    /// The layer that identifies and authorises callers as configured.
+    pub fn authorise(&self) -> Authorise {
+        Authorise::new(self.trust.clone())
+    }
+}
+
+fn file_layer(file: &ConfigFile, mistakes: &mut Mistakes) -> Layer {
+    let (ConfigFile::Default(path) | ConfigFile::Named(path)) = file;
+    match fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => return layers::file(path, &text, mistakes),
+        Ok(Err(_)) => mistakes.add(&path.display().to_string(), "", "the file is not UTF-8"),
+        Err(error) if error.kind() == ErrorKind::NotFound && matches!(file, ConfigFile::Default(_)) => {}
+        Err(error) => {
+            mistakes.add(&path.display().to_string(), "", format_args!("cannot read the file: {error}"))
+        }
+    }
+    Layer::default()
+}
+
+/// The configured name of this host, or the system's.
+fn host(settings: &Settings, values: &mut Values, hostname: &str) -> Option<HostId> {
+    if let Some(host) = &settings.host.0 {
+        return Some(host.clone());
+    }
+    let host = hostname.parse();
+    host.map_err(|error| values.refuse("host", format_args!("the system's host name: {error}; set host")))
+        .ok()
+}
+
+/// Where to listen; with a mistake recorded when there is nowhere, or when other machines could call without TLS.
+fn listen(settings: &Settings, values: &mut Values) -> Option<Listen> {
+    let tls = tls(settings, values);
+    let tcp = match settings.listen_tcp.0 {
+        None => None,
+        Some(address) => Some(tcp(address.0, tls, values)?),
+    };
+    let unix = settings.listen_unix.0.clone().map(|path| UnixListen {
+        path,
+        mode: settings.listen_unix_mode,
+        group: settings.listen_unix_group.0.clone(),
+    });
+    if unix.is_none() && tcp.is_none() {
+        values.refuse("listen.tcp", "nobody could call: listen.unix and listen.tcp are both empty");
+        return None;
+    }
+    Some(Listen { unix, tcp })
+}
+
+fn tcp(address: SocketAddr, tls: Option<TlsFiles>, values: &mut Values) -> Option<TcpListen> {
+    match (tls, Loopback::new(address)) {
+        (Some(tls), _) => Some(TcpListen::Tls(address, tls)),
+        (None, Some(loopback)) => Some(TcpListen::Loopback(loopback)),
+        (None, None) => {
+            values.refuse(
+                "listen.tcp",
+                format_args!(
+                    "other machines can reach {address}, so callers must prove who they are: set tls.cert, tls.key and \
+                     tls.client_ca, or listen on 127.0.0.1 or ::1"
+                ),
+            );
+            None
+        }
+    }
+}
+
+/// The files for TLS: all or none.
+fn tls(settings: &Settings, values: &mut Values) -> Option<TlsFiles> {
+    let files = [
+        ("tls.cert", &settings.tls_cert.0),
+        ("tls.key", &settings.tls_key.0),
+        ("tls.client_ca", &settings.tls_client_ca.0),
+    ];
+    if let [(_, Some(cert)), (_, Some(key)), (_, Some(client_ca))] = files {
+        let [cert, key, client_ca] =
+            [cert, key, client_ca].map(|path| AbsolutePath::into_path_buf(path.clone()));
+        return Some(TlsFiles { cert, key, client_ca });
+    }
+    if let Some((given, _)) = files.iter().find(|(_, path)| path.is_some()) {
+        for (missing, _) in files.iter().filter(|(_, path)| path.is_none()) {
+            if !values.mistakes.mention(missing) {
+                values.refuse(
+                    missing,
+                    format_args!("it is needed with {given}: TLS takes all three files or none"),
+                );
+            }
+        }
+    }
+    None
+}
+
+impl Loopback {
+    /// The address, unless another machine can reach it.
+    pub fn new(address: SocketAddr) -> Option<Self> {
+        address.ip().to_canonical().is_loopback().then_some(Self(address))
+    }
+
+    /// The address.
+    pub fn address(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl ConfigFile {
+    /// The file to read when `--config` names this one, or none.
+    pub fn named_or_default(named: Option<PathBuf>) -> Self {
+        named.map_or_else(|| Self::Default(Path::new(DEFAULT_FILE).to_owned()), Self::Named)
+    }
+}
+
+impl Effective {
+    fn of(settings: &Settings, values: &Values) -> Self {
+        let line = |(setting, text): (&schema::Setting, String)| {
+            (format!("{} = {}", setting.key, setting.toml(&text)), values.place(setting.key).to_owned())
+        };
+        Self(SETTINGS.iter().zip(settings.texts()).map(line).collect())
+    }
+}
+
+impl fmt::Display for Effective {
+    /// TOML, each line with its place in a comment.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|(line, _)| line.len()).max().unwrap_or_default();
+        self.0.iter().try_for_each(|(line, place)| writeln!(out, "{line:width$}  # {place}"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

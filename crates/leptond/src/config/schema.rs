@@ -1,0 +1,230 @@
+//! The table of settings: every key, its type, its default and its documentation, in one place.
+//!
+//! The parser, the flags, the environment variables, `deploy/lepton.toml` and the reference manual all follow from it,
+//! so a setting is added here and in [`super::Config::settle`], and nowhere else. The doc comment of a field *is* its manual.
+
+use std::fmt::Display;
+
+use lepton_ipam::MacBase;
+use lepton_manager::{Role, TrustDomain};
+use lepton_types::HostId;
+
+use super::{
+    database::DatabaseUrl,
+    durations::{DrainTime, KeepTime},
+    layers::Values,
+    values::{
+        AbsolutePath, Backend, GroupName, LogFilter, LogFormat, Optional, QueueLimit, Roles, SocketMode,
+        SocketPath, TcpAddress,
+    },
+};
+
+/// How a setting is written in TOML. In the environment and in flags everything is text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `"text"`
+    Text,
+    /// `42`
+    Integer,
+    /// `["a", "b"]`; `a,b` outside TOML.
+    List,
+}
+
+/// What a setting is called, what it means, and what it is when nobody sets it.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Dotted key in the file.
+    pub(crate) key: &'static str,
+    /// How it is written in the file.
+    pub(crate) shape: Shape,
+    /// The value when nobody sets it, as the environment would write it.
+    pub(crate) default: &'static str,
+    /// What it means, for operators, in Markdown.
+    pub(crate) about: &'static str,
+}
+
+impl Setting {
+    /// `LEPTON_LISTEN_TCP` for `listen.tcp`.
+    pub(crate) fn variable(&self) -> String {
+        format!("LEPTON_{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// `listen-tcp` for `listen.tcp`.
+    pub(crate) fn flag(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
+
+    /// `listen` for `listen.tcp`; empty for a key of the top level.
+    pub(crate) fn section(&self) -> &'static str {
+        self.key.split_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// `tcp` for `listen.tcp`.
+    pub(crate) fn name(&self) -> &'static str {
+        self.key.split_once('.').map_or(self.key, |(_, name)| name)
+    }
+
+    /// The value as TOML, from how the environment would write it.
+    pub(crate) fn toml(&self, text: &str) -> String {
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        match self.shape {
+            Shape::Text => quoted(text),
+            Shape::Integer => text.to_owned(),
+            Shape::List => {
+                let items: Vec<_> = text.split(',').map(|item| quoted(item.trim())).collect();
+                format!("[{}]", items.join(", "))
+            }
+        }
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $about:literal])+ $field:ident: $type:ty, $key:literal, $shape:ident, $default:literal;)+) => {
+        /// Every setting, in the order of the documentation. Each section's settings stand together.
+        pub(crate) const SETTINGS: &[Setting] = &[$(
+            Setting {
+                key: $key,
+                shape: Shape::$shape,
+                default: $default,
+                about: concat!($($about, "\n"),+),
+            },
+        )+];
+
+        /// Every setting's value, each right by itself; whether they fit together is for [`super::Config::settle`].
+        #[derive(Clone, Debug)]
+        pub(super) struct Settings {
+            $($(#[doc = $about])+ pub(super) $field: $type,)+
+        }
+
+        impl Settings {
+            /// Takes every setting from the values; a mistake is recorded there, and the default stands in.
+            pub(super) fn read(values: &mut Values) -> Self {
+                Self { $($field: values.take($key, $default),)+ }
+            }
+
+            /// Every value as the environment would write it, without secrets, in the order of [`SETTINGS`].
+            pub(super) fn texts(&self) -> Vec<String> {
+                let values: &[&dyn Display] = &[$(&self.$field),+];
+                values.iter().map(ToString::to_string).collect()
+            }
+        }
+    };
+}
+
+settings! {
+    /// What this process is: `manager` (the network manager and its API) and `agent` (plugs the ports of this host).
+    ///
+    /// The agent works inside the manager's process for now, so `agent` alone is refused.
+    roles: Roles, "roles", List, "manager,agent";
+
+    /// The name of this host, as compute agents use it. Empty: the system's host name.
+    host: Optional<HostId>, "host", Text, "";
+
+    /// The folder for the embedded database and for `listen.json`, which tells where the process listens. It
+    /// is made, for leptond's user only, when it is missing.
+    state_dir: AbsolutePath, "state_dir", Text, "/var/lib/lepton";
+
+    /// Where the ledger is: `sqlite:` and an absolute path, or `postgres://user:password@host/database`.
+    /// Empty: `lepton.db` in `state_dir`.
+    ///
+    /// A password is better given as `LEPTON_DATABASE_URL` in a file that only leptond's user can read; it is never shown.
+    database_url: Optional<DatabaseUrl>, "database.url", Text, "";
+
+    /// The unix socket to listen on. Its folder is made when it is missing. Empty: none.
+    ///
+    /// Over it, root and the user that leptond runs as are `admin`; what others are is `auth.unix_role`.
+    listen_unix: Optional<SocketPath>, "listen.unix", Text, "/run/lepton/lepton.sock";
+
+    /// The mode of the socket file, in octal. Who may write to the file may connect, so this is the gate for local users.
+    listen_unix_mode: SocketMode, "listen.unix_mode", Text, "0660";
+
+    /// The group of the socket file, by name. Empty: the group that leptond runs as.
+    listen_unix_group: Optional<GroupName>, "listen.unix_group", Text, "";
+
+    /// The address and port to listen on with TCP; port 0 takes a free one. Empty: none.
+    ///
+    /// With `tls` every connection needs a client certificate. Without, only loopback addresses are accepted, and every
+    /// process of this machine is what `auth.loopback_role` says.
+    listen_tcp: Optional<TcpAddress>, "listen.tcp", Text, "127.0.0.1:9797";
+
+    /// The server's certificate chain (PEM), for example `/etc/lepton/tls/server.crt`.
+    ///
+    /// `tls.cert`, `tls.key` and `tls.client_ca` belong together: all of them or none. They are read at start.
+    tls_cert: Optional<AbsolutePath>, "tls.cert", Text, "";
+
+    /// The private key (PEM) of `tls.cert`.
+    tls_key: Optional<AbsolutePath>, "tls.key", Text, "";
+
+    /// The certificates (PEM) of the authorities that sign client certificates.
+    ///
+    /// A client is who its certificate's URI SAN says: `spiffe://<trust domain>/lepton/<role>/<name>`, exactly one, with
+    /// the role `admin`, `compute`, `agent` or `reader`.
+    tls_client_ca: Optional<AbsolutePath>, "tls.client_ca", Text, "";
+
+    /// The role over the unix socket of users other than root and leptond's own: `admin`, `compute`, `agent` or `reader`.
+    /// Empty: they are refused, even if the socket file's mode lets them connect.
+    unix_role: Optional<Role>, "auth.unix_role", Text, "";
+
+    /// The role of callers over loopback TCP without TLS. Empty: they are refused.
+    ///
+    /// Every user of this machine, and every container that shares its network, is such a caller. Where that is too much,
+    /// name a lesser role, or set `listen.tcp` to an empty text and use the unix socket.
+    loopback_role: Optional<Role>, "auth.loopback_role", Text, "admin";
+
+    /// The only SPIFFE trust domain to accept in client certificates, for example `example.org`. Empty: any that
+    /// `tls.client_ca` vouches for.
+    trust_domain: Optional<TrustDomain>, "auth.trust_domain", Text, "";
+
+    /// What plugs the ports: `linux` (bridges, taps, veth pairs and nftables of this kernel) or `fake` (nothing; for tests).
+    agent_backend: Backend, "agent.backend", Text, "linux";
+
+    /// The octets that the MAC of every new port starts with, three to five of them.
+    mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
+
+    /// How many mutating requests may wait for the ledger, 1 to 1000000; the next one is answered `QUEUE_FULL`.
+    queue_limit: QueueLimit, "queue.limit", Integer, "4096";
+
+    /// How long the answer to a `request_id` is remembered, 24 hours to 365 days.
+    request_ids_keep: KeepTime, "request_ids.keep", Text, "24h";
+
+    /// How log lines, which go to standard error, look: `human` or `json`.
+    log_format: LogFormat, "log.format", Text, "human";
+
+    /// Which log lines are written: `error`, `warn`, `info`, `debug` or `trace`, also for single parts of the program, as in
+    /// `info,lepton_store=debug`.
+    log_level: LogFilter, "log.level", Text, "info";
+
+    /// How long a stop waits for calls that are under way, at most 10 minutes.
+    shutdown_drain: DrainTime, "shutdown.drain", Text, "10s";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_variables_and_flags_are_unique() {
+        for name in [|setting: &Setting| setting.key.to_owned(), Setting::variable, Setting::flag] {
+            let names: BTreeSet<_> = SETTINGS.iter().map(name).collect();
+            assert_eq!(names.len(), SETTINGS.len());
+        }
+    }
+
+    #[test]
+    fn the_settings_of_a_section_stand_together() {
+        let mut sections: Vec<_> = SETTINGS.iter().map(Setting::section).collect();
+        sections.dedup();
+        assert_eq!(sections.len(), sections.iter().collect::<BTreeSet<_>>().len());
+        assert_eq!(sections[0], "", "TOML has no way back to the top level");
+    }
+
+    #[test]
+    fn every_default_is_shown_as_it_is_written() {
+        let mut values = Values::default();
+        let settings = Settings::read(&mut values);
+        let defaults: Vec<_> = SETTINGS.iter().map(|setting| setting.default).collect();
+        assert_eq!(settings.texts(), defaults);
+    }
+}

@@ -1,0 +1,229 @@
+//! The listeners: a unix socket and a TCP address, in front of the same services.
+//!
+//! ```text
+//! UnixSocket ──────────┐
+//!                      ├─► HTTP/2 ─► Authorise ─► routes
+//! TcpListener ─► TLS? ─┘
+//! ```
+//!
+//! They accept until the shutdown, then let the calls under way finish. Who calls is [`lepton_manager::Authorise`]'s business.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures_util::{Stream, StreamExt};
+use lepton_manager::Authorise;
+use serde::Serialize;
+use tokio::{net::TcpListener, time};
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    service::Routes,
+    transport::{Server, ServerTlsConfig, server::TcpIncoming},
+};
+use tower::layer::util::{Identity, Stack};
+
+use crate::{
+    config::{Listen, Mistakes, TcpListen},
+    tls,
+};
+
+mod unix;
+
+pub use unix::UnixSocketError;
+
+use unix::UnixSocket;
+
+/// How often an idle connection is asked whether its peer is still there, and how long the answer may take. A host that
+/// vanished is noticed within their sum, before an operator would ask.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Most calls at once on one connection: enough for the most concurrent of clients, and a bound on what one of them can
+/// make the server hold.
+const MAX_CONCURRENT_STREAMS: u32 = 1024;
+
+/// How long to wait after an accept that failed, which is mostly for want of file descriptors: without a pause the loop
+/// would spin until somebody gives one back.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Name of the file in the state directory that tells where the process listens.
+const ADDRESSES_FILE: &str = "listen.json";
+
+/// The sockets, bound: from here on a client can connect, and is answered once [`Listeners::serve`] runs.
+#[derive(Debug)]
+pub struct Listeners {
+    unix: Option<UnixSocket>,
+    tcp: Option<(TcpListener, Option<ServerTlsConfig>)>,
+    addresses: Addresses,
+}
+
+/// Where the process listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    /// The unix socket's path.
+    pub unix: Option<PathBuf>,
+    /// The TCP address with the port that it really has.
+    pub tcp: Option<SocketAddr>,
+    /// Whether TCP needs TLS and a client certificate.
+    pub tls: bool,
+}
+
+/// Why the process cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The unix socket cannot be made.
+    #[error("cannot listen on {}", path.display())]
+    Unix {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: UnixSocketError,
+    },
+    /// The TCP address cannot be had.
+    #[error("cannot listen on {address}")]
+    Tcp {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The files for TLS are of no use.
+    #[error(transparent)]
+    Tls(#[from] Mistakes),
+}
+
+impl Listeners {
+    /// Binds every configured address; must be called within a tokio runtime.
+    pub async fn bind(listen: &Listen) -> Result<Self, ListenError> {
+        let tcp = match &listen.tcp {
+            None => None,
+            Some(TcpListen::Loopback(loopback)) => Some((bind_tcp(loopback.address()).await?, None)),
+            Some(TcpListen::Tls(address, files)) => {
+                let tls = tls::load(files)?;
+                Some((bind_tcp(*address).await?, Some(tls)))
+            }
+        };
+        let unix = match &listen.unix {
+            None => None,
+            Some(unix) => {
+                let error = |source| ListenError::Unix { path: unix.path.as_path().to_owned(), source };
+                Some(UnixSocket::bind(unix).await.map_err(error)?)
+            }
+        };
+        let addresses = Addresses {
+            unix: listen.unix.as_ref().map(|unix| unix.path.as_path().to_owned()),
+            tcp: tcp.as_ref().and_then(|(listener, _)| listener.local_addr().ok()),
+            tls: tcp.as_ref().is_some_and(|(_, tls)| tls.is_some()),
+        };
+        Ok(Self { unix, tcp, addresses })
+    }
+
+    /// Where the process listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown`, then for at most `drain` until the calls under way are answered.
+    ///
+    /// The unix socket's file is gone, and the port free, as soon as the shutdown begins.
+    pub async fn serve(
+        self,
+        routes: Routes,
+        authorise: Authorise,
+        drain: Duration,
+        shutdown: CancellationToken,
+    ) -> Result<(), tonic::transport::Error> {
+        let server = server(authorise);
+        let serving = async {
+            tokio::try_join!(
+                serve_unix(self.unix, server.clone(), routes.clone(), &shutdown),
+                serve_tcp(self.tcp, server.clone(), routes.clone(), &shutdown),
+            )
+        };
+        let patience = async {
+            shutdown.cancelled().await;
+            time::sleep(drain).await;
+        };
+        tokio::select! {
+            served = serving => served.map(|((), ())| ()),
+            () = patience => {
+                tracing::warn!(?drain, "calls were still under way when the time for draining ran out");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Addresses {
+    /// Writes the addresses into the state directory, for whoever must find a process that took a free port.
+    pub fn record(&self, state_dir: &Path) -> io::Result<()> {
+        let (file, draft) = (state_dir.join(ADDRESSES_FILE), state_dir.join(format!("{ADDRESSES_FILE}.new")));
+        fs::write(&draft, serde_json::to_vec(self)?)?;
+        // Renamed, so that a reader sees the whole file or none.
+        fs::rename(&draft, &file)
+    }
+
+    /// Removes what [`Addresses::record`] wrote.
+    pub fn forget(state_dir: &Path) -> io::Result<()> {
+        fs::remove_file(state_dir.join(ADDRESSES_FILE))
+    }
+}
+
+async fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError::Tcp { address, source })
+}
+
+/// What all listeners have in common.
+fn server(authorise: Authorise) -> Server<Stack<Authorise, Identity>> {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .layer(authorise)
+}
+
+async fn serve_unix(
+    socket: Option<UnixSocket>,
+    mut server: Server<Stack<Authorise, Identity>>,
+    routes: Routes,
+    shutdown: &CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let Some(UnixSocket { listener, file }) = socket else { return Ok(()) };
+    let incoming = patient(UnixListenerStream::new(listener));
+    let stop = async {
+        shutdown.cancelled().await;
+        drop(file);
+    };
+    server.add_routes(routes).serve_with_incoming_shutdown(incoming, stop).await
+}
+
+async fn serve_tcp(
+    listener: Option<(TcpListener, Option<ServerTlsConfig>)>,
+    mut server: Server<Stack<Authorise, Identity>>,
+    routes: Routes,
+    shutdown: &CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let Some((listener, tls)) = listener else { return Ok(()) };
+    if let Some(tls) = tls {
+        server = server.tls_config(tls)?;
+    }
+    // Small answers must not wait for a full packet.
+    let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)));
+    server.add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
+}
+
+/// The connections, with a pause after each that could not be accepted.
+fn patient<C>(incoming: impl Stream<Item = io::Result<C>>) -> impl Stream<Item = io::Result<C>> {
+    incoming.then(async |accepted| {
+        if let Err(error) = &accepted {
+            tracing::warn!(%error, "cannot accept a connection");
+            time::sleep(ACCEPT_PAUSE).await;
+        }
+        accepted
+    })
+}
