@@ -1,12 +1,29 @@
 //! The service: authorises a call, submits its command, wakes the hosts, waits for a plug when asked.
 //!
+//! ```text
+//!  Authorise ─▶ NetworkManagerService ─parse─▶ Command ─▶ Manager ─▶ lepton-store
+//!  (who, role)          ▲                                  │  ▲           │ changes
+//!                       └────────── answer or Status ◀─────┘  └── Hub ◀───┘
+//!                                                                  └─▶ agents, callers that wait for their ports
+//! ```
+//!
 //! A call comes in through [`Authorise`], which proves who it is ([`Caller`], by [`Trust`]) and whether that role may
-//! make it, before any handler sees it.
+//! make it, before any handler sees it. The service parses and answers; what a call means is `lepton-ledger`.
 
 mod authorise;
 mod caller;
+mod housekeeping;
+mod hub;
+mod manager;
+mod parse;
+mod service;
+mod status;
 
 pub use authorise::{Authorise, Authorised};
 pub use caller::{
     Caller, CertificateError, Role, RoleError, Trust, TrustDomain, TrustDomainError, Unidentified,
 };
+pub use housekeeping::keep_house;
+pub use hub::Hub;
+pub use manager::{Manager, ManagerError, Settings};
+pub use service::NetworkManagerService;

@@ -9,6 +9,7 @@ use lepton_ledger::Change;
 use lepton_types::Timestamp;
 use rand::{TryRng, rngs::SysRng};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     batch::{Job, read_batch, write_batch},
@@ -46,9 +47,20 @@ pub(crate) async fn run(
     purpose: Purpose,
     mut queue: mpsc::Receiver<Box<dyn Job>>,
     batch_limit: usize,
+    closing: CancellationToken,
 ) {
     let mut jobs = Vec::new();
-    while queue.recv_many(&mut jobs, batch_limit).await > 0 {
+    loop {
+        let taken = tokio::select! {
+            taken = queue.recv_many(&mut jobs, batch_limit) => taken, // cancel-safe
+            () = closing.cancelled(), if !queue.is_closed() => {
+                queue.close();
+                continue;
+            }
+        };
+        if taken == 0 {
+            return;
+        }
         let mut batch = std::mem::take(&mut jobs);
         batch.retain(|job| !job.is_abandoned());
         if !batch.is_empty() {

@@ -14,6 +14,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     batch::{Job, Submitted},
@@ -38,6 +39,7 @@ pub struct Store {
     writer: mpsc::Sender<Box<dyn Job>>,
     readers: Vec<mpsc::Sender<Box<dyn Job>>>,
     next_reader: AtomicUsize,
+    closing: CancellationToken,
     lanes: Mutex<JoinSet<()>>,
 }
 
@@ -62,14 +64,22 @@ impl Store {
             }
         };
         let mut lanes = JoinSet::new();
+        let closing = CancellationToken::new();
         let mut start = |purpose: Purpose| {
             let (sender, queue) = mpsc::channel(config.queue_limit);
-            lanes.spawn(lane::run(backend.clone(), purpose, queue, config.batch_limit));
+            lanes.spawn(lane::run(backend.clone(), purpose, queue, config.batch_limit, closing.clone()));
             sender
         };
         let writer = start(Purpose::Write(observer));
         let readers = (0..READERS).map(|_| start(Purpose::Read)).collect();
-        Ok(Self { backend, writer, readers, next_reader: AtomicUsize::new(0), lanes: Mutex::new(lanes) })
+        Ok(Self {
+            backend,
+            writer,
+            readers,
+            next_reader: AtomicUsize::new(0),
+            closing,
+            lanes: Mutex::new(lanes),
+        })
     }
 
     /// Carries a command out; its answer is durable.
@@ -125,9 +135,9 @@ impl Store {
         }
     }
 
-    /// Answers everything that waits, then closes the database.
-    pub async fn close(self) {
-        drop((self.writer, self.readers));
+    /// Takes nothing new on, answers everything that waits, then closes the database.
+    pub async fn close(&self) {
+        self.closing.cancel();
         let mut lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
         while lanes.join_next().await.is_some() {}
         if let Backend::Engine(engine) = &self.backend {

@@ -1,0 +1,133 @@
+//! [`Hub`]: wakes those who wait for something to happen in the ledger. Every wake-up is only a hint to look again.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lepton_ledger::Change;
+use lepton_types::{HostId, InstanceId, Revision};
+use tokio::sync::watch;
+
+/// Who waits for what. Shared by the store's writer, which tells it what was committed, and by those who wait.
+#[derive(Debug, Default)]
+pub struct Hub {
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    hosts: HashMap<HostId, watch::Sender<Revision>>,
+    instances: HashMap<InstanceId, Arc<watch::Sender<u64>>>,
+}
+
+/// Waits for changes of an instance's ports; stops being told when it is dropped.
+#[derive(Debug)]
+pub(crate) struct InstanceWatch {
+    hub: Arc<Hub>,
+    instance: InstanceId,
+    sender: Arc<watch::Sender<u64>>,
+    changes: watch::Receiver<u64>,
+}
+
+impl Hub {
+    /// Wakes everybody whom these changes concern. Never waits.
+    pub fn observe(&self, changes: &[Change]) {
+        let waiting = self.waiting();
+        for change in changes {
+            match change {
+                Change::Host(change) => {
+                    let host = change.after.as_ref();
+                    let sender = host.and_then(|host| Some((host.revision, waiting.hosts.get(&host.id)?)));
+                    if let Some((revision, sender)) = sender {
+                        sender.send_if_modified(|known| std::mem::replace(known, revision) != revision);
+                    }
+                }
+                Change::Port(change) => {
+                    let port = change.after.as_ref().or(change.before.as_ref());
+                    if let Some(sender) = port.and_then(|port| waiting.instances.get(&port.instance)) {
+                        sender.send_modify(|count| *count += 1);
+                    }
+                }
+                Change::Network(_)
+                | Change::Subnet(_)
+                | Change::Frontier(_)
+                | Change::Block(_)
+                | Change::Instance(_)
+                | Change::FixedIp(_)
+                | Change::RequestRecord(_) => {}
+            }
+        }
+    }
+
+    /// Follows a host's revision.
+    pub(crate) fn watch_host(&self, host: &HostId) -> watch::Receiver<Revision> {
+        let mut waiting = self.waiting();
+        let sender =
+            waiting.hosts.entry(host.clone()).or_insert_with(|| watch::Sender::new(Revision::default()));
+        sender.subscribe()
+    }
+
+    /// Follows the ports of an instance.
+    pub(crate) fn watch_instance(self: &Arc<Self>, instance: InstanceId) -> InstanceWatch {
+        let sender = Arc::clone(self.waiting().instances.entry(instance).or_default());
+        let changes = sender.subscribe();
+        InstanceWatch { hub: Arc::clone(self), instance, sender, changes }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InstanceWatch {
+    /// Waits for the next change, or for one that happened since the last call.
+    pub(crate) async fn changed(&mut self) {
+        // The sender lives as long as this watch does, so the channel cannot be closed.
+        let _ = self.changes.changed().await;
+    }
+}
+
+impl Drop for InstanceWatch {
+    fn drop(&mut self) {
+        let mut waiting = self.hub.waiting();
+        // Two are left when nobody else watches: the map's and this one's.
+        if Arc::strong_count(&self.sender) <= 2 {
+            waiting.instances.remove(&self.instance);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lepton_ledger::{Host, RowChange};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn host_at(revision: u64) -> Change {
+        let host = Host { id: "a".parse().unwrap(), revision: revision.into(), applied: Revision::default() };
+        Change::Host(RowChange { before: None, after: Some(host) })
+    }
+
+    #[tokio::test]
+    async fn a_host_hears_of_its_revision_and_only_of_its_own() {
+        let hub = Hub::default();
+        let mut own = hub.watch_host(&"a".parse().unwrap());
+        let other = hub.watch_host(&"b".parse().unwrap());
+        hub.observe(&[host_at(7)]);
+        assert_eq!(*own.wait_for(|revision| revision.number() == 7).await.unwrap(), Revision::from(7));
+        assert!(!other.has_changed().unwrap());
+    }
+
+    #[test]
+    fn nothing_is_kept_of_those_who_stopped_waiting() {
+        let hub = Arc::new(Hub::default());
+        let instance = Uuid::from_u128(1).into();
+        let (first, second) = (hub.watch_instance(instance), hub.watch_instance(instance));
+        drop(first);
+        assert_eq!(hub.waiting().instances.len(), 1);
+        drop(second);
+        assert!(hub.waiting().instances.is_empty());
+    }
+}

@@ -1,0 +1,261 @@
+//! [`Manager`]: submits commands, wakes the hosts, waits for a plug when asked.
+
+use std::{sync::Arc, time::Duration};
+
+use lepton_ipam::MacBase;
+use lepton_ledger::{
+    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, Refusal, ReportHost, UndoAllocation,
+};
+use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
+use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
+use tokio::time::{self, Instant};
+use tokio_util::task::TaskTracker;
+
+use crate::{Hub, hub::InstanceWatch};
+
+/// How often a caller that waits for its ports looks again without having been told: another manager may have heard
+/// the host's report.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often taking an allocation back is tried; after that the ports stay visible, for the caller to deallocate.
+const UNDO_ATTEMPTS: u32 = 5;
+
+/// What an operator sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the MACs of ports start with.
+    pub mac_base: MacBase,
+    /// The host of this process's own agent, which plugs the ports of requests that name none.
+    pub own_host: Option<HostId>,
+}
+
+/// Stateless over the ledger: whatever it knows can be asked again. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Manager {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    hub: Arc<Hub>,
+    settings: Settings,
+    waits: TaskTracker,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerError {
+    /// The ledger refused, or does not answer.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// A port that the caller waited for could not be plugged.
+    #[error("host {host} could not plug port {port} of instance {instance}: {problem}; {}", undone(*is_undone))]
+    PlugFailed {
+        /// Which instance.
+        instance: InstanceId,
+        /// The host.
+        host: HostId,
+        /// The first port that failed.
+        port: PortId,
+        /// Why, in the kernel's own words.
+        problem: String,
+        /// Whether the allocation could be taken back.
+        is_undone: bool,
+    },
+    /// The ports that the caller waited for were not plugged in time.
+    #[error("host {host} did not plug the ports of instance {instance} in time; {}", undone(*is_undone))]
+    PlugTimeout {
+        /// Which instance.
+        instance: InstanceId,
+        /// The host.
+        host: HostId,
+        /// Whether the allocation could be taken back.
+        is_undone: bool,
+    },
+}
+
+fn undone(is_undone: bool) -> &'static str {
+    if is_undone { "the allocation was undone" } else { "the allocation could not be undone; deallocate it" }
+}
+
+/// What waiting for an instance's ports came to.
+enum Plugged {
+    All(NetworkInfo),
+    /// The instance lives no more, or anew: what was answered first is all there is to say.
+    Gone,
+    Failed(PortId, String),
+    TimedOut,
+}
+
+impl Manager {
+    /// Opens the ledger.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub async fn open(store: &StoreConfig, settings: Settings) -> Result<Self, StoreError> {
+        let hub = Arc::new(Hub::default());
+        let observer = Arc::clone(&hub);
+        let store = Store::open(store, Arc::new(move |changes| observer.observe(changes))).await?;
+        Ok(Self { inner: Arc::new(Inner { store, hub, settings, waits: TaskTracker::new() }) })
+    }
+
+    /// What the operator set.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Carries a command out, or says what it would answer.
+    pub(crate) async fn submit<C: Command>(
+        &self,
+        command: C,
+        envelope: Envelope,
+        validate_only: bool,
+    ) -> Result<C::Answer, ManagerError> {
+        let store = &self.inner.store;
+        let answer = if validate_only {
+            store.rehearse(command, envelope).await
+        } else {
+            store.submit(command, envelope).await
+        };
+        Ok(answer?)
+    }
+
+    /// Asks a question.
+    pub(crate) async fn ask<C: Command>(&self, question: C) -> Result<C::Answer, ManagerError> {
+        Ok(self.inner.store.ask(question).await?)
+    }
+
+    /// Allocates, and answers when every port is plugged; undoes the allocation when one fails or `patience` ends.
+    ///
+    /// It comes to its end also when its caller goes away, so that nothing stays half done.
+    pub(crate) async fn allocate_and_wait(
+        &self,
+        command: AllocateForInstance,
+        envelope: Envelope,
+        patience: Duration,
+    ) -> Result<NetworkInfo, ManagerError> {
+        let manager = self.clone();
+        let deadline = Instant::now() + patience;
+        let wait = async move {
+            // Watching starts before the ports are there, so that no report is missed.
+            let mut watch = manager.inner.hub.watch_instance(command.instance);
+            let answer = manager.submit(command, envelope.clone(), false).await?;
+            match manager.plugged(&answer, &mut watch, deadline).await? {
+                Plugged::All(info) => Ok(info),
+                Plugged::Gone => Ok(answer),
+                Plugged::Failed(port, problem) => {
+                    let is_undone = manager.undo(&answer, &envelope).await;
+                    let NetworkInfo { instance, host, .. } = answer;
+                    Err(ManagerError::PlugFailed { instance, host, port, problem, is_undone })
+                }
+                Plugged::TimedOut => {
+                    let is_undone = manager.undo(&answer, &envelope).await;
+                    let NetworkInfo { instance, host, .. } = answer;
+                    Err(ManagerError::PlugTimeout { instance, host, is_undone })
+                }
+            }
+        };
+        let done = self.inner.waits.spawn(wait).await;
+        done.unwrap_or_else(|_| Err(SubmitError::Store(StoreError::Closed).into()))
+    }
+
+    async fn plugged(
+        &self,
+        answer: &NetworkInfo,
+        watch: &mut InstanceWatch,
+        deadline: Instant,
+    ) -> Result<Plugged, ManagerError> {
+        loop {
+            let info = match self.ask(GetInstanceNwInfo { instance: answer.instance }).await {
+                Ok(info) if info.incarnation == answer.incarnation => info,
+                Ok(_) => return Ok(Plugged::Gone),
+                Err(ManagerError::Submit(SubmitError::Refused(Refusal::InstanceNotFound { .. }))) => {
+                    return Ok(Plugged::Gone);
+                }
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                // The database may come back before the deadline; until then nothing is known to have failed.
+                Err(_) => answer.clone(),
+            };
+            let failed = info.vifs.iter().find_map(|vif| match &vif.status {
+                PortStatus::Error(problem) => Some((vif.id, problem.clone())),
+                PortStatus::Pending | PortStatus::Active => None,
+            });
+            if let Some((port, problem)) = failed {
+                return Ok(Plugged::Failed(port, problem));
+            }
+            if info.vifs.iter().all(|vif| vif.status == PortStatus::Active) {
+                return Ok(Plugged::All(info));
+            }
+            if Instant::now() >= deadline {
+                return Ok(Plugged::TimedOut);
+            }
+            tokio::select! {
+                () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
+                () = time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)) => {}
+            }
+        }
+    }
+
+    /// Takes an allocation back; answers whether that is certain.
+    async fn undo(&self, answer: &NetworkInfo, envelope: &Envelope) -> bool {
+        let undo = UndoAllocation {
+            instance: answer.instance,
+            incarnation: answer.incarnation,
+            request: envelope.request_key().cloned(),
+        };
+        let mut pause = LOOK_AGAIN / 10;
+        for _ in 0..UNDO_ATTEMPTS {
+            match self.submit(undo.clone(), Envelope::anonymous(), false).await {
+                Ok(_) => return true,
+                Err(error) => {
+                    tracing::warn!(%error, instance = %answer.instance, "an allocation is not undone yet")
+                }
+            }
+            time::sleep(pause).await;
+            pause *= 2;
+        }
+        false
+    }
+
+    /// What a host must have: everything, or what changed after the revision that it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] and its like.
+    pub async fn host_changes(
+        &self,
+        host: HostId,
+        after: Option<Revision>,
+    ) -> Result<HostChanges, ManagerError> {
+        self.ask(HostFeed { host, after }).await
+    }
+
+    /// Records what a host has done.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] and its like; the report may be repeated.
+    pub async fn host_report(&self, host: HostId, report: HostReport) -> Result<(), ManagerError> {
+        self.submit(ReportHost { host, report }, Envelope::anonymous(), false).await
+    }
+
+    /// Waits until the host must have more than the revision that it holds, as far as this process has heard.
+    pub async fn host_news(&self, host: &HostId, holds: Revision) {
+        let mut revisions = self.inner.hub.watch_host(host);
+        // The hub lives as long as this manager does, so the channel cannot be closed.
+        let _ = revisions.wait_for(|revision| *revision > holds).await;
+    }
+
+    /// Waits for the callers that wait for their ports, then for all that the store has taken on.
+    pub async fn close(&self) {
+        self.inner.waits.close();
+        self.inner.waits.wait().await;
+        self.inner.store.close().await;
+    }
+}

@@ -1,0 +1,17 @@
+//! From the wire to commands that cannot be wrong. Every wrong field of a request is told at once.
+
+mod fields;
+pub(crate) mod instance;
+pub(crate) mod network;
+
+use lepton_types::RequestId;
+
+pub(crate) use self::fields::Fields;
+
+/// Most networks that one request names.
+pub(crate) const MOST_NETWORKS: usize = 64;
+
+/// The id under which the answer is remembered, if the request has one.
+pub(crate) fn request_id(fields: &mut Fields, text: &str) -> Option<RequestId> {
+    fields.optional("request_id", text)
+}

@@ -1,0 +1,60 @@
+//! [`Fields`]: collects what is wrong with a request, field by field.
+
+use std::{fmt::Display, str::FromStr, time::Duration};
+
+use lepton_ledger::{Refusal, Violation};
+
+/// The violations found so far. Parsing goes on behind a wrong field, so that a caller learns of all of them at once.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    violations: Vec<Violation>,
+}
+
+impl Fields {
+    /// Notes what is wrong with a field.
+    pub(crate) fn wrong(&mut self, field: impl Into<String>, problem: impl Into<String>) {
+        self.violations.push(Violation { field: field.into(), problem: problem.into() });
+    }
+
+    /// Parses a field that must be there.
+    pub(crate) fn required<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+        if text.is_empty() {
+            self.wrong(field, "is required");
+            return None;
+        }
+        self.optional(field, text)
+    }
+
+    /// Parses a field that may be empty.
+    pub(crate) fn optional<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
+        if text.is_empty() {
+            return None;
+        }
+        text.parse().map_err(|error: T::Err| self.wrong(field, error.to_string())).ok()
+    }
+
+    /// Parses each text of a list, whose elements must not be empty.
+    pub(crate) fn each<T: FromStr<Err: Display>>(&mut self, field: &str, texts: &[String]) -> Vec<T> {
+        let elements = texts.iter().enumerate();
+        elements.filter_map(|(index, text)| self.required(&format!("{field}[{index}]"), text)).collect()
+    }
+
+    /// Parses a span of time that is not negative; an absent one is none.
+    pub(crate) fn duration(&mut self, field: &str, span: Option<&prost_types::Duration>) -> Option<Duration> {
+        let span = *span?;
+        let parsed = Duration::try_from(span);
+        parsed.map_err(|_| self.wrong(field, format!("{span} is negative or out of range"))).ok()
+    }
+
+    /// The parsed request, if nothing was wrong.
+    ///
+    /// # Errors
+    ///
+    /// All that was wrong.
+    pub(crate) fn finish<T>(self, parsed: Option<T>) -> Result<T, Refusal> {
+        match parsed {
+            Some(parsed) if self.violations.is_empty() => Ok(parsed),
+            Some(_) | None => Err(Refusal::InvalidFields(self.violations)),
+        }
+    }
+}

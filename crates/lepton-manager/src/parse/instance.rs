@@ -1,0 +1,163 @@
+//! Requests about instances.
+
+use std::time::Duration;
+
+use lepton_ledger::{
+    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, ValidateNetworks,
+};
+use lepton_proto::v1::{self, port_binding};
+use lepton_types::HostId;
+use lepton_vnic::RequestedNetwork;
+
+use super::{Fields, MOST_NETWORKS};
+use crate::Settings;
+
+/// Longest that a caller may wait for its ports.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// Most fixed IPs that one network of a request names; subnets are far fewer.
+const MOST_FIXED_IPS: usize = 64;
+
+/// What inner ends of veth pairs are called when the request does not say.
+const GUEST_DEVICE: &str = "eth%d";
+
+/// An allocation, and how long its caller waits for the ports.
+#[derive(Debug)]
+pub(crate) struct Allocation {
+    pub(crate) command: AllocateForInstance,
+    pub(crate) patience: Option<Duration>,
+}
+
+/// Parses `AllocateForInstance`.
+pub(crate) fn allocate_for_instance(
+    mut fields: Fields,
+    request: &v1::AllocateForInstanceRequest,
+    settings: &Settings,
+) -> Result<Allocation, Refusal> {
+    let instance = fields.required("instance_id", &request.instance_id);
+    let project = fields.required("project_id", &request.project_id);
+    let host = host(&mut fields, &request.host, settings.own_host.as_ref());
+    let networks = requested_networks(&mut fields, &request.networks);
+    let binding = binding(&mut fields, request.binding.as_ref());
+    let patience = patience(&mut fields, request.wait_for_active.as_ref());
+    let command = (|| {
+        Some(AllocateForInstance {
+            instance: instance?,
+            project: project?,
+            host: host?,
+            networks,
+            allow_duplicate_networks: request.allow_duplicate_networks,
+            binding: binding?,
+            mac_base: settings.mac_base,
+        })
+    })();
+    fields.finish(command.map(|command| Allocation { command, patience }))
+}
+
+fn host(fields: &mut Fields, text: &str, own: Option<&HostId>) -> Option<HostId> {
+    match (text, own) {
+        ("", Some(own)) => Some(own.clone()),
+        ("", None) => {
+            fields.wrong("host", "is required: this manager has no agent of its own");
+            None
+        }
+        (text, _) => fields.required("host", text),
+    }
+}
+
+fn requested_networks(fields: &mut Fields, requested: &[v1::RequestedNetwork]) -> Vec<RequestedNetwork> {
+    if requested.len() > MOST_NETWORKS {
+        let count = requested.len();
+        fields
+            .wrong("networks", format!("{count} networks are requested (expected at most {MOST_NETWORKS})"));
+        return Vec::new();
+    }
+    let parse = |(index, requested): (usize, &v1::RequestedNetwork)| {
+        let network = fields.required(&format!("networks[{index}].network_id"), &requested.network_id);
+        let field = format!("networks[{index}].fixed_ips");
+        let count = requested.fixed_ips.len();
+        if count > MOST_FIXED_IPS {
+            fields
+                .wrong(field, format!("{count} addresses are requested (expected at most {MOST_FIXED_IPS})"));
+            return None;
+        }
+        let fixed_ips = fields.each(&field, &requested.fixed_ips);
+        Some(RequestedNetwork { network: network?, fixed_ips })
+    };
+    requested.iter().enumerate().filter_map(parse).collect()
+}
+
+fn binding(fields: &mut Fields, binding: Option<&v1::PortBinding>) -> Option<BindingRequest> {
+    match binding.and_then(|binding| binding.kind.as_ref()) {
+        None | Some(port_binding::Kind::Tap(_)) => Some(BindingRequest::Tap),
+        Some(port_binding::Kind::Veth(veth)) => {
+            let netns = fields.required("binding.veth.netns_path", &veth.netns_path);
+            let name = if veth.guest_device.is_empty() { GUEST_DEVICE } else { &veth.guest_device };
+            let guest_device = guest_device(fields, name);
+            Some(BindingRequest::Veth { netns: netns?, guest_device: guest_device? })
+        }
+    }
+}
+
+/// A device name in which `%` stands for nothing but the position, at its end: the kernel would read any other `%` as
+/// a pattern of its own.
+fn guest_device(fields: &mut Fields, name: &str) -> Option<lepton_types::IfName> {
+    const FIELD: &str = "binding.veth.guest_device";
+    if name.strip_suffix("%d").unwrap_or(name).contains('%') {
+        fields.wrong(FIELD, format!("{name:?} has a % that is not a %d at its end"));
+        return None;
+    }
+    fields.required(FIELD, name)
+}
+
+fn patience(fields: &mut Fields, span: Option<&prost_types::Duration>) -> Option<Duration> {
+    const FIELD: &str = "wait_for_active";
+    let span = fields.duration(FIELD, span)?;
+    if span.is_zero() || span > LONGEST_WAIT {
+        let longest = LONGEST_WAIT.as_secs();
+        fields.wrong(
+            FIELD,
+            format!(
+                "{} s is no time to wait (expected more than 0 and at most {longest} s)",
+                span.as_secs_f64()
+            ),
+        );
+        return None;
+    }
+    Some(span)
+}
+
+/// Parses `ValidateNetworks`.
+pub(crate) fn validate_networks(
+    request: &v1::ValidateNetworksRequest,
+    settings: &Settings,
+) -> Result<ValidateNetworks, Refusal> {
+    let mut fields = Fields::default();
+    let project = fields.required("project_id", &request.project_id);
+    let networks = requested_networks(&mut fields, &request.networks);
+    fields.finish(project.map(|project| ValidateNetworks {
+        project,
+        networks,
+        allow_duplicate_networks: request.allow_duplicate_networks,
+        mac_base: settings.mac_base,
+    }))
+}
+
+/// Parses `DeallocateForInstance`.
+pub(crate) fn deallocate_for_instance(
+    mut fields: Fields,
+    request: &v1::DeallocateForInstanceRequest,
+) -> Result<DeallocateForInstance, Refusal> {
+    let instance = fields.required("instance_id", &request.instance_id);
+    let incarnation = (request.incarnation != 0).then_some(request.incarnation);
+    fields.finish(instance.map(|instance| DeallocateForInstance { instance, incarnation }))
+}
+
+/// Parses `GetInstanceNwInfo`.
+pub(crate) fn get_instance_nw_info(
+    request: &v1::GetInstanceNwInfoRequest,
+) -> Result<GetInstanceNwInfo, Refusal> {
+    let mut fields = Fields::default();
+    let instance = fields.required("instance_id", &request.instance_id);
+    fields.finish(instance.map(|instance| GetInstanceNwInfo { instance }))
+}

@@ -1,0 +1,159 @@
+//! The gRPC service `lepton.v1.NetworkManager`: parses a call, submits its command, answers.
+
+use lepton_ledger::{Command, Envelope, NetworkWithSubnets, Refusal};
+use lepton_proto::v1::{self, network_manager_server::NetworkManager};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    Caller, Manager,
+    manager::ManagerError,
+    parse::{self, Fields, instance, network},
+    status::refused,
+};
+
+/// The service over a [`Manager`].
+#[derive(Clone, Debug)]
+pub struct NetworkManagerService {
+    manager: Manager,
+}
+
+impl NetworkManagerService {
+    /// The service over `manager`.
+    pub fn new(manager: Manager) -> Self {
+        Self { manager }
+    }
+
+    /// Carries a parsed command out under the caller's name and the request's id.
+    async fn submit<C: Command>(
+        &self,
+        call: Call,
+        command: C,
+        validate_only: bool,
+    ) -> Result<C::Answer, Status> {
+        let envelope = call.envelope(&command);
+        Ok(self.manager.submit(command, envelope, validate_only).await?)
+    }
+
+    async fn ask<C: Command>(&self, question: Result<C, Refusal>) -> Result<C::Answer, Status> {
+        Ok(self.manager.ask(question.map_err(|refusal| refused(&refusal))?).await?)
+    }
+}
+
+/// What surrounds a mutating call: who calls, and under which request id.
+struct Call {
+    caller: Caller,
+    request_id: Option<lepton_types::RequestId>,
+}
+
+impl Call {
+    fn envelope<C: Command>(self, command: &C) -> Envelope {
+        Envelope::new(self.caller.name(), self.request_id, command)
+    }
+}
+
+/// Parses a mutating request: its id, and its command by `parse`.
+fn parse<R, C>(
+    request: &Request<R>,
+    request_id: impl Fn(&R) -> &str,
+    parse: impl FnOnce(Fields, &R) -> Result<C, Refusal>,
+) -> Result<(Call, C), Status> {
+    let caller = Caller::of(request)?.clone();
+    let mut fields = Fields::default();
+    let request_id = parse::request_id(&mut fields, request_id(request.get_ref()));
+    let command = parse(fields, request.get_ref()).map_err(|refusal| refused(&refusal))?;
+    Ok((Call { caller, request_id }, command))
+}
+
+fn network_message(found: NetworkWithSubnets) -> v1::Network {
+    lepton_proto::network(found.network, found.subnets)
+}
+
+#[tonic::async_trait]
+impl NetworkManager for NetworkManagerService {
+    async fn create_networks(
+        &self,
+        request: Request<v1::CreateNetworksRequest>,
+    ) -> Result<Response<v1::CreateNetworksResponse>, Status> {
+        let (call, command) = parse(&request, |request| &request.request_id, network::create_networks)?;
+        let made = self.submit(call, command, request.get_ref().validate_only).await?;
+        let networks = made.into_iter().map(network_message).collect();
+        Ok(Response::new(v1::CreateNetworksResponse { networks }))
+    }
+
+    async fn delete_network(
+        &self,
+        request: Request<v1::DeleteNetworkRequest>,
+    ) -> Result<Response<v1::DeleteNetworkResponse>, Status> {
+        let (call, command) = parse(&request, |request| &request.request_id, network::delete_network)?;
+        self.submit(call, command, request.get_ref().validate_only).await?;
+        Ok(Response::new(v1::DeleteNetworkResponse {}))
+    }
+
+    async fn get_network(
+        &self,
+        request: Request<v1::GetNetworkRequest>,
+    ) -> Result<Response<v1::Network>, Status> {
+        let found = self.ask(network::get_network(request.get_ref())).await?;
+        Ok(Response::new(network_message(found)))
+    }
+
+    async fn list_networks(
+        &self,
+        request: Request<v1::ListNetworksRequest>,
+    ) -> Result<Response<v1::ListNetworksResponse>, Status> {
+        let page = self.ask(network::list_networks(request.get_ref())).await?;
+        Ok(Response::new(v1::ListNetworksResponse {
+            networks: page.networks.into_iter().map(network_message).collect(),
+            next_page_token: page.next.map(|next| next.to_string()).unwrap_or_default(),
+        }))
+    }
+
+    async fn validate_networks(
+        &self,
+        request: Request<v1::ValidateNetworksRequest>,
+    ) -> Result<Response<v1::ValidateNetworksResponse>, Status> {
+        self.ask(instance::validate_networks(request.get_ref(), self.manager.settings())).await?;
+        Ok(Response::new(v1::ValidateNetworksResponse {}))
+    }
+
+    async fn allocate_for_instance(
+        &self,
+        request: Request<v1::AllocateForInstanceRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let settings = self.manager.settings();
+        let (call, allocation) = parse(
+            &request,
+            |request| &request.request_id,
+            |fields, request| instance::allocate_for_instance(fields, request, settings),
+        )?;
+        let validate_only = request.get_ref().validate_only;
+        let info = match allocation.patience.filter(|_| !validate_only) {
+            None => self.submit(call, allocation.command, validate_only).await?,
+            Some(patience) => {
+                let envelope = call.envelope(&allocation.command);
+                let waited = self.manager.allocate_and_wait(allocation.command, envelope, patience);
+                waited.await.map_err(|error: ManagerError| Status::from(error))?
+            }
+        };
+        Ok(Response::new(info.into()))
+    }
+
+    async fn deallocate_for_instance(
+        &self,
+        request: Request<v1::DeallocateForInstanceRequest>,
+    ) -> Result<Response<v1::DeallocateForInstanceResponse>, Status> {
+        let (call, command) =
+            parse(&request, |request| &request.request_id, instance::deallocate_for_instance)?;
+        let released = self.submit(call, command, request.get_ref().validate_only).await?;
+        let released_port_ids = released.ports.iter().map(ToString::to_string).collect();
+        Ok(Response::new(v1::DeallocateForInstanceResponse { released_port_ids }))
+    }
+
+    async fn get_instance_nw_info(
+        &self,
+        request: Request<v1::GetInstanceNwInfoRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let info = self.ask(instance::get_instance_nw_info(request.get_ref())).await?;
+        Ok(Response::new(info.into()))
+    }
+}

@@ -1,0 +1,109 @@
+//! Errors on the wire: a gRPC code, `google.rpc.ErrorInfo`, and what else helps a client.
+
+use std::collections::HashMap;
+
+use lepton_ledger::{Refusal, Violation};
+use lepton_store::{StoreError, SubmitError};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::manager::ManagerError;
+
+/// Domain of every `google.rpc.ErrorInfo` that Lepton sends.
+pub(crate) const ERROR_DOMAIN: &str = "lepton";
+
+/// A status with its reason and what it is about.
+pub(crate) fn status<'a>(
+    code: Code,
+    reason: &str,
+    message: impl Into<String>,
+    metadata: impl IntoIterator<Item = (&'a str, String)>,
+) -> Status {
+    Status::with_error_details(code, message, details(reason, metadata))
+}
+
+fn details<'a>(reason: &str, metadata: impl IntoIterator<Item = (&'a str, String)>) -> ErrorDetails {
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata)
+}
+
+/// The refusal of a caller's error.
+pub(crate) fn refused(refusal: &Refusal) -> Status {
+    let mut details = details(refusal.reason(), refusal.metadata());
+    for Violation { field, problem } in violations(refusal) {
+        details.add_bad_request_violation(field, problem);
+    }
+    Status::with_error_details(code(refusal), refusal.to_string(), details)
+}
+
+fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::InvalidFields(_)
+        | Refusal::RequestIdReused { .. }
+        | Refusal::DuplicateNetwork { .. }
+        | Refusal::FixedIpInvalid { .. } => Code::InvalidArgument,
+        Refusal::NetworkNotFound { .. } | Refusal::InstanceNotFound { .. } => Code::NotFound,
+        Refusal::FixedIpAlreadyInUse { .. }
+        | Refusal::IncarnationMismatch { .. }
+        | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
+        Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
+        Refusal::InstanceAlreadyAllocated { .. } => Code::AlreadyExists,
+    }
+}
+
+/// The fields at fault, for every refusal that is `INVALID_ARGUMENT`.
+fn violations(refusal: &Refusal) -> Vec<Violation> {
+    let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
+    match refusal {
+        Refusal::InvalidFields(violations) => violations.clone(),
+        Refusal::RequestIdReused { .. } => one("request_id"),
+        Refusal::DuplicateNetwork { field, .. } | Refusal::FixedIpInvalid { field, .. } => one(field),
+        Refusal::NetworkNotFound { .. }
+        | Refusal::FixedIpAlreadyInUse { .. }
+        | Refusal::NoMoreFixedIps { .. }
+        | Refusal::NoMoreMacAddresses { .. }
+        | Refusal::InstanceAlreadyAllocated { .. }
+        | Refusal::InstanceNotFound { .. }
+        | Refusal::IncarnationMismatch { .. }
+        | Refusal::NetworkInUse { .. } => Vec::new(),
+    }
+}
+
+impl From<ManagerError> for Status {
+    fn from(error: ManagerError) -> Self {
+        let message = error.to_string();
+        match error {
+            ManagerError::Submit(SubmitError::Refused(refusal)) => refused(&refusal),
+            ManagerError::Submit(SubmitError::Store(error)) => store_failed(&error, message),
+            ManagerError::PlugFailed { instance, port, problem, .. } => {
+                let metadata = [
+                    ("instance_id", instance.to_string()),
+                    ("port_id", port.to_string()),
+                    ("problem", problem),
+                ];
+                status(Code::Aborted, "PORT_PLUG_FAILED", message, metadata)
+            }
+            ManagerError::PlugTimeout { instance, host, .. } => {
+                let metadata = [("instance_id", instance.to_string()), ("host", host.to_string())];
+                status(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", message, metadata)
+            }
+        }
+    }
+}
+
+fn store_failed(error: &StoreError, message: String) -> Status {
+    match error {
+        StoreError::QueueFull { waiting, retry_after } => {
+            let mut details = details("QUEUE_FULL", [("waiting", waiting.to_string())]);
+            details.set_retry_info(Some(*retry_after));
+            Status::with_error_details(Code::ResourceExhausted, message, details)
+        }
+        StoreError::Closed => status(Code::Unavailable, "SHUTTING_DOWN", message, []),
+        StoreError::Unavailable(_) => status(Code::Unavailable, "LEDGER_UNAVAILABLE", message, []),
+        StoreError::Internal(_) | StoreError::NewerSchema { .. } | StoreError::Open { .. } => {
+            tracing::error!(%error, "a call failed by a fault of the server's");
+            status(Code::Internal, "INTERNAL", "a fault of the server's, which its log describes", [])
+        }
+    }
+}
