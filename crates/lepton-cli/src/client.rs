@@ -10,6 +10,7 @@ use tonic::{
 };
 
 use crate::{
+    change::Change,
     endpoint::Endpoint,
     error::Error,
     retry,
@@ -65,14 +66,14 @@ impl Client {
         }
     }
 
-    /// Makes a call that changes something. Its request must carry `request_id`, under which it may be made again.
+    /// Makes a call that changes something; the request must carry the change's id.
     pub(crate) async fn change<Q: Clone, A>(
         &self,
-        request_id: &str,
+        change: &Change,
         request: Q,
         call: impl AsyncFn(Calls, Q) -> Result<Response<A>, Status>,
     ) -> Result<A, Error> {
-        self.ask(request, call).await.map_err(|error| error.of_change(request_id))
+        self.ask(request, call).await.map_err(|error| error.of_change(change))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 /// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
 /// 3 the server cannot be reached or does not answer.
 #[derive(Debug, Parser)]
-#[command(name = "lepton", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "lepton", version, max_term_width = 110)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     command: Command,

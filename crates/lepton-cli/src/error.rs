@@ -7,6 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
+    change::Change,
     endpoint::Endpoint,
     hints,
     output::{Format, clean, encode},
@@ -119,14 +120,15 @@ impl Error {
     }
 
     /// The same, of a call that changes something: unless the server said no, it may have been carried out.
-    pub(crate) fn of_change(mut self, request_id: &str) -> Self {
-        self.0.request_id = Some(request_id.to_owned());
-        if self.0.kind == Kind::Unreachable {
-            self.0.hint = Some(format!(
-                "it may have been carried out all the same; the same command with `--request-id {request_id}` \
-                 gets its answer and does not do it twice"
+    pub(crate) fn of_change(mut self, change: &Change) -> Self {
+        let id = &change.request_id;
+        if self.0.kind == Kind::Unreachable && !change.is_dry_run {
+            self = self.with_hint(&format!(
+                "it may have been carried out all the same; the same command with `--request-id {id}` gets its answer \
+                 and does not do it twice"
             ));
         }
+        self.0.request_id = Some(id.clone());
         self
     }
 
@@ -173,8 +175,11 @@ impl Report {
         if self.violations.len() > 1 {
             lines.extend(self.violations.iter().map(|violation| format!("  {violation}")));
         }
-        let untold =
-            self.metadata.iter().filter(|(_, value)| !lines.iter().any(|line| line.contains(&clean(value))));
+        let is_told = |value: &str| {
+            let is_field = self.violations.iter().any(|violation| violation.field == value);
+            is_field || lines.iter().any(|line| line.contains(&clean(value)))
+        };
+        let untold = self.metadata.iter().filter(|(_, value)| !is_told(value));
         let untold: Vec<_> =
             untold.map(|(name, value)| format!("  {}: {}", clean(name), clean(value))).collect();
         lines.extend(untold);

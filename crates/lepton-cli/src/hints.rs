@@ -46,9 +46,7 @@ pub(crate) fn for_refusal(reason: Option<&str>, code: Code) -> Option<&'static s
             "nothing was kept; see that leptond's agent runs on the host, or wait longer, for example `--wait=2m`"
         }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
-        "REQUEST_ID_REUSED" => {
-            "leave `--request-id` out to get a fresh one; an id belongs to one request for ever"
-        }
+        "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
         "ROLE_NOT_ALLOWED" => "use a certificate whose role includes the call: `--cert` and `--key`",
         "SHUTTING_DOWN" => "run the command again when leptond is back",
         "UNAUTHENTICATED" => "say who you are with `--cert` and `--key`",

@@ -9,7 +9,7 @@ use lepton_proto::v1::{
 };
 
 use crate::{
-    change::ChangeOptions,
+    change::{Change, ChangeOptions},
     client::Client,
     duration,
     error::Error,
@@ -136,7 +136,7 @@ pub(crate) async fn run(command: InstanceCommand, settings: &Settings, output: O
 }
 
 async fn allocate(options: AllocateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
-    let request_id = options.change.request_id();
+    let change = Change::from(options.change);
     let guest_device = options.guest_device;
     let veth = options.netns.map(|netns_path| Kind::Veth(Veth { netns_path, guest_device }));
     let request = pb::AllocateForInstanceRequest {
@@ -147,16 +147,16 @@ async fn allocate(options: AllocateOptions, settings: &Settings, output: Output)
         allow_duplicate_networks: options.networks.allow_duplicate_networks,
         binding: veth.map(|kind| pb::PortBinding { kind: Some(kind) }),
         wait_for_active: options.wait.map(duration::to_wire),
-        request_id: request_id.clone(),
-        validate_only: options.change.dry_run,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
     };
 
     let client = Client::connect(settings).await?.allowing(options.wait.unwrap_or_default());
     let info = client
-        .change(&request_id, request, async |mut calls, request| calls.allocate_for_instance(request).await)
+        .change(&change, request, async |mut calls, request| calls.allocate_for_instance(request).await)
         .await?;
 
-    options.change.remark(output);
+    change.remark(output);
     if info.vifs.is_empty() {
         output.remark("The instance has no vNIC: its project may use no network.");
     }
@@ -172,20 +172,20 @@ async fn show(instance_id: String, settings: &Settings, output: Output) -> Resul
 }
 
 async fn deallocate(options: DeallocateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
-    let request_id = options.change.request_id();
+    let change = Change::from(options.change);
     let request = pb::DeallocateForInstanceRequest {
         instance_id: options.instance,
         incarnation: options.incarnation,
-        request_id: request_id.clone(),
-        validate_only: options.change.dry_run,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
     };
 
     let client = Client::connect(settings).await?;
     let released = client
-        .change(&request_id, request, async |mut calls, request| calls.deallocate_for_instance(request).await)
+        .change(&change, request, async |mut calls, request| calls.deallocate_for_instance(request).await)
         .await?;
 
-    options.change.remark(output);
+    change.remark(output);
     let view = DeallocatedView::from(released);
     if view.is_empty() {
         output.remark("The instance has no vNICs; there is nothing to release.");

@@ -11,7 +11,7 @@
 //! which `output` prints as a table, JSON or YAML. Nothing that the server validates is validated here: what is refused
 //! and why is the server's word, `error` only says it in the words of the command line.
 //!
-//! Only what a program around the command line needs is public: [`run`] it, and its [`reference`].
+//! Only what a program around the command line needs is public: [`run`] it, and its [`reference()`].
 
 mod change;
 mod client;

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use lepton_proto::v1 as pb;
 
 use crate::{
-    change::ChangeOptions,
+    change::{Change, ChangeOptions},
     client::Client,
     error::Error,
     output::{DeletedView, NetworkView, NetworksView, Output},
@@ -83,13 +83,12 @@ pub(crate) async fn run(command: NetworkCommand, settings: &Settings, output: Ou
         NetworkCommand::Create(options) => create(options, settings, output).await,
         NetworkCommand::List(options) => list(options, settings, output).await,
         NetworkCommand::Show { network } => show(network, settings, output).await,
-        NetworkCommand::Delete { network, change } => delete(network, &change, settings, output).await,
+        NetworkCommand::Delete { network, change } => delete(network, change.into(), settings, output).await,
     }
 }
 
 async fn create(options: CreateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
-    let request_id = options.change.request_id();
-    let validate_only = options.change.dry_run;
+    let change = Change::from(options.change);
     let spec = pb::NetworkSpec {
         label: options.label,
         project_id: options.project,
@@ -97,12 +96,15 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
         mtu: options.mtu,
         subnets: options.subnets.into_specs()?,
     };
-    let request =
-        pb::CreateNetworksRequest { networks: vec![spec], request_id: request_id.clone(), validate_only };
+    let request = pb::CreateNetworksRequest {
+        networks: vec![spec],
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
 
     let client = Client::connect(settings).await?;
     let made = client
-        .change(&request_id, request, async |mut calls, request| calls.create_networks(request).await)
+        .change(&change, request, async |mut calls, request| calls.create_networks(request).await)
         .await?;
 
     let network = made
@@ -110,7 +112,7 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
         .into_iter()
         .next()
         .ok_or_else(|| Error::failed("the answer holds no network".into()))?;
-    options.change.remark(output);
+    change.remark(output);
     output.print(&NetworkView::from(network))
 }
 
@@ -152,22 +154,19 @@ async fn show(network_id: String, settings: &Settings, output: Output) -> Result
 
 async fn delete(
     network_id: String,
-    change: &ChangeOptions,
+    change: Change,
     settings: &Settings,
     output: Output,
 ) -> Result<(), Error> {
-    let request_id = change.request_id();
     let request = pb::DeleteNetworkRequest {
         network_id: network_id.clone(),
-        request_id: request_id.clone(),
-        validate_only: change.dry_run,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
     };
 
     let client = Client::connect(settings).await?;
-    client
-        .change(&request_id, request, async |mut calls, request| calls.delete_network(request).await)
-        .await?;
+    client.change(&change, request, async |mut calls, request| calls.delete_network(request).await).await?;
 
     change.remark(output);
-    output.print(&DeletedView::new(network_id, change.dry_run))
+    output.print(&DeletedView::new(network_id, change.is_dry_run))
 }

@@ -6,6 +6,9 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::command_line::CommandLine;
 
+/// What holds for every command, and which the grammar does not know.
+const CONVENTIONS: &str = include_str!("reference/conventions.md");
+
 /// All commands and options as Markdown, generated from the grammar itself.
 pub fn reference() -> String {
     let mut command = CommandLine::command();
@@ -13,7 +16,7 @@ pub fn reference() -> String {
     let mut page = format!("# {}\n\n{}\n", command.get_name(), about(&command));
     section(&mut page, "Options of every command", command.get_arguments().filter(|arg| arg.is_global_set()));
     describe_below(&mut page, &command);
-    page
+    page + "\n" + CONVENTIONS
 }
 
 /// Describes the commands below `command` that do something, and leaves groups to their members.
@@ -82,4 +85,18 @@ fn is_of_clap(arg: &Arg) -> bool {
 
 fn put(page: &mut String, text: std::fmt::Arguments<'_>) {
     page.write_fmt(text).expect("a String takes all text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_command_is_left_out() {
+        let page = reference();
+        for command in ["network create", "network delete", "instance allocate", "version", "completion"] {
+            assert!(page.contains(&format!("\n## lepton {command}\n")), "{command}");
+        }
+        assert!(!page.contains("lepton reference") && !page.contains("lepton help"));
+    }
 }

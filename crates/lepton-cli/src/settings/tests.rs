@@ -85,3 +85,11 @@ fn https_needs_an_authority_and_a_whole_identity() {
     assert!(settle(given("https://lepton:1"), &["ca = 'a'"]).is_ok());
     assert!(settle(given("unix:/x"), &["cert = 'c'"]).is_ok(), "a unix socket needs none of it");
 }
+
+#[test]
+fn the_file_in_the_reference_is_right() {
+    let page = crate::reference();
+    let (_, text) = page.split_once("```toml\n").unwrap();
+    let (text, _) = text.split_once("```").unwrap();
+    assert!(settle(Layer::default(), &[text]).unwrap().tls.unwrap().identity.is_some());
+}
