@@ -66,23 +66,25 @@ enum Command {
 /// Does what the arguments (the program's name first) say; the exit code tells how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let (format, outcome) = match CommandLine::try_parse_from(&arguments) {
-        Ok(line) => (line.output, line.execute()),
-        Err(error) => match output::format_in(&arguments) {
-            // Help and version, asked for or not, are clap's own to print; a closed pipe is nobody's fault.
-            Format::Json | Format::Yaml if error.use_stderr() => {
-                (output::format_in(&arguments), Err(Error::from_clap(&error)))
-            }
-            Format::Table | Format::Json | Format::Yaml => {
-                let _ = error.print();
-                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX));
-            }
-        },
+    let line = match CommandLine::try_parse_from(&arguments) {
+        Ok(line) => line,
+        Err(stop) => return explain(&stop, output::format_in(&arguments)),
     };
-    match outcome {
+    let format = line.output;
+    match line.execute() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => error.report(format),
     }
+}
+
+/// Why there is nothing to execute: a mistake, or that help or the version was asked for.
+fn explain(stop: &clap::Error, format: Format) -> ExitCode {
+    if stop.use_stderr() && format != Format::Table {
+        return Error::from_clap(stop).report(format);
+    }
+    // Where the stream is closed nobody wants to know.
+    let _ = stop.print();
+    ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(u8::MAX))
 }
 
 impl CommandLine {
@@ -99,7 +101,7 @@ impl CommandLine {
             }
             Command::Version => output.print(&VersionView::default()),
             Command::Completion { shell } => output::write(completion(shell)),
-            Command::Reference => output::write(reference().as_bytes()),
+            Command::Reference => output::write(reference()),
         }
     }
 }

@@ -50,6 +50,7 @@ async fn mistakes_on_the_command_line_are_explained() {
     assert_snapshot!(
         transcripts(&[
             &[],
+            &["network", "-o", "json"],
             &["netwrok", "list"],
             &["network", "list", "--limt", "3"],
             &["network", "list", "--limit", "0"],
