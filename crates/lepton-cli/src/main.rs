@@ -1,3 +1,7 @@
-//! The operators' command line.
+//! The binary `lepton`: everything is in the library beside it.
 
-fn main() {}
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    lepton_cli::run(env::args_os())
+}

@@ -1,0 +1,43 @@
+//! [`Change`]: what every command that changes something has beside its subject.
+
+use uuid::Uuid;
+
+use crate::output::Output;
+
+/// How to make a change, as the command line has it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChangeOptions {
+    /// Say what would be done, and do nothing; new ids and addresses are examples
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Token that makes the command safe to repeat: the same id gets the same answer and changes nothing twice
+    /// [default: a fresh UUID]
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
+}
+
+/// How to make a change.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// Whether to decide only, and change nothing.
+    pub(crate) is_dry_run: bool,
+    /// The id under which the change may be asked for again: by the user, and by our own retries.
+    pub(crate) request_id: String,
+}
+
+impl From<ChangeOptions> for Change {
+    fn from(options: ChangeOptions) -> Self {
+        let request_id = options.request_id.unwrap_or_else(|| Uuid::new_v4().to_string());
+        Self { is_dry_run: options.dry_run, request_id }
+    }
+}
+
+impl Change {
+    /// Tells people that an answer to a dry run is one.
+    pub(crate) fn remark(&self, output: Output) {
+        if self.is_dry_run {
+            output.remark("Dry run: nothing was changed.");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! [`Client`]: one connection to `leptond`, and how a call over it ends.
+
+use std::{error::Error as _, fs, path::Path, time::Duration};
+
+use lepton_proto::v1::network_manager_client::NetworkManagerClient;
+use tokio::time::timeout;
+use tonic::{
+    Response, Status,
+    transport::{self, Certificate, Channel, ClientTlsConfig, Identity},
+};
+
+use crate::{
+    change::Change,
+    endpoint::Endpoint,
+    error::Error,
+    retry,
+    settings::{Settings, TlsFiles},
+};
+
+/// The calls that `leptond` answers.
+pub(crate) type Calls = NetworkManagerClient<Channel>;
+
+/// The largest answer that is taken, in bytes: a page of 1000 networks with all the pools that each may have.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// A connection to `leptond`.
+#[derive(Debug)]
+pub(crate) struct Client {
+    calls: Calls,
+    endpoint: Endpoint,
+    timeout: Duration,
+}
+
+impl Client {
+    /// Connects at once, so that an unreachable server is told apart from one that fails.
+    pub(crate) async fn connect(settings: &Settings) -> Result<Self, Error> {
+        let Settings { endpoint, timeout: limit, .. } = settings.clone();
+        let channel = match timeout(limit, transport_to(settings)?.connect()).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(cause)) => return Err(Error::unreachable(&endpoint, &cause)),
+            Err(_) => return Err(Error::no_answer(&endpoint, limit)),
+        };
+        let calls = NetworkManagerClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
+        Ok(Self { calls, endpoint, timeout: limit })
+    }
+
+    /// The same connection, whose server may take this much longer to answer.
+    pub(crate) fn allowing(self, more: Duration) -> Self {
+        Self { timeout: self.timeout.saturating_add(more), ..self }
+    }
+
+    /// Makes a call that changes nothing.
+    pub(crate) async fn ask<Q: Clone, A>(
+        &self,
+        request: Q,
+        call: impl AsyncFn(Calls, Q) -> Result<Response<A>, Status>,
+    ) -> Result<A, Error> {
+        let attempts = retry::while_unavailable(async || call(self.calls.clone(), request.clone()).await);
+        match timeout(self.timeout, attempts).await {
+            Ok(Ok(answer)) => Ok(answer.into_inner()),
+            Ok(Err(status)) if retry::is_broken_connection(&status) => {
+                Err(Error::unreachable(&self.endpoint, &status))
+            }
+            Ok(Err(status)) => Err(Error::refused(&status)),
+            Err(_) => Err(Error::no_answer(&self.endpoint, self.timeout)),
+        }
+    }
+
+    /// Makes a call that changes something; the request must carry the change's id.
+    pub(crate) async fn change<Q: Clone, A>(
+        &self,
+        change: &Change,
+        request: Q,
+        call: impl AsyncFn(Calls, Q) -> Result<Response<A>, Status>,
+    ) -> Result<A, Error> {
+        self.ask(request, call).await.map_err(|error| error.of_change(change))
+    }
+}
+
+fn transport_to(settings: &Settings) -> Result<transport::Endpoint, Error> {
+    let endpoint = &settings.endpoint;
+    let wrong = |cause: transport::Error| {
+        let cause = cause.source().map_or_else(|| cause.to_string(), ToString::to_string);
+        Error::usage(format!("cannot connect to {endpoint}: {cause}"))
+    };
+    let transport = transport::Endpoint::from_shared(endpoint.to_string()).map_err(wrong)?;
+    let transport = transport.user_agent(concat!("lepton/", env!("CARGO_PKG_VERSION"))).map_err(wrong)?;
+    match &settings.tls {
+        Some(files) => transport.tls_config(tls_config(files)?).map_err(wrong),
+        None => Ok(transport),
+    }
+}
+
+fn tls_config(files: &TlsFiles) -> Result<ClientTlsConfig, Error> {
+    let config =
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("CA certificate", &files.ca)?));
+    Ok(match &files.identity {
+        Some((cert, key)) => {
+            config.identity(Identity::from_pem(read("certificate", cert)?, read("key", key)?))
+        }
+        None => config,
+    })
+}
+
+fn read(what: &str, path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path)
+        .map_err(|cause| Error::usage(format!("cannot read the {what} {}: {cause}", path.display())))
+}

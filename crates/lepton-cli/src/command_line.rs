@@ -1,0 +1,129 @@
+//! The command line: its grammar, and the way from arguments to an exit code.
+
+use std::{ffi::OsString, future::Future, io, process::ExitCode};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::{
+    error::Error,
+    instance::{self, InstanceCommand},
+    network::{self, NetworkCommand},
+    output::{self, Format, Output},
+    reference::reference,
+    settings::ConnectionOptions,
+    version::VersionView,
+};
+
+/// Networks and instances of a lepton daemon (leptond).
+///
+/// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
+/// 3 the server cannot be reached or does not answer.
+#[derive(Debug, Parser)]
+#[command(name = "lepton", version, max_term_width = 110)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How to print answers and errors
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t = Format::Table,
+        help_heading = "Options of every command"
+    )]
+    output: Format,
+
+    #[command(flatten)]
+    connection: ConnectionOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make, look at and delete networks
+    #[command(subcommand)]
+    Network(NetworkCommand),
+    /// Give instances their vNICs, look at them and take them back
+    #[command(subcommand)]
+    Instance(InstanceCommand),
+    /// Print the version of this program and of the API that it speaks
+    Version,
+    /// Print a shell's completion script
+    ///
+    /// For bash, in ~/.bashrc: source <(lepton completion bash)
+    Completion {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print all commands and options as Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+/// Does what the arguments (the program's name first) say; the exit code tells how it went.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let line = match CommandLine::try_parse_from(&arguments) {
+        Ok(line) => line,
+        Err(stop) => return explain(&stop, output::format_in(&arguments)),
+    };
+    let format = line.output;
+    match line.execute() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(format),
+    }
+}
+
+/// Why there is nothing to execute: a mistake, or that help or the version was asked for.
+fn explain(stop: &clap::Error, format: Format) -> ExitCode {
+    if stop.use_stderr() && format != Format::Table {
+        return Error::from_clap(stop).report(format);
+    }
+    // Where the stream is closed nobody wants to know.
+    let _ = stop.print();
+    ExitCode::from(u8::try_from(stop.exit_code()).unwrap_or(u8::MAX))
+}
+
+impl CommandLine {
+    fn execute(self) -> Result<(), Error> {
+        let output = Output::new(self.output);
+        match self.command {
+            Command::Network(command) => {
+                let settings = self.connection.resolve()?;
+                block_on(network::run(command, &settings, output))
+            }
+            Command::Instance(command) => {
+                let settings = self.connection.resolve()?;
+                block_on(instance::run(command, &settings, output))
+            }
+            Command::Version => output.print(&VersionView::default()),
+            Command::Completion { shell } => output::write(completion(shell)),
+            Command::Reference => output::write(reference()),
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|cause: io::Error| Error::failed(format!("cannot start: {cause}")))?.block_on(command)
+}
+
+/// Buffered, since the generator panics when what it writes to is closed.
+fn completion(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut CommandLine::command(), "lepton", &mut script);
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_has_no_contradictions() {
+        CommandLine::command().debug_assert();
+    }
+}

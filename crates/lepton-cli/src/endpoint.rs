@@ -1,0 +1,104 @@
+//! [`Endpoint`]: where `leptond` listens.
+
+use std::{fmt, str::FromStr};
+
+use serde::Deserialize;
+use tonic::transport::Uri;
+
+/// Where `leptond` listens, in the form that was given.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum Endpoint {
+    /// `unix:/run/lepton/lepton.sock`
+    Unix(String),
+    /// `http://127.0.0.1:9797`
+    Http(String),
+    /// `https://lepton.example:9797`
+    Https(String),
+}
+
+/// A text that names no place to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an endpoint (expected unix:/PATH, http://HOST:PORT or https://HOST:PORT)")]
+pub(crate) struct EndpointError(String);
+
+impl Default for Endpoint {
+    /// Where a `leptond` that was not told otherwise listens.
+    fn default() -> Self {
+        Self::Unix("unix:/run/lepton/lepton.sock".to_owned())
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            // Three slashes are the URI form of an absolute path.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let is_absolute = path.starts_with('/') && path.len() > 1;
+            return if is_absolute {
+                Ok(Self::Unix(format!("unix:{path}")))
+            } else {
+                Err(EndpointError(text.to_owned()))
+            };
+        }
+        let uri: Uri = text.parse().map_err(|_| EndpointError(text.to_owned()))?;
+        let is_bare = uri.port().is_some() && matches!(uri.path(), "" | "/") && uri.query().is_none();
+        match uri.scheme_str() {
+            Some("http") if is_bare => Ok(Self::Http(text.to_owned())),
+            Some("https") if is_bare => Ok(Self::Https(text.to_owned())),
+            Some(_) | None => Err(EndpointError(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(text: String) -> Result<Self, EndpointError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unix(text) | Self::Http(text) | Self::Https(text)) = self;
+        f.write_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_round_trips() {
+        for text in [
+            "unix:/run/lepton/lepton.sock",
+            "http://127.0.0.1:9797",
+            "https://[::1]:9797",
+            "https://lepton:1/",
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+        assert_eq!("unix:///run/x.sock".parse::<Endpoint>().unwrap().to_string(), "unix:/run/x.sock");
+    }
+
+    #[test]
+    fn what_names_no_place_is_refused_with_what_was_given() {
+        for text in [
+            "",
+            "unix:",
+            "unix:/",
+            "unix:run/x",
+            "127.0.0.1:9797",
+            "http://lepton",
+            "ftp://a:1",
+            "http://a:1/x",
+        ] {
+            let error = text.parse::<Endpoint>().unwrap_err();
+            assert!(error.to_string().contains(&format!("{text:?}")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! [`Error`]: what went wrong, whose fault it is, and the way out. It ends the program with its exit code.
+
+use std::{collections::BTreeMap, error, fmt, io, process::ExitCode, time::Duration};
+
+use serde::Serialize;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    change::Change,
+    endpoint::Endpoint,
+    hints,
+    output::{Format, clean, encode},
+};
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Error(Box<Report>);
+
+/// What is told of an error; also its JSON and YAML form, in which every field is always present.
+#[derive(Debug, Serialize)]
+struct Report {
+    kind: Kind,
+    exit_code: u8,
+    message: String,
+    code: Option<&'static str>,
+    reason: Option<String>,
+    metadata: BTreeMap<String, String>,
+    violations: Vec<Violation>,
+    request_id: Option<String>,
+    hint: Option<String>,
+}
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// This machine's: the output could not be written.
+    Failed,
+    /// The server understood and said no.
+    Refused,
+    /// No server answered.
+    Unreachable,
+    /// The command line's or the configuration's.
+    Usage,
+}
+
+/// One wrong field of a request.
+#[derive(Debug, Serialize)]
+struct Violation {
+    field: String,
+    description: String,
+}
+
+/// The outermost object of an error in JSON and YAML.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: &'a Report,
+}
+
+impl Error {
+    /// This machine cannot do its part.
+    pub(crate) fn failed(message: String) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// The command line or the configuration is wrong.
+    pub(crate) fn usage(message: String) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// The command line does not parse.
+    pub(crate) fn from_clap(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        // What follows the first paragraph is the usage, for people.
+        let what = text.split("\n\n").next().unwrap_or(text);
+        Self::usage(what.to_owned())
+            .with_hint("`lepton help` and `--help` after a command show what there is")
+    }
+
+    /// There is no connection, or it broke.
+    pub(crate) fn unreachable(endpoint: &Endpoint, error: &(dyn error::Error + 'static)) -> Self {
+        let causes = || std::iter::successors(Some(error), |error| error.source());
+        let root = causes().last().map(ToString::to_string).unwrap_or_default();
+        let kind = causes().filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last();
+        Self::new(Kind::Unreachable, format!("cannot reach leptond at {endpoint}: {root}"))
+            .with_hint(hints::for_unreachable(endpoint, kind))
+    }
+
+    /// The server took too long.
+    pub(crate) fn no_answer(endpoint: &Endpoint, limit: Duration) -> Self {
+        Self::new(Kind::Unreachable, format!("no answer from leptond at {endpoint} within {limit:?}"))
+            .with_hint("wait longer with --timeout, or look at leptond's log")
+    }
+
+    /// The server said no.
+    pub(crate) fn refused(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let mut error = Self::new(Kind::Refused, status.message().to_owned());
+        let report = &mut error.0;
+        report.code = Some(code_word(status.code()));
+        if let Some(info) = details.error_info() {
+            report.reason = Some(info.reason.clone());
+            report.metadata = info.metadata.clone().into_iter().collect();
+        }
+        for violation in details.bad_request().map(|request| &request.field_violations).into_iter().flatten()
+        {
+            let (field, description) = (violation.field.clone(), violation.description.clone());
+            report.violations.push(Violation { field, description });
+        }
+        report.hint = hints::for_refusal(report.reason.as_deref(), status.code()).map(str::to_owned);
+        error
+    }
+
+    /// The same, with a way out.
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        self.0.hint = Some(hint.to_owned());
+        self
+    }
+
+    /// The same, of a call that changes something: unless the server said no, it may have been carried out.
+    pub(crate) fn of_change(mut self, change: &Change) -> Self {
+        let id = &change.request_id;
+        if self.0.kind == Kind::Unreachable && !change.is_dry_run {
+            self = self.with_hint(&format!(
+                "it may have been carried out all the same; the same command with `--request-id {id}` gets its answer \
+                 and does not do it twice"
+            ));
+        }
+        self.0.request_id = Some(id.clone());
+        self
+    }
+
+    /// Tells the user on standard error.
+    pub(crate) fn report(&self, format: Format) -> ExitCode {
+        let text = match format {
+            Format::Table => self.0.to_text(),
+            Format::Json | Format::Yaml => encode(format, &Envelope { error: &self.0 }),
+        };
+        // Where standard error is closed there is nobody left to tell.
+        let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes());
+        ExitCode::from(self.0.exit_code)
+    }
+
+    fn new(kind: Kind, message: String) -> Self {
+        Self(Box::new(Report {
+            kind,
+            exit_code: kind.exit_code(),
+            message,
+            code: None,
+            reason: None,
+            metadata: BTreeMap::new(),
+            violations: Vec::new(),
+            request_id: None,
+            hint: None,
+        }))
+    }
+}
+
+impl Kind {
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed | Self::Refused => 1,
+            Self::Usage => 2,
+            Self::Unreachable => 3,
+        }
+    }
+}
+
+impl Report {
+    /// What people read: what is wrong with which input, and the way out.
+    fn to_text(&self) -> String {
+        let mut lines = vec![format!("error: {}", self.headline())];
+        if self.violations.len() > 1 {
+            lines.extend(self.violations.iter().map(|violation| format!("  {violation}")));
+        }
+        let is_told = |value: &str| {
+            let is_field = self.violations.iter().any(|violation| violation.field == value);
+            is_field || lines.iter().any(|line| line.contains(&clean(value)))
+        };
+        let untold = self.metadata.iter().filter(|(_, value)| !is_told(value));
+        let untold: Vec<_> =
+            untold.map(|(name, value)| format!("  {}: {}", clean(name), clean(value))).collect();
+        lines.extend(untold);
+        lines.extend(self.hint.iter().map(|hint| format!("hint: {hint}")));
+        lines.join("\n") + "\n"
+    }
+
+    fn headline(&self) -> String {
+        let what = match &self.violations[..] {
+            // Only the server's words may hold what a terminal should not see; ours may have several lines.
+            [] if self.kind == Kind::Refused => clean(&self.message),
+            [] => self.message.clone(),
+            [violation] => violation.to_string(),
+            several => format!("{} arguments are wrong", several.len()),
+        };
+        match &self.reason {
+            Some(reason) => format!("{what} ({})", clean(reason)),
+            None => what,
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    /// Names the command line's argument instead of the request's field, where there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let argument = hints::argument_of(&self.field).unwrap_or(&self.field);
+        write!(f, "{}: {}", clean(argument), clean(&self.description))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl error::Error for Error {}
+
+/// The code as gRPC's specification writes it.
+fn code_word(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

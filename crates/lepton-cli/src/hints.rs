@@ -1,0 +1,173 @@
+//! Ways out: what a user can do about an error, by the server's reason, and which argument a request's field comes from.
+
+use std::io;
+
+use tonic::Code;
+
+use crate::endpoint::Endpoint;
+
+/// What to do about a refusal; none where its text says it all.
+pub(crate) fn for_refusal(reason: Option<&str>, code: Code) -> Option<&'static str> {
+    let Some(reason) = reason else { return for_foreign_refusal(code) };
+    Some(match reason {
+        "DUPLICATE_NETWORK" => "`--allow-duplicate-networks` permits several vNICs on one network",
+        "FIXED_IP_ALREADY_IN_USE" => {
+            "choose another address, or leave `ip=` out to get a free one; a released address comes back when its \
+             host has unplugged it and its quarantine is over"
+        }
+        "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
+        "INCARNATION_MISMATCH" => {
+            "`lepton instance show INSTANCE` tells the incarnation that lives; without `--incarnation` whichever \
+             lives is meant"
+        }
+        "INSTANCE_ALREADY_ALLOCATED" => {
+            "`lepton instance show INSTANCE` shows its vNICs; `lepton instance deallocate INSTANCE` takes them back"
+        }
+        "INSTANCE_NOT_FOUND" => {
+            "`lepton instance allocate INSTANCE --project PROJECT` gives an instance its vNICs"
+        }
+        "INTERNAL" => "this is a fault of leptond's; its log says more",
+        "LEDGER_UNAVAILABLE" => "leptond's database does not answer: see its log, then run the command again",
+        "NETWORK_IN_USE" => {
+            "deallocate the instances that use it first; a released port counts until its host has unplugged it"
+        }
+        "NETWORK_NOT_FOUND" => {
+            "`lepton network list` shows the networks that there are, with `--project` a project's"
+        }
+        "NO_MORE_FIXED_IPS" => {
+            "deallocate instances or make a larger network; a released address comes back when its host has unplugged \
+             it and its quarantine is over"
+        }
+        "NO_MORE_MAC_ADDRESSES" => "give leptond another MAC base in its configuration",
+        "PORT_PLUG_FAILED" => {
+            "nothing was kept; without `--wait` the allocation stays and the host tries again by itself"
+        }
+        "PORT_PLUG_TIMEOUT" => {
+            "nothing was kept; see that leptond's agent runs on the host, or wait longer, for example `--wait=2m`"
+        }
+        "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
+        "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
+        "ROLE_NOT_ALLOWED" => "use a certificate whose role includes the call: `--cert` and `--key`",
+        "SHUTTING_DOWN" => "run the command again when leptond is back",
+        "UNAUTHENTICATED" => "say who you are with `--cert` and `--key`",
+        _ => return None,
+    })
+}
+
+/// What to do about a refusal that does not say why, as Lepton's always do.
+fn for_foreign_refusal(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Unimplemented | Code::Unknown | Code::Internal | Code::Unavailable => {
+            Some("this is not how leptond answers: is it one that listens there, and as new as this program?")
+        }
+        Code::Ok
+        | Code::Cancelled
+        | Code::InvalidArgument
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::OutOfRange
+        | Code::DataLoss
+        | Code::Unauthenticated => None,
+    }
+}
+
+/// What to do when nobody answers at `endpoint`.
+pub(crate) fn for_unreachable(endpoint: &Endpoint, cause: Option<io::ErrorKind>) -> &'static str {
+    match (endpoint, cause) {
+        (Endpoint::Unix(_), Some(io::ErrorKind::PermissionDenied)) => {
+            "you may not open that socket: become a member of the group that owns it, or root"
+        }
+        (_, Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)) => {
+            "nobody listens there: start leptond (`systemctl start leptond`), or say where it listens with \
+             `--endpoint` or LEPTON_ENDPOINT"
+        }
+        (Endpoint::Https(_), _) => {
+            "see that this is leptond's TLS address, that `--ca` holds the authority that signed its certificate, and \
+             that it knows the one that signed yours (`--cert`, `--key`)"
+        }
+        (Endpoint::Unix(_) | Endpoint::Http(_), _) => {
+            "see that leptond runs and listens there, or say where it does with `--endpoint` or LEPTON_ENDPOINT"
+        }
+    }
+}
+
+/// The command line's argument that the request's `field`, such as `networks[0].subnets[1].cidr`, was made from.
+pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    let name = last.split('[').next().unwrap_or(last);
+    Some(match name {
+        "address_mode" => "--address-mode",
+        "allocation_pools" | "first" | "last" => "--pool",
+        "allow_duplicate_networks" => "--allow-duplicate-networks",
+        "cidr" | "subnets" => "--cidr",
+        "dns" => "--dns",
+        "fixed_ips" => "--network …,ip=",
+        "gateway" => "--gateway",
+        "guest_device" => "--guest-device",
+        "host" => "--host",
+        "incarnation" => "--incarnation",
+        "instance_id" => "INSTANCE",
+        "label" => "LABEL",
+        "mtu" => "--mtu",
+        "netns_path" => "--netns",
+        "network_id" if field == "network_id" => "NETWORK",
+        "network_id" | "networks" => "--network",
+        "no_gateway" => "--no-gateway",
+        "page_size" => "--limit",
+        "priority" => "--priority",
+        "project_id" => "--project",
+        "quarantine" => "--quarantine",
+        "request_id" => "--request-id",
+        "wait_for_active" => "--wait",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The reasons that the API's documentation promises, from lines like `//   NOT_FOUND / NETWORK_NOT_FOUND   why`.
+    fn documented_reasons() -> Vec<String> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto/lepton/v1/network_manager.proto");
+        let text = fs::read_to_string(path).unwrap();
+        let words = text.lines().filter_map(|line| line.trim().strip_prefix("//")?.split_once(" / "));
+        let words =
+            words.filter_map(|(_, rest)| rest.split(|c: char| c != '_' && !c.is_ascii_uppercase()).next());
+        words.filter(|word| word.len() > 3).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_documented_reason_has_a_way_out() {
+        let reasons = documented_reasons();
+        assert!(reasons.len() > 15, "{reasons:?}");
+        for reason in reasons {
+            // A malformed field's description says what it should be.
+            if reason != "INVALID_FIELD" {
+                assert!(for_refusal(Some(&reason), Code::Unknown).is_some(), "{reason}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_is_named_by_its_argument() {
+        for (field, argument) in [
+            ("networks[0].subnets[1].cidr", "--cidr"),
+            ("networks[0].subnets[0].allocation_pools[0].first", "--pool"),
+            ("networks[0].network_id", "--network"),
+            ("networks[0].fixed_ips[1]", "--network …,ip="),
+            ("network_id", "NETWORK"),
+            ("binding.veth.netns_path", "--netns"),
+        ] {
+            assert_eq!(argument_of(field), Some(argument), "{field}");
+        }
+        assert_eq!(argument_of("shoe_size"), None);
+    }
+}

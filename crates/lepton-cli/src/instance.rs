@@ -1,0 +1,228 @@
+//! `lepton instance`: give instances their vNICs, look at them, take them back.
+
+use std::{str::FromStr, time::Duration};
+
+use clap::Subcommand;
+use lepton_proto::v1::{
+    self as pb,
+    port_binding::{Kind, Veth},
+};
+
+use crate::{
+    change::{Change, ChangeOptions},
+    client::Client,
+    duration,
+    error::Error,
+    output::{DeallocatedView, NetworkInfoView, Output, ValidatedView},
+    settings::Settings,
+};
+
+/// What can be done with instances.
+#[derive(Debug, Subcommand)]
+pub(crate) enum InstanceCommand {
+    /// Give an instance a vNIC on each of its networks, or nothing at all
+    ///
+    /// For example: lepton instance allocate $(uuidgen) --project p1 --wait
+    Allocate(Box<AllocateOptions>),
+    /// Show an instance's vNICs, in order, and whether they are plugged
+    Show {
+        /// UUID of the instance
+        instance: String,
+    },
+    /// Take an instance's vNICs back; does no harm to one that has none
+    Deallocate(DeallocateOptions),
+    /// Say whether an instance could have these networks and addresses now
+    Validate {
+        #[command(flatten)]
+        networks: NetworkOptions,
+    },
+}
+
+/// `instance allocate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AllocateOptions {
+    /// UUID of the instance
+    instance: String,
+
+    #[command(flatten)]
+    networks: NetworkOptions,
+
+    /// The host that plugs the vNICs [default: the host of leptond's own agent]
+    #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
+    host: String,
+
+    /// Plug veth pairs whose inner ends are in this network namespace, such as /run/netns/web1 [default: taps]
+    #[arg(long, value_name = "PATH")]
+    netns: Option<String>,
+
+    /// Name of the inner ends; %d is the vNIC's position [default: eth%d]
+    #[arg(long, value_name = "NAME", requires = "netns", default_value = "", hide_default_value = true)]
+    guest_device: String,
+
+    /// Answer when the host has plugged every vNIC, and undo everything if it cannot in time [default: answer at
+    /// once; with --wait alone: 30s]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "30s",
+        value_parser = duration::parse,
+    )]
+    wait: Option<Duration>,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// Which networks an instance is to have.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NetworkOptions {
+    /// The instance's project
+    #[arg(long, value_name = "PROJECT")]
+    project: String,
+
+    /// A network to plug into, with the addresses to have there; repeat it for more vNICs, in their order [default:
+    /// the project's own and the global networks]
+    #[arg(long = "network", value_name = "UUID[,ip=ADDRESS]...")]
+    networks: Vec<RequestedNetwork>,
+
+    /// Let a network be named more than once
+    #[arg(long)]
+    allow_duplicate_networks: bool,
+}
+
+/// `instance deallocate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeallocateOptions {
+    /// UUID of the instance
+    instance: String,
+
+    /// Which life of the instance to end, as `instance show` tells it [default: whichever lives]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    incarnation: u64,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// `--network`'s value.
+#[derive(Clone, Debug, PartialEq)]
+struct RequestedNetwork(pb::RequestedNetwork);
+
+impl FromStr for RequestedNetwork {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.split(',');
+        let network_id = parts.next().unwrap_or_default().to_owned();
+        let fixed_ip = |part: &str| match part.strip_prefix("ip=") {
+            Some(address) => Ok(address.to_owned()),
+            None => Err(format!("expected ip=ADDRESS after the network, not {part:?}")),
+        };
+        let fixed_ips = parts.map(fixed_ip).collect::<Result<_, _>>()?;
+        Ok(Self(pb::RequestedNetwork { network_id, fixed_ips }))
+    }
+}
+
+/// Does what the command says.
+pub(crate) async fn run(command: InstanceCommand, settings: &Settings, output: Output) -> Result<(), Error> {
+    match command {
+        InstanceCommand::Allocate(options) => allocate(*options, settings, output).await,
+        InstanceCommand::Show { instance } => show(instance, settings, output).await,
+        InstanceCommand::Deallocate(options) => deallocate(options, settings, output).await,
+        InstanceCommand::Validate { networks } => validate(networks, settings, output).await,
+    }
+}
+
+async fn allocate(options: AllocateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let guest_device = options.guest_device;
+    let veth = options.netns.map(|netns_path| Kind::Veth(Veth { netns_path, guest_device }));
+    let request = pb::AllocateForInstanceRequest {
+        instance_id: options.instance,
+        project_id: options.networks.project,
+        host: options.host,
+        networks: options.networks.networks.into_iter().map(|network| network.0).collect(),
+        allow_duplicate_networks: options.networks.allow_duplicate_networks,
+        binding: veth.map(|kind| pb::PortBinding { kind: Some(kind) }),
+        wait_for_active: options.wait.map(duration::to_wire),
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+
+    let client = Client::connect(settings).await?.allowing(options.wait.unwrap_or_default());
+    let info = client
+        .change(&change, request, async |mut calls, request| calls.allocate_for_instance(request).await)
+        .await?;
+
+    change.remark(output);
+    if info.vifs.is_empty() {
+        output.remark("The instance has no vNIC: its project may use no network.");
+    }
+    output.print(&NetworkInfoView::from(info))
+}
+
+async fn show(instance_id: String, settings: &Settings, output: Output) -> Result<(), Error> {
+    let client = Client::connect(settings).await?;
+    let request = pb::GetInstanceNwInfoRequest { instance_id };
+    let info =
+        client.ask(request, async |mut calls, request| calls.get_instance_nw_info(request).await).await?;
+    output.print(&NetworkInfoView::from(info))
+}
+
+async fn deallocate(options: DeallocateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let request = pb::DeallocateForInstanceRequest {
+        instance_id: options.instance,
+        incarnation: options.incarnation,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+
+    let client = Client::connect(settings).await?;
+    let released = client
+        .change(&change, request, async |mut calls, request| calls.deallocate_for_instance(request).await)
+        .await?;
+
+    change.remark(output);
+    let view = DeallocatedView::from(released);
+    if view.is_empty() {
+        output.remark("The instance has no vNICs; there is nothing to release.");
+    }
+    output.print(&view)
+}
+
+async fn validate(networks: NetworkOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let request = pb::ValidateNetworksRequest {
+        project_id: networks.project.clone(),
+        networks: networks.networks.into_iter().map(|network| network.0).collect(),
+        allow_duplicate_networks: networks.allow_duplicate_networks,
+    };
+    let client = Client::connect(settings).await?;
+    client.ask(request, async |mut calls, request| calls.validate_networks(request).await).await?;
+    output.print(&ValidatedView::new(networks.project))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_followed_by_the_addresses_to_have_there() {
+        let network = |network_id: &str, fixed_ips: &[&str]| {
+            let fixed_ips = fixed_ips.iter().map(ToString::to_string).collect();
+            Ok(RequestedNetwork(pb::RequestedNetwork { network_id: network_id.to_owned(), fixed_ips }))
+        };
+        assert_eq!("n1".parse(), network("n1", &[]));
+        assert_eq!("n1,ip=10.1.0.5,ip=fd00::5".parse(), network("n1", &["10.1.0.5", "fd00::5"]));
+        // Whether it is an address is for the server to say.
+        assert_eq!("n1,ip=bananas".parse(), network("n1", &["bananas"]));
+    }
+
+    #[test]
+    fn what_follows_a_network_must_be_an_address() {
+        let error = "n1,10.1.0.5".parse::<RequestedNetwork>().unwrap_err();
+        assert!(error.contains("\"10.1.0.5\""), "{error}");
+    }
+}

@@ -1,0 +1,33 @@
+//! `lepton`, the operators' command line for `leptond`.
+//!
+//! ```text
+//!  arguments ─▶ command_line ─▶ network │ instance │ …  ─▶ client ──gRPC──▶ leptond
+//!               settings ───────────────────▲   │             │
+//!                                               ▼             ▼
+//!                                    stdout ◀─ output       error ─▶ stderr, exit code
+//! ```
+//!
+//! Each noun (`network`, `instance`) turns its flags into one request of `proto/lepton/v1` and the answer into a view,
+//! which `output` prints as a table, JSON or YAML. Nothing that the server validates is validated here: what is refused
+//! and why is the server's word, `error` only says it in the words of the command line.
+//!
+//! Only what a program around the command line needs is public: [`run`] it, and its [`reference()`].
+
+mod change;
+mod client;
+mod command_line;
+mod duration;
+mod endpoint;
+mod error;
+mod hints;
+mod instance;
+mod network;
+mod output;
+mod reference;
+mod retry;
+mod settings;
+mod subnet;
+mod version;
+
+pub use command_line::run;
+pub use reference::reference;

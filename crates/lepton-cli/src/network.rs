@@ -1,0 +1,172 @@
+//! `lepton network`: make, list, look at and delete networks.
+
+use std::num::NonZeroUsize;
+
+use clap::Subcommand;
+use lepton_proto::v1 as pb;
+
+use crate::{
+    change::{Change, ChangeOptions},
+    client::Client,
+    error::Error,
+    output::{DeletedView, NetworkView, NetworksView, Output},
+    settings::Settings,
+    subnet::SubnetOptions,
+};
+
+/// The largest page that a server gives, in networks.
+const PAGE: usize = 1000;
+
+/// What can be done with networks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetworkCommand {
+    /// Make a network
+    ///
+    /// For example: lepton network create private --cidr 10.1.0.0/24 --cidr fd00:1::/64 --dns 10.1.0.53
+    Create(CreateOptions),
+    /// List networks in the order of their creation
+    List(ListOptions),
+    /// Show a network with its subnets
+    Show {
+        /// UUID of the network
+        network: String,
+    },
+    /// Delete a network that no port uses
+    Delete {
+        /// UUID of the network
+        network: String,
+        #[command(flatten)]
+        change: ChangeOptions,
+    },
+}
+
+/// `network create`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CreateOptions {
+    /// What people call it; need not be unique
+    label: String,
+
+    /// The project that owns it [default: none; every project may use it]
+    #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
+    project: String,
+
+    /// Where its vNIC stands among an instance's vNICs: smaller first
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
+
+    /// Largest IP packet that it carries, in bytes [default: 1500]
+    #[arg(long, value_name = "BYTES", default_value_t = 0, hide_default_value = true)]
+    mtu: u32,
+
+    #[command(flatten)]
+    subnets: SubnetOptions,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// `network list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListOptions {
+    /// Only the networks that this project may use: its own and the global ones
+    #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
+    project: String,
+
+    /// At most so many networks [default: all]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<NonZeroUsize>,
+}
+
+/// Does what the command says.
+pub(crate) async fn run(command: NetworkCommand, settings: &Settings, output: Output) -> Result<(), Error> {
+    match command {
+        NetworkCommand::Create(options) => create(options, settings, output).await,
+        NetworkCommand::List(options) => list(options, settings, output).await,
+        NetworkCommand::Show { network } => show(network, settings, output).await,
+        NetworkCommand::Delete { network, change } => delete(network, change.into(), settings, output).await,
+    }
+}
+
+async fn create(options: CreateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let spec = pb::NetworkSpec {
+        label: options.label,
+        project_id: options.project,
+        priority: options.priority,
+        mtu: options.mtu,
+        subnets: options.subnets.into_specs()?,
+    };
+    let request = pb::CreateNetworksRequest {
+        networks: vec![spec],
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+
+    let client = Client::connect(settings).await?;
+    let made = client
+        .change(&change, request, async |mut calls, request| calls.create_networks(request).await)
+        .await?;
+
+    let network = made
+        .networks
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::failed("the answer holds no network".into()))?;
+    change.remark(output);
+    output.print(&NetworkView::from(network))
+}
+
+async fn list(options: ListOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let client = Client::connect(settings).await?;
+    let mut networks = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let left = options.limit.map_or(PAGE, |limit| limit.get() - networks.len());
+        let request = pb::ListNetworksRequest {
+            project_id: options.project.clone(),
+            page_size: i32::try_from(left.min(PAGE)).expect("a page has at most 1000 networks"),
+            page_token,
+        };
+        let page = client.ask(request, async |mut calls, request| calls.list_networks(request).await).await?;
+        networks.extend(page.networks);
+        page_token = page.next_page_token;
+        if page_token.is_empty() || options.limit.is_some_and(|limit| networks.len() >= limit.get()) {
+            break;
+        }
+    }
+    let has_more = !page_token.is_empty();
+    if networks.is_empty() {
+        output.remark("There are none; `lepton network create LABEL --cidr CIDR` makes one.");
+    }
+    output.print(&NetworksView::new(networks, has_more))?;
+    if has_more {
+        output.remark("There are more; raise `--limit` to see them.");
+    }
+    Ok(())
+}
+
+async fn show(network_id: String, settings: &Settings, output: Output) -> Result<(), Error> {
+    let client = Client::connect(settings).await?;
+    let request = pb::GetNetworkRequest { network_id };
+    let network = client.ask(request, async |mut calls, request| calls.get_network(request).await).await?;
+    output.print(&NetworkView::from(network))
+}
+
+async fn delete(
+    network_id: String,
+    change: Change,
+    settings: &Settings,
+    output: Output,
+) -> Result<(), Error> {
+    let request = pb::DeleteNetworkRequest {
+        network_id: network_id.clone(),
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+
+    let client = Client::connect(settings).await?;
+    client.change(&change, request, async |mut calls, request| calls.delete_network(request).await).await?;
+
+    change.remark(output);
+    output.print(&DeletedView::new(network_id, change.is_dry_run))
+}

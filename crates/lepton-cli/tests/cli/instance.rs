@@ -1,0 +1,87 @@
+//! `lepton instance`.
+
+use insta::assert_snapshot;
+use lepton_proto::v1 as pb;
+
+use crate::{
+    fixtures::{INSTANCE, NETWORK, PORT, STORAGE, STORAGE_PORT, instance},
+    server::Turn,
+    terminal::{in_every_format, shown, with_requests},
+};
+
+fn pending() -> Turn {
+    instance(pb::PortStatus::Pending, "").into()
+}
+
+#[tokio::test]
+async fn allocate_sends_every_option_and_shows_the_vnics() {
+    let private = format!("{NETWORK},ip=10.1.0.2,ip=fd00:1::f816:3eff:fe11:2233");
+    #[rustfmt::skip]
+    let arguments = [
+        "instance", "allocate", INSTANCE, "--project", "p1", "--host", "node-1", "--network", &private,
+        "--network", STORAGE, "--allow-duplicate-networks", "--netns", "/run/netns/web1",
+        "--guest-device", "eth%d", "--wait=5s", "--request-id", "r1",
+    ];
+    assert_snapshot!(in_every_format(&arguments, || instance(pb::PortStatus::Active, "").into()).await);
+}
+
+#[tokio::test]
+async fn allocate_with_a_project_alone_leaves_the_rest_to_the_server() {
+    let arguments = ["instance", "allocate", INSTANCE, "--project", "p1", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [pending()]).await);
+}
+
+#[tokio::test]
+async fn allocate_waits_half_a_minute_unless_told_otherwise() {
+    let arguments = ["instance", "allocate", INSTANCE, "--project", "p1", "--wait", "--request-id", "r1"];
+    let text = with_requests(&arguments, [instance(pb::PortStatus::Active, "").into()]).await;
+    assert!(text.contains("seconds: 30,"), "{text}");
+}
+
+#[tokio::test]
+async fn allocate_can_be_a_dry_run() {
+    let arguments = ["instance", "allocate", INSTANCE, "--project", "p1", "--dry-run", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [pending()]).await);
+}
+
+#[tokio::test]
+async fn a_project_without_networks_gives_an_instance_without_vnics() {
+    let nothing = || pb::NetworkInfo { vifs: vec![], ..instance(pb::PortStatus::Active, "") }.into();
+    let arguments = ["instance", "allocate", INSTANCE, "--project", "p1", "--request-id", "r1"];
+    assert_snapshot!(in_every_format(&arguments, nothing).await);
+}
+
+#[tokio::test]
+async fn show_tells_why_a_port_is_not_plugged() {
+    let failed = || instance(pb::PortStatus::Error, "Operation not permitted (os error 1)").into();
+    assert_snapshot!(in_every_format(&["instance", "show", INSTANCE], failed).await);
+}
+
+#[tokio::test]
+async fn deallocate_lists_the_released_ports() {
+    let released = vec![PORT.to_owned(), STORAGE_PORT.to_owned()];
+    let answer = || pb::DeallocateForInstanceResponse { released_port_ids: released.clone() }.into();
+    let arguments = ["instance", "deallocate", INSTANCE, "--incarnation", "2", "--request-id", "r1"];
+    assert_snapshot!(in_every_format(&arguments, answer).await);
+}
+
+#[tokio::test]
+async fn deallocate_of_nothing_says_so() {
+    let arguments = ["instance", "deallocate", INSTANCE, "--dry-run", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [pb::DeallocateForInstanceResponse::default().into()]).await);
+}
+
+#[tokio::test]
+async fn validate_says_that_it_can_be() {
+    let private = format!("{NETWORK},ip=10.1.0.5");
+    let arguments =
+        ["instance", "validate", "--project", "p1", "--network", &private, "--allow-duplicate-networks"];
+    assert_snapshot!(in_every_format(&arguments, || pb::ValidateNetworksResponse {}.into()).await);
+}
+
+#[tokio::test]
+async fn the_kernels_words_cannot_drive_the_terminal() {
+    let failed = instance(pb::PortStatus::Error, "bad\u{1b}[2Jnews\n");
+    let text = shown(&["instance", "show", INSTANCE], [failed.into()]).await;
+    assert!(text.contains("vNIC 1: bad\\u{1b}[2Jnews\\n\n"), "{text}");
+}

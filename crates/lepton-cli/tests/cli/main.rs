@@ -1,0 +1,16 @@
+//! The binary `lepton` against a server that plays a script: what it asks, what it prints, how it ends.
+//!
+//! What it prints is pinned in `snapshots/`; `INSTA_UPDATE=always cargo test -p lepton-cli` accepts what is printed now.
+
+#![expect(clippy::unwrap_used, reason = "allow-unwrap-in-tests does not reach what tests share")]
+
+mod connection;
+mod fixtures;
+mod instance;
+mod network;
+mod refusals;
+mod server;
+mod settings;
+mod terminal;
+mod tls;
+mod words;

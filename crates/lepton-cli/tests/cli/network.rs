@@ -1,0 +1,105 @@
+//! `lepton network`.
+
+use insta::assert_snapshot;
+use lepton_proto::v1 as pb;
+
+use crate::{
+    fixtures::{NETWORK, private, storage},
+    server::Turn,
+    terminal::{in_every_format, shown, with_requests},
+};
+
+fn page(networks: impl IntoIterator<Item = pb::Network>, next_page_token: &str) -> Turn {
+    let networks = networks.into_iter().collect();
+    pb::ListNetworksResponse { networks, next_page_token: next_page_token.into() }.into()
+}
+
+fn made(network: pb::Network) -> Turn {
+    pb::CreateNetworksResponse { networks: vec![network] }.into()
+}
+
+#[tokio::test]
+async fn create_sends_every_option_and_shows_what_was_made() {
+    #[rustfmt::skip]
+    let arguments = [
+        "network", "create", "private", "--project", "p1", "--priority", "-1", "--mtu", "1450",
+        "--cidr", "10.1.0.0/24", "--cidr", "fd00:1::/64", "--gateway", "10.1.0.1", "--no-gateway=6",
+        "--dns", "8.8.8.8", "--dns", "8.8.4.4", "--pool", "10.1.0.2-10.1.0.99", "--pool", "10.1.0.200-10.1.0.254",
+        "--quarantine", "4=60s", "--address-mode", "eui64", "--request-id", "r1",
+    ];
+    assert_snapshot!(in_every_format(&arguments, || made(private())).await);
+}
+
+#[tokio::test]
+async fn create_with_a_label_alone_leaves_the_rest_to_the_server() {
+    let network = pb::Network { subnets: vec![], ..storage() };
+    let arguments = ["network", "create", "bare", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [made(network)]).await);
+}
+
+#[tokio::test]
+async fn create_can_be_a_dry_run() {
+    let arguments =
+        ["network", "create", "private", "--cidr", "10.1.0.0/24", "--dry-run", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [made(private())]).await);
+}
+
+#[tokio::test]
+async fn list_shows_a_line_for_each_network() {
+    let arguments = ["network", "list", "--project", "p1"];
+    assert_snapshot!(in_every_format(&arguments, || page([private(), storage()], "")).await);
+}
+
+#[tokio::test]
+async fn an_empty_list_has_its_header() {
+    assert_snapshot!(in_every_format(&["network", "list"], || page([], "")).await);
+}
+
+#[tokio::test]
+async fn list_fetches_page_after_page() {
+    let pages = [page([private()], "after-1"), page([storage()], "after-2"), page([], "")];
+    assert_snapshot!(with_requests(&["network", "list"], pages).await);
+}
+
+#[tokio::test]
+async fn list_stops_at_its_limit() {
+    let arguments = ["network", "list", "--limit", "1001"];
+    let pages = || [page(vec![storage(); 1000], "after-1000"), page([private()], "after-1001")];
+    let text = with_requests(&arguments, pages()).await;
+    // The thousand equal lines in the middle say nothing.
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("storage")).collect();
+    assert_snapshot!(lines.join("\n"));
+
+    let json = shown(&["network", "list", "--limit", "1001", "-o", "json"], pages()).await;
+    assert!(json.contains("\"has_more\": true"), "a program must see it too");
+}
+
+#[tokio::test]
+async fn show_tells_all_of_a_network() {
+    assert_snapshot!(in_every_format(&["network", "show", NETWORK], || private().into()).await);
+}
+
+#[tokio::test]
+async fn what_a_newer_server_knows_is_shown_by_its_number() {
+    let mut network = storage();
+    network.subnets[0].address_mode = 7;
+    assert_snapshot!(shown(&["network", "show", NETWORK], [network.into()]).await);
+}
+
+#[tokio::test]
+async fn a_label_cannot_drive_the_terminal() {
+    let network = pb::Network { label: "\u{1b}]0;owned\u{7}".into(), ..storage() };
+    assert_snapshot!(shown(&["network", "list"], [page([network], "")]).await);
+}
+
+#[tokio::test]
+async fn delete_says_what_is_gone() {
+    let arguments = ["network", "delete", NETWORK, "--request-id", "r1"];
+    assert_snapshot!(in_every_format(&arguments, || pb::DeleteNetworkResponse {}.into()).await);
+}
+
+#[tokio::test]
+async fn delete_can_be_a_dry_run() {
+    let arguments = ["network", "delete", NETWORK, "--dry-run", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [pb::DeleteNetworkResponse {}.into()]).await);
+}

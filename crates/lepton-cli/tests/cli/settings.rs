@@ -1,0 +1,91 @@
+//! Where the settings come from.
+
+use insta::assert_snapshot;
+use lepton_proto::v1 as pb;
+
+use crate::{server::Server, terminal::Terminal};
+
+/// A server that answers one list of networks.
+fn server() -> Server {
+    Server::playing([pb::ListNetworksResponse::default().into()])
+}
+
+const LIST: [&str; 2] = ["network", "list"];
+
+#[tokio::test]
+async fn the_flag_beats_the_environment_which_beats_the_file() {
+    let [by_flag, by_environment, by_file] = [server(), server(), server()];
+    let terminal = Terminal::new();
+    terminal.write(".config/lepton/cli.toml", &format!("endpoint = '{}'", by_file.endpoint()));
+    let asked = || [&by_flag, &by_environment, &by_file].map(|server| server.requests().len());
+
+    assert_eq!(terminal.run(&LIST).await.exit_code, Some(0));
+    assert_eq!(asked(), [0, 0, 1]);
+    let terminal = terminal.with("LEPTON_ENDPOINT", &by_environment.endpoint());
+    assert_eq!(terminal.run(&LIST).await.exit_code, Some(0));
+    assert_eq!(asked(), [0, 1, 1]);
+    assert_eq!(
+        terminal.run(&["network", "list", "--endpoint", &by_flag.endpoint()]).await.exit_code,
+        Some(0)
+    );
+    assert_eq!(asked(), [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_named_replaces_the_users() {
+    let [named, users] = [server(), server()];
+    let terminal = Terminal::new();
+    terminal.write(".config/lepton/cli.toml", &format!("endpoint = '{}'", users.endpoint()));
+    let path = terminal.write("other.toml", &format!("endpoint = '{}'", named.endpoint()));
+
+    assert_eq!(terminal.run(&["--config", &path, "network", "list"]).await.exit_code, Some(0));
+    assert_eq!([named.requests().len(), users.requests().len()], [1, 0]);
+}
+
+#[tokio::test]
+async fn the_config_home_may_be_elsewhere() {
+    let server = server();
+    let terminal = Terminal::new();
+    let path = terminal.write("elsewhere/lepton/cli.toml", &format!("endpoint = '{}'", server.endpoint()));
+    let config_home = path.strip_suffix("/lepton/cli.toml").unwrap();
+
+    assert_eq!(terminal.with("XDG_CONFIG_HOME", config_home).run(&LIST).await.exit_code, Some(0));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn wrong_settings_are_reported_before_anything_is_asked() {
+    let terminal = Terminal::new();
+    let typo = terminal.write("typo.toml", "timeout = '5s'\nendpont = 'unix:/run/lepton.sock'\n");
+    let span = terminal.write("span.toml", "timeout = 5\n");
+    let mut text = String::new();
+    for arguments in [
+        &["network", "list", "--config", &typo][..],
+        &["network", "list", "--config", &typo, "-o", "json"],
+        &["network", "list", "--config", &span],
+        &["network", "list", "--config", "/nonexistent.toml"],
+        &["network", "list", "--config", "/"],
+        &["network", "list", "--endpoint", "localhost:9797"],
+        &["network", "list", "--timeout", "5"],
+        &["network", "list", "--endpoint", "https://localhost:9797"],
+        &["network", "list", "--endpoint", "https://localhost:9797", "--ca", "/nonexistent.pem"],
+        &[
+            "network",
+            "list",
+            "--endpoint",
+            "https://localhost:9797",
+            "--ca",
+            "/ca.pem",
+            "--cert",
+            "/cert.pem",
+        ],
+    ] {
+        text += &terminal
+            .run(arguments)
+            .await
+            .transcript(arguments)
+            .replace(&typo, "typo.toml")
+            .replace(&span, "span.toml");
+    }
+    assert_snapshot!(text);
+}

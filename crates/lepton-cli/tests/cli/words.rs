@@ -1,0 +1,69 @@
+//! What needs no server: version, completion, reference, help and mistakes on the command line.
+
+use insta::assert_snapshot;
+
+use crate::terminal::Terminal;
+
+/// The transcripts of several commands.
+async fn transcripts(commands: &[&[&str]]) -> String {
+    let mut text = String::new();
+    for arguments in commands {
+        text += &Terminal::new().run(arguments).await.transcript(arguments);
+    }
+    text
+}
+
+#[tokio::test]
+async fn version_tells_what_this_program_is() {
+    assert_snapshot!(
+        transcripts(&[&["version"], &["version", "-o", "json"], &["version", "-o", "yaml"], &["--version"]])
+            .await
+            .replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    );
+}
+
+#[tokio::test]
+async fn there_is_a_completion_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let run = Terminal::new().run(&["completion", shell]).await;
+        assert_eq!(run.exit_code, Some(0), "{}", run.stderr);
+        for word in ["network", "allocate", "--cidr"] {
+            assert!(run.stdout.contains(word.trim_start_matches('-')), "{shell} does not complete {word}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_reference_describes_every_command() {
+    assert_snapshot!(Terminal::new().run(&["reference"]).await.stdout);
+}
+
+#[tokio::test]
+async fn help_explains_a_command() {
+    assert_snapshot!(
+        transcripts(&[&["--help"], &["network", "create", "-h"], &["instance", "allocate", "-h"]]).await
+    );
+}
+
+#[tokio::test]
+async fn mistakes_on_the_command_line_are_explained() {
+    assert_snapshot!(
+        transcripts(&[
+            &[],
+            &["network", "-o", "json"],
+            &["netwrok", "list"],
+            &["network", "list", "--limt", "3"],
+            &["network", "list", "--limit", "0"],
+            &["network", "list", "-o", "xml"],
+            &["-o", "json", "network", "show"],
+            &["network", "show", "--output=yaml"],
+            &["network", "create", "n", "--gateway", "10.0.0.1"],
+            &["network", "create", "n", "--gateway", "10.0.0.1", "-ojson"],
+            &["network", "create", "n", "--cidr", "10.0.0.0/24", "--pool", "10.0.0.1"],
+            &["instance", "allocate", "i", "--project", "p", "--network", "n,10.0.0.1"],
+            &["instance", "allocate", "i", "--project", "p", "--guest-device", "eth0"],
+            &["instance", "allocate", "i", "--project", "p", "--wait=soon"],
+        ])
+        .await
+    );
+}
