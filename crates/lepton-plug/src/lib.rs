@@ -1,1 +1,68 @@
-//! Makes a host what the plan says: a model for tests, and Linux by rtnetlink and nftables.
+//! Makes a host what the plan says: [`fake::Host`] in memory, for tests and simulation; [`linux::Linux`] in the kernel.
+//!
+//! A [`Plug`] observes a host, applies actions to it and hints that somebody else changed it. It decides nothing: what to
+//! do is `lepton_plan::plan`'s to say, when to do it `lepton-agent`'s.
+
+pub mod fake;
+#[cfg(target_os = "linux")]
+pub mod linux;
+
+use std::future::Future;
+
+use lepton_plan::{Action, HostState, Refusal};
+
+/// A host that can be observed and changed.
+pub trait Plug: Send {
+    /// What the host has now, read from the host itself.
+    ///
+    /// Errors: the host could not be read; nothing is known of it then.
+    fn observe(&mut self) -> impl Future<Output = Result<HostState, PlugError>> + Send;
+
+    /// Applies the actions in their order, going on after a failure; answers with one outcome for each, in the same order.
+    ///
+    /// An action whose precondition does not hold, because one before it failed, is refused and nothing is done for it.
+    fn apply(&mut self, actions: &[Action]) -> impl Future<Output = Vec<Result<(), PlugError>>> + Send;
+
+    /// Waits until somebody else may have changed the host. Only a hint: it may be false, and changes may go unnoticed
+    /// until the next [`Plug::observe`]. May be dropped and called again without losing a hint.
+    fn changed(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// What could not be done, to what, and why in the words of whoever refused it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {operation} {subject}: {words}")]
+pub struct PlugError {
+    /// What was tried, as a verb: `create`, `load`.
+    pub operation: &'static str,
+    /// What it was tried on: a device's, bridge's or table's name.
+    pub subject: String,
+    /// The kernel's own words, or nft's, or the [`Refusal`]'s.
+    pub words: String,
+}
+
+impl PlugError {
+    /// An operation on a subject that failed because of `words`.
+    pub fn new(
+        operation: &'static str,
+        subject: &(impl ToString + ?Sized),
+        words: &(impl ToString + ?Sized),
+    ) -> Self {
+        Self { operation, subject: subject.to_string(), words: words.to_string() }
+    }
+
+    /// An action that was not tried, because its precondition does not hold.
+    pub fn refused(action: &Action, refusal: &Refusal) -> Self {
+        let (operation, subject) = match action {
+            Action::LoadFilters { .. } => ("load", "the filter table"),
+            Action::SetFilter { device, .. } => ("set the filter of", device.as_str()),
+            Action::RemoveFilter { device } => ("remove the filter of", device.as_str()),
+            Action::Unplug { device } => ("unplug", device.as_str()),
+            Action::DeleteBridge { bridge } => ("delete", bridge.as_str()),
+            Action::CreateBridge { bridge, .. } => ("create", bridge.as_str()),
+            Action::SetBridge { bridge, .. } => ("set up", bridge.as_str()),
+            Action::Plug { device, .. } => ("plug", device.as_str()),
+            Action::SetDevice { device, .. } => ("set up", device.as_str()),
+        };
+        Self::new(operation, subject, refusal)
+    }
+}

@@ -102,8 +102,9 @@ impl PortId {
 }
 
 impl NetnsPath {
-    /// Longest path, in bytes; far above any in use, far below Linux's `PATH_MAX`.
-    const MAX: usize = 255;
+    /// Longest path, in bytes: far above any in use, and with the port's MAC and device it still fits into a device's
+    /// alias (Linux `IFALIASZ`, 256 bytes), where the host notes what it has plugged.
+    const MAX: usize = 200;
 
     /// The path as text.
     pub fn as_str(&self) -> &str {
@@ -167,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_namespace_path_is_absolute_and_does_not_climb() {
-        for text in ["", "run/netns/a", "/run/../etc", "/run/netns/a\n", &format!("/{}", "x".repeat(255))] {
+        for text in ["", "run/netns/a", "/run/../etc", "/run/netns/a\n", &format!("/{}", "x".repeat(200))] {
             assert!(text.parse::<NetnsPath>().is_err(), "{text:?}");
         }
     }

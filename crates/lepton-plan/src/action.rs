@@ -1,0 +1,100 @@
+//! [`Action`]: one step from what a host has to what it must have.
+
+use std::{collections::BTreeMap, fmt};
+
+use lepton_types::{IfName, Mtu};
+
+use crate::{Device, Filter};
+
+/// One step. Each is idempotent where the kernel is: what is absent can be removed, a filter can be set again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Makes the filter table whole, with exactly these filters in it, in one transaction.
+    LoadFilters {
+        /// Every filter that the host then has.
+        filters: BTreeMap<IfName, Filter>,
+    },
+    /// Gives a port a filter, or another one in place of the one that it has, in one transaction.
+    SetFilter {
+        /// Whose.
+        device: IfName,
+        /// Which.
+        filter: Filter,
+    },
+    /// Deletes a port's device.
+    Unplug {
+        /// Which.
+        device: IfName,
+    },
+    /// Deletes a network's bridge.
+    DeleteBridge {
+        /// Which.
+        bridge: IfName,
+    },
+    /// Forgets the filter of a device that is gone.
+    RemoveFilter {
+        /// Whose.
+        device: IfName,
+    },
+    /// Makes a network's bridge and sets it up.
+    CreateBridge {
+        /// Its name.
+        bridge: IfName,
+        /// What it carries.
+        mtu: Mtu,
+    },
+    /// Gives a bridge that is there this MTU and sets it up.
+    SetBridge {
+        /// Which.
+        bridge: IfName,
+        /// What it carries.
+        mtu: Mtu,
+    },
+    /// Makes a port's device, plugs it into its bridge and sets it up.
+    Plug {
+        /// Its name.
+        device: IfName,
+        /// What it is.
+        config: Device,
+    },
+    /// Gives a device that is there its MTU, plugs it in where it is in no bridge, and sets it up.
+    SetDevice {
+        /// Which.
+        device: IfName,
+        /// What it must be.
+        config: Device,
+    },
+}
+
+impl Action {
+    /// The bridge or device that the action is about; `None` when it is about all of them.
+    pub fn subject(&self) -> Option<&IfName> {
+        match self {
+            Self::LoadFilters { .. } => None,
+            Self::SetFilter { device, .. }
+            | Self::Unplug { device }
+            | Self::RemoveFilter { device }
+            | Self::Plug { device, .. }
+            | Self::SetDevice { device, .. } => Some(device),
+            Self::DeleteBridge { bridge }
+            | Self::CreateBridge { bridge, .. }
+            | Self::SetBridge { bridge, .. } => Some(bridge),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoadFilters { filters } => write!(f, "load the filter table ({} ports)", filters.len()),
+            Self::SetFilter { device, .. } => write!(f, "set the filter of {device}"),
+            Self::Unplug { device } => write!(f, "unplug {device}"),
+            Self::DeleteBridge { bridge } => write!(f, "delete bridge {bridge}"),
+            Self::RemoveFilter { device } => write!(f, "remove the filter of {device}"),
+            Self::CreateBridge { bridge, .. } => write!(f, "create bridge {bridge}"),
+            Self::SetBridge { bridge, .. } => write!(f, "set up bridge {bridge}"),
+            Self::Plug { device, .. } => write!(f, "plug {device}"),
+            Self::SetDevice { device, .. } => write!(f, "set up {device}"),
+        }
+    }
+}

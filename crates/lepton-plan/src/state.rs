@@ -1,0 +1,135 @@
+//! [`HostState`]: what a host has, or must have.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use lepton_types::{HostPort, IfName, MacAddr, Mtu, NetnsPath, PortBinding};
+
+/// All that is ours on a host. A name that is not ours ([`crate::Role`]) appears nowhere but as a device's bridge.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostState {
+    /// The networks' bridges.
+    pub bridges: BTreeMap<IfName, Bridge>,
+    /// The ports' devices, and whatever else bears one of our names.
+    pub devices: BTreeMap<IfName, Device>,
+    /// What each port may send. A filter may exist before its device and outlive it.
+    pub filters: BTreeMap<IfName, Filter>,
+    /// Whether the table that enforces `filters` is there and whole: its chains, sets, counters and rules.
+    pub is_filtering: bool,
+}
+
+/// A network's bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// Largest IP packet that it carries.
+    pub mtu: Mtu,
+    /// Whether it is set up (`IFF_UP`).
+    pub is_up: bool,
+}
+
+/// A port's device: the end that is on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// What it is; cannot be changed in place.
+    pub kind: Kind,
+    /// The bridge that it is plugged into.
+    pub bridge: Option<IfName>,
+    /// Largest IP packet that it carries.
+    pub mtu: Mtu,
+    /// Whether it is set up (`IFF_UP`).
+    pub is_up: bool,
+}
+
+/// What a device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A persistent tap. The MAC is the guest's and not seen on the host; the port's [`Filter`] holds it.
+    Tap,
+    /// The outer end of a veth pair.
+    Veth(Inner),
+    /// Something else that bears one of our names; only ever observed, never desired.
+    Unknown,
+}
+
+/// A veth pair's inner end, as it was handed over. The namespace is its owner's: what happened to the end there since
+/// is not ours to see, but the pair dies with it, and then the outer end is gone from the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inner {
+    /// The namespace's file on the host.
+    pub netns: NetnsPath,
+    /// The end's name in the namespace.
+    pub device: IfName,
+    /// The end's hardware address.
+    pub mac: MacAddr,
+}
+
+/// The only sources that a port may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    mac: MacAddr,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl HostState {
+    /// What a host with exactly these ports must have.
+    ///
+    /// A bridge carries what the largest of its ports carries, while the MTU of a network is being changed port by port.
+    pub fn desired<'a>(ports: impl IntoIterator<Item = &'a HostPort>) -> Self {
+        let mut state = Self { is_filtering: true, ..Self::default() };
+        for port in ports {
+            let bridge =
+                state.bridges.entry(port.bridge.clone()).or_insert(Bridge { mtu: port.mtu, is_up: true });
+            bridge.mtu = bridge.mtu.max(port.mtu);
+            state.devices.insert(port.device.clone(), Device::desired(port));
+            state.filters.insert(port.device.clone(), Filter::new(port.mac, port.addresses.iter().copied()));
+        }
+        state
+    }
+}
+
+impl Device {
+    fn desired(port: &HostPort) -> Self {
+        Self { kind: Kind::desired(port), bridge: Some(port.bridge.clone()), mtu: port.mtu, is_up: true }
+    }
+
+    /// Whether changing it in place can make it `wanted`: a device on another's bridge or of another kind is replaced.
+    pub(crate) fn can_become(&self, wanted: &Self) -> bool {
+        self.kind == wanted.kind && (self.bridge.is_none() || self.bridge == wanted.bridge)
+    }
+}
+
+impl Kind {
+    fn desired(port: &HostPort) -> Self {
+        match &port.binding {
+            PortBinding::Tap => Self::Tap,
+            PortBinding::Veth { netns, guest_device } => {
+                Self::Veth(Inner { netns: netns.clone(), device: guest_device.clone(), mac: port.mac })
+            }
+        }
+    }
+}
+
+impl Filter {
+    /// Lets a port use `mac`, `addresses` and the IPv6 link-local address that follows from the MAC.
+    pub fn new(mac: MacAddr, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let link_local = IpAddr::V6(mac.link_local());
+        Self { mac, addresses: addresses.into_iter().chain([link_local]).collect() }
+    }
+
+    /// Lets nothing pass: no frame comes from the MAC 00:00:00:00:00:00, which IEEE 802 gives to nobody and a bridge drops.
+    pub fn deny_all() -> Self {
+        Self::new(MacAddr::from([0; 6]), [])
+    }
+
+    /// The only source MAC that the port may use.
+    pub fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    /// The only source addresses that the port may use; the MAC's link-local address is among them.
+    pub fn addresses(&self) -> &BTreeSet<IpAddr> {
+        &self.addresses
+    }
+}

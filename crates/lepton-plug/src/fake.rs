@@ -1,0 +1,160 @@
+//! [`Host`]: a host in memory, which behaves as the kernel would (`HostState::apply`) and fails as it is told.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lepton_plan::{Action, HostState};
+use tokio::sync::Notify;
+
+use crate::{Plug, PlugError};
+
+/// A host in memory. Clones are the same host: give one to an agent, keep one to look at it, to tamper with it and to
+/// make it fail.
+#[derive(Clone, Default)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+/// How often something was asked of a [`Host`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Observations.
+    pub observed: u64,
+    /// Actions that were tried, whether they worked or not.
+    pub tried: u64,
+    /// Actions that failed, because they were told to or were refused.
+    pub failed: u64,
+}
+
+/// Decides whether an action fails: its number, counted from 0 since the host began, and the action itself.
+type Fault = Box<dyn FnMut(u64, &Action) -> bool + Send>;
+
+#[derive(Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: HostState,
+    counts: Counts,
+    fault: Option<Fault>,
+}
+
+impl Host {
+    /// What every scripted failure says.
+    pub const WORDS: &str = "told to fail";
+
+    /// What the host has now.
+    pub fn state(&self) -> HostState {
+        self.lock().state.clone()
+    }
+
+    /// Changes the host behind the agent's back, and lets it notice.
+    pub fn tamper(&self, change: impl FnOnce(&mut HostState)) {
+        self.tamper_unnoticed(change);
+        self.shared.changed.notify_one();
+    }
+
+    /// Changes the host behind the agent's back; the agent gets no hint.
+    pub fn tamper_unnoticed(&self, change: impl FnOnce(&mut HostState)) {
+        change(&mut self.lock().state);
+    }
+
+    /// From now on, actions for which `fault` says so fail. It is given each action's number, counted from 0 since the
+    /// host began, and the action.
+    pub fn fail_if(&self, fault: impl FnMut(u64, &Action) -> bool + Send + 'static) {
+        self.lock().fault = Some(Box::new(fault));
+    }
+
+    /// From now on, nothing fails any more.
+    pub fn heal(&self) {
+        self.lock().fault = None;
+    }
+
+    /// How often something was asked of the host.
+    pub fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn apply(&mut self, action: &Action) -> Result<(), PlugError> {
+        let number = self.counts.tried;
+        self.counts.tried += 1;
+        let is_told_to_fail = self.fault.as_mut().is_some_and(|fault| fault(number, action));
+        let outcome = if is_told_to_fail {
+            let subject = action.subject().map_or_else(|| "the filter table".to_owned(), ToString::to_string);
+            Err(PlugError::new("change", &subject, Host::WORDS))
+        } else {
+            self.state.apply(action).map_err(|refusal| PlugError::refused(action, &refusal))
+        };
+        self.counts.failed += u64::from(outcome.is_err());
+        outcome
+    }
+}
+
+impl Plug for Host {
+    async fn observe(&mut self) -> Result<HostState, PlugError> {
+        let mut inner = self.lock();
+        inner.counts.observed += 1;
+        Ok(inner.state.clone())
+    }
+
+    async fn apply(&mut self, actions: &[Action]) -> Vec<Result<(), PlugError>> {
+        let mut inner = self.lock();
+        actions.iter().map(|action| inner.apply(action)).collect()
+    }
+
+    async fn changed(&mut self) {
+        self.shared.changed.notified().await;
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.lock();
+        f.debug_struct("Host")
+            .field("state", &inner.state)
+            .field("counts", &inner.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lepton_plan::{HostState, plan};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn actions_change_the_host_and_a_failing_one_does_not() {
+        let mut host = Host::default();
+        let actions = plan(&HostState::desired([]), &host.state());
+
+        host.fail_if(|number, _| number == 0);
+        assert_eq!(
+            host.apply(&actions).await,
+            [Err(PlugError::new("change", "the filter table", Host::WORDS))]
+        );
+        assert_eq!(host.apply(&actions).await, [Ok(())]);
+
+        assert_eq!(host.observe().await, Ok(HostState::desired([])));
+        assert_eq!(host.counts(), Counts { observed: 1, tried: 2, failed: 1 });
+    }
+
+    #[tokio::test]
+    async fn tampering_is_noticed_also_by_who_asks_later() {
+        let mut host = Host::default();
+        host.tamper(|state| state.is_filtering = true);
+        host.changed().await;
+        assert!(host.state().is_filtering);
+    }
+}

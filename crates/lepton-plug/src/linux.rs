@@ -1,0 +1,287 @@
+//! [`Linux`]: the kernel of this host, over rtnetlink and nftables.
+//!
+//! `link` turns rtnetlink into our nouns; `bridge`, `tap`, `veth` and `port` make and change what there is one of per
+//! network and port; `filter` renders and reads the nftables table; `nft` runs the program that loads it.
+//!
+//! Devices and bridges that do not bear our names are neither observed nor touched.
+
+mod bridge;
+mod filter;
+mod link;
+mod netlink;
+mod nft;
+mod observe;
+mod port;
+mod tap;
+mod veth;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+};
+
+use futures_util::{StreamExt, stream};
+use lepton_plan::{Action, Device, Filter, HostState, Kind, Role};
+use lepton_types::IfName;
+
+use crate::{Plug, PlugError};
+
+use self::{
+    link::{IN_FLIGHT, Link},
+    netlink::{Event, Netlink},
+    nft::Nft,
+};
+
+/// The kernel of this host.
+pub struct Linux {
+    netlink: Netlink,
+    nft: Nft,
+    /// What the host had when it was last observed, and what was done since.
+    known: HostState,
+    /// Names of the bridges, ours and others', by their index.
+    bridges: BTreeMap<u32, IfName>,
+    /// Devices of ours that somebody may have changed since.
+    suspects: BTreeSet<IfName>,
+}
+
+/// What one call to the kernel, or one run of `nft`, can do together. Actions of a plan come in runs of one stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Load,
+    Filters,
+    Deletions,
+    Bridges,
+    Devices,
+}
+
+/// What our filter table is called in errors, as `nft list table …` takes it.
+const TABLE: &str = "nftables table bridge lepton";
+
+type Outcome = Result<(), PlugError>;
+
+impl Linux {
+    /// Opens the kernel of the network namespace that the calling thread is in. Within a tokio runtime.
+    ///
+    /// Errors: no netlink socket could be opened; `nft` is not installed.
+    pub fn open() -> io::Result<Self> {
+        Ok(Self {
+            netlink: Netlink::open()?,
+            nft: Nft::find()?,
+            known: HostState::default(),
+            bridges: BTreeMap::new(),
+            suspects: BTreeSet::new(),
+        })
+    }
+
+    /// Applies a run of actions of one stage: refuses those whose precondition does not hold, and does the rest together.
+    async fn apply_run(&mut self, stage: Stage, run: &[Action]) -> Vec<Outcome> {
+        let mut expected = self.known.clone();
+        let mut outcomes: Vec<Outcome> = run.iter().map(|action| check(&mut expected, action)).collect();
+        let (places, actions): (Vec<usize>, Vec<&Action>) =
+            run.iter().enumerate().filter(|(place, _)| outcomes[*place].is_ok()).unzip();
+        let done = match stage {
+            Stage::Load => self.load(&actions).await,
+            Stage::Filters => self.change_filters(&actions).await,
+            Stage::Deletions => self.delete(&actions).await,
+            Stage::Bridges => self.make_bridges(&actions).await,
+            Stage::Devices => self.make_devices(&actions).await,
+        };
+        for ((place, action), outcome) in places.into_iter().zip(actions).zip(done) {
+            if outcome.is_ok() {
+                // Refused only when an earlier one of the run failed in the kernel; the next observation tells.
+                let _ = self.known.apply(action);
+            }
+            outcomes[place] = outcome;
+        }
+        outcomes
+    }
+
+    async fn load(&self, actions: &[&Action]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for action in actions {
+            let Action::LoadFilters { filters } = action else { continue };
+            outcomes.push(self.load_table(filters).await);
+        }
+        outcomes
+    }
+
+    async fn load_table(&self, filters: &BTreeMap<IfName, Filter>) -> Outcome {
+        let Err(words) = self.nft.load(&filter::render_table(filters)).await else { return Ok(()) };
+        // Something of the same name and another type is in the way; only a new table gets rid of it.
+        tracing::warn!(%words, "the filter table cannot be repaired in place and is made anew");
+        let anew = self.nft.load(&filter::render_table_anew(filters)).await;
+        anew.map_err(|words| PlugError::new("load", TABLE, &words))
+    }
+
+    /// Sets and removes filters in one transaction; all of them work or none does.
+    async fn change_filters(&self, actions: &[&Action]) -> Vec<Outcome> {
+        let subjects = actions.iter().filter_map(|action| action.subject());
+        let before = subjects.filter_map(|device| self.known.filters.get_key_value(device));
+        let after = actions.iter().filter_map(|action| {
+            let Action::SetFilter { device, filter } = action else { return None };
+            Some((device, filter))
+        });
+        let changed = match filter::render_changes(before, after) {
+            text if text.is_empty() => Ok(()),
+            text => self.nft.load(&text).await,
+        };
+        let outcome = changed.map_err(|words| PlugError::new("change", TABLE, &words));
+        vec![outcome; actions.len()]
+    }
+
+    async fn delete(&self, actions: &[&Action]) -> Vec<Outcome> {
+        let names: Vec<&IfName> = actions.iter().filter_map(|action| action.subject()).collect();
+        link::delete(&self.netlink.handle, &names).await
+    }
+
+    async fn make_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {
+        let making: Vec<_> = actions.iter().map(|action| self.make_bridge(action)).collect();
+        let made: Vec<_> = stream::iter(making).buffered(IN_FLIGHT).collect().await;
+        let mut outcomes = Vec::with_capacity(made.len());
+        for outcome in made {
+            outcomes.push(outcome.map(|link| self.bridges.extend(link.map(|link| (link.index, link.name)))));
+        }
+        outcomes
+    }
+
+    /// Makes or changes a bridge; answers with a new one's link.
+    async fn make_bridge(&self, action: &Action) -> Result<Option<Link>, PlugError> {
+        let handle = &self.netlink.handle;
+        if let Action::CreateBridge { bridge, mtu } = action {
+            bridge::create(handle, bridge, *mtu).await?;
+            return link::find(handle, bridge).await;
+        }
+        if let Action::SetBridge { bridge, mtu } = action {
+            bridge::set(handle, bridge, *mtu).await?;
+        }
+        Ok(None)
+    }
+
+    async fn make_devices(&self, actions: &[&Action]) -> Vec<Outcome> {
+        let is_new_tap =
+            |action: &&&Action| matches!(action, Action::Plug { config, .. } if config.kind == Kind::Tap);
+        let taps: Vec<IfName> =
+            actions.iter().filter(is_new_tap).filter_map(|action| action.subject()).cloned().collect();
+        let mut taps: BTreeMap<IfName, Outcome> =
+            taps.iter().cloned().zip(tap::create(taps.clone()).await).collect();
+        let mut making = Vec::with_capacity(actions.len());
+        for action in actions {
+            let tap = action.subject().and_then(|device| taps.remove(device));
+            making.push(self.make_device(action, tap.unwrap_or(Ok(()))));
+        }
+        stream::iter(making).buffered(IN_FLIGHT).collect().await
+    }
+
+    /// Makes or changes a device; what became of a new tap is known already.
+    async fn make_device(&self, action: &Action, tap: Outcome) -> Outcome {
+        tap?;
+        let (Action::Plug { device, config } | Action::SetDevice { device, config }) = action else {
+            return Ok(());
+        };
+        if let (Action::Plug { .. }, Kind::Veth(inner)) = (action, &config.kind) {
+            veth::create(&self.netlink.handle, device, inner, config.mtu).await?;
+        }
+        self.set_device(device, config).await
+    }
+
+    async fn set_device(&self, device: &IfName, config: &Device) -> Outcome {
+        let bridge = self.bridges.iter().find(|(_, name)| config.bridge.as_ref() == Some(*name));
+        let (bridge, _) =
+            bridge.ok_or_else(|| PlugError::new("plug in", device, "its bridge is not there"))?;
+        port::set(&self.netlink.handle, device, config, *bridge, |change| match &config.kind {
+            Kind::Veth(inner) => change.alias(veth::alias(inner)),
+            Kind::Tap | Kind::Unknown => change,
+        })
+        .await
+    }
+
+    /// Remembers the device that an event is about, if it is ours.
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Changed(message) => {
+                self.suspects.extend(link::name_of(message).filter(|name| Role::of(name).is_some()));
+            }
+            Event::Lost => {
+                self.suspects.extend(self.known.bridges.keys().chain(self.known.devices.keys()).cloned());
+            }
+        }
+    }
+
+    /// Whether a device is no longer as it is known to be. Our own changes are told to us too, and are known.
+    async fn is_changed(&self, name: &IfName) -> bool {
+        let Ok(found) = link::find(&self.netlink.handle, name).await else { return true };
+        let mut now = HostState::default();
+        if let Some(link) = &found {
+            observe::insert(&mut now, link, &self.bridges);
+        }
+        now.bridges.get(name) != self.known.bridges.get(name)
+            || now.devices.get(name) != self.known.devices.get(name)
+    }
+}
+
+impl Plug for Linux {
+    async fn observe(&mut self) -> Result<HostState, PlugError> {
+        let (links, listing) = tokio::join!(link::list(&self.netlink.handle), self.nft.list());
+        // A table that cannot be listed is one to be loaded, and if that fails too, nft says why.
+        let filters = listing.ok().and_then(|listing| filter::read(&listing));
+        let (state, bridges) = observe::state(&links?, filters);
+        self.known = state.clone();
+        self.bridges = bridges;
+        Ok(state)
+    }
+
+    async fn apply(&mut self, actions: &[Action]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(actions.len());
+        for run in actions.chunk_by(|a, b| Stage::of(a) == Stage::of(b)) {
+            outcomes.append(&mut self.apply_run(Stage::of(&run[0]), run).await);
+        }
+        outcomes
+    }
+
+    async fn changed(&mut self) {
+        loop {
+            while let Some(event) = self.netlink.event_now() {
+                self.note(&event);
+            }
+            while let Some(name) = self.suspects.first().cloned() {
+                if self.is_changed(&name).await {
+                    return;
+                }
+                self.suspects.remove(&name);
+            }
+            let event = self.netlink.event().await;
+            self.note(&event);
+        }
+    }
+}
+
+impl Stage {
+    fn of(action: &Action) -> Self {
+        match action {
+            Action::LoadFilters { .. } => Self::Load,
+            Action::SetFilter { .. } | Action::RemoveFilter { .. } => Self::Filters,
+            Action::Unplug { .. } | Action::DeleteBridge { .. } => Self::Deletions,
+            Action::CreateBridge { .. } | Action::SetBridge { .. } => Self::Bridges,
+            Action::Plug { .. } | Action::SetDevice { .. } => Self::Devices,
+        }
+    }
+}
+
+/// Whether `action` can be done where `expected` is what its predecessors have led to; then it has been done there.
+/// Names that are not ours go no further: the rest of this back end may write them into an nft text as they are.
+fn check(expected: &mut HostState, action: &Action) -> Outcome {
+    let mut names: Vec<&IfName> = action.subject().into_iter().collect();
+    if let Action::LoadFilters { filters } = action {
+        names.extend(filters.keys());
+    }
+    if let Some(name) = names.into_iter().find(|name| Role::of(name).is_none()) {
+        return Err(PlugError::new("touch", name, "the name is not one of ours"));
+    }
+    expected.apply(action).map_err(|refusal| PlugError::refused(action, &refusal))
+}
+
+impl fmt::Debug for Linux {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Linux").field("known", &self.known).finish_non_exhaustive()
+    }
+}

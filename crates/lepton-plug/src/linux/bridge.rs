@@ -1,0 +1,44 @@
+//! Bridges: one per network.
+
+use lepton_types::{IfName, Mtu};
+use rand::{RngExt, rand_core::UnwrapErr, rngs::SysRng};
+use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, packet_route::link::BridgeStpState};
+
+use crate::PlugError;
+
+use super::link;
+
+/// Makes a bridge that forwards at once, has a MAC of its own, and on which the host has no address. Equals:
+///
+/// ```text
+/// ip link add NAME address MAC type bridge stp_state 0 forward_delay 0 no_linklocal_learn 1
+/// ip link set dev NAME addrgenmode none mtu MTU
+/// ip link set dev NAME up
+/// ```
+pub(super) async fn create(handle: &Handle, name: &IfName, mtu: Mtu) -> Result<(), PlugError> {
+    let bridge = LinkMessageBuilder::<LinkBridge>::new(name.as_str())
+        .address(own_mac().to_vec())
+        .stp_state(BridgeStpState::Disabled)
+        .forward_delay(0)
+        // Else a guest's frame to a reserved group address, which no bridge forwards, could claim another's MAC.
+        .no_linklocal_learn(true);
+    link::add(handle, name, bridge.build()).await?;
+    set(handle, name, mtu).await
+}
+
+/// Gives a bridge its MTU and sets it up. Equals `ip link set dev NAME addrgenmode none mtu MTU`, then `… up`.
+pub(super) async fn set(handle: &Handle, name: &IfName, mtu: Mtu) -> Result<(), PlugError> {
+    // Set after the bridge is made: an MTU that it is made with follows its ports', one that is set stays.
+    let configured = link::without_addresses(link::change(name)).mtu(mtu.into());
+    link::set(handle, name, configured, "set the MTU of").await?;
+    link::set(handle, name, link::change(name).up(), "set up").await
+}
+
+/// A MAC that no bridge on any host has: else it would take its lowest port's, and change with its ports.
+fn own_mac() -> [u8; 6] {
+    /// Locally administered, not a group (IEEE 802-2014 §8.2.2).
+    const LOCAL: u8 = 0x02;
+    let mut mac: [u8; 6] = UnwrapErr(SysRng).random(); // Linux has getrandom(2) since 3.17
+    mac[0] = LOCAL;
+    mac
+}

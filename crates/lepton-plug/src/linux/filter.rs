@@ -1,0 +1,208 @@
+//! The filter table: nftables' `bridge lepton`, which pins every port to its MAC and addresses.
+//!
+//! ```text
+//!   frame from a bridge's port
+//!        │ prerouting: is it one of @ports?  ── no ──▶ not ours to judge
+//!        ▼
+//!      guest: the port's MAC? ─▶ ARP, IPv4, IPv6? ─▶ from_arp │ from_ipv4 │ from_ipv6: the port's addresses? ─▶ accept
+//!        │                             │                               │
+//!        └──────────────── no: count the reason and drop ──────────────┘
+//! ```
+//!
+//! Only what is pinned passes; a port without addresses can use its link-local one. The table's skeleton (counters, sets,
+//! chains, rules) is the same on every host; ports are elements of its sets, so that one port more or less touches no
+//! rule. The whole table is loaded as declare, flush, fill in one transaction; deleting and adding it again would let
+//! packets slip through. Counters are declared, never flushed: they go on counting.
+//!
+//! This module renders text; `listing` reads the table back, `nft` runs the program.
+
+mod listing;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    net::IpAddr,
+};
+
+use lepton_plan::Filter;
+use lepton_types::IfName;
+
+pub(super) use listing::read;
+
+/// What is dropped, and why, counted over all ports.
+const COUNTERS: [&str; 9] = [
+    "drop_mac",       // another's source MAC
+    "drop_ethertype", // neither ARP nor IPv4 nor IPv6: VLAN tags, spanning tree, …
+    "drop_reserved", // to a group address that no bridge forwards (IEEE 802.1Q table 8-1), heard by the host alone
+    "drop_arp",      // another's sender MAC or address in ARP
+    "drop_ipv4",     // another's IPv4 source
+    "drop_ipv6",     // another's IPv6 source
+    "drop_nd",       // a neighbour advertisement for another's address
+    "drop_router",   // a router advertisement or redirect from a guest
+    "drop_dhcp",     // a DHCP server's answer from a guest
+];
+
+/// The sets that ports are elements of: name and type.
+const SETS: [(&str, &str); 5] = [
+    ("ports", "type ifname"),
+    ("macs", "typeof iifname . ether saddr"),
+    ("ipv4s", "typeof iifname . ip saddr"),
+    ("ipv6s", "typeof iifname . ip6 saddr"),
+    // The target address of neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4): 128 bits at bit 64 of
+    // the ICMPv6 message. A raw field, since nft 1.0.6 has no name for it; the same addresses as in `ipv6s`.
+    ("targets", "typeof iifname . @th,64,128"),
+];
+
+/// The chains: name and, where packets enter, the hook. -200 is where bridges filter (Linux `NF_BR_PRI_FILTER_BRIDGED`).
+const CHAINS: [(&str, Option<&str>); 6] = [
+    ("prerouting", Some("prerouting")),
+    ("input", Some("input")),
+    ("guest", None),
+    ("from_arp", None),
+    ("from_ipv4", None),
+    ("from_ipv6", None),
+];
+
+/// Priority of the chains where packets enter.
+const PRIORITY: i64 = -200;
+
+/// The rules in order: chain and text.
+const RULES: [(&str, &str); 19] = [
+    ("prerouting", "iifname @ports goto guest"),
+    // Such frames are not forwarded and never pass prerouting, but the bridge would learn their source MAC.
+    (
+        "input",
+        "iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name drop_reserved drop",
+    ),
+    ("guest", "iifname . ether saddr != @macs counter name drop_mac drop"),
+    ("guest", "ether type vmap { arp : goto from_arp, ip : goto from_ipv4, ip6 : goto from_ipv6 }"),
+    ("guest", "counter name drop_ethertype drop"),
+    (
+        "from_arp",
+        "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iifname . arp saddr ether @macs iifname . arp saddr ip @ipv4s accept",
+    ),
+    // A probe asks who has an address, and claims none (RFC 5227 §2.1.1).
+    (
+        "from_arp",
+        "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iifname . arp saddr ether @macs arp saddr ip 0.0.0.0 accept",
+    ),
+    ("from_arp", "counter name drop_arp drop"),
+    ("from_ipv4", "udp sport 67 udp dport 68 counter name drop_dhcp drop"),
+    // A client without an address asks everybody (RFC 2131 §4.1).
+    ("from_ipv4", "ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept"),
+    ("from_ipv4", "iifname . ip saddr @ipv4s accept"),
+    ("from_ipv4", "counter name drop_ipv4 drop"),
+    ("from_ipv6", "icmpv6 type { nd-router-advert, nd-redirect } counter name drop_router drop"),
+    ("from_ipv6", "udp sport 547 udp dport 546 counter name drop_dhcp drop"),
+    (
+        "from_ipv6",
+        "icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @targets counter name drop_nd drop",
+    ),
+    // Without an address yet: is mine free (RFC 4862 §5.4.2), who listens (RFC 3590), is there a router (RFC 4861 §6.3.7).
+    ("from_ipv6", "ip6 saddr :: icmpv6 type nd-neighbor-solicit iifname . @th,64,128 @targets accept"),
+    (
+        "from_ipv6",
+        "ip6 saddr :: icmpv6 type { nd-router-solicit, mld-listener-report, mld-listener-done, mld2-listener-report } accept",
+    ),
+    ("from_ipv6", "iifname . ip6 saddr @ipv6s accept"),
+    ("from_ipv6", "counter name drop_ipv6 drop"),
+];
+
+/// An element of a set: the set's name and the element as nft writes it.
+type Element = (&'static str, String);
+
+/// The whole table with exactly these filters in it, as one transaction that interrupts nothing.
+pub(super) fn render_table(filters: &BTreeMap<IfName, Filter>) -> String {
+    let mut text = "add table bridge lepton\n".to_owned();
+    for counter in COUNTERS {
+        line(&mut text, format_args!("add counter bridge lepton {counter}"));
+    }
+    for (set, kind) in SETS {
+        line(&mut text, format_args!("add set bridge lepton {set} {{ {kind}; }}"));
+    }
+    for (chain, hook) in CHAINS {
+        let hook =
+            hook.map(|hook| format!(" {{ type filter hook {hook} priority {PRIORITY}; policy accept; }}"));
+        line(&mut text, format_args!("add chain bridge lepton {chain}{}", hook.unwrap_or_default()));
+    }
+    line(&mut text, format_args!("flush table bridge lepton")); // the chains' rules; sets and counters stay
+    for (set, _) in SETS {
+        line(&mut text, format_args!("flush set bridge lepton {set}"));
+    }
+    for ((chain, rule), comment) in RULES.iter().zip(comments()) {
+        line(&mut text, format_args!("add rule bridge lepton {chain} {rule} comment \"{comment}\""));
+    }
+    let elements = filters.iter().flat_map(|(device, filter)| elements(device, filter)).collect();
+    render_elements(&mut text, "add", &elements);
+    text
+}
+
+/// The table from nothing, whatever is in its place. Unlike [`render_table`] it may let packets slip through.
+pub(super) fn render_table_anew(filters: &BTreeMap<IfName, Filter>) -> String {
+    format!("add table bridge lepton\ndelete table bridge lepton\n{}", render_table(filters))
+}
+
+/// What turns some ports' filters into others, as one transaction: elements that go, elements that come.
+pub(super) fn render_changes<'a>(
+    before: impl IntoIterator<Item = (&'a IfName, &'a Filter)>,
+    after: impl IntoIterator<Item = (&'a IfName, &'a Filter)>,
+) -> String {
+    let before: BTreeSet<Element> =
+        before.into_iter().flat_map(|(device, filter)| elements(device, filter)).collect();
+    let after: BTreeSet<Element> =
+        after.into_iter().flat_map(|(device, filter)| elements(device, filter)).collect();
+    let mut text = String::new();
+    render_elements(&mut text, "delete", &before.difference(&after).cloned().collect());
+    render_elements(&mut text, "add", &after.difference(&before).cloned().collect());
+    text
+}
+
+/// The elements that a port's filter is made of.
+fn elements(device: &IfName, filter: &Filter) -> Vec<Element> {
+    let mut elements =
+        vec![("ports", format!("\"{device}\"")), ("macs", format!("\"{device}\" . {}", filter.mac()))];
+    for address in filter.addresses() {
+        match address {
+            IpAddr::V4(address) => elements.push(("ipv4s", format!("\"{device}\" . {address}"))),
+            IpAddr::V6(address) => {
+                elements.push(("ipv6s", format!("\"{device}\" . {address}")));
+                elements.push(("targets", format!("\"{device}\" . {:#034x}", address.to_bits())));
+            }
+        }
+    }
+    elements
+}
+
+/// One line per set, in the order of [`SETS`].
+fn render_elements(text: &mut String, verb: &str, elements: &BTreeSet<Element>) {
+    for (set, _) in SETS {
+        let of_set: Vec<&str> =
+            elements.iter().filter(|(of, _)| *of == set).map(|(_, text)| text.as_str()).collect();
+        if !of_set.is_empty() {
+            line(text, format_args!("{verb} element bridge lepton {set} {{ {} }}", of_set.join(", ")));
+        }
+    }
+}
+
+/// What each rule is recognised by: a mark of the whole skeleton, so that another version's rules are not taken for
+/// ours, and the rule's number.
+fn comments() -> impl Iterator<Item = String> {
+    let mark = RULES.iter().fold(FNV_START, |hash, (chain, rule)| fnv(fnv(hash, chain), rule));
+    (0..).map(move |number: usize| format!("lepton {mark:016x} {number:02}"))
+}
+
+/// Start of the 64-bit FNV-1a hash; it stays the same over releases, unlike the standard library's hashes.
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn fnv(hash: u64, text: &str) -> u64 {
+    /// The hash's prime.
+    const PRIME: u64 = 0x0100_0000_01b3;
+    text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(text, "{line}").expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests;

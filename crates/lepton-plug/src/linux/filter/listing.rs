@@ -1,0 +1,188 @@
+//! Reads the filter table back from what `nft -j list table bridge lepton` prints.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv6Addr},
+};
+
+use lepton_plan::{Filter, Role};
+use lepton_types::{IfName, MacAddr};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{CHAINS, COUNTERS, PRIORITY, RULES, SETS, comments};
+
+/// What nft prints: objects of many kinds, one after the other.
+#[derive(Deserialize)]
+struct Listing {
+    nftables: Vec<Object>,
+}
+
+/// One object; the kinds that are not named here do not matter.
+#[derive(Deserialize)]
+struct Object {
+    table: Option<TableObject>,
+    counter: Option<Named>,
+    set: Option<Set>,
+    chain: Option<Chain>,
+    rule: Option<Rule>,
+}
+
+#[derive(Deserialize)]
+struct TableObject {
+    name: String,
+    /// `dormant` when somebody put the table to sleep.
+    flags: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    table: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Set {
+    #[serde(flatten)]
+    named: Named,
+    #[serde(default)]
+    elem: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct Chain {
+    #[serde(flatten)]
+    named: Named,
+    r#type: Option<String>,
+    hook: Option<String>,
+    prio: Option<i64>,
+    policy: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Rule {
+    table: String,
+    chain: String,
+    comment: Option<String>,
+}
+
+/// Our table's parts.
+#[derive(Default)]
+struct Table {
+    is_awake: bool,
+    counters: BTreeSet<String>,
+    chains: BTreeMap<String, Chain>,
+    /// Each chain's rules in order, by their comments; a rule without one is not ours.
+    rules: BTreeMap<String, Vec<Option<String>>>,
+    sets: BTreeMap<String, Vec<Value>>,
+}
+
+/// The filters that the table holds; `None` when it is not as it was loaded.
+///
+/// A text that is no JSON is such a case, not an error: nft 1.0.6 prints one for a table that was put to sleep.
+pub(in super::super) fn read(listing: &[u8]) -> Option<BTreeMap<IfName, Filter>> {
+    let table = Table::collect(serde_json::from_slice(listing).ok()?);
+    if table.is_whole() { table.filters() } else { None }
+}
+
+impl Table {
+    fn collect(listing: Listing) -> Self {
+        const OURS: &str = "lepton";
+        let mut table = Self::default();
+        for object in listing.nftables {
+            if let Some(found) = object.table.filter(|table| table.name == OURS) {
+                table.is_awake = found.flags.is_none();
+            }
+            if let Some(counter) = object.counter.filter(|counter| counter.table == OURS) {
+                table.counters.insert(counter.name);
+            }
+            if let Some(set) = object.set.filter(|set| set.named.table == OURS) {
+                table.sets.insert(set.named.name, set.elem);
+            }
+            if let Some(chain) = object.chain.filter(|chain| chain.named.table == OURS) {
+                table.chains.insert(chain.named.name.clone(), chain);
+            }
+            if let Some(rule) = object.rule.filter(|rule| rule.table == OURS) {
+                table.rules.entry(rule.chain).or_default().push(rule.comment);
+            }
+        }
+        table
+    }
+
+    /// Whether every part of the skeleton is there as it was loaded.
+    fn is_whole(&self) -> bool {
+        self.is_awake
+            && COUNTERS.iter().all(|counter| self.counters.contains(*counter))
+            && SETS.iter().all(|(set, _)| self.sets.contains_key(*set))
+            && CHAINS
+                .iter()
+                .all(|(chain, hook)| self.chains.get(*chain).is_some_and(|chain| chain.is_at(*hook)))
+            && CHAINS.iter().all(|(chain, _)| self.has_its_rules(chain))
+    }
+
+    fn has_its_rules(&self, chain: &str) -> bool {
+        let ours = RULES
+            .iter()
+            .zip(comments())
+            .filter(|((of, _), _)| *of == chain)
+            .map(|(_, comment)| Some(comment));
+        self.rules.get(chain).is_some_and(|rules| ours.eq(rules.iter().cloned()))
+    }
+
+    /// The ports' filters; `None` when the sets do not agree, or hold what we did not put there.
+    fn filters(&self) -> Option<BTreeMap<IfName, Filter>> {
+        let macs = self.pairs("macs", |text| text.parse::<MacAddr>().ok())?;
+        let ipv4s = self.pairs("ipv4s", |text| text.parse().ok().map(IpAddr::V4))?;
+        let ipv6s = self.pairs("ipv6s", |text| text.parse().ok().map(IpAddr::V6))?;
+        if self.pairs("targets", read_target)? != ipv6s {
+            return None;
+        }
+        let ports = self.sets.get("ports")?.iter().map(|element| read_device(element.as_str()?));
+        let ports: BTreeSet<IfName> = ports.collect::<Option<_>>()?;
+        let strays =
+            macs.keys().chain(ipv4s.keys()).chain(ipv6s.keys()).any(|device| !ports.contains(device));
+        let filters = ports.into_iter().map(|device| {
+            let [mac] = macs.get(&device)?.as_slice() else { return None };
+            let addresses: BTreeSet<IpAddr> =
+                [&ipv4s, &ipv6s].into_iter().filter_map(|set| set.get(&device)).flatten().copied().collect();
+            let filter = Filter::new(*mac, addresses.iter().copied());
+            (*filter.addresses() == addresses).then_some((device, filter)) // else the link-local one is missing
+        });
+        if strays { None } else { filters.collect() }
+    }
+
+    /// A set of device and value, by device.
+    fn pairs<T>(&self, set: &str, parse: impl Fn(&str) -> Option<T>) -> Option<BTreeMap<IfName, Vec<T>>> {
+        let mut pairs = BTreeMap::<IfName, Vec<T>>::new();
+        for element in self.sets.get(set)? {
+            let [device, value] = element.get("concat")?.as_array()?.as_slice() else { return None };
+            pairs.entry(read_device(device.as_str()?)?).or_default().push(parse(value.as_str()?)?);
+        }
+        Some(pairs)
+    }
+}
+
+impl Chain {
+    /// Whether packets enter the chain at `hook` as we said, or not at all.
+    fn is_at(&self, hook: Option<&str>) -> bool {
+        let is_hooked = self.r#type.as_deref() == Some("filter")
+            && self.prio == Some(PRIORITY)
+            && self.policy.as_deref() == Some("accept");
+        self.hook.as_deref() == hook && is_hooked == hook.is_some()
+    }
+}
+
+fn read_device(text: &str) -> Option<IfName> {
+    let device = text.parse().ok()?;
+    (Role::of(&device) == Some(Role::Port)).then_some(device)
+}
+
+/// A number of 128 bits, or the address itself, as an nft that knows the field's name may print it.
+pub(super) fn read_target(text: &str) -> Option<IpAddr> {
+    match text.strip_prefix("0x") {
+        Some(digits) => {
+            u128::from_str_radix(digits, 16).ok().map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)))
+        }
+        None => text.parse().ok().map(IpAddr::V6),
+    }
+}

@@ -1,0 +1,143 @@
+use super::*;
+
+fn filters() -> BTreeMap<IfName, Filter> {
+    let filter = |mac: &str, addresses: &[&str]| {
+        Filter::new(mac.parse().unwrap(), addresses.iter().map(|address| address.parse().unwrap()))
+    };
+    [
+        ("tapaaaaaaaa-00".parse().unwrap(), filter("fa:16:3e:00:00:01", &["10.0.0.1", "fd00::1"])),
+        ("tapbbbbbbbb-00".parse().unwrap(), filter("fa:16:3e:00:00:02", &["10.0.0.2", "10.0.0.3"])),
+        ("tapcccccccc-00".parse().unwrap(), filter("fa:16:3e:00:00:03", &[])),
+    ]
+    .into()
+}
+
+#[test]
+fn the_table_is_the_golden_one() {
+    assert_eq!(render_table(&filters()), include_str!("golden.nft"));
+}
+
+#[test]
+fn a_host_without_ports_has_the_skeleton_and_no_elements() {
+    let text = render_table(&BTreeMap::new());
+    assert!(text.contains("add rule") && !text.contains("add element"), "{text}");
+}
+
+#[test]
+fn one_port_more_is_elements_and_no_rule() {
+    let all = filters();
+    assert_eq!(
+        render_changes([], all.iter().take(1)),
+        "add element bridge lepton ports { \"tapaaaaaaaa-00\" }\n\
+         add element bridge lepton macs { \"tapaaaaaaaa-00\" . fa:16:3e:00:00:01 }\n\
+         add element bridge lepton ipv4s { \"tapaaaaaaaa-00\" . 10.0.0.1 }\n\
+         add element bridge lepton ipv6s { \"tapaaaaaaaa-00\" . fd00::1, \"tapaaaaaaaa-00\" . fe80::f816:3eff:fe00:1 }\n\
+         add element bridge lepton targets { \"tapaaaaaaaa-00\" . 0xfd000000000000000000000000000001, \
+         \"tapaaaaaaaa-00\" . 0xfe80000000000000f8163efffe000001 }\n"
+    );
+}
+
+#[test]
+fn a_changed_filter_touches_only_what_differs() {
+    let [device] = ["tapaaaaaaaa-00".parse::<IfName>().unwrap()];
+    let mac = "fa:16:3e:00:00:01".parse().unwrap();
+    let before = Filter::new(mac, ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()]);
+    let after = Filter::new(mac, ["10.0.0.2".parse().unwrap(), "10.0.0.3".parse().unwrap()]);
+    assert_eq!(
+        render_changes([(&device, &before)], [(&device, &after)]),
+        "delete element bridge lepton ipv4s { \"tapaaaaaaaa-00\" . 10.0.0.1 }\n\
+         add element bridge lepton ipv4s { \"tapaaaaaaaa-00\" . 10.0.0.3 }\n"
+    );
+}
+
+#[test]
+fn filters_that_change_nothing_are_no_text() {
+    let all = filters();
+    assert_eq!(render_changes(&all, &all), "");
+}
+
+#[test]
+fn the_mark_of_the_rules_follows_their_text() {
+    assert_ne!(fnv(FNV_START, "a rule"), fnv(FNV_START, "another rule"));
+    // The vector of the reference implementation (isthe.com, FNV-1a, "foobar").
+    assert_eq!(fnv(FNV_START, "foobar"), 0x8594_4171_f739_67e8);
+}
+
+/// What nft 1.0.6 prints after the golden table was loaded, and then changed by `change`.
+fn listing(change: impl FnOnce(String) -> String) -> Option<BTreeMap<IfName, Filter>> {
+    read(change(include_str!("golden.json").to_owned()).as_bytes())
+}
+
+#[test]
+fn a_table_put_to_sleep_is_noticed() {
+    let sleeping = |text: String| text.replace(r#""table": {"#, r#""table": {"flags": "dormant", "#);
+    assert_eq!(listing(sleeping), None);
+    // What nft 1.0.6 makes of it.
+    assert_eq!(
+        read(br#"{"nftables": [{"table": {"family": "bridge", "name": "lepton", "handle": 1, "flags": "#),
+        None
+    );
+}
+
+#[test]
+fn what_was_loaded_is_read_back() {
+    assert_eq!(listing(|text| text), Some(filters()));
+}
+
+#[test]
+fn an_absent_table_is_not_whole() {
+    assert_eq!(read(br#"{"nftables": [{"metainfo": {"json_schema_version": 1}}]}"#), None);
+    assert_eq!(listing(|text| text.replace("\"lepton\"", "\"another\"")), None);
+}
+
+#[test]
+fn a_changed_part_is_noticed() {
+    let changes = [
+        ("\"prio\": -200", "\"prio\": -100"), // a chain at another place
+        ("\"policy\": \"accept\"", "\"policy\": \"drop\""), // another policy
+        ("\"hook\": \"prerouting\"", "\"hook\": \"postrouting\""), // another hook
+        ("\"name\": \"drop_nd\"", "\"name\": \"drop_xx\""), // a counter gone
+        ("\"name\": \"targets\"", "\"name\": \"goals\""), // a set gone
+        ("lepton ", "mine "),                 // rules of somebody else
+        ("\"chain\": \"from_arp\"", "\"chain\": \"guest\""), // rules in another chain
+        ("\"fe80::f816:3eff:fe00:1\"", "\"fe80::bad\""), // a link-local address that does not follow
+        ("\"tapbbbbbbbb-00\", \"fa:16:3e", "\"tapcccccccc-00\", \"fa:16:3e"), // two MACs for one port, none for another
+        ("[\"tapaaaaaaaa-00\"", "[\"eth0\""),                                 // a port that is not ours
+        ("0xfd000000000000000000000000000001", "0xfd000000000000000000000000000002"), // a target that is no source
+    ];
+    for (from, to) in changes {
+        assert_eq!(
+            listing(|text| {
+                assert!(text.contains(from), "{from}");
+                text.replace(from, to)
+            }),
+            None,
+            "{from} → {to}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_rule_is_noticed_whichever_it_is() {
+    let text = include_str!("golden.json");
+    let whole: serde_json::Value = serde_json::from_str(text).unwrap();
+    let objects = whole["nftables"].as_array().unwrap();
+    let rules = objects.iter().enumerate().filter(|(_, object)| object.get("rule").is_some());
+    assert_eq!(rules.clone().count(), RULES.len());
+    for (place, _) in rules {
+        let mut objects = objects.clone();
+        objects.remove(place);
+        let text = serde_json::json!({ "nftables": objects }).to_string();
+        assert_eq!(read(text.as_bytes()), None, "without object {place}");
+    }
+}
+
+#[test]
+fn a_target_may_be_printed_as_an_address() {
+    assert_eq!(target("fd00::1"), target("0xfd000000000000000000000000000001"));
+    assert_eq!(target("0xnothing"), None);
+}
+
+fn target(text: &str) -> Option<IpAddr> {
+    listing::read_target(text)
+}

@@ -1,0 +1,242 @@
+//! Links: what every kind of device has in common, in our nouns. Attribute lists never leave this module's neighbours.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kernel's lists of attributes, kinds and errors are open"
+)]
+
+use futures_util::{StreamExt, TryStreamExt, future::join_all};
+use lepton_plan::Role;
+use lepton_types::{IfName, Mtu};
+use rand::{RngExt, rand_core::UnwrapErr, rngs::SysRng};
+use rtnetlink::{
+    Error, Handle, LinkMessageBuilder, LinkUnspec,
+    packet_core::{Emitable, ErrorMessage, NlasIterator},
+    packet_route::{
+        AddressFamily,
+        link::{
+            AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoTun, LinkAttribute,
+            LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+        },
+    },
+};
+
+use crate::PlugError;
+
+/// Devices whose kernel requests are in flight at once. Enough to keep the netlink thread busy; their answers, under
+/// 1 KiB of socket buffer each, stay far below the receive buffer (208 KiB, Linux `rmem_default`).
+pub(super) const IN_FLIGHT: usize = 64;
+
+/// A link as the kernel describes it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) name: IfName,
+    pub(super) index: u32,
+    pub(super) master: Option<u32>,
+    pub(super) mtu: Mtu,
+    pub(super) is_up: bool,
+    pub(super) kind: LinkKind,
+    /// A text that only people read, and we.
+    pub(super) alias: Option<String>,
+}
+
+/// The kinds of device that we make, and the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkKind {
+    Bridge,
+    Tap,
+    Veth,
+    Other,
+}
+
+/// Every link in the namespace (`ip link show`). About 20 µs a link.
+pub(super) async fn list(handle: &Handle) -> Result<Vec<Link>, PlugError> {
+    let request = handle.link().get().set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
+    let links = request.execute().try_filter_map(async |message| Ok(Link::parse(&message)));
+    links.try_collect().await.map_err(|error| failed("list", "links", &error))
+}
+
+/// One link, if it is there (`ip link show dev NAME`).
+pub(super) async fn find(handle: &Handle, name: &IfName) -> Result<Option<Link>, PlugError> {
+    let request = handle.link().get().match_name(name.as_str());
+    let request = request.set_filter_mask(AddressFamily::Unspec, vec![LinkExtentMask::SkipStats]);
+    match std::pin::pin!(request.execute()).next().await {
+        Some(Ok(message)) => Ok(Link::parse(&message)),
+        Some(Err(error)) if is_absent(&error) => Ok(None),
+        Some(Err(error)) => Err(failed("look at", name, &error)),
+        None => Ok(None),
+    }
+}
+
+/// Makes a link (`ip link add …`). That it is there already is a failure; the next observation sees what is there.
+pub(super) async fn add(handle: &Handle, name: &IfName, message: LinkMessage) -> Result<(), PlugError> {
+    handle.link().add(message).execute().await.map_err(|error| failed("create", name, &error))
+}
+
+/// Changes a link (`ip link set dev NAME …`).
+pub(super) async fn set(
+    handle: &Handle,
+    name: &IfName,
+    change: LinkMessageBuilder<LinkUnspec>,
+    operation: &'static str,
+) -> Result<(), PlugError> {
+    handle.link().change(change.build()).execute().await.map_err(|error| failed(operation, name, &error))
+}
+
+/// Begins a change of the link called `name`.
+pub(super) fn change(name: &IfName) -> LinkMessageBuilder<LinkUnspec> {
+    LinkUnspec::new_with_name(name.as_str())
+}
+
+/// Keeps the kernel from giving the host an address on a tenant's network (`ip link set dev NAME addrgenmode none`).
+/// To be set before the device is up.
+pub(super) fn without_addresses(change: LinkMessageBuilder<LinkUnspec>) -> LinkMessageBuilder<LinkUnspec> {
+    let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+    change.append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![none])]))
+}
+
+/// Deletes links (`ip link del dev NAME`), all of them in one request where there are several: an RCU grace period of
+/// 16 ms is waited for once, not once each. Answers with one outcome each; what is gone already counts as deleted.
+pub(super) async fn delete(handle: &Handle, names: &[&IfName]) -> Vec<Result<(), PlugError>> {
+    if names.len() < 2 {
+        return join_all(names.iter().map(|name| delete_one(handle, name))).await;
+    }
+    // A number that nobody else uses: a foreign device in the group would be deleted with ours, and so would be one of
+    // ours that an earlier, broken deletion had left in it.
+    let group: u32 = UnwrapErr(SysRng).random_range(1 << 16..=u32::MAX); // Linux has getrandom(2) since 3.17
+    let grouped = join_all(names.iter().map(|name| join_group(handle, name, group))).await;
+    match delete_group(handle, group).await {
+        Ok(()) => grouped,
+        // One of them cannot be deleted, or not in a group; which one shows when each is tried.
+        Err(_) => join_all(names.iter().map(|name| delete_one(handle, name))).await,
+    }
+}
+
+async fn delete_one(handle: &Handle, name: &IfName) -> Result<(), PlugError> {
+    match handle.link().del_with_message(change(name).build()).execute().await {
+        Err(error) if !is_absent(&error) => Err(failed("delete", name, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// `ip link set dev NAME group GROUP`.
+async fn join_group(handle: &Handle, name: &IfName, group: u32) -> Result<(), PlugError> {
+    match handle.link().change(change(name).link_group(group).build()).execute().await {
+        Err(error) if !is_absent(&error) => Err(failed("delete", name, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// `ip link del group GROUP`.
+async fn delete_group(handle: &Handle, group: u32) -> Result<(), Error> {
+    let message = LinkMessageBuilder::<LinkUnspec>::new().link_group(group).build();
+    match handle.link().del_with_message(message).execute().await {
+        Err(error) if !is_absent(&error) => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+impl Link {
+    /// `None` for a link whose name is not one that we could give.
+    fn parse(message: &LinkMessage) -> Option<Self> {
+        let mut link = Self {
+            name: name_of(message)?,
+            index: message.header.index,
+            master: None,
+            mtu: Mtu::ETHERNET,
+            is_up: message.header.flags.contains(LinkFlags::Up),
+            kind: LinkKind::Other,
+            alias: None,
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                LinkAttribute::Controller(index) => link.master = Some(*index),
+                // Bridges, taps and veths cannot leave these bounds, and the MTU of other kinds matters to nobody here.
+                LinkAttribute::Mtu(bytes) => link.mtu = Mtu::try_from(*bytes).unwrap_or_default(),
+                LinkAttribute::IfAlias(alias) => link.alias = Some(alias.clone()),
+                LinkAttribute::LinkInfo(infos) => link.kind = LinkKind::parse(infos),
+                _ => {}
+            }
+        }
+        Some(link)
+    }
+
+    /// What the link is for, if it bears one of our names.
+    pub(super) fn role(&self) -> Option<Role> {
+        Role::of(&self.name)
+    }
+}
+
+/// The name in a link message, if it is one that we could give.
+pub(super) fn name_of(message: &LinkMessage) -> Option<IfName> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => name.parse().ok(),
+        _ => None,
+    })
+}
+
+impl LinkKind {
+    fn parse(infos: &[LinkInfo]) -> Self {
+        let kind = infos.iter().find_map(|info| match info {
+            LinkInfo::Kind(kind) => Some(kind),
+            _ => None,
+        });
+        match kind {
+            Some(InfoKind::Bridge) => Self::Bridge,
+            Some(InfoKind::Veth) => Self::Veth,
+            Some(InfoKind::Tun) if infos.iter().any(is_tap) => Self::Tap,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether a `tun` device is a tap: carries frames, not packets.
+fn is_tap(info: &LinkInfo) -> bool {
+    /// Linux `IFLA_TUN_TYPE`, one byte.
+    const TYPE: u16 = 3;
+    /// Linux `IFF_TAP`.
+    const TAP: u8 = 2;
+    let LinkInfo::Data(InfoData::Tun(data)) = info else { return false };
+    data.iter().any(|attribute| match attribute {
+        InfoTun::Other(attribute) => {
+            let mut bytes = vec![0; attribute.buffer_len()];
+            attribute.emit(&mut bytes);
+            bytes.get(2..5) == Some(&[TYPE.to_ne_bytes()[0], TYPE.to_ne_bytes()[1], TAP])
+        }
+        _ => false,
+    })
+}
+
+// ---- what kernel errors mean
+
+/// Whether the kernel says that there is no such device: success for who deletes it.
+fn is_absent(error: &Error) -> bool {
+    /// Linux `ENODEV`: "No such device".
+    const ENODEV: i32 = 19;
+    matches!(error, Error::NetlinkError(message) if message.raw_code() == -ENODEV)
+}
+
+/// An operation on a link that failed, in the kernel's own words.
+fn failed(operation: &'static str, subject: &(impl ToString + ?Sized), error: &Error) -> PlugError {
+    let words = match error {
+        Error::NetlinkError(message) => words(message),
+        _ => error.to_string(),
+    };
+    PlugError::new(operation, subject, &words)
+}
+
+/// The error's name and, where the kernel gives one, its explanation.
+fn words(message: &ErrorMessage) -> String {
+    /// Length of the request's header, which comes before the attributes (Linux `struct nlmsghdr`), in bytes.
+    const HEADER: usize = 16;
+    /// Linux `NLMSGERR_ATTR_MSG`: the explanation, a text that ends with a zero byte.
+    const EXPLANATION: u16 = 1;
+    let attributes = message.header.get(HEADER..).unwrap_or_default();
+    let explanation = NlasIterator::new(attributes)
+        .filter_map(Result::ok)
+        .find(|attribute| attribute.kind() == EXPLANATION)
+        .map(|attribute| String::from_utf8_lossy(attribute.value()).trim_end_matches('\0').to_owned());
+    match explanation {
+        Some(explanation) => format!("{}: {explanation}", message.to_io()),
+        None => message.to_io().to_string(),
+    }
+}

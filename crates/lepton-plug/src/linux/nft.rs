@@ -1,0 +1,69 @@
+//! [`Nft`]: the `nft` program, text in, JSON out. A transaction of ten elements takes it about 3 ms.
+
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
+
+use tokio::{io::AsyncWriteExt, process::Command};
+
+/// The `nft` program (Debian package `nftables`).
+pub(super) struct Nft {
+    program: PathBuf,
+}
+
+impl Nft {
+    /// Looks for the program in `PATH`, then where Debian has it, which is not in every user's `PATH`.
+    pub(super) fn find() -> io::Result<Self> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")]);
+        let program = folders.map(|folder| folder.join("nft")).find(|program| Path::is_file(program));
+        let missing =
+            || io::Error::new(io::ErrorKind::NotFound, "nft is not installed (Debian package nftables)");
+        Ok(Self { program: program.ok_or_else(missing)? })
+    }
+
+    /// Applies a text as one transaction (`nft -f -`). Errors: what nft says, on one line.
+    pub(super) async fn load(&self, text: &str) -> Result<(), String> {
+        self.run(&["-f", "-"], text).await.map(drop)
+    }
+
+    /// The filter table as JSON (`nft -j list table bridge lepton`). Errors: as above; most often it is not there.
+    pub(super) async fn list(&self) -> Result<Vec<u8>, String> {
+        self.run(&["-j", "list", "table", "bridge", "lepton"], "").await.map(|output| output.stdout)
+    }
+
+    async fn run(&self, arguments: &[&str], input: &str) -> Result<Output, String> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).env("LC_ALL", "C").kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output =
+            exchange(command, input).await.map_err(|error| format!("{}: {error}", self.program.display()))?;
+        if output.status.success() { Ok(output) } else { Err(complaint(&output)) }
+    }
+}
+
+/// Writes while reading, so that neither side waits for the other with a full pipe.
+async fn exchange(mut command: Command, input: &str) -> io::Result<Output> {
+    let mut child = command.spawn()?;
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let write = async move {
+        let written = stdin.write_all(input.as_bytes()).await;
+        drop(stdin); // nft reads to the end
+        match written {
+            // It has stopped reading, and says why on stderr.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    };
+    let ((), output) = tokio::try_join!(write, child.wait_with_output())?;
+    Ok(output)
+}
+
+/// What nft says: `/dev/stdin:3:1-9: Error: Could not process rule: No such file or directory`, then a drawing.
+fn complaint(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    first.map_or_else(|| format!("nft ended with {}", output.status), |line| line.trim().to_owned())
+}

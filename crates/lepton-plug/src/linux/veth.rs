@@ -1,0 +1,76 @@
+//! Veth pairs: the device of a container's port, its inner end in the container's network namespace.
+
+use std::os::fd::AsRawFd;
+
+use lepton_plan::Inner;
+use lepton_types::{IfName, Mtu};
+use rtnetlink::{
+    Handle, LinkMessageBuilder, LinkUnspec, LinkVeth,
+    packet_route::link::{InfoData, InfoVeth},
+};
+use tokio::fs::File;
+
+use crate::PlugError;
+
+use super::link;
+
+/// Makes a veth pair whose inner end begins its life in the namespace, so that its name never meets one of ours. Equals
+/// `ip link add NAME mtu MTU type veth peer name DEVICE address MAC mtu MTU netns PATH`.
+pub(super) async fn create(handle: &Handle, name: &IfName, inner: &Inner, mtu: Mtu) -> Result<(), PlugError> {
+    let netns = File::open(inner.netns.as_str())
+        .await
+        .map_err(|error| PlugError::new("open", &inner.netns, &error))?;
+    let peer = LinkMessageBuilder::<LinkUnspec>::new()
+        .name(inner.device.as_str())
+        .address(inner.mac.octets().to_vec())
+        .mtu(mtu.into())
+        .setns_by_fd(netns.as_raw_fd());
+    let pair = LinkMessageBuilder::<LinkVeth>::new(name.as_str(), inner.device.as_str())
+        .mtu(mtu.into())
+        .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())));
+    link::add(handle, name, pair.build()).await // `netns` is open until the kernel has answered
+}
+
+/// What the outer end's alias says of the inner one, for people and for [`read_alias`]: `lepton MAC DEVICE NETNS`.
+pub(super) fn alias(inner: &Inner) -> String {
+    format!("lepton {} {} {}", inner.mac, inner.device, inner.netns)
+}
+
+/// The inner end as [`alias`] noted it; `None` when the text is not ours, or was never written.
+pub(super) fn read_alias(text: &str) -> Option<Inner> {
+    let mut words = text.strip_prefix("lepton ")?.splitn(3, ' ');
+    Some(Inner {
+        mac: words.next()?.parse().ok()?,
+        device: words.next()?.parse().ok()?,
+        netns: words.next()?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_is_read_as_it_was_written() {
+        let longest = format!("/{}", "n".repeat(199));
+        for netns in ["/run/netns/web1", "/run/with space/x", &longest] {
+            let inner = Inner {
+                netns: netns.parse().unwrap(),
+                device: "a-device-of-15b".parse().unwrap(),
+                mac: "fa:16:3e:11:22:33".parse().unwrap(),
+            };
+            let text = alias(&inner);
+            assert!(text.len() < 256, "IFALIASZ: {text}");
+            assert_eq!(read_alias(&text), Some(inner));
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_not_ours() {
+        for text in
+            ["", "lepton", "lepton ", "lepton fa:16:3e:11:22:33 eth0", "uplink", "lepton x eth0 /run/netns/a"]
+        {
+            assert_eq!(read_alias(text), None, "{text:?}");
+        }
+    }
+}

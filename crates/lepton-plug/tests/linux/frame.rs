@@ -1,0 +1,172 @@
+//! Frames, byte by byte: honest ones and forged ones. Checksums above IP are left out; a bridge does not look at them.
+
+/// A frame and what it is.
+type Named = (&'static str, Vec<u8>);
+/// A frame, what it is, and the counter that its drop raises.
+type Forged = (&'static str, &'static str, Vec<u8>);
+
+const BROADCAST: [u8; 6] = [0xff; 6];
+const ARP: u16 = 0x0806;
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+
+fn mac(number: u8) -> [u8; 6] {
+    [0xfa, 0x16, 0x3e, 0, 0, number]
+}
+
+fn v4(number: u8) -> [u8; 4] {
+    [10, 0, 0, number]
+}
+
+fn v6(number: u8) -> [u8; 16] {
+    let mut address = [0; 16];
+    address[0] = 0xfd;
+    address[15] = number;
+    address
+}
+
+fn link_local(number: u8) -> [u8; 16] {
+    [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0xf8, 0x16, 0x3e, 0xff, 0xfe, 0, 0, number]
+}
+
+const NO_V6: [u8; 16] = [0; 16];
+
+/// What guest `number` may send.
+pub(crate) fn honest(number: u8) -> Vec<Named> {
+    let own = mac(number);
+    vec![
+        ("IPv4", ipv4(own, v4(number))),
+        ("an ARP request", arp_request(number, 0)),
+        ("an ARP reply", arp(own, 2, own, v4(number))),
+        ("an ARP probe", arp(own, 1, own, [0; 4])),
+        ("a DHCP discover", udp4(own, [0; 4], [255; 4], 68, 67)),
+        ("a DHCP renewal", udp4(own, v4(number), v4(250), 68, 67)),
+        ("IPv6", udp6(own, v6(number), 5000, 5000)),
+        ("IPv6 from the link-local address", udp6(own, link_local(number), 5000, 5000)),
+        ("a neighbour solicitation", icmp6(own, v6(number), 135, v6(9))),
+        ("a neighbour advertisement", icmp6(own, v6(number), 136, v6(number))),
+        (
+            "an advertisement of the link-local address",
+            icmp6(own, link_local(number), 136, link_local(number)),
+        ),
+        ("duplicate address detection", icmp6(own, NO_V6, 135, v6(number))),
+        ("duplicate address detection of the link-local address", icmp6(own, NO_V6, 135, link_local(number))),
+        ("a router solicitation", icmp6(own, link_local(number), 133, NO_V6)),
+        ("a router solicitation without an address", icmp6(own, NO_V6, 133, NO_V6)),
+    ]
+}
+
+/// What guest `number` may not send, and the reason that counts it.
+pub(crate) fn forged(number: u8) -> Vec<Forged> {
+    let own = mac(number);
+    vec![
+        ("another's MAC", "drop_mac", ipv4(mac(9), v4(number))),
+        ("another's MAC in ARP's frame", "drop_mac", arp(mac(9), 1, own, v4(number))),
+        ("another's IPv4 address", "drop_ipv4", ipv4(own, v4(9))),
+        ("no IPv4 address, but not DHCP", "drop_ipv4", udp4(own, [0; 4], [255; 4], 5000, 5000)),
+        ("a DHCP server's offer", "drop_dhcp", udp4(own, v4(number), [255; 4], 67, 68)),
+        ("a DHCPv6 server's answer", "drop_dhcp", udp6(own, link_local(number), 547, 546)),
+        ("another's MAC inside ARP", "drop_arp", arp(own, 2, mac(9), v4(number))),
+        ("another's address inside ARP", "drop_arp", arp(own, 2, own, v4(9))),
+        ("a reply that claims no address", "drop_arp", arp(own, 2, own, [0; 4])),
+        ("ARP of another length", "drop_arp", odd_arp(own)),
+        ("another's IPv6 address", "drop_ipv6", udp6(own, v6(9), 5000, 5000)),
+        ("another's link-local address", "drop_ipv6", udp6(own, link_local(9), 5000, 5000)),
+        ("no IPv6 address, but data", "drop_ipv6", udp6(own, NO_V6, 5000, 5000)),
+        ("duplicate address detection of another's address", "drop_ipv6", icmp6(own, NO_V6, 135, v6(9))),
+        ("an advertisement of another's address", "drop_nd", icmp6(own, v6(number), 136, v6(9))),
+        ("a router advertisement", "drop_router", icmp6(own, link_local(number), 134, NO_V6)),
+        ("a redirect", "drop_router", icmp6(own, link_local(number), 137, v6(9))),
+        ("a VLAN tag", "drop_ethertype", tagged(&ipv4(own, v4(number)), 0x8100)),
+        ("a service tag", "drop_ethertype", tagged(&ipv4(own, v4(number)), 0x88a8)),
+        ("two tags", "drop_ethertype", tagged(&tagged(&ipv4(own, v4(number)), 0x8100), 0x88a8)),
+        ("a priority tag", "drop_ethertype", priority_tagged(&ipv4(own, v4(number)))),
+        ("an unknown protocol", "drop_ethertype", ethernet(BROADCAST, own, 0x88b5, &[0; 46])),
+        ("spanning tree", "drop_ethertype", ethernet(BROADCAST, own, 38, &[0x42; 46])),
+    ]
+}
+
+/// A frame from `number`'s MAC to a group address that no bridge forwards (here LACP's).
+pub(crate) fn to_reserved_group(number: u8) -> Vec<u8> {
+    ethernet([0x01, 0x80, 0xc2, 0, 0, 0x02], mac(number), 0x8809, &[0; 46])
+}
+
+/// An honest ARP request that `mark` makes different from others.
+pub(crate) fn arp_request(number: u8, mark: u32) -> Vec<u8> {
+    let mut frame = arp(mac(number), 1, mac(number), v4(number));
+    frame.extend(mark.to_be_bytes()); // in the padding
+    frame
+}
+
+/// A broadcast IPv4 packet.
+pub(crate) fn ipv4(source_mac: [u8; 6], source: [u8; 4]) -> Vec<u8> {
+    udp4(source_mac, source, [255; 4], 5000, 5000)
+}
+
+fn ethernet(to: [u8; 6], from: [u8; 6], kind: u16, payload: &[u8]) -> Vec<u8> {
+    [&to[..], &from[..], &kind.to_be_bytes()[..], payload].concat()
+}
+
+fn arp(from: [u8; 6], operation: u16, sender_mac: [u8; 6], sender: [u8; 4]) -> Vec<u8> {
+    let head = [0, 1, 0x08, 0, 6, 4]; // Ethernet and IPv4, addresses of 6 and 4 bytes
+    let target = [&[0; 6][..], &v4(200)].concat();
+    let payload = [&head[..], &operation.to_be_bytes(), &sender_mac, &sender, &target].concat();
+    ethernet(BROADCAST, from, ARP, &payload)
+}
+
+/// ARP whose addresses are said to be of other lengths, so that they are not where one looks for them.
+fn odd_arp(from: [u8; 6]) -> Vec<u8> {
+    let mut frame = arp(from, 1, from, v4(from[5]));
+    frame[14 + 4] = 8;
+    frame
+}
+
+fn udp4(from: [u8; 6], source: [u8; 4], to: [u8; 4], source_port: u16, port: u16) -> Vec<u8> {
+    let udp = udp(source_port, port);
+    let length = u16::try_from(20 + udp.len()).unwrap();
+    let mut head =
+        [&[0x45, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0, 64, UDP, 0, 0], &source, &to].concat();
+    let checksum = checksum(&head).to_be_bytes();
+    head[10..12].copy_from_slice(&checksum);
+    ethernet(BROADCAST, from, IPV4, &[head, udp].concat())
+}
+
+/// The Internet checksum (RFC 1071); a bridge drops IPv4 without it where `br_netfilter` is loaded.
+fn checksum(bytes: &[u8]) -> u16 {
+    let sum: u32 = bytes.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap()
+}
+
+fn udp6(from: [u8; 6], source: [u8; 16], source_port: u16, port: u16) -> Vec<u8> {
+    ipv6(from, source, UDP, &udp(source_port, port))
+}
+
+/// An ICMPv6 message whose type needs a target address, or has room for one.
+fn icmp6(from: [u8; 6], source: [u8; 16], kind: u8, target: [u8; 16]) -> Vec<u8> {
+    ipv6(from, source, ICMPV6, &[&[kind, 0, 0, 0, 0, 0, 0, 0][..], &target].concat())
+}
+
+fn ipv6(from: [u8; 6], source: [u8; 16], protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let all_nodes = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let length = u16::try_from(payload.len()).unwrap();
+    let head = [&[0x60, 0, 0, 0][..], &length.to_be_bytes(), &[protocol, 255], &source, &all_nodes].concat();
+    ethernet([0x33, 0x33, 0, 0, 0, 1], from, IPV6, &[&head[..], payload].concat())
+}
+
+fn udp(source_port: u16, port: u16) -> Vec<u8> {
+    let data = b"lepton";
+    let length = u16::try_from(8 + data.len()).unwrap();
+    [&source_port.to_be_bytes()[..], &port.to_be_bytes(), &length.to_be_bytes(), &[0, 0], data].concat()
+}
+
+/// The frame with a tag for VLAN 42 before its type.
+fn tagged(frame: &[u8], tag: u16) -> Vec<u8> {
+    [&frame[..12], &tag.to_be_bytes(), &[0, 42], &frame[12..]].concat()
+}
+
+/// The frame with a tag for no VLAN at all.
+fn priority_tagged(frame: &[u8]) -> Vec<u8> {
+    [&frame[..12], &[0x81, 0, 0, 0], &frame[12..]].concat()
+}

@@ -1,0 +1,196 @@
+//! Guests: [`Container`]s in namespaces, which have a network stack, and [`Vm`]s, which send frame by frame.
+
+use std::{
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::time::timeout;
+use tun_rs::{AsyncDevice, DeviceBuilder, Layer};
+
+use crate::{
+    frame,
+    world::{device, run},
+};
+
+/// A network namespace that stands in for a container.
+pub(crate) struct Container {
+    name: &'static str,
+    /// The namespace's file.
+    pub(crate) netns: String,
+}
+
+impl Container {
+    pub(crate) fn new(name: &'static str) -> Self {
+        run("ip", &["netns", "add", name]);
+        Self { name, netns: format!("/run/netns/{name}") }
+    }
+
+    pub(crate) fn stop(self) {
+        run("ip", &["netns", "del", self.name]);
+    }
+
+    /// Sets port `number`'s inner end up with its addresses, as a container runtime does.
+    pub(crate) fn configure(&self, number: u8) {
+        self.ip(&["addr", "add", &format!("10.0.0.{number}/24"), "dev", "eth0"]);
+        self.ip(&["addr", "add", &format!("fd00::{number:x}/64"), "dev", "eth0", "nodad"]);
+        self.ip(&["link", "set", "eth0", "up"]);
+    }
+
+    /// Runs `ip` in the namespace.
+    pub(crate) fn ip(&self, arguments: &[&str]) -> String {
+        self.run("ip", arguments)
+    }
+
+    pub(crate) fn ip_json(&self, arguments: &[&str]) -> Value {
+        let all: Value = serde_json::from_str(&self.ip(&[&["-d", "-j"], arguments].concat())).unwrap();
+        all[0].clone()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
+        run("nsenter", &[&[&*format!("--net={}", self.netns), program], arguments].concat())
+    }
+
+    /// Pings another container over IPv4 and IPv6 until it answers; fails when it does not within `limit`.
+    pub(crate) async fn ping(&self, other: &Self, limit: Duration) {
+        for address in [other.address("inet"), other.address("inet6")] {
+            let limit = limit.as_secs().to_string();
+            self.run("ping", &["-n", "-c", "1", "-i", "0.05", "-w", &limit, &address]);
+        }
+    }
+
+    /// Sends a ping from an address that is not the container's; nobody may answer it.
+    pub(crate) async fn send_from_foreign_address(&self, other: &Self) {
+        self.ip(&["addr", "add", "10.0.0.77/24", "dev", "eth0"]);
+        // Both know each other's MACs already, so it is the IPv4 packet that is sent and dropped.
+        let netns = format!("--net={}", self.netns);
+        let arguments =
+            [&*netns, "ping", "-n", "-c", "1", "-W", "0.1", "-I", "10.0.0.77", &other.address("inet")];
+        assert!(!Command::new("nsenter").args(arguments).stdout(Stdio::null()).status().unwrap().success());
+        self.ip(&["addr", "del", "10.0.0.77/24", "dev", "eth0"]);
+    }
+
+    /// Begins to send `count` pings, a thousand a second.
+    pub(crate) fn flood(&self, other: &Self, count: u32) -> Flood {
+        let netns = format!("--net={}", self.netns);
+        let child = Command::new("nsenter")
+            .args([
+                &*netns,
+                "ping",
+                "-n",
+                "-q",
+                "-i",
+                "0.001",
+                "-c",
+                &count.to_string(),
+                "-w",
+                "60",
+                &other.address("inet"),
+            ])
+            .stdout(Stdio::piped())
+            .spawn();
+        Flood { child: child.unwrap(), count }
+    }
+
+    fn address(&self, family: &str) -> String {
+        let found = self.ip_json(&["addr", "show", "dev", "eth0"]);
+        let mut addresses = found["addr_info"].as_array().unwrap().iter();
+        let global = addresses.find(|address| address["family"] == family && address["scope"] == "global");
+        global.unwrap()["local"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Pings that are under way.
+pub(crate) struct Flood {
+    child: Child,
+    count: u32,
+}
+
+impl Flood {
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub(crate) fn assert_none_lost(self) {
+        let output = self.child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let all = format!("{0} packets transmitted, {0} received, 0% packet loss", self.count);
+        assert!(text.contains(&all), "{text}");
+    }
+}
+
+/// A tap opened as a hypervisor would.
+pub(crate) struct Vm {
+    number: u8,
+    tap: AsyncDevice,
+    /// Bytes before each frame: the header of a tap with offloads (Linux `struct virtio_net_hdr`), or none.
+    header: usize,
+    /// What makes the next frame differ from those before it.
+    marks: AtomicU32,
+}
+
+impl Vm {
+    pub(crate) fn boot(number: u8) -> Self {
+        Self::open(number, false)
+    }
+
+    pub(crate) fn boot_with_offloads(number: u8) -> Self {
+        Self::open(number, true)
+    }
+
+    fn open(number: u8, offload: bool) -> Self {
+        let builder = DeviceBuilder::new().name(device(number)).layer(Layer::L2).offload(offload);
+        let tap = builder.inherit_enable_state().build_async().unwrap();
+        Self { number, tap, header: if offload { 10 } else { 0 }, marks: AtomicU32::new(2) }
+    }
+
+    /// Sends honest frames until one arrives: the bridge forwards once it has seen the carriers of both.
+    pub(crate) async fn until_reaches(&self, other: &Self) {
+        let hello = frame::arp_request(self.number, 1);
+        let reached = async {
+            loop {
+                self.send(&hello).await;
+                if let Ok(()) = timeout(Duration::from_millis(20), other.hears(&hello)).await {
+                    return;
+                }
+            }
+        };
+        timeout(Duration::from_secs(10), reached).await.expect("the bridge forwards");
+    }
+
+    /// Whether `other` hears a frame that is sent now. A frame that passes for certain is sent after it: a bridge keeps
+    /// the order, so what has not come before that one will not come.
+    pub(crate) async fn is_heard_by(&self, other: &Self, frame: &[u8]) -> bool {
+        let end = frame::arp_request(self.number, self.marks.fetch_add(1, Ordering::Relaxed));
+        self.send(frame).await;
+        self.send(&end).await;
+        let mut is_heard = false;
+        let ended = async {
+            loop {
+                let heard = other.hear().await;
+                if heard == end {
+                    return is_heard;
+                }
+                is_heard |= heard == frame;
+            }
+        };
+        timeout(Duration::from_secs(10), ended).await.expect("the last frame passes")
+    }
+
+    async fn send(&self, frame: &[u8]) {
+        let bytes = [vec![0; self.header], frame.to_vec()].concat();
+        self.tap.send(&bytes).await.unwrap();
+    }
+
+    async fn hears(&self, frame: &[u8]) {
+        while self.hear().await != frame {}
+    }
+
+    async fn hear(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 65_536];
+        let length = self.tap.recv(&mut bytes).await.unwrap();
+        bytes[self.header..length].to_vec()
+    }
+}

@@ -1,0 +1,418 @@
+//! The Linux back end against a real kernel, each test in network, mount and user namespaces of its own. Needs no root.
+
+mod frame;
+mod guest;
+mod namespace;
+mod world;
+
+use std::time::Duration;
+
+use lepton_plan::{Action, Filter, HostState};
+use lepton_plug::Plug;
+use tokio::time::timeout;
+
+use guest::{Container, Vm};
+use namespace::kernel_test;
+use world::{World, addresses, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth};
+
+kernel_test! {
+    async fn a_tap_appears_on_its_bridge_up_and_with_its_mtu() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap())]).await;
+
+        let link = ip_json(&["link", "show", "dev", &device(1)]);
+        assert_eq!(link["master"], bridge(1));
+        assert_eq!(link["mtu"], 1500);
+        assert_eq!(link["linkinfo"]["info_kind"], "tun");
+        assert_eq!(link["linkinfo"]["info_data"]["persist"], true);
+        assert_eq!(link["linkinfo"]["info_data"]["multi_queue"], false);
+        assert!(link["flags"].as_array().unwrap().contains(&"UP".into()), "{link}");
+        assert_ne!(link["address"], mac(1), "the bridge would keep the guest's frames for the host");
+    }
+}
+
+kernel_test! {
+    async fn a_bridge_forwards_at_once_and_keeps_its_own_mac() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap())]).await;
+        let before = ip_json(&["link", "show", "dev", &bridge(1)]);
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        world.converge(&[port(2, 1, tap())]).await;
+
+        let link = ip_json(&["link", "show", "dev", &bridge(1)]);
+        assert_eq!(link["address"], before["address"]);
+        assert_eq!(link["ifindex"], before["ifindex"]);
+        assert_eq!(link["linkinfo"]["info_data"]["stp_state"], 0);
+        assert_eq!(link["linkinfo"]["info_data"]["forward_delay"], 0);
+        assert_eq!(link["linkinfo"]["info_data"]["no_linklocal_learn"], 1);
+    }
+}
+
+kernel_test! {
+    async fn the_host_has_no_address_on_tenants_networks() {
+        let (mut world, first, second) = World::with_two_containers().await;
+        first.ping(&second, Duration::from_secs(5)).await;
+        world.converge(&[port(1, 1, veth(&first.netns)), port(2, 1, veth(&second.netns)), port(3, 1, tap())]).await;
+        let _vm = Vm::boot(3);
+
+        for name in [bridge(1), device(1), device(2), device(3)] {
+            assert_eq!(ip_json(&["addr", "show", "dev", &name])["addr_info"], serde_json::json!([]), "{name}");
+        }
+    }
+}
+
+kernel_test! {
+    async fn a_veths_inner_end_has_the_ports_mac_name_and_mtu() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        let mut wanted = port(1, 1, veth(&container.netns));
+        wanted.mtu = 1400.try_into().unwrap();
+        world.converge(&[wanted]).await;
+
+        let outer = ip_json(&["link", "show", "dev", &device(1)]);
+        assert_eq!((&outer["master"], &outer["mtu"]), (&bridge(1).into(), &1400.into()));
+        assert_eq!(outer["ifalias"], format!("lepton {} eth0 {}", mac(1), container.netns));
+        assert_eq!(ip_json(&["link", "show", "dev", &bridge(1)])["mtu"], 1400);
+        let inner = container.ip_json(&["link", "show", "dev", "eth0"]);
+        assert_eq!((&inner["address"], &inner["mtu"]), (&mac(1).into(), &1400.into()));
+    }
+}
+
+kernel_test! {
+    async fn two_containers_reach_each_other_over_ipv4_and_ipv6() {
+        let (_world, first, second) = World::with_two_containers().await;
+
+        first.ping(&second, Duration::from_secs(5)).await;
+        second.ping(&first, Duration::from_secs(5)).await;
+    }
+}
+
+kernel_test! {
+    async fn what_a_guest_sends_under_its_own_names_passes() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+
+        for (what, frame) in frame::honest(1) {
+            assert!(guest.is_heard_by(&other, &frame).await, "{what}");
+        }
+    }
+}
+
+kernel_test! {
+    async fn what_a_guest_sends_under_anothers_name_is_dropped_and_counted() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+
+        for (what, reason, frame) in frame::forged(1) {
+            let before = counter(reason);
+            assert!(!guest.is_heard_by(&other, &frame).await, "{what}");
+            assert_eq!(counter(reason), before + 1, "{what} counts as {reason}");
+        }
+    }
+}
+
+kernel_test! {
+    async fn a_forged_mac_to_a_reserved_group_address_is_not_learned() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+
+        let before = counter("drop_reserved");
+        assert!(!guest.is_heard_by(&other, &frame::to_reserved_group(9)).await);
+        assert_eq!(counter("drop_reserved"), before + 1);
+        let forwarding = world::run("bridge", &["fdb", "show", "br", &bridge(1)]);
+        assert!(!forwarding.contains(&mac(9)), "{forwarding}");
+    }
+}
+
+kernel_test! {
+    async fn a_hypervisor_may_open_the_tap_with_or_without_offloads() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        let (plain, offloading) = (Vm::boot(1), Vm::boot_with_offloads(2));
+        offloading.until_reaches(&plain).await;
+    }
+}
+
+kernel_test! {
+    async fn a_restart_changes_nothing_and_loses_no_packet() {
+        let (world, first, second) = World::with_two_containers().await;
+        let ports = [port(1, 1, veth(&first.netns)), port(2, 1, veth(&second.netns))];
+        first.ping(&second, Duration::from_secs(5)).await;
+        let (links, rules) = (ip(&["link"]), nft(&["-a", "list", "table", "bridge", "lepton"]));
+        drop(world);
+
+        let mut pings = first.flood(&second, 2_000);
+        let mut restarts = 0;
+        while pings.is_running() {
+            let mut world = World::new();
+            assert_eq!(world.converge(&ports).await, []);
+            restarts += 1;
+        }
+        pings.assert_none_lost();
+        assert!(restarts > 1, "the pings outlast a restart");
+        assert_eq!(ip(&["link"]), links);
+        let without_counters = |text: &str| text.lines().filter(|line| !line.contains("packets")).collect::<Vec<_>>().join("\n");
+        assert_eq!(without_counters(&nft(&["-a", "list", "table", "bridge", "lepton"])), without_counters(&rules));
+    }
+}
+
+kernel_test! {
+    async fn loading_the_table_again_loses_no_packet_and_keeps_the_counters() {
+        let (mut world, first, second) = World::with_two_containers().await;
+        first.ping(&second, Duration::from_secs(5)).await;
+        first.send_from_foreign_address(&second).await;
+        let dropped = counter("drop_ipv4");
+        assert!(dropped > 0);
+
+        let mut pings = first.flood(&second, 2_000);
+        let filters = world.plug.observe().await.unwrap().filters;
+        while pings.is_running() {
+            assert_eq!(world.plug.apply(&[Action::LoadFilters { filters: filters.clone() }]).await, [Ok(())]);
+        }
+        pings.assert_none_lost();
+        assert_eq!(counter("drop_ipv4"), dropped);
+    }
+}
+
+kernel_test! {
+    async fn a_deleted_tap_and_a_deleted_bridge_come_back_and_are_noticed() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+
+        ip(&["link", "del", &device(1)]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        world.converge(&ports).await;
+        ip(&["link", "del", &bridge(1)]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        world.converge(&ports).await;
+        assert_eq!(ip_json(&["link", "show", "dev", &device(2)])["master"], bridge(1));
+    }
+}
+
+kernel_test! {
+    async fn ones_own_changes_are_no_news() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        world.converge(&[port(1, 1, tap()), port(2, 1, veth(&container.netns))]).await;
+        world.converge(&[port(2, 1, veth(&container.netns))]).await;
+        // The guest's carrier makes the kernel speak of the device; and so does a foreign device.
+        container.ip(&["link", "set", "eth0", "up"]);
+        ip(&["link", "add", "dummy-bridge", "type", "bridge"]);
+        assert!(timeout(Duration::from_millis(500), world.plug.changed()).await.is_err());
+
+        ip(&["link", "set", &device(2), "nomaster"]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("somebody else's change is");
+    }
+}
+
+kernel_test! {
+    async fn whatever_happens_to_the_filter_table_is_repaired() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+
+        let damages: [&[&str]; 8] = [
+            &["flush", "ruleset"],
+            &["delete", "table", "bridge", "lepton"],
+            &["flush", "chain", "bridge", "lepton", "from_ipv4"],
+            &["insert", "rule", "bridge", "lepton", "prerouting", "accept"],
+            &["delete", "element", "bridge", "lepton", "ports", "{", &device(1), "}"],
+            &["add", "element", "bridge", "lepton", "ipv4s", "{", &device(1), ".", "10.0.0.2", "}"],
+            &["flush", "set", "bridge", "lepton", "macs"],
+            &["add", "table", "bridge", "lepton", "{ flags dormant; }"],
+        ];
+        for damage in damages {
+            nft(damage);
+            assert_ne!(world.converge(&ports).await, [], "{damage:?}");
+            for (what, _, frame) in frame::forged(1) {
+                assert!(!guest.is_heard_by(&other, &frame).await, "{what} after {damage:?}");
+            }
+            assert!(guest.is_heard_by(&other, &frame::honest(1)[0].1).await, "{damage:?}");
+        }
+    }
+}
+
+kernel_test! {
+    async fn a_table_of_our_name_and_another_shape_is_made_anew() {
+        nft(&["add", "table", "bridge", "lepton"]);
+        nft(&["add", "set", "bridge", "lepton", "ports", "{ type ipv4_addr; }"]);
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap())]).await;
+        assert!(nft(&["list", "set", "bridge", "lepton", "ports"]).contains(&device(1)));
+    }
+}
+
+kernel_test! {
+    async fn what_is_not_ours_is_not_touched() {
+        for name in ["tap0", "tapfoo"] {
+            ip(&["tuntap", "add", "dev", name, "mode", "tap"]);
+        }
+        ip(&["link", "add", "brq-foo", "type", "bridge"]);
+        ip(&["link", "set", "tap0", "master", "brq-foo"]);
+        nft(&["add", "table", "bridge", "foreign"]);
+        nft(&["add", "chain", "bridge", "foreign", "c", "{ type filter hook forward priority 0; }"]);
+        let mut world = World::new();
+        let ports = [port(1, 1, tap())];
+        world.converge(&ports).await;
+        ip(&["link", "set", "tapfoo", "master", &bridge(1)]); // somebody's uplink, say
+        let observed = world.plug.observe().await.unwrap();
+        assert_eq!(observed, HostState::desired(&ports));
+        let show = || (ip(&["-d", "link", "show", "dev", "tap0"]), ip(&["-d", "link", "show", "dev", "brq-foo"]), nft(&["list", "table", "bridge", "foreign"]));
+        let before = show();
+
+        assert_eq!(world.converge(&ports).await, []);
+        world.converge(&[]).await;
+        assert_eq!(show(), before);
+        assert_eq!(ip_json(&["link", "show", "dev", "tapfoo"])["ifname"], "tapfoo");
+        assert!(!ip(&["link"]).contains("brq00"), "ours are gone");
+    }
+}
+
+kernel_test! {
+    async fn names_that_are_not_ours_are_refused_before_anything_is_done() {
+        let mut world = World::new();
+        world.converge(&[]).await;
+        ip(&["tuntap", "add", "dev", "tap0", "mode", "tap"]);
+        let forged = "x\"};flush".parse().unwrap();
+        let outcomes = world.plug.apply(&[
+            Action::Unplug { device: "tap0".parse().unwrap() },
+            Action::SetFilter { device: forged, filter: Filter::deny_all() },
+        ]).await;
+        for outcome in outcomes {
+            assert!(outcome.unwrap_err().to_string().ends_with("the name is not one of ours"));
+        }
+        assert_eq!(ip_json(&["link", "show", "dev", "tap0"])["ifname"], "tap0");
+    }
+}
+
+kernel_test! {
+    async fn an_mtu_changes_in_place() {
+        let mut world = World::new();
+        let with_mtu = |bytes: u32| {
+            let mut port = port(1, 1, tap());
+            port.mtu = bytes.try_into().unwrap();
+            [port]
+        };
+        world.converge(&with_mtu(1500)).await;
+        let before = ip_json(&["link", "show", "dev", &device(1)]);
+        for bytes in [9000, 1280] {
+            world.converge(&with_mtu(bytes)).await;
+            let after = ip_json(&["link", "show", "dev", &device(1)]);
+            assert_eq!(after["ifindex"], before["ifindex"]);
+            assert_eq!(after["mtu"], bytes);
+            assert_eq!(ip_json(&["link", "show", "dev", &bridge(1)])["mtu"], bytes);
+        }
+    }
+}
+
+kernel_test! {
+    async fn a_hundred_ports_are_plugged_and_unplugged() {
+        let mut world = World::new();
+        let ports: Vec<_> = (1..=100).map(|number| port(number, number % 5, tap())).collect();
+        world.converge(&ports).await;
+        assert_eq!(world.plug.observe().await.unwrap(), HostState::desired(&ports));
+
+        let half = &ports[..50];
+        world.converge(half).await;
+        assert_eq!(world.plug.observe().await.unwrap(), HostState::desired(half));
+
+        world.converge(&[]).await;
+        assert_eq!(world.plug.observe().await.unwrap(), HostState::desired([]));
+        assert!(!ip(&["link"]).contains("tap0"), "nothing of ours is left");
+    }
+}
+
+kernel_test! {
+    async fn a_namespace_that_is_not_there_is_reported_in_the_kernels_words_and_stops_nobody_else() {
+        let mut world = World::new();
+        let ports = [port(1, 1, veth("/run/netns/nobody")), port(2, 1, tap()), port(3, 1, veth("/dev/null"))];
+        let failures = world.try_converge(&ports).await;
+
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(words.len(), 2, "{words:?}");
+        assert_eq!(words[0], "cannot open /run/netns/nobody: No such file or directory (os error 2)");
+        assert!(words[1].contains("Invalid argument (os error 22)"), "{words:?}");
+        assert_eq!(ip_json(&["link", "show", "dev", &device(2)])["master"], bridge(1));
+    }
+}
+
+kernel_test! {
+    async fn the_kernels_explanation_is_part_of_the_error() {
+        let mut world = World::new();
+        let mut wanted = port(1, 1, tap());
+        wanted.mtu = 65_535.try_into().unwrap(); // a tap carries at most 65,521 bytes
+        let failures = world.try_converge(&[wanted]).await;
+        assert_eq!(failures.len(), 1);
+        assert!(failures[0].words.contains("mtu greater than device maximum"), "{}", failures[0]);
+    }
+}
+
+kernel_test! {
+    async fn a_containers_end_takes_the_port_with_it_and_a_new_namespace_gets_it_again() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        let ports = [port(1, 1, veth(&container.netns))];
+        world.converge(&ports).await;
+
+        container.stop();
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        let container = Container::new("web1");
+        world.converge(&ports).await;
+        assert_eq!(container.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
+    }
+}
+
+kernel_test! {
+    async fn a_half_made_port_is_finished_in_place() {
+        let mut world = World::new();
+        ip(&["tuntap", "add", "dev", &device(1), "mode", "tap"]);
+        let before = ip_json(&["link", "show", "dev", &device(1)]);
+        world.converge(&[port(1, 1, tap())]).await;
+        assert_eq!(ip_json(&["link", "show", "dev", &device(1)])["ifindex"], before["ifindex"]);
+    }
+}
+
+kernel_test! {
+    async fn new_addresses_are_filtered_without_touching_the_device() {
+        let mut world = World::new();
+        let mut ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        let as_seven = frame::ipv4(mac_bytes(1), [10, 0, 0, 7]);
+        assert!(!guest.is_heard_by(&other, &as_seven).await);
+
+        ports[0].addresses = [addresses(1), vec!["10.0.0.7".parse().unwrap()]].concat();
+        let actions = world.converge(&ports).await;
+        assert!(matches!(actions.as_slice(), [Action::SetFilter { .. }]), "{actions:?}");
+        assert!(guest.is_heard_by(&other, &as_seven).await);
+    }
+}
+
+kernel_test! {
+    async fn a_refused_filter_keeps_the_port_unplugged() {
+        let mut world = World::new();
+        world.converge(&[]).await;
+        nft(&["delete", "table", "bridge", "lepton"]); // after the observation that the plan is made from
+        let wanted = HostState::desired(&[port(1, 1, tap())]);
+        let actions = lepton_plan::plan(&wanted, &HostState::desired([]));
+        let outcomes = world.plug.apply(&actions).await;
+
+        assert!(outcomes[0].as_ref().unwrap_err().words.contains("No such file or directory"), "{outcomes:?}");
+        assert!(outcomes[2].as_ref().unwrap_err().words.contains("has no filter"), "{outcomes:?}");
+        assert!(!ip(&["link"]).contains(&device(1)));
+    }
+}
+
+fn mac_bytes(number: u8) -> [u8; 6] {
+    [0xfa, 0x16, 0x3e, 0, 0, number]
+}
