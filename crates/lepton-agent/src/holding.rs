@@ -1,0 +1,81 @@
+//! [`Holding`]: what the agent was told that its host must have, and what of it the manager knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lepton_types::{HostChanges, HostPort, HostReport, PortId, PortReport, PortStatus, Revision};
+
+/// What the agent was told, and what it has told.
+#[derive(Debug, Default)]
+pub(crate) struct Holding {
+    revision: Option<Revision>,
+    reported: Revision,
+    ports: BTreeMap<PortId, HostPort>,
+    /// Ports that must go and whose absence the manager does not know yet.
+    released: BTreeSet<PortId>,
+    /// The statuses that the manager knows.
+    acknowledged: BTreeMap<PortId, PortStatus>,
+}
+
+impl Holding {
+    /// Up to where the agent was told; none before it was told anything.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.revision
+    }
+
+    /// The ports that must be there.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &HostPort> {
+        self.ports.values()
+    }
+
+    /// The ports that must go.
+    pub(crate) fn released(&self) -> impl Iterator<Item = PortId> {
+        self.released.iter().copied()
+    }
+
+    /// Whether the manager takes the port to be plugged.
+    pub(crate) fn is_known_active(&self, port: PortId) -> bool {
+        self.acknowledged.get(&port) == Some(&PortStatus::Active)
+    }
+
+    /// Takes over what the manager tells.
+    pub(crate) fn follow(&mut self, changes: HostChanges) {
+        if changes.is_complete {
+            self.ports.clear();
+            self.released.clear();
+            // Whoever sends everything may have forgotten what it was told.
+            self.acknowledged.clear();
+        }
+        for port in changes.ports {
+            self.released.remove(&port.id);
+            self.ports.insert(port.id, port);
+        }
+        for port in changes.released {
+            self.ports.remove(&port);
+            self.acknowledged.remove(&port);
+            self.released.insert(port);
+        }
+        self.revision = Some(changes.revision);
+    }
+
+    /// What the manager does not know yet of these statuses and absences; none when it knows everything.
+    pub(crate) fn news(&self, statuses: Vec<PortReport>, unplugged: Vec<PortId>) -> Option<HostReport> {
+        let revision = self.revision?;
+        let ports: Vec<_> = statuses
+            .into_iter()
+            .filter(|report| self.acknowledged.get(&report.id) != Some(&report.status))
+            .collect();
+        let is_news = !ports.is_empty() || !unplugged.is_empty() || revision != self.reported;
+        is_news.then_some(HostReport { revision, ports, unplugged })
+    }
+
+    /// The manager has taken a report.
+    pub(crate) fn acknowledge(&mut self, report: HostReport) {
+        self.reported = report.revision;
+        for port in report.ports {
+            self.acknowledged.insert(port.id, port.status);
+        }
+        for port in report.unplugged {
+            self.released.remove(&port);
+        }
+    }
+}
