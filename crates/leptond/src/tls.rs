@@ -48,3 +48,64 @@ fn read(key: &str, path: &Path, mistakes: &mut Mistakes) -> Option<Vec<u8>> {
 fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Files with these contents, in a folder that lives as long as the first of the pair.
+    fn files(cert: &str, key: &str, client_ca: &str) -> (TempDir, TlsFiles) {
+        let folder = TempDir::new().unwrap();
+        let [cert, key, client_ca] = [("cert", cert), ("key", key), ("ca", client_ca)].map(|(name, text)| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        });
+        (folder, TlsFiles { cert, key, client_ca })
+    }
+
+    fn pair() -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        (CertificateParams::new([]).unwrap().self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn mistakes(cert: &str, key: &str, client_ca: &str) -> String {
+        let (_folder, files) = files(cert, key, client_ca);
+        load(&files).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn files_that_fit_are_taken() {
+        let (cert, key) = pair();
+        let (_folder, files) = files(&cert, &key, &cert);
+        assert!(load(&files).is_ok());
+    }
+
+    #[test]
+    fn files_that_do_not_fit_are_refused() {
+        let ((cert, key), (_, other_key)) = (pair(), pair());
+        for (cert, key, client_ca) in [
+            (&*cert, &*other_key, &*cert),
+            ("", &key, &cert),
+            (&cert, "", &cert),
+            (&cert, &key, ""),
+            (&key, &cert, &cert),
+        ] {
+            let mistakes = mistakes(cert, key, client_ca);
+            assert!(mistakes.contains("tls: cert, key and client_ca cannot be used: "), "{mistakes}");
+        }
+    }
+
+    #[test]
+    fn every_file_that_cannot_be_read_is_told() {
+        let nowhere = |name: &str| Path::new("/nonexistent").join(name);
+        let files = TlsFiles { cert: nowhere("cert"), key: nowhere("key"), client_ca: nowhere("ca") };
+        let mistakes = load(&files).unwrap_err().to_string();
+        for (key, path) in [("tls.cert", "cert"), ("tls.key", "key"), ("tls.client_ca", "ca")] {
+            assert!(mistakes.contains(&format!("{key}: cannot read /nonexistent/{path}: ")), "{mistakes}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The program `leptond` as its users and systemd meet it: flags, exit codes, notifications, signals.
+
+#![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test, as in the tests themselves")]
+
+use std::{
+    fs,
+    io::Read,
+    os::unix::net::{UnixDatagram, UnixStream},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+/// How long a notification may take before the test fails; a start takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, with nothing of this process's environment.
+fn leptond(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leptond"));
+    command.env_clear().args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = leptond(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A running daemon; killed when its test fails before it stopped.
+struct Daemon(Child);
+
+impl Daemon {
+    /// What systemd does to stop it; whether it ended well.
+    fn stop(&mut self) -> bool {
+        self.terminate();
+        self.0.wait().unwrap().success()
+    }
+
+    fn terminate(&self) {
+        kill(Pid::from_raw(self.0.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Fails when it has ended already, as it should have.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder with room for a daemon's state and socket, and where systemd would listen for its notifications.
+struct Place {
+    folder: TempDir,
+    notifications: UnixDatagram,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let notifications = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        notifications.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { folder, notifications }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// A daemon with its state and socket here, and a free TCP port.
+    fn start(&self) -> Daemon {
+        let (state, socket) = (self.path("state"), self.path("run/lepton.sock"));
+        let arguments = ["--state-dir", &state, "--listen-unix", &socket, "--listen-tcp", "127.0.0.1:0"];
+        let mut command = leptond(&arguments);
+        command.env("NOTIFY_SOCKET", self.path("notify")).env("LEPTON_LOG_FORMAT", "json");
+        Daemon(command.stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn notification(&self) -> String {
+        let mut buffer = [0; 512];
+        let length = self.notifications.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).trim().to_owned()
+    }
+}
+
+#[test]
+fn check_config_prints_what_is_in_force() {
+    let (code, stdout, stderr) = output(&["--check-config", "--host", "node7", "--config", "/dev/null"]);
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert!(stdout.starts_with("OK\n"), "{stdout}");
+    assert!(
+        stdout.lines().any(|line| line.starts_with("host = \"node7\"") && line.ends_with("# --host")),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn check_config_tells_all_mistakes_and_exits_with_2() {
+    let (code, stdout, stderr) =
+        output(&["--check-config", "--config", "/nonexistent.toml", "--log-level", "loud"]);
+    assert_eq!((code, &*stdout), (Some(2), ""));
+    assert!(
+        stderr.contains("2 mistakes")
+            && stderr.contains("/nonexistent.toml")
+            && stderr.contains("--log-level")
+    );
+}
+
+#[test]
+fn check_config_reads_the_files_for_tls() {
+    let folder = TempDir::new().unwrap();
+    let garbage = folder.path().join("garbage.pem");
+    fs::write(&garbage, "no PEM").unwrap();
+    let garbage = garbage.to_str().unwrap();
+    let (code, _, stderr) = output(&[
+        "--check-config",
+        "--config=/dev/null",
+        "--tls-cert=/nonexistent.crt",
+        "--tls-key=/nonexistent.key",
+        &format!("--tls-client-ca={garbage}"),
+    ]);
+    assert_eq!(code, Some(2));
+    assert!(
+        stderr.contains("cannot read /nonexistent.crt") && stderr.contains("cannot read /nonexistent.key"),
+        "{stderr}"
+    );
+
+    let all = ["--tls-cert", "--tls-key", "--tls-client-ca"].map(|flag| format!("{flag}={garbage}"));
+    let (code, _, stderr) = output(&["--check-config", "--config=/dev/null", &all[0], &all[1], &all[2]]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("tls: cert, key and client_ca cannot be used: "), "{stderr}");
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    let (code, _, stderr) = output(&["--frobnicate"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("--frobnicate"), "{stderr}");
+}
+
+#[test]
+fn it_tells_systemd_when_it_is_ready_and_when_it_stops() {
+    let place = Place::new();
+    let mut daemon = place.start();
+    assert_eq!(place.notification(), "READY=1");
+
+    let addresses = fs::read(place.path("state/listen.json")).unwrap();
+    let addresses: serde_json::Value = serde_json::from_slice(&addresses).unwrap();
+    assert_eq!(addresses["unix"], place.path("run/lepton.sock"));
+    UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+    std::net::TcpStream::connect(addresses["tcp"].as_str().unwrap()).unwrap();
+
+    daemon.terminate();
+    assert_eq!(place.notification(), "STOPPING=1");
+    assert!(daemon.0.wait().unwrap().success());
+    assert!(!Path::new(&place.path("run/lepton.sock")).exists());
+    assert!(!Path::new(&place.path("state/listen.json")).exists());
+
+    let mut log = String::new();
+    daemon.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+#[test]
+fn a_second_daemon_leaves_the_first_alone() {
+    let place = Place::new();
+    let mut first = place.start();
+    assert_eq!(place.notification(), "READY=1");
+
+    let mut second = place.start();
+    assert_eq!(second.0.wait().unwrap().code(), Some(1));
+    let mut log = String::new();
+    second.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("another process answers there"), "{log}");
+
+    UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+    assert!(first.stop());
+}
+
+#[test]
+fn a_socket_that_a_killed_daemon_left_behind_does_not_matter() {
+    let place = Place::new();
+    let mut killed = place.start();
+    assert_eq!(place.notification(), "READY=1");
+    killed.0.kill().unwrap();
+    killed.0.wait().unwrap();
+    assert!(Path::new(&place.path("run/lepton.sock")).exists());
+
+    let mut next = place.start();
+    assert_eq!(place.notification(), "READY=1");
+    UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+    assert!(next.stop());
+}
