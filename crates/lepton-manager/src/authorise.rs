@@ -9,7 +9,6 @@
 //! ```
 
 use std::{
-    collections::HashMap,
     future::{self, Ready},
     sync::Arc,
     task::{Context, Poll},
@@ -17,15 +16,14 @@ use std::{
 
 use futures_util::future::Either;
 use tonic::{Code, Status, body::Body, codegen::http};
-use tonic_types::{ErrorDetails, StatusExt};
 use tower::{Layer, Service};
 
-use crate::caller::{Caller, Role, Trust, Unidentified};
+use crate::{
+    caller::{Caller, Role, Trust, Unidentified},
+    status::status,
+};
 
 use Role::{Admin, Compute, Reader};
-
-/// Domain of every `google.rpc.ErrorInfo` that Lepton sends.
-const ERROR_DOMAIN: &str = "lepton";
 
 /// The roles that may call each method; the comments in `proto/lepton/v1` say the same, and a test compares them.
 const ACCESS: &[(&str, &[Role])] = &[
@@ -124,8 +122,8 @@ fn authorise(trust: &Trust, method: &str, connection: &http::Extensions) -> Resu
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let message = refusal.to_string();
-        let (code, reason, metadata) = match refusal {
-            Refusal::Unidentified(_) => (Code::Unauthenticated, "UNAUTHENTICATED", HashMap::new()),
+        match refusal {
+            Refusal::Unidentified(_) => status(Code::Unauthenticated, "UNAUTHENTICATED", message, []),
             Refusal::RoleNotAllowed { method, caller, allowed } => {
                 let metadata = [
                     ("method", method),
@@ -133,17 +131,11 @@ impl From<Refusal> for Status {
                     ("role", caller.role().to_string()),
                     ("allowed_roles", list(allowed)),
                 ];
-                let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into();
-                (Code::PermissionDenied, "ROLE_NOT_ALLOWED", metadata)
+                status(Code::PermissionDenied, "ROLE_NOT_ALLOWED", message, metadata)
             }
             // As every gRPC server answers it; clients probe for methods this way.
-            Refusal::UnknownMethod { .. } => return Status::unimplemented(message),
-        };
-        Status::with_error_details(
-            code,
-            message,
-            ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata),
-        )
+            Refusal::UnknownMethod { .. } => Status::unimplemented(message),
+        }
     }
 }
 

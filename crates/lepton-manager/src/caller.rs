@@ -13,10 +13,12 @@
 use std::{fmt, net::SocketAddr, str::FromStr};
 
 use tonic::{
-    Status,
+    Code, Status,
     codegen::http,
     transport::server::{TcpConnectInfo, TlsConnectInfo, UdsConnectInfo},
 };
+
+use crate::status::status;
 
 mod certificate;
 
@@ -136,7 +138,8 @@ impl Caller {
     ///
     /// Errors: `INTERNAL` when it never saw the request, which is a mistake in the wiring of the server.
     pub fn of<T>(request: &tonic::Request<T>) -> Result<&Self, Status> {
-        request.extensions().get().ok_or_else(|| Status::internal("the request was never authorised"))
+        let missing = || status(Code::Internal, "INTERNAL", "the request was never authorised", []);
+        request.extensions().get().ok_or_else(missing)
     }
 }
 

@@ -22,6 +22,7 @@ use std::{
 
 use lepton_ipam::MacBase;
 use lepton_manager::{Authorise, Trust};
+use lepton_store::{Database, StoreConfig};
 use lepton_types::HostId;
 
 mod database;
@@ -34,11 +35,12 @@ mod values;
 
 pub(crate) use schema::SETTINGS;
 
-pub use database::{DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use database::DatabaseUrlError;
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::{example, manual};
 pub use values::{Backend, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError};
 
+use database::DatabaseUrl;
 use layers::{Layer, Values};
 use schema::Settings;
 use values::AbsolutePath;
@@ -83,7 +85,7 @@ pub struct Config {
     /// Where this process keeps what must survive it.
     pub state_dir: PathBuf,
     /// Where the ledger is.
-    pub database: DatabaseUrl,
+    pub database: Database,
     /// Where to listen.
     pub listen: Listen,
     /// Whom to believe, for each way to connect.
@@ -183,8 +185,8 @@ impl Config {
             return Err(values.mistakes);
         };
         let state_dir = settings.state_dir.clone().into_path_buf();
-        let database = || DatabaseUrl::Sqlite(state_dir.join(DATABASE_FILE));
-        let database = settings.database_url.0.get_or_insert_with(database).clone();
+        let database = || DatabaseUrl(Database::Sqlite(state_dir.join(DATABASE_FILE)));
+        let DatabaseUrl(database) = settings.database_url.0.get_or_insert_with(database).clone();
         settings.host.0 = Some(host.clone());
         Ok(Self {
             effective: Effective::of(&settings, &values),
@@ -206,6 +208,17 @@ impl Config {
             log: Log { format: settings.log_format, level: settings.log_level },
             drain: settings.shutdown_drain.0,
         })
+    }
+
+    /// How to open the ledger.
+    pub fn store(&self) -> StoreConfig {
+        StoreConfig { queue_limit: self.queue_limit.get(), ..StoreConfig::new(self.database.clone()) }
+    }
+
+    /// What the manager is told; an agent in this process plugs the ports of requests that name no host.
+    pub fn manager(&self) -> lepton_manager::Settings {
+        let own_host = self.roles.has_agent().then(|| self.host.clone());
+        lepton_manager::Settings { mac_base: self.mac_base, own_host }
     }
 
     /// The layer that identifies and authorises callers as configured.

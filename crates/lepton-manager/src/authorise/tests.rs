@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, convert::Infallible};
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet, source_code_info::Location};
 use tonic::transport::server::TcpConnectInfo;
+use tonic_types::StatusExt;
 
 use super::*;
 

@@ -1,105 +1,38 @@
-//! [`DatabaseUrl`]: where the ledger is, without ever showing the password that may be in it.
+//! [`DatabaseUrl`]: where the ledger is, as a daemon may be told; never shown with the password that may be in it.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{fmt, str::FromStr};
 
+use lepton_store::Database;
 use url::Url;
 
-/// What stands where a password was.
-const MASK: &str = "****";
-
-/// Where the ledger is.
+/// A database whose URL means the same wherever the process was started, and that a driver can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// The embedded database, in this file.
-    Sqlite(PathBuf),
-    /// A PostgreSQL server.
-    Postgres(PostgresUrl),
-}
-
-/// A `postgres:` URL; shown without its password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(Url);
+pub(super) struct DatabaseUrl(pub(super) Database);
 
 /// A text that is not a database URL. It does not repeat the text, which may hold a password.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a database URL: {problem} (expected sqlite:/path/to/file or postgres://user:password@host/database)"
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} (expected sqlite:/path/to/file or postgres://user:password@host/database)")]
 pub struct DatabaseUrlError {
     problem: &'static str,
-}
-
-impl PostgresUrl {
-    /// The whole URL, password included, for the driver and nobody else.
-    pub fn expose(&self) -> &str {
-        self.0.as_str()
-    }
 }
 
 impl FromStr for DatabaseUrl {
     type Err = DatabaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
-        let error = |problem| DatabaseUrlError { problem };
-        if let Some(path) = text.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.contains(['?', '\0']) {
-                Err(error("the path of the file has a character that it may not have"))
-            } else if Path::new(path).is_absolute() && !path.ends_with('/') {
-                Ok(Self::Sqlite(path.into()))
-            } else {
-                Err(error("the path of the file is not absolute"))
-            };
-        }
-        let url = Url::parse(text).map_err(|_| error("it cannot be parsed"))?;
-        match url.scheme() {
-            "postgres" | "postgresql" => Ok(Self::Postgres(PostgresUrl(url))),
-            _ => Err(error("its scheme is neither sqlite nor postgres")),
-        }
+        let problem = match text.parse() {
+            Err(_) => "this is not a database URL",
+            Ok(Database::Sqlite(path)) if !path.is_absolute() => "the path of the file is not absolute",
+            Ok(Database::Postgres(url)) if Url::parse(&url).is_err() => "the URL cannot be parsed",
+            Ok(database) => return Ok(Self(database)),
+        };
+        Err(DatabaseUrlError { problem })
     }
 }
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(out, "sqlite:{}", path.display()),
-            Self::Postgres(url) => url.fmt(out),
-        }
-    }
-}
-
-impl fmt::Display for PostgresUrl {
-    /// The URL with a mask for every password, in its authority or its query (libpq §34.1.1.2).
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.0.clone();
-        if shown.password().is_some() {
-            shown.set_password(Some(MASK)).map_err(|()| fmt::Error)?;
-        }
-        if let Some(query) = self.0.query() {
-            let masked: Vec<_> = query.split('&').map(masked).collect();
-            shown.set_query(Some(&masked.join("&")));
-        }
-        shown.fmt(out)
-    }
-}
-
-impl fmt::Debug for PostgresUrl {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, out)
-    }
-}
-
-/// `password=****` for `password=secret` and `sslpassword=secret`; everything else as it is.
-fn masked(pair: &str) -> String {
-    match pair.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("pass") || name.contains('%') => {
-            format!("{name}={MASK}")
-        }
-        _ => pair.to_owned(),
+        self.0.fmt(out)
     }
 }
 
@@ -108,45 +41,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sqlite_files_are_named_by_absolute_paths() {
-        for text in ["sqlite:/var/lib/lepton/lepton.db", "sqlite:///var/lib/lepton/lepton.db"] {
-            let url: DatabaseUrl = text.parse().unwrap();
-            assert_eq!(url, DatabaseUrl::Sqlite("/var/lib/lepton/lepton.db".into()));
-            assert_eq!(url.to_string(), "sqlite:/var/lib/lepton/lepton.db");
+    fn databases_are_files_and_servers() {
+        for text in [
+            "sqlite:/var/lib/lepton/lepton.db",
+            "postgres://lepton@db:5433/lepton?sslmode=require",
+            "memory:",
+        ] {
+            assert_eq!(text.parse::<DatabaseUrl>().unwrap().to_string(), text);
         }
-        for text in ["sqlite:", "sqlite:lepton.db", "sqlite:/", "sqlite::memory:", "sqlite:/a?mode=rwc"] {
+    }
+
+    #[test]
+    fn what_depends_on_the_working_directory_or_is_no_url_is_refused() {
+        for text in [
+            "",
+            "sqlite:",
+            "sqlite:lepton.db",
+            "sqlite::memory:",
+            "/var/lib/lepton.db",
+            "postgres://db:x/lepton",
+        ] {
             assert!(text.parse::<DatabaseUrl>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn other_schemes_and_no_urls_are_refused_without_repeating_them() {
-        for text in ["mysql://root:secret@db/lepton", "secret", "postgres:secret@:@:", "/var/lib/secret.db"] {
-            if let Err(error) = text.parse::<DatabaseUrl>() {
-                assert!(!error.to_string().contains("secret"), "{error}");
-            } else {
-                assert!(text.starts_with("postgres"), "{text}");
-            }
+    fn passwords_are_neither_shown_nor_repeated() {
+        let url: DatabaseUrl = "postgres://lepton:secret@db/lepton".parse().unwrap();
+        assert!(!format!("{url} {url:?}").contains("secret"), "{url}");
+        for text in ["mysql://root:secret@db/lepton", "secret", "postgres://secret:secret@db:x/"] {
+            let error = text.parse::<DatabaseUrl>().unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
-    }
-
-    #[test]
-    fn passwords_are_used_but_never_shown() {
-        for text in [
-            "postgres://lepton:secret@db/lepton",
-            "postgresql://lepton@db/lepton?sslmode=require&password=secret",
-            "postgres://db/lepton?%70assword=secret",
-        ] {
-            let url: DatabaseUrl = text.parse().unwrap();
-            assert!(!format!("{url} {url:?}").contains("secret"), "{url}");
-            let DatabaseUrl::Postgres(url) = url else { panic!("{url}") };
-            assert_eq!(url.expose(), text);
-        }
-    }
-
-    #[test]
-    fn what_is_no_secret_stays_readable() {
-        let text = "postgres://lepton@db:5433/lepton?sslmode=require";
-        assert_eq!(text.parse::<DatabaseUrl>().unwrap().to_string(), text);
     }
 }

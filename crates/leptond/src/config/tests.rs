@@ -53,7 +53,7 @@ fn without_any_source_the_defaults_make_one_machine_work_alone() {
     let unix = config.listen.unix.as_ref().unwrap();
 
     assert_eq!((config.roles, config.host.as_str()), (Roles::ManagerAndAgent, "node1"));
-    assert_eq!(config.database, DatabaseUrl::Sqlite("/var/lib/lepton/lepton.db".into()));
+    assert_eq!(config.database, Database::Sqlite("/var/lib/lepton/lepton.db".into()));
     assert_eq!((unix.path.to_string(), unix.mode.bits()), ("/run/lepton/lepton.sock".to_owned(), 0o660));
     assert_eq!(tcp_address(&config), "127.0.0.1:9797".parse().unwrap());
     assert_eq!((config.trust.daemon_uid, config.trust.unix_role), (990, None));
@@ -291,17 +291,23 @@ fn roles_of_callers_are_as_configured() {
 }
 
 #[test]
+fn each_part_gets_its_settings() {
+    let config =
+        load("roles = ['manager']\nqueue.limit = 7\nnetwork.mac_base = '02:00:00'", &[], &[]).unwrap();
+    assert_eq!((config.store().queue_limit, config.store().database), (7, config.database.clone()));
+    assert_eq!(config.manager().own_host, None);
+    assert_eq!(config.manager().mac_base.to_string(), "02:00:00");
+    assert_eq!(Config::load(&silent()).unwrap().manager().own_host, Some("node1".parse().unwrap()));
+}
+
+#[test]
 fn no_password_is_ever_shown() {
     let config = load("database.url = 'postgres://lepton:secret@db/lepton'", &[], &[]).unwrap();
-    assert!(
-        config.effective.to_string().contains("postgres://lepton:****@db/lepton"),
-        "{}",
-        config.effective
-    );
+    assert!(config.effective.to_string().contains("postgres://lepton:***@db/lepton"), "{}", config.effective);
     assert!(!format!("{config:?}").contains("secret"));
     let mistakes = mistakes_of("database.url = 'mysql://lepton:secret@db'");
     assert!(
-        mistakes[0].starts_with("lepton.toml:1: database.url: not a database URL")
+        mistakes[0].starts_with("lepton.toml:1: database.url: this is not a database URL")
             && !mistakes[0].contains("secret")
     );
 }

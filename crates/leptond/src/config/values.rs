@@ -98,6 +98,16 @@ pub enum Roles {
     ManagerAndAgent,
 }
 
+impl Roles {
+    /// Whether this process plugs the ports of its host.
+    pub fn has_agent(self) -> bool {
+        match self {
+            Self::Manager => false,
+            Self::ManagerAndAgent => true,
+        }
+    }
+}
+
 impl FromStr for Roles {
     type Err = ValueError;
 
