@@ -3,6 +3,7 @@
 //! `main.rs` parses the command line ([`Arguments`]), loads the configuration ([`config::Config`]), starts [`logging`] and
 //! calls [`run()`], which builds every part once, in dependency order, and serves until it is told to stop.
 
+mod agent;
 mod arguments;
 pub mod config;
 pub mod listen;

@@ -1,16 +1,39 @@
 //! [`run()`]: builds every part once, in dependency order, and serves until it is told to stop.
 
-use std::{fs::DirBuilder, io, os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use lepton_manager::{Manager, NetworkManagerService, keep_house};
+use lepton_proto::v1::network_manager_server::NetworkManagerServer;
+use lepton_store::{Database, StoreError};
 use sd_notify::NotifyState;
+use tokio::{
+    task::JoinSet,
+    time::{self, Instant},
+};
 use tokio_util::sync::CancellationToken;
-use tonic::service::{Routes, RoutesBuilder};
+use tonic::{
+    server::NamedService,
+    service::{Routes, RoutesBuilder},
+};
 use tonic_health::server::HealthReporter;
 
 use crate::{
-    config::Config,
+    agent,
+    config::{Config, Roles},
     listen::{Addresses, ListenError, Listeners},
 };
+
+/// How long a start waits for a database that cannot be reached: as long as it takes to start one on the same machine.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Pause before the database is tried again.
+const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Mode of the state directory if it must be made: the ledger is nobody else's business.
 const STATE_DIR_MODE: u32 = 0o700;
@@ -26,6 +49,12 @@ pub enum RunError {
         /// Why.
         source: io::Error,
     },
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] StoreError),
+    /// The kernel cannot be reached.
+    #[error("the agent cannot work on this host")]
+    Agent(#[source] io::Error),
     /// There is nowhere to listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -42,10 +71,59 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     let state_dir = |source| RunError::StateDir { path: config.state_dir.clone(), source };
     DirBuilder::new().recursive(true).mode(STATE_DIR_MODE).create(&config.state_dir).map_err(state_dir)?;
 
-    let (health, routes) = routes().await?;
+    // Whoever has the addresses is the only one here: another process of the same configuration stops at this point.
     let listeners = Listeners::bind(&config.listen).await?;
+    let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(keep_house(manager.clone(), config.keep_request_ids, shutdown.clone()));
+    if config.roles == Roles::ManagerAndAgent {
+        agent::start(&mut tasks, config.backend, &config.host, &manager, shutdown.clone())
+            .map_err(RunError::Agent)?;
+    }
+
+    let served = serve(&config, listeners, &manager, shutdown.clone()).await;
+    shutdown.cancel();
+    while tasks.join_next().await.is_some() {}
+    manager.close().await;
+    tracing::info!("stopped");
+    served
+}
+
+/// The manager over its ledger; none when the shutdown came first.
+async fn open_manager(config: &Config, shutdown: &CancellationToken) -> Result<Option<Manager>, RunError> {
+    let (store, settings) = (config.store(), config.manager());
+    let deadline = Instant::now() + DATABASE_PATIENCE;
+    loop {
+        match Manager::open(&store, settings.clone()).await {
+            Ok(manager) => return Ok(Some(manager)),
+            Err(error @ StoreError::Open { .. })
+                if is_remote(&store.database) && Instant::now() < deadline =>
+            {
+                tracing::warn!(%error, "the ledger is tried again");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(None),
+            () = time::sleep(DATABASE_PAUSE) => {}
+        }
+    }
+}
+
+/// Whether the database may come up by itself; a file does not.
+fn is_remote(database: &Database) -> bool {
+    matches!(database, Database::Postgres(_))
+}
+
+async fn serve(
+    config: &Config,
+    listeners: Listeners,
+    manager: &Manager,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let (health, routes) = routes(manager).await?;
     let addresses = listeners.addresses();
-    addresses.record(&config.state_dir).map_err(state_dir)?;
+    record(addresses, &config.state_dir)?;
     tracing::info!(unix = ?addresses.unix, tcp = ?addresses.tcp, tls = addresses.tls, host = %config.host, "listening");
     notify(&[NotifyState::Ready]);
 
@@ -56,15 +134,21 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         listeners.serve(routes, authorise, config.drain, shutdown.clone()).await
     };
     let (served, ()) = tokio::join!(serving, announce_stop(health, &shutdown));
-    Addresses::forget(&config.state_dir).map_err(state_dir)?;
-    tracing::info!("stopped");
+    let path = config.state_dir.clone();
+    Addresses::forget(&config.state_dir).map_err(|source| RunError::StateDir { path, source })?;
     Ok(served?)
 }
 
+fn record(addresses: &Addresses, state_dir: &Path) -> Result<(), RunError> {
+    addresses.record(state_dir).map_err(|source| RunError::StateDir { path: state_dir.to_owned(), source })
+}
+
 /// The services, and the one that says how they are.
-async fn routes() -> Result<(HealthReporter, Routes), RunError> {
+async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let manager = NetworkManagerServer::new(NetworkManagerService::new(manager.clone()));
+    health.set_serving::<NetworkManagerServer<NetworkManagerService>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(lepton_proto::FILE_DESCRIPTOR_SET)
@@ -72,6 +156,7 @@ async fn routes() -> Result<(HealthReporter, Routes), RunError> {
     };
     let mut routes = RoutesBuilder::default();
     routes
+        .add_service(manager)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
@@ -83,8 +168,10 @@ async fn announce_stop(mut health: HealthReporter, shutdown: &CancellationToken)
     shutdown.cancelled().await;
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-    health.clear_service_status("").await;
+    for service in ["", NetworkManagerServer::<NetworkManagerService>::NAME] {
+        health.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
+        health.clear_service_status(service).await;
+    }
 }
 
 /// Tells systemd, if it started this process and wants to know.
