@@ -5,24 +5,18 @@ use std::time::Duration;
 use lepton_plan::{HostState, plan};
 use lepton_plug::{Plug, PlugError};
 use lepton_types::{HostId, PortId, PortReport, Revision};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tokio::time;
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Manager,
     holding::Holding,
     outcome::{Failures, status},
+    pace::Pace,
 };
 
 /// Longest time between two looks at the host itself and at the manager, for hints that got lost.
 const RESYNC: Duration = Duration::from_secs(10);
-
-/// Pause after the first pass that did not succeed; it doubles with each further one.
-const FIRST_RETRY: Duration = Duration::from_millis(250);
-
-/// Longest pause after a pass that did not succeed.
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Longest that the manager may take for an answer.
 const MANAGER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,10 +32,12 @@ pub struct Agent<P, M> {
     manager: M,
     holding: Holding,
     /// What the host had after the last pass; none when it has to be looked at again.
+    ///
+    /// It is looked at at the start, on a hint, after a failure and every [`RESYNC`]; in between what it has acknowledged
+    /// is trusted, so that a port more on a host with a thousand does not cost a look at all of them.
     state: Option<HostState>,
-    /// Passes in a row that did not succeed.
-    failed_passes: u32,
-    random: StdRng,
+    resync_at: Instant,
+    pace: Pace,
 }
 
 /// What a pass could not do.
@@ -62,38 +58,40 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             manager,
             holding: Holding::default(),
             state: None,
-            failed_passes: 0,
-            random: StdRng::seed_from_u64(seed),
+            resync_at: Instant::now() + RESYNC,
+            pace: Pace::new(seed),
         }
     }
 
-    /// Reconciles until `shutdown`: on each hint, after a failure, and at least every [`RESYNC`].
+    /// Reconciles until `shutdown`: on each hint, after a failure, and at least every 10 s.
     pub async fn run(mut self, shutdown: CancellationToken) {
         loop {
             // Never raced against `shutdown`: a pass always runs to its end.
-            let delay = self.pass().await;
+            let is_manager_away = self.pass().await;
             let holds = self.holding.revision().unwrap_or_default();
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = self.manager.news(&self.host, holds) => {} // cancel-safe, as `Manager` demands
-                () = self.plug.changed() => self.state = None, // cancel-safe, as `Plug` demands
-                () = time::sleep(delay) => self.state = None,
+                // Cancel-safe, as `Manager` demands. While the manager does not answer, its news would come at once, again
+                // and again.
+                () = self.manager.news(&self.host, holds), if !is_manager_away => continue,
+                () = self.plug.changed() => {} // cancel-safe, as `Plug` demands
+                () = time::sleep_until(self.pace.due(self.resync_at)) => {}
             }
+            self.state = None;
+            self.resync_at = Instant::now() + RESYNC;
         }
     }
 
-    /// Reconciles once; answers how long to wait for the next time if nothing happens.
-    async fn pass(&mut self) -> Duration {
+    /// Reconciles once, and notes when to try again; answers whether the manager is away.
+    async fn pass(&mut self) -> bool {
         let Shortfall { failures, is_manager_away } = self.reconcile().await;
         if failures == 0 && !is_manager_away {
-            self.failed_passes = 0;
-            return RESYNC;
+            self.pace.worked();
+        } else {
+            tracing::warn!(host = %self.host, failures, is_manager_away, "the host is not yet what it must be");
+            self.pace.failed(Instant::now());
         }
-        tracing::warn!(host = %self.host, failures, is_manager_away, "the host is not yet what it must be");
-        let pause = FIRST_RETRY.saturating_mul(1 << self.failed_passes.min(16)).min(LONGEST_RETRY);
-        self.failed_passes = self.failed_passes.saturating_add(1);
-        // Up to half of the pause more, so that many hosts do not come back at the same moment.
-        pause + pause.mul_f64(self.random.random_range(0.0..0.5))
+        is_manager_away
     }
 
     /// Asks, looks, plans, applies, reports.
@@ -102,14 +100,15 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         if self.holding.revision().is_none() {
             return Shortfall { failures: 0, is_manager_away };
         }
-        let failures = match self.make_it_so().await {
+        let desired = HostState::desired(self.holding.ports());
+        let failures = match self.make_it_so(&desired).await {
             Ok(failures) => failures,
             Err(error) => {
                 tracing::warn!(host = %self.host, %error, "the host cannot be looked at");
                 Failures::of_everything(&error)
             }
         };
-        is_manager_away |= self.report(&failures).await.is_none();
+        is_manager_away |= self.report(&desired, &failures).await.is_none();
         if failures.count() > 0 {
             self.state = None;
         }
@@ -126,13 +125,12 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     }
 
     /// Changes the difference between what the host has and what it must have; leaves in `state` what it has then.
-    async fn make_it_so(&mut self) -> Result<Failures, PlugError> {
-        let desired = HostState::desired(self.holding.ports());
+    async fn make_it_so(&mut self, desired: &HostState) -> Result<Failures, PlugError> {
         let mut state = match self.state.take() {
             Some(state) => state,
             None => host_in_time(self.plug.observe(), "observe").await??,
         };
-        let actions = plan(&desired, &state);
+        let actions = plan(desired, &state);
         let mut failures = Failures::default();
         if !actions.is_empty() {
             let outcomes = host_in_time(self.plug.apply(&actions), "change").await?;
@@ -152,16 +150,15 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     }
 
     /// Tells the manager what it does not know yet; none when it does not answer, and then it is told again.
-    async fn report(&mut self, failures: &Failures) -> Option<()> {
-        let desired = HostState::desired(self.holding.ports());
+    async fn report(&mut self, desired: &HostState, failures: &Failures) -> Option<()> {
         let (statuses, unplugged) = match &self.state {
             Some(state) => {
-                let statuses = self.holding.ports().map(|port| status(port, &desired, state, failures));
+                let statuses = self.holding.ports().map(|port| status(port, desired, state, failures));
                 let is_gone = |port: &PortId| !state.devices.contains_key(&port.device());
                 (statuses.collect(), self.holding.released().filter(is_gone).collect())
             }
             // What was plugged when the host could be looked at is taken to be plugged; of nothing else is there proof.
-            None => (self.blind_statuses(failures), Vec::new()),
+            None => (self.blind_statuses(desired, failures), Vec::new()),
         };
         let Some(report) = self.holding.news(statuses, unplugged) else { return Some(()) };
         let told = self.manager.report(&self.host, report.clone());
@@ -171,11 +168,10 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     }
 
     /// What can be said when the host cannot be looked at: why the ports that are not known to be plugged are not.
-    fn blind_statuses(&self, failures: &Failures) -> Vec<PortReport> {
+    fn blind_statuses(&self, desired: &HostState, failures: &Failures) -> Vec<PortReport> {
         let unknown = HostState::default();
-        let desired = HostState::desired(self.holding.ports());
         let waiting = self.holding.ports().filter(|port| !self.holding.is_known_active(port.id));
-        waiting.map(|port| status(port, &desired, &unknown, failures)).collect()
+        waiting.map(|port| status(port, desired, &unknown, failures)).collect()
     }
 }
 

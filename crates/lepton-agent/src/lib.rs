@@ -15,6 +15,7 @@ mod agent;
 mod holding;
 mod manager;
 mod outcome;
+mod pace;
 
 pub use agent::Agent;
 pub use manager::Manager;

@@ -1,170 +1,490 @@
-//! The loop against a host in memory and a manager that is a locked map.
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
 
-use std::sync::{Arc, Mutex};
-
+use lepton_plan::Action;
 use lepton_plug::fake::Host;
-use lepton_types::{HostChanges, HostPort, HostReport, Mtu, PortBinding, PortId, PortStatus};
-use tokio::{sync::watch, task::JoinHandle};
-use uuid::Uuid;
+use lepton_types::{HostChanges, HostPort, HostReport, IfName, MacAddr, PortBinding, PortStatus};
+use tokio::{sync::watch, task::JoinSet};
 
 use super::*;
 
-/// A manager that is a locked map, and can be away.
-#[derive(Clone, Debug)]
-struct Ledger {
-    known: Arc<Mutex<Known>>,
+// ---- a manager in memory
+
+/// A manager that is a locked map. Clones are the same manager.
+#[derive(Clone)]
+struct FakeManager {
+    ledger: Arc<Mutex<Ledger>>,
+    /// The host's revision, which is what news are about; and how often something was reported.
     revision: watch::Sender<Revision>,
     reports: watch::Sender<usize>,
 }
 
-#[derive(Debug, Default)]
-struct Known {
-    ports: Vec<(Revision, HostPort)>,
-    released: Vec<(Revision, PortId)>,
-    statuses: std::collections::BTreeMap<PortId, PortStatus>,
-    is_away: bool,
+#[derive(Default)]
+struct Ledger {
+    /// What the host must have, with the revision at which it came.
+    ports: BTreeMap<PortId, (Revision, HostPort)>,
+    releasing: BTreeMap<PortId, Revision>,
+    /// What the host has said.
+    statuses: BTreeMap<PortId, PortStatus>,
+    heard: Revision,
+    unplugged: Vec<PortId>,
+    /// What goes wrong.
+    is_down: bool,
+    is_silent: bool,
+    loses_news: bool,
+    lost_answers: u32,
 }
 
-impl Ledger {
+impl FakeManager {
     fn new() -> Self {
-        Self {
-            known: Arc::default(),
-            revision: watch::Sender::new(Revision::default()),
-            reports: watch::Sender::new(0),
-        }
+        let (revision, reports) = (watch::Sender::new(Revision::default()), watch::Sender::new(0));
+        Self { ledger: Arc::default(), revision, reports }
     }
 
-    fn plug(&self, number: u128) -> PortId {
-        let revision = self.revision.borrow().next();
-        let port = port(number);
-        let id = port.id;
-        self.known.lock().unwrap().ports.push((revision, port));
-        self.revision.send_replace(revision);
-        id
+    /// Changes the ledger, at the next revision.
+    fn write(&self, change: impl FnOnce(&mut Ledger, Revision)) {
+        self.revision.send_modify(|revision| {
+            *revision = revision.next();
+            change(&mut self.ledger.lock().unwrap(), *revision);
+        });
     }
 
-    fn release(&self, id: PortId) {
-        let revision = self.revision.borrow().next();
-        let mut known = self.known.lock().unwrap();
-        known.ports.retain(|(_, port)| port.id != id);
-        known.released.push((revision, id));
-        self.revision.send_replace(revision);
+    fn want(&self, ports: impl IntoIterator<Item = HostPort>) {
+        self.write(|ledger, revision| {
+            ledger.ports.extend(ports.into_iter().map(|port| (port.id, (revision, port))));
+        });
     }
 
-    fn set_away(&self, is_away: bool) {
-        self.known.lock().unwrap().is_away = is_away;
+    fn release(&self, number: u8) {
+        self.write(|ledger, revision| {
+            ledger.ports.remove(&id(number));
+            ledger.statuses.remove(&id(number));
+            ledger.releasing.insert(id(number), revision);
+        });
     }
 
-    /// Waits until the manager knows what `is_known` asks for.
-    async fn until(&self, is_known: impl Fn(&Known) -> bool) {
+    fn set(&self, change: impl FnOnce(&mut Ledger)) {
+        change(&mut self.ledger.lock().unwrap());
+    }
+
+    /// What the host must have.
+    fn desired(&self) -> HostState {
+        let ledger = self.ledger.lock().unwrap();
+        HostState::desired(ledger.ports.values().map(|(_, port)| port))
+    }
+
+    /// Waits for a report after which `holds` holds of the ledger; at most a minute of the paused clock.
+    async fn until(&self, holds: impl Fn(&Ledger) -> bool) {
         let mut reports = self.reports.subscribe();
-        while !is_known(&self.known.lock().unwrap()) {
-            reports.changed().await.unwrap();
-        }
+        let reached = reports.wait_for(|_| holds(&self.ledger.lock().unwrap()));
+        let is_reached = time::timeout(Duration::from_secs(60), reached).await.is_ok();
+        let ledger = self.ledger.lock().unwrap();
+        assert!(is_reached, "statuses {:?}, unplugged {:?}", ledger.statuses, ledger.unplugged);
+    }
+
+    /// Waits until the host has reported every port that it must have as plugged, at this revision.
+    async fn until_all_active(&self) {
+        let wanted = *self.revision.borrow();
+        self.until(|ledger| {
+            let is_active = |id| ledger.statuses.get(id) == Some(&PortStatus::Active);
+            ledger.heard == wanted && ledger.ports.keys().all(is_active) && ledger.releasing.is_empty()
+        })
+        .await;
     }
 }
 
-impl Manager for Ledger {
+impl Manager for FakeManager {
     type Error = &'static str;
 
     async fn changes(&self, _: &HostId, after: Option<Revision>) -> Result<HostChanges, Self::Error> {
-        let known = self.known.lock().unwrap();
-        if known.is_away {
-            return Err("away");
+        if self.ledger.lock().unwrap().is_silent {
+            std::future::pending::<()>().await;
         }
-        let is_new = |revision: Revision| after.is_none_or(|after| revision > after);
-        Ok(HostChanges {
-            revision: *self.revision.borrow(),
-            is_complete: after.is_none(),
-            ports: known.ports.iter().filter(|entry| is_new(entry.0)).map(|entry| entry.1.clone()).collect(),
-            released: known.released.iter().filter(|entry| is_new(entry.0)).map(|entry| entry.1).collect(),
-        })
+        let ledger = self.ledger.lock().unwrap();
+        if ledger.is_down {
+            return Err("down");
+        }
+        let is_new = |revision: &Revision| after.is_none_or(|after| *revision > after);
+        let ports =
+            ledger.ports.values().filter(|(at, _)| is_new(at)).map(|(_, port)| port.clone()).collect();
+        let released = ledger.releasing.iter().filter(|(_, at)| is_new(at)).map(|(id, _)| *id).collect();
+        Ok(HostChanges { revision: *self.revision.borrow(), is_complete: after.is_none(), ports, released })
     }
 
     async fn report(&self, _: &HostId, report: HostReport) -> Result<(), Self::Error> {
-        let mut known = self.known.lock().unwrap();
-        if known.is_away {
-            return Err("away");
-        }
-        known.statuses.extend(report.ports.into_iter().map(|port| (port.id, port.status)));
-        known.released.retain(|(_, id)| !report.unplugged.contains(id));
-        drop(known);
+        let is_answer_lost = {
+            let mut ledger = self.ledger.lock().unwrap();
+            if ledger.is_down {
+                return Err("down");
+            }
+            ledger.heard = report.revision;
+            ledger.statuses.extend(report.ports.into_iter().map(|port| (port.id, port.status)));
+            for id in report.unplugged {
+                ledger.releasing.remove(&id);
+                ledger.unplugged.push(id);
+            }
+            ledger.lost_answers = ledger.lost_answers.saturating_sub(1);
+            ledger.lost_answers > 0
+        };
         self.reports.send_modify(|count| *count += 1);
-        Ok(())
+        if is_answer_lost { Err("lost on the way") } else { Ok(()) }
     }
 
     async fn news(&self, _: &HostId, holds: Revision) {
-        let _ = self.revision.subscribe().wait_for(|revision| *revision > holds).await;
+        if self.ledger.lock().unwrap().loses_news {
+            std::future::pending::<()>().await;
+        }
+        let mut revisions = self.revision.subscribe();
+        let _ = revisions.wait_for(|revision| *revision > holds).await;
     }
 }
 
-fn port(number: u128) -> HostPort {
-    let id = PortId::from(Uuid::from_u128(number << 96));
+// ---- words of the scenarios
+
+fn host_id() -> HostId {
+    "host-a".parse().unwrap()
+}
+
+fn id(number: u8) -> PortId {
+    format!("{number:08x}-0000-4000-8000-000000000000").parse().unwrap()
+}
+
+fn device(number: u8) -> IfName {
+    id(number).device()
+}
+
+/// Port `number`, on one of two networks.
+fn port(number: u8) -> HostPort {
     HostPort {
-        id,
-        device: id.device(),
-        network: Uuid::from_u128(1).into(),
-        bridge: "brq00000000-00".parse().unwrap(),
-        mtu: Mtu::ETHERNET,
-        mac: [2, 0, 0, 0, 0, u8::try_from(number).unwrap()].into(),
-        addresses: Vec::new(),
+        id: id(number),
+        device: device(number),
+        network: format!("{:08x}-0000-4000-8000-000000000000", number % 2).parse().unwrap(),
+        bridge: format!("brq{:08x}-00", number % 2).parse().unwrap(),
+        mtu: 1500.try_into().unwrap(),
+        mac: MacAddr::from([0xfa, 0x16, 0x3e, 0, 0, number]),
+        addresses: vec![IpAddr::from([10, 0, 0, number])],
         binding: PortBinding::Tap,
     }
 }
 
-fn start(host: &Host, ledger: &Ledger) -> (JoinHandle<()>, CancellationToken) {
-    let shutdown = CancellationToken::new();
-    let agent = Agent::new("host-1".parse().unwrap(), host.clone(), ledger.clone(), 1);
-    #[expect(clippy::disallowed_methods, reason = "the test joins it")]
-    let task = tokio::spawn(agent.run(shutdown.clone()));
-    (task, shutdown)
+/// An agent that runs until this is dropped, or stopped.
+struct Running {
+    shutdown: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    fn start(host: &Host, manager: &FakeManager) -> Self {
+        let (shutdown, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        tasks.spawn(Agent::new(host_id(), host.clone(), manager.clone(), 1).run(shutdown.clone()));
+        Self { shutdown, tasks }
+    }
+
+    async fn stop(mut self) {
+        self.shutdown.cancel();
+        self.tasks.join_next().await.unwrap().unwrap();
+    }
+}
+
+/// A manager and a host that have these ports, and the agent that runs between them.
+async fn converged(ports: impl IntoIterator<Item = u8>) -> (FakeManager, Host, Running) {
+    let (manager, host) = (FakeManager::new(), Host::default());
+    manager.want(ports.into_iter().map(port));
+    let agent = Running::start(&host, &manager);
+    manager.until_all_active().await;
+    assert_eq!(host.state(), manager.desired());
+    (manager, host, agent)
+}
+
+/// From a host with ports 1, 2 and 3 to one with 2, 3 (larger MTU), 4 and 5: an action of every kind but loading.
+fn change(manager: &FakeManager) {
+    manager.release(1);
+    let mut larger = port(3);
+    larger.mtu = 9000.try_into().unwrap();
+    let mut moved = port(2);
+    moved.addresses = vec![IpAddr::from([10, 0, 0, 99])];
+    manager.want([larger, moved, port(4), port(5)]);
+}
+
+/// How many actions [`change`] takes.
+async fn actions_of_change() -> u64 {
+    let (manager, host, _agent) = converged([1, 2, 3]).await;
+    let before = host.counts().tried;
+    change(&manager);
+    manager.until_all_active().await;
+    host.counts().tried - before
+}
+
+// ---- the loop
+
+#[tokio::test(start_paused = true)]
+async fn a_wanted_port_is_plugged_and_reported_at_once() {
+    let (manager, host, _agent) = converged([1]).await;
+    let start = Instant::now();
+
+    manager.want([port(2)]);
+    manager.until_all_active().await;
+
+    assert_eq!(Instant::now(), start, "no timer was needed");
+    assert_eq!(host.state(), manager.desired());
 }
 
 #[tokio::test(start_paused = true)]
-async fn ports_are_plugged_reported_and_unplugged() {
-    let (host, ledger) = (Host::default(), Ledger::new());
-    let (task, shutdown) = start(&host, &ledger);
+async fn a_released_port_is_unplugged_and_its_absence_reported() {
+    let (manager, host, _agent) = converged([1, 2]).await;
 
-    let id = ledger.plug(1);
-    ledger.until(|known| known.statuses.get(&id) == Some(&PortStatus::Active)).await;
-    assert!(host.state().devices.contains_key(&id.device()));
+    manager.release(1);
+    manager.until(|ledger| ledger.unplugged == [id(1)]).await;
 
-    ledger.release(id);
-    ledger.until(|known| known.released.is_empty()).await;
-    assert!(host.state().devices.is_empty() && host.state().bridges.is_empty());
-    shutdown.cancel();
-    task.await.unwrap();
+    assert!(!host.state().devices.contains_key(&device(1)));
+    assert!(!host.state().filters.contains_key(&device(1)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_in_its_own_words_and_tried_again() {
-    let (host, ledger) = (Host::default(), Ledger::new());
-    host.fail_if(|_, action| matches!(action, lepton_plan::Action::Plug { .. }));
-    let (task, shutdown) = start(&host, &ledger);
+async fn a_port_that_was_never_plugged_is_reported_unplugged_when_released() {
+    let (manager, _host, _agent) = converged([1]).await;
+    manager.release(7);
+    manager.until(|ledger| ledger.unplugged == [id(7)]).await;
+}
 
-    let id = ledger.plug(1);
-    let says_so =
-        |status: &PortStatus| matches!(status, PortStatus::Error(words) if words.contains(Host::WORDS));
-    ledger.until(|known| known.statuses.get(&id).is_some_and(says_so)).await;
+#[tokio::test(start_paused = true)]
+async fn a_port_that_cannot_be_unplugged_is_not_reported_unplugged() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    host.fail_if(|_, action| matches!(action, Action::Unplug { .. }));
+
+    manager.release(1);
+    let revision = *manager.revision.borrow();
+    manager.until(|ledger| ledger.heard == revision).await;
+    assert_eq!(manager.ledger.lock().unwrap().unplugged, []);
+    assert!(host.state().filters.contains_key(&device(1)), "it stays filtered as long as it is there");
+
     host.heal();
-    ledger.until(|known| known.statuses.get(&id) == Some(&PortStatus::Active)).await;
-    shutdown.cancel();
-    task.await.unwrap();
+    manager.until(|ledger| ledger.unplugged == [id(1)]).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_its_manager_the_host_stays_as_it_was_to_be() {
-    let (host, ledger) = (Host::default(), Ledger::new());
-    let (task, shutdown) = start(&host, &ledger);
-    let id = ledger.plug(1);
-    ledger.until(|known| known.statuses.get(&id) == Some(&PortStatus::Active)).await;
+async fn many_ports_are_one_pass_and_new_ones_cost_no_look_at_the_host() {
+    let (manager, host, _agent) = converged(1..=60).await;
+    assert_eq!(host.counts().observed, 1);
 
-    ledger.set_away(true);
-    host.tamper_unnoticed(|state| {
-        state.devices.remove(&id.device());
-    });
-    time::sleep(RESYNC * 2).await;
-    assert!(host.state().devices.contains_key(&id.device()), "it is plugged again");
-    shutdown.cancel();
-    task.await.unwrap();
+    manager.want((61..=64).map(port));
+    manager.until_all_active().await;
+    manager.want([port(65)]);
+    manager.until_all_active().await;
+    assert_eq!(host.counts().observed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_do_is_nothing_done_and_nothing_said() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    let (tried, reports) = (host.counts().tried, *manager.reports.borrow());
+
+    time::sleep(RESYNC * 3 + RESYNC / 2).await;
+    assert_eq!(host.counts().tried, tried);
+    assert_eq!(*manager.reports.borrow(), reports);
+    assert_eq!(host.counts().observed, 4, "one look at the start and one every resync");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_port_is_reported_with_its_words_and_disturbs_nobody() {
+    let (manager, host) = (FakeManager::new(), Host::default());
+    host.fail_if(|_, action| matches!(action, Action::Plug { device: failing, .. } if *failing == device(2)));
+    manager.want([port(1), port(2), port(3)]);
+    let _agent = Running::start(&host, &manager);
+
+    let words = PortStatus::Error(format!("cannot change {}: {}", device(2), Host::WORDS));
+    manager.until(|ledger| ledger.statuses.get(&id(2)) == Some(&words)).await;
+    for number in [1, 3] {
+        assert_eq!(manager.ledger.lock().unwrap().statuses[&id(number)], PortStatus::Active);
+    }
+
+    host.heal();
+    manager.until_all_active().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_tells_the_cause_and_not_what_followed_from_it() {
+    let (manager, host) = (FakeManager::new(), Host::default());
+    host.fail_if(|_, action| matches!(action, Action::CreateBridge { .. }));
+    manager.want([port(1)]);
+    let _agent = Running::start(&host, &manager);
+
+    let words = PortStatus::Error(format!("cannot change {}: {}", port(1).bridge, Host::WORDS));
+    manager.until(|ledger| ledger.statuses.get(&id(1)) == Some(&words)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_action_may_fail_once() {
+    let actions = actions_of_change().await;
+    assert!(actions >= 7, "{actions}");
+    for failing in 0..actions {
+        let (manager, host, _agent) = converged([1, 2, 3]).await;
+        let before = host.counts().tried;
+        host.fail_if(move |number, _| number == before + failing);
+
+        change(&manager);
+        manager.until_all_active().await;
+        time::sleep(RESYNC).await; // a filter of nobody's is no port's status
+        assert_eq!(host.state(), manager.desired(), "action {failing} failed");
+        assert_eq!(manager.ledger.lock().unwrap().unplugged, [id(1)], "action {failing} failed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_agent_may_die_between_any_two_actions() {
+    for survived in 0..=actions_of_change().await {
+        let (manager, host, agent) = converged([1, 2, 3]).await;
+        agent.stop().await;
+        let before = host.counts().tried;
+        host.fail_if(move |number, _| number >= before + survived); // as good as dead
+
+        change(&manager);
+        let mut dying = Agent::new(host_id(), host.clone(), manager.clone(), 1);
+        let _ = dying.reconcile().await;
+        drop(dying);
+        host.heal();
+
+        let _agent = Running::start(&host, &manager);
+        manager.until_all_active().await;
+        assert_eq!(host.state(), manager.desired(), "died after {survived} actions");
+        assert!(manager.ledger.lock().unwrap().unplugged.contains(&id(1)), "died after {survived} actions");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_changes_nothing_on_the_host() {
+    let (manager, host, agent) = converged([1, 2, 3]).await;
+    agent.stop().await;
+    let tried = host.counts().tried;
+
+    let reports = *manager.reports.borrow();
+    let _agent = Running::start(&host, &manager);
+    manager.reports.subscribe().wait_for(|count| *count > reports).await.unwrap();
+    assert_eq!(host.counts().tried, tried);
+}
+
+// ---- lost wakes, and what somebody else did
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_wake_costs_at_most_a_resync() {
+    let (manager, host) = (FakeManager::new(), Host::default());
+    manager.set(|ledger| ledger.loses_news = true);
+    let _agent = Running::start(&host, &manager);
+    manager.want([port(1)]); // possibly before the first pass
+    manager.until_all_active().await;
+
+    for number in 2..5 {
+        let start = Instant::now();
+        manager.want([port(number)]);
+        manager.until_all_active().await;
+        assert!(start.elapsed() <= RESYNC, "{:?}", start.elapsed());
+    }
+    let start = Instant::now();
+    manager.release(1);
+    manager.until(|ledger| ledger.unplugged == [id(1)]).await;
+    assert!(start.elapsed() <= RESYNC, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_changed_on_the_host_is_repaired_at_once_or_at_the_next_resync() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    let damage = |state: &mut HostState| {
+        state.devices.remove(&device(1));
+        state.is_filtering = false;
+    };
+
+    host.tamper(damage);
+    time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(host.state(), manager.desired());
+
+    host.tamper_unnoticed(damage);
+    time::sleep(RESYNC).await;
+    assert_eq!(host.state(), manager.desired());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_cannot_come_back_is_reported_lost() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    host.fail_if(|_, action| matches!(action, Action::Plug { .. }));
+    host.tamper(|state| drop(state.devices.remove(&device(1))));
+    manager.until(|ledger| matches!(ledger.statuses[&id(1)], PortStatus::Error(_))).await;
+    assert_eq!(manager.ledger.lock().unwrap().statuses[&id(2)], PortStatus::Active);
+}
+
+// ---- a manager that fails
+
+#[tokio::test(start_paused = true)]
+async fn before_the_managers_first_answer_nothing_is_touched() {
+    let (manager, host, agent) = converged([1, 2]).await;
+    agent.stop().await;
+    manager.set(|ledger| ledger.is_down = true);
+    let before = host.counts();
+
+    let _agent = Running::start(&host, &manager);
+    time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(host.counts(), before);
+
+    manager.set(|ledger| ledger.is_down = false);
+    manager.want([port(3)]);
+    manager.until_all_active().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_manager_is_away_the_host_is_kept_as_it_was_wanted_last() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    manager.set(|ledger| ledger.is_down = true);
+    manager.release(1); // nobody hears of it
+
+    time::sleep(Duration::from_secs(60)).await;
+    host.tamper(|state| drop(state.devices.remove(&device(1))));
+    time::sleep(Duration::from_secs(60)).await;
+    assert!(host.state().devices.contains_key(&device(1)));
+
+    manager.set(|ledger| ledger.is_down = false);
+    manager.until(|ledger| ledger.unplugged == [id(1)]).await;
+    assert_eq!(host.state(), manager.desired());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_never_answers_does_not_stop_the_repair() {
+    let (manager, host, _agent) = converged([1]).await;
+    manager.set(|ledger| ledger.is_silent = true);
+    host.tamper(|state| drop(state.devices.remove(&device(1))));
+    time::sleep(MANAGER_TIMEOUT * 2).await;
+    assert!(host.state().devices.contains_key(&device(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_with_news_and_no_answers_is_not_asked_without_pause() {
+    let (manager, _host, _agent) = converged([1]).await;
+    manager.set(|ledger| ledger.is_down = true);
+    manager.want([port(2)]); // news() returns at once from now on
+    time::sleep(Duration::from_secs(60)).await; // would never end, were the agent spinning
+    manager.set(|ledger| ledger.is_down = false);
+    manager.until_all_active().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_whose_answer_was_lost_is_sent_again() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    manager.set(|ledger| ledger.lost_answers = 4);
+
+    manager.release(1);
+    manager.want([port(3)]);
+    manager.until(|ledger| ledger.unplugged.len() >= 2 && ledger.lost_answers == 0).await;
+    assert!(manager.ledger.lock().unwrap().unplugged.iter().all(|unplugged| *unplugged == id(1)));
+    assert_eq!(host.state(), manager.desired());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_runs_to_its_end_when_the_agent_is_told_to_stop() {
+    let (manager, host) = (FakeManager::new(), Host::default());
+    manager.want([port(1), port(2)]);
+    let agent = Running::start(&host, &manager);
+    agent.stop().await; // before it had a chance to begin
+    assert_eq!(host.state(), manager.desired());
+    assert_eq!(manager.ledger.lock().unwrap().statuses.len(), 2);
 }

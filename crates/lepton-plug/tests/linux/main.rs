@@ -1,5 +1,7 @@
 //! The Linux back end against a real kernel, each test in network, mount and user namespaces of its own. Needs no root.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod frame;
 mod guest;
 mod namespace;
