@@ -4,6 +4,7 @@ mod fixed_ips;
 mod harness;
 mod instances;
 mod pools;
+mod quarantine;
 mod requests;
 mod sound;
 
