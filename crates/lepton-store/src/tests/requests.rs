@@ -139,6 +139,23 @@ async fn an_undone_allocation_forgets_its_answer() {
     .await;
 }
 
+/// Both are in the queue before the store looks at it, so one batch forgets the answer and remembers a new one.
+#[tokio::test]
+async fn an_undo_and_its_retry_fit_in_one_batch() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
+        let request = RequestKey { caller: "nova".into(), id: "boot-1".parse().unwrap() };
+        let undo = UndoAllocation { instance: instance(1), incarnation: 1, request: Some(request) };
+        subject.take_told();
+        let (undone, again) =
+            tokio::join!(subject.submit(undo), subject.submit_as("nova", "boot-1", allocation(1, vec![])),);
+        assert_eq!((undone.unwrap().ports.len(), again.unwrap().incarnation), (1, 2));
+        assert_eq!(subject.batches_told(), 1);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn old_answers_are_forgotten() {
     each_store(async |subject| {
