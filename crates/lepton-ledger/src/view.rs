@@ -185,6 +185,11 @@ impl View {
         }
     }
 
+    /// The rows of a table that the view knows to be there, in the order of their keys.
+    pub fn rows<'v, R: Row + 'v>(&'v self) -> impl Iterator<Item = &'v R> {
+        R::table(&self.tables).rows()
+    }
+
     /// What the batch decided so far, in order.
     pub fn changes(&self) -> &[Change] {
         &self.changes

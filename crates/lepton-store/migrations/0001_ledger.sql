@@ -81,7 +81,8 @@ CREATE INDEX ports_by_network ON ports (network_id);
 CREATE TABLE fixed_ips (
     subnet_id UUID NOT NULL REFERENCES subnets ON DELETE CASCADE,
     address BYTEA NOT NULL,
-    port_id UUID REFERENCES ports,
+    -- Deferred, since an address may leave one port for another in the transaction that ends the first.
+    port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
     quarantined_until BIGINT,
     since BIGINT NOT NULL,
     PRIMARY KEY (subnet_id, address),

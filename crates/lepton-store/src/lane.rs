@@ -41,47 +41,87 @@ pub(crate) enum Purpose {
     Read,
 }
 
-/// Serves the queue until it is closed and empty.
-pub(crate) async fn run(
-    backend: Backend,
-    purpose: Purpose,
-    mut queue: mpsc::Receiver<Box<dyn Job>>,
-    batch_limit: usize,
-    closing: CancellationToken,
-) {
-    let mut jobs = Vec::new();
-    loop {
-        let taken = tokio::select! {
-            taken = queue.recv_many(&mut jobs, batch_limit) => taken, // cancel-safe
-            () = closing.cancelled(), if !queue.is_closed() => {
-                queue.close();
-                continue;
-            }
-        };
-        if taken == 0 {
-            return;
-        }
-        let mut batch = std::mem::take(&mut jobs);
-        batch.retain(|job| !job.is_abandoned());
-        if !batch.is_empty() {
-            serve(&backend, &purpose, batch).await;
-        }
-    }
+/// What tells the moment of a decision.
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The present, as the system has it.
+pub(crate) fn system_clock() -> Clock {
+    Arc::new(|| SystemTime::now().into())
 }
 
-async fn serve(backend: &Backend, purpose: &Purpose, mut batch: Vec<Box<dyn Job>>) {
-    match attempts(backend, purpose, &mut batch).await {
-        Ok(()) => settle(batch, &Ok(())),
-        Err(Failure::Error(error @ StoreError::Unavailable(_))) => settle(batch, &Err(error)),
-        Err(failure) if batch.len() == 1 => settle(batch, &Err(failure.into())),
-        // One command may be at fault; alone, it cannot harm its neighbours.
-        Err(_) => {
-            for job in batch {
-                let mut alone = vec![job];
-                let outcome = attempts(backend, purpose, &mut alone).await.map_err(StoreError::from);
-                settle(alone, &outcome);
+/// One task that serves one queue.
+pub(crate) struct Lane {
+    pub(crate) backend: Backend,
+    pub(crate) purpose: Purpose,
+    pub(crate) clock: Clock,
+    pub(crate) batch_limit: usize,
+    pub(crate) closing: CancellationToken,
+}
+
+impl Lane {
+    /// Serves the queue until it is closed and empty.
+    pub(crate) async fn run(self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut jobs = Vec::new();
+        loop {
+            let taken = tokio::select! {
+                taken = queue.recv_many(&mut jobs, self.batch_limit) => taken, // cancel-safe
+                () = self.closing.cancelled(), if !queue.is_closed() => {
+                    queue.close();
+                    continue;
+                }
+            };
+            if taken == 0 {
+                return;
+            }
+            let mut batch = std::mem::take(&mut jobs);
+            batch.retain(|job| !job.is_abandoned());
+            if !batch.is_empty() {
+                self.serve(batch).await;
             }
         }
+    }
+
+    async fn serve(&self, mut batch: Vec<Box<dyn Job>>) {
+        match self.attempts(&mut batch).await {
+            Ok(()) => settle(batch, &Ok(())),
+            Err(Failure::Error(error @ StoreError::Unavailable(_))) => settle(batch, &Err(error)),
+            Err(failure) if batch.len() == 1 => settle(batch, &Err(failure.into())),
+            // One command may be at fault; alone, it cannot harm its neighbours.
+            Err(_) => {
+                for job in batch {
+                    let mut alone = vec![job];
+                    let outcome = self.attempts(&mut alone).await.map_err(StoreError::from);
+                    settle(alone, &outcome);
+                }
+            }
+        }
+    }
+
+    /// Tries until nobody else is faster, with fresh ids each time.
+    async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..ATTEMPTS {
+            match self.attempt(batch).await {
+                Err(Failure::Conflict(problem)) => tracing::debug!(problem, "a batch is decided again"),
+                outcome => return outcome,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        self.attempt(batch).await
+    }
+
+    async fn attempt(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        let (now, seed) = ((self.clock)(), fresh_seed()?);
+        let changes = match (&self.backend, &self.purpose) {
+            (Backend::Memory(memory), _) => memory.write(batch, now, seed),
+            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await?,
+            (Backend::Engine(engine), Purpose::Read) => return read_batch(engine, batch, now, seed).await,
+        };
+        if let Purpose::Write(observer) = &self.purpose {
+            tell(observer, &changes);
+        }
+        Ok(())
     }
 }
 
@@ -92,33 +132,6 @@ fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
     for job in batch {
         job.settle(outcome.clone());
     }
-}
-
-/// Tries until nobody else is faster, with fresh ids each time.
-async fn attempts(backend: &Backend, purpose: &Purpose, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
-        match attempt(backend, purpose, batch).await {
-            Err(Failure::Conflict(problem)) => tracing::debug!(problem, "a batch is decided again"),
-            outcome => return outcome,
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-    attempt(backend, purpose, batch).await
-}
-
-async fn attempt(backend: &Backend, purpose: &Purpose, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-    let (now, seed) = (SystemTime::now().into(), fresh_seed()?);
-    let changes = match (backend, purpose) {
-        (Backend::Memory(memory), _) => memory.write(batch, now, seed),
-        (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await?,
-        (Backend::Engine(engine), Purpose::Read) => return read_batch(engine, batch, now, seed).await,
-    };
-    if let Purpose::Write(observer) = purpose {
-        tell(observer, &changes);
-    }
-    Ok(())
 }
 
 fn tell(observer: &Observer, changes: &[Change]) {
@@ -132,9 +145,4 @@ fn fresh_seed() -> Result<[u8; 32], Failure> {
     let drawn = SysRng.try_fill_bytes(&mut seed);
     drawn.map_err(|error| StoreError::Internal(format!("the system gives no random bytes: {error}")))?;
     Ok(seed)
-}
-
-/// The present, as the ledger stores it.
-pub(crate) fn now() -> Timestamp {
-    SystemTime::now().into()
 }

@@ -34,4 +34,10 @@ impl Memory {
     pub(crate) fn forget_requests(&self, before: Timestamp) -> u64 {
         self.view.lock().unwrap_or_else(PoisonError::into_inner).forget_requests(before)
     }
+
+    /// What the ledger holds, for tests that look behind the store.
+    #[cfg(test)]
+    pub(crate) fn view(&self) -> std::sync::MutexGuard<'_, View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

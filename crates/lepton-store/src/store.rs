@@ -21,7 +21,7 @@ use crate::{
     config::StoreConfig,
     engine::{Engine, Failure, READERS},
     error::{StoreError, SubmitError},
-    lane::{self, Backend, Purpose},
+    lane::{Backend, Clock, Lane, Purpose, system_clock},
     memory::Memory,
     migrate::migrate,
     tables::requests,
@@ -36,6 +36,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// The ledger, open for commands and questions. Dropping it abandons what waits; see [`Store::close`].
 pub struct Store {
     backend: Backend,
+    clock: Clock,
     writer: mpsc::Sender<Box<dyn Job>>,
     readers: Vec<mpsc::Sender<Box<dyn Job>>>,
     next_reader: AtomicUsize,
@@ -56,6 +57,15 @@ impl Store {
     ///
     /// [`StoreError::Open`] when the database cannot be reached or is no ledger, [`StoreError::NewerSchema`].
     pub async fn open(config: &StoreConfig, observer: Observer) -> Result<Self, StoreError> {
+        Self::open_with(config, observer, system_clock()).await
+    }
+
+    /// As [`Store::open`], with another notion of the present.
+    pub(crate) async fn open_with(
+        config: &StoreConfig,
+        observer: Observer,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let backend = match Engine::open(config).await? {
             None => Backend::Memory(Arc::new(Memory::new())),
             Some(engine) => {
@@ -67,19 +77,15 @@ impl Store {
         let closing = CancellationToken::new();
         let mut start = |purpose: Purpose| {
             let (sender, queue) = mpsc::channel(config.queue_limit);
-            lanes.spawn(lane::run(backend.clone(), purpose, queue, config.batch_limit, closing.clone()));
+            let (backend, clock, closing) = (backend.clone(), Arc::clone(&clock), closing.clone());
+            let lane = Lane { backend, purpose, clock, batch_limit: config.batch_limit, closing };
+            lanes.spawn(lane.run(queue));
             sender
         };
         let writer = start(Purpose::Write(observer));
         let readers = (0..READERS).map(|_| start(Purpose::Read)).collect();
-        Ok(Self {
-            backend,
-            writer,
-            readers,
-            next_reader: AtomicUsize::new(0),
-            closing,
-            lanes: Mutex::new(lanes),
-        })
+        let (next_reader, lanes) = (AtomicUsize::new(0), Mutex::new(lanes));
+        Ok(Self { backend, clock, writer, readers, next_reader, closing, lanes })
     }
 
     /// Carries a command out; its answer is durable.
@@ -120,7 +126,7 @@ impl Store {
     ///
     /// [`StoreError::Unavailable`].
     pub async fn forget_requests(&self, age: Duration) -> Result<u64, StoreError> {
-        let before = lane::now().before(age);
+        let before = (self.clock)().before(age);
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.forget_requests(before)),
             Backend::Engine(engine) => {
@@ -133,6 +139,12 @@ impl Store {
                 forget.await.map_err(StoreError::from)
             }
         }
+    }
+
+    /// Where the ledger is, for tests that look behind the store.
+    #[cfg(test)]
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// Takes nothing new on, answers everything that waits, then closes the database.

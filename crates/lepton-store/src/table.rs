@@ -14,7 +14,7 @@ pub(crate) trait Stored: LedgerRow {
     /// `insert into t (key columns, other columns) values {rows}`.
     const INSERT: &'static str;
     /// `update t set … = v.columnN … from (values {rows}) as v where t.key = v.column1 …`, with [`Stored::values`].
-    const UPDATE: Option<&'static str>;
+    const UPDATE: &'static str;
     /// `delete from t where (key columns) in (values {rows})`.
     const DELETE: Option<&'static str>;
     /// `insert into t_history (as INSERT, ended_at) values {rows}`.
@@ -40,9 +40,8 @@ pub(crate) async fn insert<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Fa
 
 pub(crate) async fn update<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Failure> {
     for chunk in chunks(rows) {
-        let sql = R::UPDATE.ok_or_else(|| StoreError::Internal("rows of this table never change".into()))?;
         let values = chunk.iter().flat_map(|row| row.values()).collect();
-        let affected = tx.execute(sql, chunk.len(), values).await?;
+        let affected = tx.execute(R::UPDATE, chunk.len(), values).await?;
         all_there(affected, chunk.len())?;
     }
     Ok(())

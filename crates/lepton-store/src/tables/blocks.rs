@@ -19,10 +19,9 @@ const AT_ONCE: usize = 16;
 
 impl Stored for Block {
     const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) values {rows}";
-    const UPDATE: Option<&'static str> = Some(
+    const UPDATE: &'static str =
         "update blocks set taken = v.column3, free = v.column4 from (values {rows}) as v
-         where blocks.subnet_id = v.column1 and blocks.first = v.column2",
-    );
+         where blocks.subnet_id = v.column1 and blocks.first = v.column2";
     /// A block goes with its subnet, by the foreign key.
     const DELETE: Option<&'static str> = None;
 

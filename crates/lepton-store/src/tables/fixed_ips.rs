@@ -19,10 +19,9 @@ const AT_ONCE: i64 = 1024;
 impl Stored for FixedIp {
     const INSERT: &'static str =
         "insert into fixed_ips (subnet_id, address, port_id, quarantined_until, since) values {rows}";
-    const UPDATE: Option<&'static str> = Some(
+    const UPDATE: &'static str =
         "update fixed_ips set port_id = v.column3, quarantined_until = v.column4, since = v.column5
-         from (values {rows}) as v where fixed_ips.subnet_id = v.column1 and fixed_ips.address = v.column2",
-    );
+         from (values {rows}) as v where fixed_ips.subnet_id = v.column1 and fixed_ips.address = v.column2";
     const DELETE: Option<&'static str> =
         Some("delete from fixed_ips where (subnet_id, address) in (values {rows})");
     const INSERT_HISTORY: Option<&'static str> = Some(

@@ -13,9 +13,7 @@ use crate::{
 
 impl Stored for Frontier {
     const INSERT: &'static str = "insert into frontiers (subnet_id, next) values {rows}";
-    const UPDATE: Option<&'static str> = Some(
-        "update frontiers set next = v.column2 from (values {rows}) as v where frontiers.subnet_id = v.column1",
-    );
+    const UPDATE: &'static str = "update frontiers set next = v.column2 from (values {rows}) as v where frontiers.subnet_id = v.column1";
     /// A frontier goes with its subnet, by the foreign key.
     const DELETE: Option<&'static str> = None;
 

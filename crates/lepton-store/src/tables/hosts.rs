@@ -13,10 +13,9 @@ use crate::{
 
 impl Stored for Host {
     const INSERT: &'static str = "insert into hosts (id, revision, applied) values {rows}";
-    const UPDATE: Option<&'static str> = Some(
+    const UPDATE: &'static str =
         "update hosts set revision = v.column2, applied = v.column3 from (values {rows}) as v
-         where hosts.id = v.column1",
-    );
+         where hosts.id = v.column1";
     /// A host's revision must never start anew, so its row stays.
     const DELETE: Option<&'static str> = None;
 

@@ -15,11 +15,10 @@ use crate::{
 impl Stored for Instance {
     const INSERT: &'static str =
         "insert into instances (id, incarnation, project_id, host_id, created_at) values {rows}";
-    const UPDATE: Option<&'static str> = Some(
+    const UPDATE: &'static str =
         "update instances set incarnation = v.column2, project_id = v.column3, host_id = v.column4,
              created_at = v.column5
-         from (values {rows}) as v where instances.id = v.column1",
-    );
+         from (values {rows}) as v where instances.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from instances where id in ({list})");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into instance_history (id, incarnation, project_id, host_id, created_at, ended_at) values {rows}",

@@ -14,11 +14,10 @@ use crate::{
 impl Stored for Network {
     const INSERT: &'static str =
         "insert into networks (id, project_id, label, priority, mtu, sequence, created_at) values {rows}";
-    const UPDATE: Option<&'static str> = Some(
+    const UPDATE: &'static str =
         "update networks set project_id = v.column2, label = v.column3, priority = v.column4, mtu = v.column5,
              sequence = v.column6, created_at = v.column7
-         from (values {rows}) as v where networks.id = v.column1",
-    );
+         from (values {rows}) as v where networks.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from networks where id in ({list})");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into network_history (id, project_id, label, priority, mtu, sequence, created_at, ended_at)

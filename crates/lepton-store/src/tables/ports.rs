@@ -17,11 +17,10 @@ impl Stored for Port {
              position, mac, device, binding, status, error, is_released, revision, created_at)
          values {rows}";
     /// What identifies a port and what it was made with never changes.
-    const UPDATE: Option<&'static str> = Some(
+    const UPDATE: &'static str =
         "update ports set host_id = v.column6, binding = v.column10, status = v.column11, error = v.column12,
              is_released = v.column13, revision = v.column14
-         from (values {rows}) as v where ports.id = v.column1",
-    );
+         from (values {rows}) as v where ports.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from ports where id in ({list})");
     const INSERT_HISTORY: Option<&'static str> =
         Some("insert into port_history (id, instance_id, incarnation, network_id, project_id, host_id, position, mac,

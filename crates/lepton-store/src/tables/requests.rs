@@ -17,8 +17,10 @@ const AT_ONCE: i64 = 1024;
 impl Stored for RequestRecord {
     const INSERT: &'static str =
         "insert into requests (caller, request_id, fingerprint, answer, created_at) values {rows}";
-    /// What was answered once never changes.
-    const UPDATE: Option<&'static str> = None;
+    /// An answer changes when one batch forgets it and remembers another under its id.
+    const UPDATE: &'static str =
+        "update requests set fingerprint = v.column3, answer = v.column4, created_at = v.column5
+         from (values {rows}) as v where requests.caller = v.column1 and requests.request_id = v.column2";
     const DELETE: Option<&'static str> =
         Some("delete from requests where (caller, request_id) in (values {rows})");
 

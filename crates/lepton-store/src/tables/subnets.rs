@@ -16,11 +16,10 @@ use crate::{
 
 impl Stored for Subnet {
     const INSERT: &'static str = "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs) values {rows}";
-    const UPDATE: Option<&'static str> = Some(
+    const UPDATE: &'static str =
         "update subnets set network_id = v.column2, cidr = v.column3, gateway = v.column4, dns = v.column5,
              mode = v.column6, pools = v.column7, quarantine_secs = v.column8
-         from (values {rows}) as v where subnets.id = v.column1",
-    );
+         from (values {rows}) as v where subnets.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from subnets where id in ({list})");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into subnet_history (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, ended_at)

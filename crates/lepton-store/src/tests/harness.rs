@@ -1,78 +1,228 @@
 //! Opens each kind of store for a test, and says the things that tests say often.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, Command, CreateNetworks, Envelope, HostFeed, NetworkSpec,
-    NetworkWithSubnets, ReportHost,
+    AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Envelope,
+    HostFeed, NetworkSpec, NetworkWithSubnets, Refusal, Released, ReportHost,
 };
-use lepton_types::{HostChanges, HostReport, InstanceId, Mtu, NetworkInfo, PortId, ProjectId};
+use lepton_testkit::PrivatePostgres;
+use lepton_types::{HostChanges, HostReport, InstanceId, Mtu, NetworkId, NetworkInfo, PortId, Timestamp};
 use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
-use crate::{Database, Store, StoreConfig, SubmitError};
+use super::sound::{Dump, assert_sound};
+use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
 
-/// A store with a name for messages, and what must outlive it.
+/// When the tests' clock starts: some day in 2026.
+const START: i64 = 1_790_000_000_000_000;
+
+/// Which store a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Memory,
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    /// Whether what it holds outlives the process.
+    pub(super) fn is_durable(self) -> bool {
+        self != Self::Memory
+    }
+}
+
+/// A store, its clock, and what must outlive it.
 pub(super) struct Subject {
-    pub(super) store: Store,
+    pub(super) kind: Kind,
+    pub(super) config: StoreConfig,
+    store: Option<Store>,
+    now: Arc<AtomicI64>,
+    /// What the observer was told.
+    told: Arc<Mutex<Vec<Vec<Change>>>>,
     _directory: tempfile::TempDir,
 }
 
-/// Runs a test on every kind of store.
-pub(super) async fn each_store(test: impl AsyncFn(&Subject)) {
-    for kind in ["memory", "sqlite"] {
-        let directory = tempfile::tempdir().unwrap();
-        let database = match kind {
-            "memory" => Database::Memory,
-            _ => Database::Sqlite(directory.path().join("ledger.db")),
-        };
-        let store = Store::open(&StoreConfig::new(database), Arc::new(|_| {})).await.unwrap();
-        test(&Subject { store, _directory: directory }).await;
+/// Runs a test on every kind of store; what the test leaves must be sound.
+pub(super) async fn each_store(test: impl AsyncFn(&mut Subject)) {
+    for kind in [Kind::Memory, Kind::Sqlite, Kind::Postgres] {
+        on(kind, &test).await;
     }
 }
 
+/// Runs a test on every store that outlives its process.
+pub(super) async fn each_database(test: impl AsyncFn(&mut Subject)) {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        on(kind, &test).await;
+    }
+}
+
+async fn on(kind: Kind, test: &impl AsyncFn(&mut Subject)) {
+    println!("on {kind:?}");
+    let mut subject = Subject::open(kind, |_| {}).await;
+    test(&mut subject).await;
+    assert_sound(&subject.dump().await);
+}
+
+/// The URL of an empty database on the server that all tests share.
+pub(super) fn fresh_database() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let postgres = PrivatePostgres::shared().unwrap();
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    postgres.create_database(&format!("ledger_{number}")).unwrap()
+}
+
 impl Subject {
-    pub(super) async fn submit<C: Command>(&self, command: C) -> Result<C::Answer, SubmitError> {
-        self.store.submit(command, Envelope::anonymous()).await
-    }
-
-    pub(super) async fn network(&self, label: &str, cidrs: &[&str]) -> NetworkWithSubnets {
-        let spec = NetworkSpec {
-            label: label.parse().unwrap(),
-            project: None,
-            priority: 0,
-            mtu: Mtu::ETHERNET,
-            subnets: cidrs.iter().map(|cidr| SubnetSpec::new(cidr.parse().unwrap())).collect(),
+    /// Opens an empty store of a kind.
+    pub(super) async fn open(kind: Kind, configure: impl FnOnce(&mut StoreConfig)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = match kind {
+            Kind::Memory => Database::Memory,
+            Kind::Sqlite => Database::Sqlite(directory.path().join("ledger.db")),
+            Kind::Postgres => Database::Postgres(fresh_database()),
         };
-        let mut made = self.submit(CreateNetworks { networks: vec![spec] }).await.unwrap();
-        made.remove(0)
+        let mut config = StoreConfig::new(database);
+        configure(&mut config);
+        Self::with(kind, config, directory).await
     }
 
+    async fn with(kind: Kind, config: StoreConfig, directory: tempfile::TempDir) -> Self {
+        let (now, told) = (Arc::new(AtomicI64::new(START)), Arc::default());
+        let mut subject = Self { kind, config, store: None, now, told, _directory: directory };
+        subject.store = Some(subject.another().await.unwrap());
+        subject
+    }
+
+    /// Opens the same database once more, beside the store that is open.
+    pub(super) async fn another(&self) -> Result<Store, StoreError> {
+        let (now, told) = (Arc::clone(&self.now), Arc::clone(&self.told));
+        let clock = Arc::new(move || Timestamp::from(now.load(Ordering::Relaxed)));
+        let observer = Arc::new(move |changes: &[Change]| told.lock().unwrap().push(changes.to_vec()));
+        Store::open_with(&self.config, observer, clock).await
+    }
+
+    /// Closes the store and opens it again.
+    pub(super) async fn reopen(&mut self) {
+        self.store.take().unwrap().close().await;
+        self.store = Some(self.another().await.unwrap());
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        self.store.as_ref().unwrap()
+    }
+
+    pub(super) async fn dump(&self) -> Dump {
+        Dump::of(self.store()).await
+    }
+
+    /// Lets time pass.
+    pub(super) fn advance(&self, span: Duration) {
+        self.now.fetch_add(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now.load(Ordering::Relaxed).into()
+    }
+
+    /// Takes what the observer was told since the last call.
+    pub(super) fn take_told(&self) -> Vec<Change> {
+        std::mem::take(&mut *self.told.lock().unwrap()).into_iter().flatten().collect()
+    }
+
+    /// How often the observer was told something since [`Subject::take_told`].
+    pub(super) fn batches_told(&self) -> usize {
+        self.told.lock().unwrap().len()
+    }
+
+    pub(super) async fn submit<C: Command>(&self, command: C) -> Result<C::Answer, SubmitError> {
+        self.store().submit(command, Envelope::anonymous()).await
+    }
+
+    /// Submits under a request id.
+    pub(super) async fn submit_as<C: Command>(
+        &self,
+        caller: &str,
+        id: &str,
+        command: C,
+    ) -> Result<C::Answer, SubmitError> {
+        let envelope = Envelope::new(caller, Some(id.parse().unwrap()), &command);
+        self.store().submit(command, envelope).await
+    }
+
+    /// Makes a global network.
+    pub(super) async fn network(&self, label: &str, cidrs: &[&str]) -> NetworkWithSubnets {
+        self.create(network(label, cidrs.iter().map(|cidr| subnet(cidr)).collect())).await
+    }
+
+    pub(super) async fn create(&self, spec: NetworkSpec) -> NetworkWithSubnets {
+        self.submit(CreateNetworks { networks: vec![spec] }).await.unwrap().remove(0)
+    }
+
+    /// Allocates for an instance on all its networks.
     pub(super) async fn allocate(&self, number: u128) -> Result<NetworkInfo, SubmitError> {
         self.submit(allocation(number, Vec::new())).await
     }
 
+    /// Allocates for an instance with this very address.
+    pub(super) async fn allocate_at(
+        &self,
+        number: u128,
+        network: NetworkId,
+        address: &str,
+    ) -> Result<NetworkInfo, SubmitError> {
+        self.submit(allocation(number, vec![requested(network, &[address])])).await
+    }
+
+    pub(super) async fn deallocate(&self, number: u128) -> Released {
+        self.submit(DeallocateForInstance { instance: instance(number), incarnation: None }).await.unwrap()
+    }
+
+    /// Deallocates an instance and says that its ports are unplugged.
+    pub(super) async fn end(&self, number: u128) {
+        let released = self.deallocate(number).await;
+        self.unplug(released.ports).await;
+    }
+
     pub(super) async fn feed(&self) -> HostChanges {
-        self.store.ask(HostFeed { host: "host-1".parse().unwrap(), after: None }).await.unwrap()
+        self.store().ask(HostFeed { host: host(), after: None }).await.unwrap()
     }
 
     /// Says what an agent says once it has unplugged ports.
     pub(super) async fn unplug(&self, ports: Vec<PortId>) {
         let report = HostReport { unplugged: ports, ..HostReport::default() };
-        self.submit(ReportHost { host: "host-1".parse().unwrap(), report }).await.unwrap();
+        self.submit(ReportHost { host: host(), report }).await.unwrap();
     }
+}
+
+pub(super) fn host() -> lepton_types::HostId {
+    "host-1".parse().unwrap()
 }
 
 pub(super) fn instance(number: u128) -> InstanceId {
     Uuid::from_u128(number).into()
 }
 
+/// A global network.
+pub(super) fn network(label: &str, subnets: Vec<SubnetSpec>) -> NetworkSpec {
+    NetworkSpec { label: label.parse().unwrap(), project: None, priority: 0, mtu: Mtu::ETHERNET, subnets }
+}
+
+pub(super) fn subnet(cidr: &str) -> SubnetSpec {
+    SubnetSpec::new(cidr.parse().unwrap())
+}
+
 pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> AllocateForInstance {
     AllocateForInstance {
         instance: instance(number),
-        project: "p1".parse::<ProjectId>().unwrap(),
-        host: "host-1".parse().unwrap(),
+        project: "p1".parse().unwrap(),
+        host: host(),
         networks,
         allow_duplicate_networks: false,
         binding: BindingRequest::Tap,
@@ -80,8 +230,27 @@ pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
     }
 }
 
+pub(super) fn requested(network: NetworkId, fixed_ips: &[&str]) -> RequestedNetwork {
+    RequestedNetwork { network, fixed_ips: fixed_ips.iter().map(|ip| ip.parse().unwrap()).collect() }
+}
+
 /// All fixed IPs of an instance, in order.
 pub(super) fn fixed_ips(info: &NetworkInfo) -> Vec<String> {
     let subnets = info.vifs.iter().flat_map(|vif| &vif.network.subnets);
     subnets.flat_map(|subnet| &subnet.fixed_ips).map(ToString::to_string).collect()
+}
+
+/// Why a command was refused; panics when it was not.
+#[track_caller]
+pub(super) fn refusal<T: std::fmt::Debug>(outcome: Result<T, SubmitError>) -> Refusal {
+    match outcome {
+        Err(SubmitError::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// The reason of a refusal.
+#[track_caller]
+pub(super) fn reason<T: std::fmt::Debug>(outcome: Result<T, SubmitError>) -> &'static str {
+    refusal(outcome).reason()
 }

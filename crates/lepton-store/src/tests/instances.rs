@@ -1,6 +1,6 @@
 //! Instances come and go.
 
-use lepton_ledger::{DeallocateForInstance, GetInstanceNwInfo};
+use lepton_ledger::GetInstanceNwInfo;
 
 use super::{
     each_store,
@@ -17,11 +17,10 @@ async fn an_instance_gets_a_vnic_on_each_network_and_gives_it_back() {
         assert_eq!(info.vifs.len(), 2);
         assert_eq!(fixed_ips(&info)[0], "10.1.0.2");
         assert_eq!(fixed_ips(&info)[2], "10.2.0.2");
-        let asked = subject.store.ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+        let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
         assert_eq!(asked, info);
 
-        let released =
-            subject.submit(DeallocateForInstance { instance: instance(1), incarnation: None }).await.unwrap();
+        let released = subject.deallocate(1).await;
         assert_eq!(released.ports.len(), 2);
         let next = subject.allocate(2).await.unwrap();
         assert_eq!(fixed_ips(&next)[0], "10.1.0.3", "the host has not unplugged 10.1.0.2 yet");

@@ -1,0 +1,264 @@
+//! What every ledger must be like, read behind the store's back.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use lepton_ipam::{check_requested, first_block, next_block};
+use lepton_ledger::{Block, FixedIp, Frontier, Holder, Host, Instance, RequestRecord};
+use lepton_types::{AddressMode, Network, Port, PortId, Subnet, SubnetId, Timestamp};
+
+use crate::{
+    Store,
+    engine::{Engine, Tx},
+    lane::Backend,
+    memory::Memory,
+    table::Stored,
+};
+
+/// Everything that a ledger holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Dump {
+    pub(super) networks: Vec<Network>,
+    pub(super) subnets: Vec<Subnet>,
+    pub(super) frontiers: Vec<Frontier>,
+    pub(super) blocks: Vec<Block>,
+    /// The column that repeats what the bitmap says.
+    pub(super) free: Vec<i64>,
+    pub(super) instances: Vec<Instance>,
+    pub(super) ports: Vec<Port>,
+    pub(super) fixed_ips: Vec<FixedIp>,
+    pub(super) hosts: Vec<Host>,
+    pub(super) requests: Vec<RequestRecord>,
+    pub(super) history: History,
+}
+
+/// What has ended, and when. The store in memory keeps none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct History {
+    pub(super) networks: Vec<(Network, Timestamp)>,
+    pub(super) subnets: Vec<(Subnet, Timestamp)>,
+    pub(super) instances: Vec<(Instance, Timestamp)>,
+    pub(super) ports: Vec<(Port, Timestamp)>,
+    pub(super) fixed_ips: Vec<(FixedIp, Timestamp)>,
+}
+
+impl Dump {
+    pub(super) async fn of(store: &Store) -> Self {
+        match store.backend() {
+            Backend::Memory(memory) => Self::of_memory(memory),
+            Backend::Engine(engine) => Self::of_engine(engine).await,
+        }
+    }
+
+    fn of_memory(memory: &Memory) -> Self {
+        let view = memory.view();
+        let blocks: Vec<Block> = view.rows().cloned().collect();
+        Self {
+            networks: view.rows().cloned().collect(),
+            subnets: view.rows().cloned().collect(),
+            frontiers: view.rows().cloned().collect(),
+            free: blocks.iter().map(|block| block.free().into()).collect(),
+            blocks,
+            instances: view.rows().cloned().collect(),
+            ports: view.rows().cloned().collect(),
+            fixed_ips: view.rows().cloned().collect(),
+            hosts: view.rows().cloned().collect(),
+            requests: view.rows().cloned().collect(),
+            history: History::default(),
+        }
+    }
+
+    async fn of_engine(engine: &Engine) -> Self {
+        let mut tx = engine.read().await.unwrap();
+        let dump = Self {
+            networks: rows(&mut tx, NETWORKS).await,
+            subnets: rows(&mut tx, SUBNETS).await,
+            frontiers: rows(&mut tx, "select subnet_id, next from frontiers order by subnet_id").await,
+            blocks: rows(&mut tx, BLOCKS).await,
+            free: free(&mut tx).await,
+            instances: rows(&mut tx, INSTANCES).await,
+            ports: rows(&mut tx, PORTS).await,
+            fixed_ips: rows(&mut tx, FIXED_IPS).await,
+            hosts: rows(&mut tx, "select id, revision, applied from hosts order by id").await,
+            requests: rows(&mut tx, REQUESTS).await,
+            history: History {
+                networks: ended(&mut tx, NETWORK_HISTORY).await,
+                subnets: ended(&mut tx, SUBNET_HISTORY).await,
+                instances: ended(&mut tx, INSTANCE_HISTORY).await,
+                ports: ended(&mut tx, PORT_HISTORY).await,
+                fixed_ips: ended(&mut tx, FIXED_IP_HISTORY).await,
+            },
+        };
+        tx.rollback().await.unwrap();
+        dump
+    }
+
+    /// Who has which address.
+    pub(super) fn held(&self) -> BTreeMap<IpAddr, PortId> {
+        let port = |row: &FixedIp| match row.holder {
+            Holder::Port(port) => Some((row.address, port)),
+            Holder::Quarantine(_) => None,
+        };
+        self.fixed_ips.iter().filter_map(port).collect()
+    }
+}
+
+const NETWORKS: &str =
+    "select id, project_id, label, priority, mtu, sequence, created_at from networks order by id";
+const SUBNETS: &str =
+    "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs from subnets order by id";
+const BLOCKS: &str = "select subnet_id, first, taken from blocks order by subnet_id, first";
+const INSTANCES: &str = "select id, incarnation, project_id, host_id, created_at from instances order by id";
+const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at from ports order by id";
+const FIXED_IPS: &str =
+    "select subnet_id, address, port_id, quarantined_until, since from fixed_ips order by subnet_id, address";
+const REQUESTS: &str =
+    "select caller, request_id, fingerprint, answer, created_at from requests order by caller, request_id";
+const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, ended_at from network_history order by ended_at, id";
+const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, ended_at from subnet_history order by ended_at, id";
+const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, created_at, ended_at from instance_history order by ended_at, id, incarnation";
+const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, ended_at from port_history order by ended_at, id";
+const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, quarantined_until, since, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
+
+async fn rows<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<R> {
+    let found = tx.fetch(sql, 0, Vec::new()).await.unwrap();
+    found.iter().map(|row| R::read(&mut row.columns()).unwrap()).collect()
+}
+
+async fn ended<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<(R, Timestamp)> {
+    let found = tx.fetch(sql, 0, Vec::new()).await.unwrap();
+    let read = |row: &crate::sql::Row| {
+        let mut columns = row.columns();
+        (R::read(&mut columns).unwrap(), columns.get::<i64>().unwrap().into())
+    };
+    found.iter().map(read).collect()
+}
+
+async fn free(tx: &mut Tx) -> Vec<i64> {
+    let found = tx.fetch("select free from blocks order by subnet_id, first", 0, Vec::new()).await.unwrap();
+    found.iter().map(|row| row.columns().get().unwrap()).collect()
+}
+
+/// Fails unless every row has what it refers to, nothing is had twice, and what is kept twice agrees.
+pub(super) fn assert_sound(dump: &Dump) {
+    each_port_belongs(dump);
+    each_life_is_whole(dump);
+    each_address_has_its_owner(dump);
+    pools_agree_with_addresses(dump);
+    ports_are_told_apart(dump);
+}
+
+/// A port is of a network, and of the present life of its instance unless it was released.
+fn each_port_belongs(dump: &Dump) {
+    let networks: BTreeSet<_> = dump.networks.iter().map(|network| network.id).collect();
+    let hosts: BTreeMap<_, _> = dump.hosts.iter().map(|host| (&host.id, host.revision)).collect();
+    for port in &dump.ports {
+        assert!(networks.contains(&port.network), "{port:?} is on no network");
+        assert!(port.revision <= hosts[&port.host], "{port:?} is ahead of its host");
+        let life = dump.instances.iter().find(|instance| instance.id == port.instance);
+        let is_live = life.is_some_and(|life| {
+            (life.incarnation, &life.host, &life.project) == (port.incarnation, &port.host, &port.project)
+        });
+        assert_ne!(is_live, port.is_released, "{port:?} of {life:?}");
+    }
+}
+
+/// The positions of a life's ports count from 0, and each port has one address in each subnet of its network.
+fn each_life_is_whole(dump: &Dump) {
+    let mut positions: BTreeMap<_, Vec<u16>> = BTreeMap::new();
+    for port in dump.ports.iter().filter(|port| !port.is_released) {
+        positions.entry((port.instance, port.incarnation)).or_default().push(port.position);
+        let subnets = dump.subnets.iter().filter(|subnet| subnet.network == port.network);
+        let wanted: BTreeSet<SubnetId> = subnets.map(|subnet| subnet.id).collect();
+        let held = dump.fixed_ips.iter().filter(|row| row.holder == Holder::Port(port.id));
+        let held: Vec<SubnetId> = held.map(|row| row.subnet).collect();
+        assert_eq!((held.len(), held.into_iter().collect()), (wanted.len(), wanted), "{port:?}");
+    }
+    for (life, mut positions) in positions {
+        positions.sort_unstable();
+        assert!((0..).zip(&positions).all(|(expected, at)| expected == *at), "{life:?} at {positions:?}");
+    }
+}
+
+/// An address is of a subnet that lets guests have it, and of a port on that subnet's network.
+fn each_address_has_its_owner(dump: &Dump) {
+    let subnets: BTreeMap<_, _> = dump.subnets.iter().map(|subnet| (subnet.id, subnet)).collect();
+    let ports: BTreeMap<_, _> = dump.ports.iter().map(|port| (port.id, port)).collect();
+    for row in &dump.fixed_ips {
+        let subnet = subnets.get(&row.subnet).unwrap_or_else(|| panic!("{row:?} is of no subnet"));
+        check_requested(subnet, row.address).unwrap();
+        if let Holder::Port(port) = row.holder {
+            let port = ports.get(&port).unwrap_or_else(|| panic!("{row:?} is of no port"));
+            assert_eq!(port.network, subnet.network, "{row:?}");
+        }
+    }
+    for subnet in &dump.subnets {
+        assert!(dump.networks.iter().any(|network| network.id == subnet.network), "{subnet:?}");
+    }
+}
+
+/// A bit is clear exactly when its address is in a pool, not reserved, and nobody's; blocks below the frontier exist.
+fn pools_agree_with_addresses(dump: &Dump) {
+    let subnets: BTreeMap<_, _> = dump.subnets.iter().map(|subnet| (subnet.id, subnet)).collect();
+    let owned: BTreeSet<_> = dump.fixed_ips.iter().map(|row| (row.subnet, row.address)).collect();
+    let blocks: BTreeSet<_> = dump.blocks.iter().map(|block| (block.subnet(), block.first())).collect();
+    assert_eq!(dump.blocks.len(), dump.free.len());
+    for (block, free) in dump.blocks.iter().zip(&dump.free) {
+        let subnet = subnets.get(&block.subnet()).unwrap_or_else(|| panic!("{block:?} is of no subnet"));
+        assert_eq!(i64::from(block.free()), *free, "{block:?}");
+        let mut expected = Block::fresh(subnet, block.first());
+        for address in addresses_of(block) {
+            if owned.contains(&(subnet.id, address)) {
+                expected.take(address);
+            }
+        }
+        assert_eq!(&expected, block, "of {subnet:?}");
+    }
+    for row in &dump.fixed_ips {
+        let subnet = subnets[&row.subnet];
+        let is_in_pool = subnet.pools.iter().any(|pool| pool.contains(row.address));
+        let has_block = blocks.contains(&(row.subnet, Block::start_of(row.address)));
+        assert!(!is_in_pool || has_block, "{row:?} is in no block");
+    }
+    let pooled = dump.subnets.iter().filter(|subnet| subnet.mode == AddressMode::Pool);
+    assert!(pooled.map(|subnet| subnet.id).eq(dump.frontiers.iter().map(|row| row.subnet)));
+    for frontier in &dump.frontiers {
+        let subnet = subnets[&frontier.subnet];
+        let mut below = first_block(subnet);
+        while let Some(first) = below.filter(|_| below != frontier.next) {
+            assert!(
+                blocks.contains(&(subnet.id, first)),
+                "{frontier:?} is above {first}, which has no block"
+            );
+            below = next_block(subnet, first);
+        }
+    }
+}
+
+fn addresses_of(block: &Block) -> Vec<IpAddr> {
+    let at = |offset: u32| -> IpAddr {
+        match block.first() {
+            IpAddr::V4(first) => Ipv4Addr::from_bits(first.to_bits() | offset).into(),
+            IpAddr::V6(first) => Ipv6Addr::from_bits(first.to_bits() | u128::from(offset)).into(),
+        }
+    };
+    (0..256).map(at).collect()
+}
+
+fn ports_are_told_apart(dump: &Dump) {
+    assert_unique("MAC", dump.ports.iter().map(|port| port.mac));
+    assert_unique("device", dump.ports.iter().map(|port| (&port.host, port.device())));
+    assert_unique("revision", dump.ports.iter().map(|port| (&port.host, port.revision)));
+    assert_unique("sequence", dump.networks.iter().map(|network| network.sequence));
+}
+
+fn assert_unique<T: Ord + Debug>(what: &str, values: impl Iterator<Item = T>) {
+    let mut seen = BTreeSet::new();
+    for value in values {
+        let shown = format!("{value:?}");
+        assert!(seen.insert(value), "{what} {shown} is there twice");
+    }
+}
