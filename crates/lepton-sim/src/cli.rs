@@ -17,7 +17,7 @@ mod report;
 #[command(version)]
 struct Cli {
     /// Where Lepton listens: unix:/path/of/socket, or http://address:port.
-    #[arg(long, global = true, env = "LEPTON_ENDPOINT", default_value = "unix:/run/lepton/leptond.sock")]
+    #[arg(long, global = true, env = "LEPTON_ENDPOINT", default_value = "unix:/run/lepton/lepton.sock")]
     endpoint: String,
     /// How results are printed.
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]

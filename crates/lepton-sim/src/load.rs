@@ -11,7 +11,7 @@ use std::{
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
 use lepton_types::{InstanceId, ProjectId};
 use rand::{RngExt, rngs::StdRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{task::JoinSet, time::Instant};
 use tonic::{Status, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -19,7 +19,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use crate::{CallSummary, RetryPolicy, identity, record::CallRecord, retry::Outcome};
 
 /// Which operation a load repeats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Allocate the instances of the range, each once.
@@ -58,7 +58,7 @@ pub struct Load {
 }
 
 /// What a load found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoadReport {
     /// What was repeated.
     pub operation: Operation,
