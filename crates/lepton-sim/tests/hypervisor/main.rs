@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod fake;
+mod program;
 
 use std::time::Duration;
 

@@ -63,10 +63,12 @@ impl Page {
         self.line(format_args!(""));
         for line in comment.lines() {
             let is_indented = line.starts_with("  ");
-            if is_indented != is_in_block {
-                self.line(format_args!("{}", if is_indented { "\n```text" } else { "```\n" }));
-                is_in_block = is_indented;
+            match (is_in_block, is_indented) {
+                (false, true) => self.line(format_args!("\n```text")),
+                (true, false) => self.line(format_args!("```{}", if line.is_empty() { "" } else { "\n" })),
+                (false, false) | (true, true) => {}
             }
+            is_in_block = is_indented;
             self.line(format_args!("{}", if is_indented { line } else { line.trim() }));
         }
         if is_in_block {
