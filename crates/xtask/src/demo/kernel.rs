@@ -1,5 +1,7 @@
 //! What the kernel says, whatever Lepton believes.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,36 +20,35 @@ pub(super) struct Link {
     pub(super) mtu: u32,
 }
 
-/// What Lepton's packet filters are called.
-const FILTER_TABLES: &str = "lepton";
+/// The table of Lepton's packet filter, and what the names of its counters of dropped packets start with.
+const FILTER_TABLE: &str = "lepton";
+const DROP: &str = "drop_";
+
+/// How many packets the filter dropped so far, by the reason's name.
+pub(super) type Drops = BTreeMap<String, u64>;
 
 /// `ip link`
 pub(super) async fn links() -> Result<Vec<Link>> {
     serde_json::from_str(&output("ip", &["-json", "link"]).await?).context("cannot read the output of ip")
 }
 
-/// How many packets the filters dropped so far: what the counters of all dropping rules add up to.
-pub(super) async fn dropped_packets() -> Result<u64> {
-    let ruleset = output("nft", &["--json", "list", "ruleset"]).await?;
-    dropped_in(&serde_json::from_str(&ruleset).context("cannot read the output of nft")?)
+/// `nft list counters`: those of dropped packets.
+pub(super) async fn drops() -> Result<Drops> {
+    let counters = output("nft", &["--json", "list", "counters"]).await?;
+    drops_in(&serde_json::from_str(&counters).context("cannot read the output of nft")?)
 }
 
-fn dropped_in(ruleset: &Value) -> Result<u64> {
-    let objects = ruleset["nftables"].as_array().context("nft printed no ruleset")?;
-    let ours =
-        |object: &Value| object["table"].as_str().is_some_and(|table| table.starts_with(FILTER_TABLES));
-    let named = objects.iter().map(|object| &object["counter"]).filter(|counter| ours(counter));
-    let named = named.filter(|counter| counter["name"].as_str().is_some_and(|name| name.contains("drop")));
-    let rules = objects.iter().map(|object| &object["rule"]).filter(|rule| ours(rule));
-    let expressions = rules.filter_map(|rule| rule["expr"].as_array()).filter(|expressions| {
-        expressions
-            .iter()
-            .any(|expression| expression.as_object().is_some_and(|object| object.contains_key("drop")))
+fn drops_in(list: &Value) -> Result<Drops> {
+    let objects = list["nftables"].as_array().context("nft printed no list")?;
+    let counters =
+        objects.iter().map(|object| &object["counter"]).filter(|counter| counter["table"] == FILTER_TABLE);
+    let packets = counters.filter_map(|counter| {
+        let name = counter["name"].as_str()?.strip_prefix(DROP)?;
+        Some((name.to_owned(), counter["packets"].as_u64()?))
     });
-    let counters: Vec<_> =
-        named.chain(expressions.flatten().map(|expression| &expression["counter"])).collect();
-    ensure!(!counters.is_empty(), "the packet filter counts no drops");
-    Ok(counters.iter().filter_map(|counter| counter["packets"].as_u64()).sum())
+    let drops: Drops = packets.collect();
+    ensure!(!drops.is_empty(), "the packet filter counts no drops");
+    Ok(drops)
 }
 
 async fn output(program: &str, arguments: &[&str]) -> Result<String> {
@@ -64,16 +65,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drops_are_counted_in_our_tables_only() {
-        let rule = |table: &str, packets: u64, verdict: &str| json!({"rule": {"table": table, "expr": [{"counter": {"packets": packets, "bytes": 0}}, {verdict: null}]}});
-        let ruleset = json!({"nftables": [
-            rule("lepton", 3, "drop"),
-            rule("lepton", 100, "accept"),
-            rule("other", 1_000, "drop"),
-            {"counter": {"table": "lepton_counters", "name": "dropped_ip4", "packets": 4}},
-            {"counter": {"table": "other", "name": "dropped", "packets": 1_000}},
+    fn drops_are_those_of_our_table() {
+        let counter = |table: &str, name: &str, packets: u64| json!({"counter": {"family": "bridge", "table": table, "name": name, "packets": packets, "bytes": 0}});
+        let list = json!({"nftables": [
+            {"metainfo": {"json_schema_version": 1}},
+            counter("lepton", "drop_ipv4", 3),
+            counter("lepton", "passed", 100),
+            counter("other", "drop_ipv4", 1_000),
         ]});
-        assert_eq!(dropped_in(&ruleset).unwrap(), 7);
-        assert!(dropped_in(&json!({"nftables": []})).is_err());
+        assert_eq!(drops_in(&list).unwrap(), Drops::from([("ipv4".to_owned(), 3)]));
+        assert!(drops_in(&json!({"nftables": []})).is_err());
     }
 }

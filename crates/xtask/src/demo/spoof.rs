@@ -18,20 +18,26 @@ struct Lie {
     what: String,
     forgery: Forgery,
     target: IpAddr,
+    /// The filter's reason to drop it.
+    reason: &'static str,
 }
 
 /// `liar` sends packets to `victim` under false names; an error when one is answered, or is not counted as dropped.
 pub(super) async fn is_dropped(liar: &mut KernelInstance, victim: &v1::NetworkInfo) -> Result<Table> {
     let device = interfaces(&liar.info)?.swap_remove(0).device;
     let victim_mac = victim.vifs.first().context("the target has no vNIC")?.mac_address.parse()?;
-    let mut table = Table::new(["false name", "target", "reply", "drop counter"]);
-    for Lie { what, forgery, target } in lies(&liar.info, victim)? {
-        let before = kernel::dropped_packets().await?;
+    let mut table =
+        Table::new(["false name", "target", "reply", "dropped packets, as the kernel counts them"]);
+    for Lie { what, forgery, target, reason } in lies(&liar.info, victim)? {
+        let count =
+            async || Ok::<_, anyhow::Error>(kernel::drops().await?.get(reason).copied().unwrap_or_default());
+        let before = count().await?;
         let reply = liar.guest.spoof(&device, forgery, target, victim_mac).await?;
-        let after = kernel::dropped_packets().await?;
-        ensure!(reply.is_none(), "a packet with a false {what} was answered");
-        ensure!(after > before, "no packet with a false {what} was counted as dropped");
-        table.row([what, target.to_string(), "none".to_owned(), format!("{before} -> {after}")]);
+        let after = count().await?;
+        ensure!(reply.is_none(), "a packet with the false {what} was answered");
+        ensure!(after > before, "no packet with the false {what} was counted as dropped");
+        let drops = format!("{reason}: {before} before, {after} after");
+        table.row([what, target.to_string(), "none".to_owned(), drops]);
     }
     Ok(table)
 }
@@ -50,10 +56,12 @@ fn lies(liar: &v1::NetworkInfo, victim: &v1::NetworkInfo) -> Result<Vec<Lie>> {
     for place in &theirs {
         let address = neighbour(place.address);
         let what = format!("address {address}");
-        lies.push(Lie { what, forgery: Forgery::Address(address), target: place.address });
+        let reason = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+        lies.push(Lie { what, forgery: Forgery::Address(address), target: place.address, reason });
     }
     let (mac, source, target) = (MacAddr::from(FALSE_MAC), own[0].address, theirs[0].address);
-    lies.push(Lie { what: format!("MAC {mac}"), forgery: Forgery::Mac { mac, source }, target });
+    let what = format!("MAC {mac}");
+    lies.push(Lie { what, forgery: Forgery::Mac { mac, source }, target, reason: "mac" });
     Ok(lies)
 }
 
