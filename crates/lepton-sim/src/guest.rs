@@ -79,6 +79,8 @@ impl Guest {
             .arg("guest")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // A terminal's Ctrl-C is for the hypervisor, which ends its guests in order.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(start)?;

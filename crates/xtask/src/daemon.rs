@@ -41,7 +41,9 @@ impl Daemon {
         let notify = folder.join("notify.sock");
         let socket =
             UnixDatagram::bind(&notify).context("cannot listen for leptond's word that it is ready")?;
-        let mut command = Command::new(program);
+        // setpriv becomes leptond, having asked the kernel to end it when this process does, by whatever death.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "--"]).arg(program);
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LEPTON_")) {
             command.env_remove(name);
         }
@@ -52,6 +54,8 @@ impl Daemon {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(folder.join("leptond.log"))?)
+            // A terminal's Ctrl-C is for this process, which stops leptond in order.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;

@@ -12,10 +12,14 @@ mod steps;
 mod story;
 mod tables;
 
-use std::{env, os::unix::process::CommandExt, time::Instant};
+use std::{env, os::unix::process::CommandExt, path::Path, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use tokio::signal::{
+    ctrl_c,
+    unix::{SignalKind, signal},
+};
 
 use crate::{
     daemon, namespace,
@@ -60,11 +64,27 @@ fn run_inside(args: &DemoArgs) -> Result<()> {
     outcome
 }
 
-async fn tell(folder: &std::path::Path, once: bool) -> Result<()> {
+async fn tell(folder: &Path, once: bool) -> Result<()> {
     let mut story = Story::begin(folder).await?;
-    story.tell().await?;
+    tokio::select! {
+        told = story.tell() => told?,
+        interrupted = interrupted() => interrupted.and_then(|()| bail!("interrupted"))?,
+    }
     if !once {
-        story.stay_up().await?;
+        story.say_how_to_talk_to_it()?;
+        interrupted().await?;
     }
     story.end().await
+}
+
+/// Waits for Ctrl-C, the end of the terminal, or a request to stop.
+async fn interrupted() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        interrupted = ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(())
 }

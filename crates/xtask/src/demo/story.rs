@@ -9,10 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
 use lepton_sim::{Boot, Hypervisor, KernelInstance, connect};
 use nix::unistd::Uid;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time,
-};
+use tokio::time;
 use tonic::{Code, transport::Channel};
 
 use super::{cli::Cli, kernel, pings, spoof, steps::Steps, tables};
@@ -84,8 +81,8 @@ impl Story {
         Ok(())
     }
 
-    /// Stays up until Ctrl-C, telling how to talk to it.
-    pub(super) async fn stay_up(&self) -> Result<()> {
+    /// Says how to talk to it from another terminal.
+    pub(super) fn say_how_to_talk_to_it(&self) -> Result<()> {
         let pid = self.daemon.pid()?;
         let enter = if Uid::effective().is_root() && !is_in_user_namespace() {
             format!("nsenter --net --target {pid}")
@@ -105,12 +102,6 @@ impl Story {
         println!("To look at its kernel:");
         println!("  {enter} ip link");
         println!("  {enter} nft list ruleset");
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-            _ = terminate.recv() => {}
-        }
-        println!();
         Ok(())
     }
 
