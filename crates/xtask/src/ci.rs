@@ -36,7 +36,7 @@ fn format() -> Result<()> {
 }
 
 fn lints() -> Result<()> {
-    workspace::run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    workspace::run(&mut cargo(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
 fn rustdoc() -> Result<()> {

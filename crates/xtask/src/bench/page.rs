@@ -138,3 +138,78 @@ fn micros(micros: u64) -> String {
 pub(super) fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use lepton_sim::{CallSummary, Operation};
+
+    use super::*;
+    use crate::bench::{engine::Engine, floor::WriteFloor};
+
+    fn load(concurrency: u32, per_second: f64, p50_micros: u64) -> LoadReport {
+        let summary = CallSummary {
+            answered: 1_000,
+            refused: 0,
+            repeated: 0,
+            p50_micros,
+            p90_micros: 2 * p50_micros,
+            p99_micros: 3 * p50_micros,
+            max_micros: 4 * p50_micros,
+        };
+        LoadReport {
+            operation: Operation::Allocate,
+            concurrency,
+            connections: 4,
+            seconds: 1.0,
+            per_second,
+            summary,
+            first_refusal: None,
+        }
+    }
+
+    fn machine() -> Machine {
+        let unknown = || "unknown".to_owned();
+        Machine {
+            cpu: unknown(),
+            cores: 2,
+            memory_bytes: 24_000_000_000,
+            kernel: unknown(),
+            filesystem: "ext4".to_owned(),
+            compiler: unknown(),
+            commit: unknown(),
+            date: unknown(),
+        }
+    }
+
+    fn report() -> Report {
+        let loads = |per_second| vec![load(1, 400.0, 1_500), load(256, per_second, 90_000)];
+        let engine = EngineReport {
+            engine: Engine::Sqlite,
+            allocate: loads(3_000.0),
+            ports: 100_000,
+            allocate_full: loads(2_000.0),
+            deallocate: loads(3_000.0),
+            nw_info: loads(20_000.0),
+            health: loads(40_000.0),
+            idle_bytes: 20_000_000,
+            full_bytes: 90_500_000,
+        };
+        let write = WriteFloor { writes: 1_000, p50_micros: 700, p99_micros: 2_000 };
+        Report { machine: machine(), is_quick: false, write, engines: vec![engine], plug: None }
+    }
+
+    #[test]
+    fn the_page_tells_figures_memory_and_goals() {
+        let page = page(&report());
+        for line in [
+            "| (a) allocate | SQLite | 256 | 1000 | 3000 | 90 ms | 270 ms | 360 ms |",
+            "| (b) allocate, 100000 ports live | SQLite | 1 | 1000 | 400 | 1500 µs | 4500 µs | 6000 µs |",
+            "| (g) 4 KiB write + fdatasync | disk | 1 | 1000 |  | 700 µs | 2000 µs |  |",
+            "| SQLite | 20.0 MB | 90.5 MB | 100000 |",
+            "| SQLite: (a) allocations/s, 256 callers | at least 2,000 | 3000 | yes |",
+            "| SQLite: (b) of (a), 256 callers | at least 0.8 | 0.67 | NO |",
+        ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+    }
+}
