@@ -1,3 +1,9 @@
-//! A fake hypervisor: boots, reboots, kills and migrates instances over gRPC, in memory or in the kernel.
+//! `lepton-sim`: a fake hypervisor for people who try Lepton; see the library for what it does.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,245 @@
+//! [`Load`]: one operation, repeated as fast as a closed loop of callers can.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
+use lepton_types::{InstanceId, ProjectId};
+use rand::{RngExt, rngs::StdRng};
+use serde::{Deserialize, Serialize};
+use tokio::{task::JoinSet, time::Instant};
+use tonic::{Status, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::{CallSummary, RetryPolicy, identity, record::CallRecord, retry::Outcome};
+
+/// Which operation a load repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Allocate the instances of the range, each once.
+    Allocate,
+    /// Deallocate the instances of the range, each once.
+    Deallocate,
+    /// Read the NetworkInfo of instances drawn from the range at random.
+    NwInfo,
+    /// Ask for the server's health: a call that does nothing.
+    Health,
+}
+
+/// A bounded, closed loop: each caller makes its next call when its last one was answered.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// What is repeated.
+    pub operation: Operation,
+    /// Whose instances they are.
+    pub project: ProjectId,
+    /// Names the instances, together with their numbers.
+    pub seed: u64,
+    /// Number of the range's first instance.
+    pub first: u64,
+    /// Instances in the range.
+    pub range: u64,
+    /// Most calls.
+    pub calls: u64,
+    /// Longest time.
+    pub at_most: Duration,
+    /// Callers.
+    pub concurrency: u32,
+    /// Hosts, which do not exist, that allocations are spread over; 0 for the host of the server's own agent.
+    pub hosts: u64,
+    /// How long an allocation waits for its ports; none to take the answer at once.
+    pub wait_for_active: Option<Duration>,
+}
+
+/// What a load found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// What was repeated.
+    pub operation: Operation,
+    /// Callers.
+    pub concurrency: u32,
+    /// HTTP/2 connections that they shared.
+    pub connections: usize,
+    /// From the first call to the last answer.
+    pub seconds: f64,
+    /// Answers each second.
+    pub per_second: f64,
+    /// Counts and latencies.
+    #[serde(flatten)]
+    pub summary: CallSummary,
+    /// The first refusal, in words.
+    pub first_refusal: Option<String>,
+}
+
+/// What the callers share.
+struct Course {
+    load: Load,
+    /// Calls that were begun.
+    begun: AtomicU64,
+    deadline: Instant,
+}
+
+/// What one caller saw.
+#[derive(Default)]
+struct Seen {
+    record: CallRecord,
+    first_refusal: Option<Status>,
+}
+
+/// One caller.
+struct Caller {
+    manager: NetworkManagerClient<Channel>,
+    health: HealthClient<Channel>,
+    random: StdRng,
+}
+
+impl Load {
+    /// Runs over `channels`, which the callers share evenly, until its calls are made or its time is over.
+    pub async fn run(self, channels: &[Channel]) -> LoadReport {
+        let started = Instant::now();
+        let (operation, concurrency) = (self.operation, self.concurrency.max(1));
+        let deadline = started + self.at_most;
+        let course = Arc::new(Course { load: self, begun: AtomicU64::new(0), deadline });
+        let mut callers = JoinSet::new();
+        for (_, channel) in (0..concurrency).zip(channels.iter().cycle()) {
+            let caller = Caller::new(channel);
+            callers.spawn(caller.run(course.clone()));
+        }
+        let mut seen = Seen::default();
+        for caller in callers.join_all().await {
+            seen.record.merge(&caller.record);
+            seen.first_refusal = seen.first_refusal.or(caller.first_refusal);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let summary = seen.record.summary();
+        LoadReport {
+            operation,
+            concurrency,
+            connections: channels.len(),
+            seconds,
+            per_second: per_second(summary.answered, seconds),
+            summary,
+            first_refusal: seen
+                .first_refusal
+                .map(|status| format!("{}: {}", crate::reason(&status), status.message())),
+        }
+    }
+
+    fn allocation(&self, number: u64, random: &mut StdRng) -> v1::AllocateForInstanceRequest {
+        v1::AllocateForInstanceRequest {
+            instance_id: self.instance(number).to_string(),
+            project_id: self.project.to_string(),
+            host: number.checked_rem(self.hosts).map(|host| format!("sim-{host:05}")).unwrap_or_default(),
+            request_id: identity::request_id(random).into(),
+            wait_for_active: self.wait_for_active.and_then(|wait| wait.try_into().ok()),
+            ..Default::default()
+        }
+    }
+
+    fn deallocation(&self, number: u64, random: &mut StdRng) -> v1::DeallocateForInstanceRequest {
+        v1::DeallocateForInstanceRequest {
+            instance_id: self.instance(number).to_string(),
+            request_id: identity::request_id(random).into(),
+            ..Default::default()
+        }
+    }
+
+    fn instance(&self, number: u64) -> InstanceId {
+        identity::instance_id(self.seed, self.first + number)
+    }
+}
+
+impl Course {
+    /// The number of the next call, until there are enough or the time is over.
+    fn next(&self) -> Option<u64> {
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        (number < self.load.calls && Instant::now() < self.deadline).then_some(number)
+    }
+}
+
+impl Caller {
+    fn new(channel: &Channel) -> Self {
+        Self {
+            manager: NetworkManagerClient::new(channel.clone()),
+            health: HealthClient::new(channel.clone()),
+            random: rand::make_rng(),
+        }
+    }
+
+    async fn run(mut self, course: Arc<Course>) -> Seen {
+        let mut seen = Seen::default();
+        while let Some(number) = course.next() {
+            let started = Instant::now();
+            let Outcome { answer, attempts } = self.call(&course.load, number).await;
+            seen.record.add(started.elapsed(), attempts, answer.is_ok());
+            if let Err(status) = answer {
+                seen.first_refusal.get_or_insert(status);
+            }
+        }
+        seen
+    }
+
+    async fn call(&mut self, load: &Load, number: u64) -> Outcome<()> {
+        match load.operation {
+            Operation::Allocate => {
+                let request = load.allocation(number, &mut self.random);
+                self.allocate(request).await
+            }
+            Operation::Deallocate => {
+                let request = load.deallocation(number, &mut self.random);
+                self.deallocate(request).await
+            }
+            Operation::NwInfo => {
+                let number = self.random.random_range(0..load.range.max(1));
+                self.nw_info(load.instance(number)).await
+            }
+            Operation::Health => self.check().await,
+        }
+    }
+
+    async fn allocate(&self, request: v1::AllocateForInstanceRequest) -> Outcome<()> {
+        let attempt = || {
+            let (mut client, request) = (self.manager.clone(), request.clone());
+            async move { client.allocate_for_instance(request).await }
+        };
+        RetryPolicy::default().run(attempt).await.without_answer()
+    }
+
+    async fn deallocate(&self, request: v1::DeallocateForInstanceRequest) -> Outcome<()> {
+        let attempt = || {
+            let (mut client, request) = (self.manager.clone(), request.clone());
+            async move { client.deallocate_for_instance(request).await }
+        };
+        RetryPolicy::default().run(attempt).await.without_answer()
+    }
+
+    async fn nw_info(&self, instance: InstanceId) -> Outcome<()> {
+        let instance_id = instance.to_string();
+        let attempt = || {
+            let mut client = self.manager.clone();
+            let request = v1::GetInstanceNwInfoRequest { instance_id: instance_id.clone() };
+            async move { client.get_instance_nw_info(request).await }
+        };
+        RetryPolicy::default().run(attempt).await.without_answer()
+    }
+
+    async fn check(&self) -> Outcome<()> {
+        let attempt = || {
+            let mut client = self.health.clone();
+            async move { client.check(HealthCheckRequest::default()).await }
+        };
+        RetryPolicy::default().run(attempt).await.without_answer()
+    }
+}
+
+/// Answers each second.
+#[expect(clippy::cast_precision_loss, reason = "a count of calls is far below 2^52")]
+fn per_second(answered: u64, seconds: f64) -> f64 {
+    answered as f64 / seconds.max(f64::EPSILON)
+}

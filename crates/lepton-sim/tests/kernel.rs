@@ -1,0 +1,160 @@
+//! Guests in the kernel, in network namespaces of their own; needs no root where user namespaces are allowed.
+
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::{env, net::IpAddr, path::Path, process::Command, time::Duration};
+
+use lepton_proto::v1::{
+    self,
+    port_binding::{Kind, Veth},
+};
+use lepton_sim::{Forgery, Guest};
+
+/// Set for the copy of this program that runs inside.
+const INSIDE: &str = "LEPTON_SIM_TEST_INSIDE";
+
+/// Runs `test`, the body of the test named `name`, in fresh user and network namespaces.
+///
+/// Where that is not allowed the test is skipped with a loud word, or fails with `LEPTON_REQUIRE_KERNEL_TESTS=1`.
+fn inside(name: &str, test: impl AsyncFnOnce()) {
+    if env::var_os(INSIDE).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(test());
+    }
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--net"]);
+        command
+    };
+    if !unshare().arg("true").status().is_ok_and(|status| status.success()) {
+        assert!(env::var_os("LEPTON_REQUIRE_KERNEL_TESTS").is_none(), "no user and network namespaces here");
+        eprintln!("SKIPPED {name}: user and network namespaces are not allowed here");
+        return;
+    }
+    let status = unshare()
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(INSIDE, "1")
+        .status()
+        .unwrap();
+    assert!(status.success(), "{name} failed inside: {status}");
+}
+
+async fn guest() -> Guest {
+    Guest::start(Path::new(env!("CARGO_BIN_EXE_lepton-sim"))).await.unwrap()
+}
+
+/// `ip link`: a cable between two guests, as leptond and its bridge would be.
+fn cable(left: &Guest, right: &Guest) {
+    let arguments = format!(
+        "link add eth0 mtu 1400 netns {} address fa:16:3e:00:00:01 type veth \
+         peer name eth0 mtu 1400 netns {} address fa:16:3e:00:00:02",
+        left.pid(),
+        right.pid(),
+    );
+    assert!(Command::new("ip").args(arguments.split_whitespace()).status().unwrap().success());
+}
+
+fn info(number: u8) -> v1::NetworkInfo {
+    let subnet = |cidr: &str, gateway: &str, fixed_ip: String| v1::VifSubnet {
+        cidr: cidr.into(),
+        gateway: gateway.into(),
+        fixed_ips: vec![fixed_ip],
+        ..Default::default()
+    };
+    let network = v1::VifNetwork {
+        mtu: 1400,
+        subnets: vec![
+            subnet("10.1.0.0/24", "10.1.0.254", format!("10.1.0.{number}")),
+            subnet("fd00:1::/64", "fd00:1::fe", format!("fd00:1::{number}")),
+        ],
+        ..Default::default()
+    };
+    let veth = Veth { netns_path: String::new(), guest_device: "eth0".into() };
+    let vif = v1::Vif {
+        mac_address: format!("fa:16:3e:00:00:{number:02}"),
+        binding: Some(v1::PortBinding { kind: Some(Kind::Veth(veth)) }),
+        network: Some(network),
+        ..Default::default()
+    };
+    v1::NetworkInfo { vifs: vec![vif], ..Default::default() }
+}
+
+async fn configured_pair() -> (Guest, Guest) {
+    let (mut left, mut right) = (guest().await, guest().await);
+    cable(&left, &right);
+    // The first end comes up when the second one does, so they are configured at the same time.
+    let (left_info, right_info) = (info(1), info(2));
+    let (one, other) = tokio::join!(left.configure(&left_info), right.configure(&right_info));
+    one.and(other).unwrap();
+    (left, right)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn two_guests_ping_each_other_over_both_families() {
+    inside("two_guests_ping_each_other_over_both_families", async || {
+        let (mut left, mut right) = configured_pair().await;
+        for (own, other) in [("10.1.0.1", "10.1.0.2"), ("fd00:1::1", "fd00:1::2")] {
+            let there = left.ping(ip(own), ip(other)).await.unwrap();
+            let back = right.ping(ip(other), ip(own)).await.unwrap();
+            assert!(there < Some(Duration::from_secs(1)) && there.is_some(), "{there:?}");
+            assert!(back.is_some());
+        }
+        assert_eq!(left.ping(ip("10.1.0.1"), ip("10.1.0.77")).await.unwrap(), None, "nobody is there");
+        left.quit().await.unwrap();
+        right.quit().await.unwrap();
+    });
+}
+
+#[test]
+fn a_guest_has_a_default_route_for_each_gateway() {
+    inside("a_guest_has_a_default_route_for_each_gateway", async || {
+        let (left, _right) = configured_pair().await;
+        for (family, gateway) in [("-4", "10.1.0.254"), ("-6", "fd00:1::fe")] {
+            let target = format!("--net={}", left.netns_path());
+            let output = Command::new("nsenter")
+                .arg(target)
+                .args(["ip", family, "route", "show", "default"])
+                .output()
+                .unwrap();
+            let routes = String::from_utf8(output.stdout).unwrap();
+            assert!(routes.starts_with(&format!("default via {gateway} dev eth0 ")), "{routes}");
+            assert!(routes.contains("metric 100"), "{routes}");
+        }
+    });
+}
+
+#[test]
+fn a_forged_packet_goes_out_and_the_lie_is_taken_back() {
+    inside("a_forged_packet_goes_out_and_the_lie_is_taken_back", async || {
+        let (mut left, mut right) = configured_pair().await;
+        // Nothing filters this cable: the target answers the false address, which proves that the packet went out.
+        let device = "eth0".parse().unwrap();
+        let target_mac = "fa:16:3e:00:00:02".parse().unwrap();
+        for (forged, target) in [("10.1.0.66", "10.1.0.2"), ("fd00:1::66", "fd00:1::2")] {
+            let forgery = Forgery::Address(ip(forged));
+            let reply = left.spoof(&device, forgery, ip(target), target_mac).await.unwrap();
+            assert!(reply.is_some(), "{forged}");
+            assert_eq!(right.ping(ip(target), ip(forged)).await.unwrap(), None, "{forged} is still there");
+        }
+        let forgery = Forgery::Mac { mac: "fa:16:3e:00:00:66".parse().unwrap(), source: ip("10.1.0.1") };
+        left.spoof(&device, forgery, ip("10.1.0.2"), target_mac).await.unwrap();
+        left.ping(ip("10.1.0.1"), ip("10.1.0.2")).await.unwrap();
+    });
+}
+
+#[test]
+fn a_guest_refuses_an_interface_that_is_not_what_its_network_info_says() {
+    inside("a_guest_refuses_an_interface_that_is_not_what_its_network_info_says", async || {
+        let (mut left, right) = (guest().await, guest().await);
+        cable(&left, &right);
+        let mut wrong = info(1);
+        wrong.vifs[0].mac_address = "fa:16:3e:00:00:09".into();
+        let error = left.configure(&wrong).await.unwrap_err().to_string();
+        assert!(error.contains("eth0 has MAC fa:16:3e:00:00:01 instead of fa:16:3e:00:00:09"), "{error}");
+    });
+}

@@ -1,0 +1,148 @@
+//! Loads from `lepton-sim load`, a process of its own.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use lepton_sim::LoadReport;
+use tokio::process::Command;
+
+/// The instances' project.
+pub(super) const PROJECT: &str = "bench";
+
+/// HTTP/2 connections that the callers share.
+pub(super) const CONNECTIONS: u32 = 4;
+
+/// Hosts that instances are spread over; they have no agent, so their ports stay pending.
+const HOSTS: u32 = 1_000;
+
+/// How many callers, and how many calls at most.
+pub(super) const STAGES: [(u32, u64); 3] = [(1, 2_000), (32, 10_000), (256, 20_000)];
+
+/// Longest time of one load.
+const AT_MOST: Duration = Duration::from_secs(20);
+
+/// Longest time for making the ports of (b).
+const FILL_AT_MOST: Duration = Duration::from_secs(300);
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    pub(super) is_quick: bool,
+}
+
+/// A client of one server; knows which instances it has made, so that no two are the same.
+#[derive(Debug)]
+pub(super) struct Loads {
+    program: PathBuf,
+    endpoint: String,
+    scale: Scale,
+    /// Numbers of the instances that were made: from 0 to here.
+    made: u64,
+    /// Numbers of the instances that were taken back: from 0 to here.
+    taken_back: u64,
+}
+
+impl Scale {
+    /// So much, or a tenth of it.
+    pub(super) fn of(self, full: u64) -> u64 {
+        if self.is_quick { full / 10 } else { full }
+    }
+}
+
+impl Loads {
+    pub(super) fn new(program: PathBuf, endpoint: String, scale: Scale) -> Self {
+        Self { program, endpoint, scale, made: 0, taken_back: 0 }
+    }
+
+    /// Allocations at each concurrency.
+    pub(super) async fn allocate(&mut self) -> Result<Vec<LoadReport>> {
+        let mut reports = Vec::new();
+        for (callers, calls) in STAGES {
+            reports.push(self.allocate_at_most(callers, self.scale.of(calls), AT_MOST).await?);
+        }
+        Ok(reports)
+    }
+
+    /// Allocates until so many instances live.
+    pub(super) async fn fill(&mut self, instances: u64) -> Result<LoadReport> {
+        let missing = instances.saturating_sub(self.made);
+        let report = self.allocate_at_most(256, missing, FILL_AT_MOST).await?;
+        ensure!(self.made >= instances, "{instances} instances were not made within {FILL_AT_MOST:?}");
+        Ok(report)
+    }
+
+    /// Deallocations at each concurrency.
+    pub(super) async fn deallocate(&mut self) -> Result<Vec<LoadReport>> {
+        let mut reports = Vec::new();
+        for (callers, calls) in STAGES {
+            let first = self.taken_back.to_string();
+            let report =
+                self.load("deallocate", callers, self.scale.of(calls), AT_MOST, &["--first", &first]).await?;
+            self.taken_back += report.summary.answered;
+            reports.push(report);
+        }
+        ensure!(self.taken_back <= self.made, "more instances were taken back than made");
+        Ok(reports)
+    }
+
+    /// Reads of instances drawn at random.
+    pub(super) async fn nw_info(&self) -> Result<Vec<LoadReport>> {
+        let range = self.made.to_string();
+        let mut reports = Vec::new();
+        for (callers, calls) in STAGES {
+            // Reads are many times quicker than writes, so it takes more of them for the same time.
+            let calls = self.scale.of(calls * 5);
+            reports.push(self.load("nw-info", callers, calls, AT_MOST, &["--range", &range]).await?);
+        }
+        Ok(reports)
+    }
+
+    /// Calls that do nothing.
+    pub(super) async fn health(&self) -> Result<Vec<LoadReport>> {
+        let mut reports = Vec::new();
+        for (callers, calls) in STAGES {
+            reports.push(self.load("health", callers, self.scale.of(calls * 5), AT_MOST, &[]).await?);
+        }
+        Ok(reports)
+    }
+
+    async fn allocate_at_most(&mut self, callers: u32, calls: u64, time: Duration) -> Result<LoadReport> {
+        let (first, hosts) = (self.made.to_string(), HOSTS.to_string());
+        let more = ["--first", &first, "--hosts", &hosts];
+        let report = self.load("allocate", callers, calls, time, &more).await?;
+        self.made += report.summary.answered;
+        Ok(report)
+    }
+
+    async fn load(
+        &self,
+        operation: &str,
+        callers: u32,
+        calls: u64,
+        time: Duration,
+        more: &[&str],
+    ) -> Result<LoadReport> {
+        eprintln!("bench: {operation}, {callers} callers, {calls} calls");
+        let output = Command::new(&self.program)
+            .args(["--endpoint", &self.endpoint, "--output", "json", "load", operation, "--project", PROJECT])
+            .args(["--calls", &calls.to_string(), "--seconds", &time.as_secs().to_string()])
+            .args(["--concurrency", &callers.to_string(), "--connections", &CONNECTIONS.to_string()])
+            .args(more)
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot run lepton-sim")?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "the load '{operation}' failed: {}", errors.trim_end());
+        serde_json::from_slice(&output.stdout).context("cannot read the report of lepton-sim")
+    }
+
+    /// Allocations whose ports are plugged into this host before they are answered.
+    pub(super) async fn plug(&mut self, callers: u32, calls: u64) -> Result<LoadReport> {
+        let first = self.made.to_string();
+        let report =
+            self.load("allocate", callers, calls, FILL_AT_MOST, &["--first", &first, "--wait", "60"]).await?;
+        self.made += report.summary.answered;
+        Ok(report)
+    }
+}

@@ -1,0 +1,215 @@
+//! The figures for people: tables on the screen, and `docs/benchmarks.md`.
+
+use lepton_sim::LoadReport;
+
+use super::{
+    goals::goals,
+    loads::CONNECTIONS,
+    machine::Machine,
+    report::{EngineReport, Report},
+};
+use crate::table::Table;
+
+/// The tables on the screen.
+pub(super) fn tables(report: &Report) -> String {
+    format!("{}\n{}\n{}", figures(report), memory(report), reached(report))
+}
+
+/// `docs/benchmarks.md`.
+pub(super) fn page(report: &Report) -> String {
+    format!(
+        "# Benchmarks\n\n\
+         Written by `cargo xtask bench`; do not edit.\n\n\
+         ## How it was measured\n\n{}\n\
+         ## The machine\n\n{}\n\
+         ## Figures\n\n{}\n\
+         Latencies are those that the callers saw, repetitions included.\n\n\
+         ## Memory of leptond\n\n{}\n\
+         ## Goals\n\n{}",
+        method(),
+        machine(&report.machine).markdown(),
+        figures(report).markdown(),
+        memory(report).markdown(),
+        reached(report).markdown(),
+    )
+}
+
+fn method() -> String {
+    format!(
+        "- The release build of `leptond`, as a process of its own; the load comes from `lepton-sim load`, another \
+         process on the same cores: a closed loop of 1, 32 or 256 callers over gRPC on leptond's unix socket, through \
+         {CONNECTIONS} HTTP/2 connections. Every mutating request carries a request id.\n\
+         - Every answer to a write is durable: SQLite with WAL and `synchronous=FULL`; PostgreSQL, on the same machine, \
+         with its defaults, `fsync=on` among them.\n\
+         - Each instance has two vNICs on dual-stack networks: a port, a MAC, an IPv4 and an IPv6 address on each.\n\
+         - (a) to (e): instances are spread over 1,000 hosts that have no agent, so nothing is plugged, and what is \
+         deallocated stays in the ledger until its host would report it unplugged.\n\
+         - (f): the real kernel, in namespaces of their own, with the Linux back end and SQLite: from the request until \
+         the answer says that both taps of the instance are plugged and filtered.\n\
+         - (g), the floor, in the same run: a 4 KiB write and fdatasync on the same filesystem, and a call that does \
+         nothing (gRPC health check) by the same client over the same connections.\n"
+    )
+}
+
+fn machine(machine: &Machine) -> Table {
+    let mut table = Table::new(["what", "which"]);
+    let memory = megabytes(machine.memory_bytes);
+    for (what, which) in [
+        ("CPU", machine.cpu.clone()),
+        ("cores", machine.cores.to_string()),
+        ("memory", memory),
+        ("kernel", machine.kernel.clone()),
+        ("filesystem", machine.filesystem.clone()),
+        ("compiler", machine.compiler.clone()),
+        ("commit", machine.commit.clone()),
+        ("date", machine.date.clone()),
+    ] {
+        table.row([what.to_owned(), which]);
+    }
+    table
+}
+
+fn figures(report: &Report) -> Table {
+    let mut table = Table::new(["what", "engine", "callers", "calls", "per second", "p50", "p99", "max"]);
+    for engine in &report.engines {
+        let full = format!("(b) allocate, {} ports live", engine.ports);
+        let name = engine.engine.to_string();
+        loads(&mut table, "(a) allocate", &name, &engine.allocate);
+        loads(&mut table, &full, &name, &engine.allocate_full);
+        loads(&mut table, "(c) deallocate", &name, &engine.deallocate);
+        loads(&mut table, "(d) GetInstanceNwInfo", &name, &engine.nw_info);
+        loads(&mut table, "(g) empty call", &name, &engine.health);
+    }
+    if let Some(plug) = &report.plug {
+        loads(&mut table, "(f) allocate until ACTIVE", "SQLite, kernel", &plug.allocate);
+    }
+    let write = &report.write;
+    table.row([
+        "(g) 4 KiB write + fdatasync".to_owned(),
+        "disk".to_owned(),
+        "1".to_owned(),
+        write.writes.to_string(),
+        String::new(),
+        micros(write.p50_micros),
+        micros(write.p99_micros),
+        String::new(),
+    ]);
+    table
+}
+
+fn loads(table: &mut Table, what: &str, engine: &str, loads: &[LoadReport]) {
+    for load in loads {
+        table.row([
+            what.to_owned(),
+            engine.to_owned(),
+            load.concurrency.to_string(),
+            load.summary.answered.to_string(),
+            format!("{:.0}", load.per_second),
+            micros(load.summary.p50_micros),
+            micros(load.summary.p99_micros),
+            micros(load.summary.max_micros),
+        ]);
+    }
+}
+
+fn memory(report: &Report) -> Table {
+    let mut table = Table::new(["engine", "(e) idle", "(e) full", "ports when full"]);
+    for EngineReport { engine, idle_bytes, full_bytes, ports, .. } in &report.engines {
+        table.row([engine.to_string(), megabytes(*idle_bytes), megabytes(*full_bytes), ports.to_string()]);
+    }
+    table
+}
+
+fn reached(report: &Report) -> Table {
+    let mut table = Table::new(["what", "goal", "measured", "reached"]);
+    for goal in goals(report) {
+        let is_met = if goal.is_met { "yes" } else { "NO" };
+        table.row([goal.what, goal.goal, goal.measured, is_met.to_owned()]);
+    }
+    table
+}
+
+/// Microseconds in the unit that reads best.
+fn micros(micros: u64) -> String {
+    if micros < 10_000 { format!("{micros} µs") } else { format!("{} ms", micros / 1_000) }
+}
+
+/// Bytes as decimal megabytes.
+pub(super) fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use lepton_sim::{CallSummary, Operation};
+
+    use super::*;
+    use crate::bench::{engine::Engine, floor::WriteFloor};
+
+    fn load(concurrency: u32, per_second: f64, p50_micros: u64) -> LoadReport {
+        let summary = CallSummary {
+            answered: 1_000,
+            refused: 0,
+            repeated: 0,
+            p50_micros,
+            p90_micros: 2 * p50_micros,
+            p99_micros: 3 * p50_micros,
+            max_micros: 4 * p50_micros,
+        };
+        LoadReport {
+            operation: Operation::Allocate,
+            concurrency,
+            connections: 4,
+            seconds: 1.0,
+            per_second,
+            summary,
+            first_refusal: None,
+        }
+    }
+
+    fn machine() -> Machine {
+        let unknown = || "unknown".to_owned();
+        Machine {
+            cpu: unknown(),
+            cores: 2,
+            memory_bytes: 24_000_000_000,
+            kernel: unknown(),
+            filesystem: "ext4".to_owned(),
+            compiler: unknown(),
+            commit: unknown(),
+            date: unknown(),
+        }
+    }
+
+    fn report() -> Report {
+        let loads = |per_second| vec![load(1, 400.0, 1_500), load(256, per_second, 90_000)];
+        let engine = EngineReport {
+            engine: Engine::Sqlite,
+            allocate: loads(3_000.0),
+            ports: 100_000,
+            allocate_full: loads(2_000.0),
+            deallocate: loads(3_000.0),
+            nw_info: loads(20_000.0),
+            health: loads(40_000.0),
+            idle_bytes: 20_000_000,
+            full_bytes: 90_500_000,
+        };
+        let write = WriteFloor { writes: 1_000, p50_micros: 700, p99_micros: 2_000 };
+        Report { machine: machine(), is_quick: false, write, engines: vec![engine], plug: None }
+    }
+
+    #[test]
+    fn the_page_tells_figures_memory_and_goals() {
+        let page = page(&report());
+        for line in [
+            "| (a) allocate | SQLite | 256 | 1000 | 3000 | 90 ms | 270 ms | 360 ms |",
+            "| (b) allocate, 100000 ports live | SQLite | 1 | 1000 | 400 | 1500 µs | 4500 µs | 6000 µs |",
+            "| (g) 4 KiB write + fdatasync | disk | 1 | 1000 |  | 700 µs | 2000 µs |  |",
+            "| SQLite | 20.0 MB | 90.5 MB | 100000 |",
+            "| SQLite: (a) allocations/s, 256 callers | at least 2,000 | 3000 | yes |",
+            "| SQLite: (b) of (a), 256 callers | at least 0.8 | 0.67 | NO |",
+        ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+    }
+}
