@@ -9,7 +9,7 @@ use lepton_ledger::{
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
 use tokio::time::{self, Instant};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{Hub, hub::InstanceWatch};
 
@@ -41,6 +41,7 @@ struct Inner {
     hub: Arc<Hub>,
     settings: Settings,
     waits: TaskTracker,
+    closing: CancellationToken,
 }
 
 /// Why a call has no answer.
@@ -86,6 +87,8 @@ enum Plugged {
     Gone,
     Failed(PortId, String),
     TimedOut,
+    /// The manager is closing.
+    Interrupted,
 }
 
 impl Manager {
@@ -98,7 +101,8 @@ impl Manager {
         let hub = Arc::new(Hub::default());
         let observer = Arc::clone(&hub);
         let store = Store::open(store, Arc::new(move |changes| observer.observe(changes))).await?;
-        Ok(Self { inner: Arc::new(Inner { store, hub, settings, waits: TaskTracker::new() }) })
+        let (waits, closing) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self { inner: Arc::new(Inner { store, hub, settings, waits, closing }) })
     }
 
     /// What the operator set.
@@ -159,6 +163,10 @@ impl Manager {
                     let NetworkInfo { instance, host, .. } = answer;
                     Err(ManagerError::PlugTimeout { instance, host, is_undone })
                 }
+                Plugged::Interrupted => {
+                    manager.undo(&answer, &envelope).await;
+                    Err(SubmitError::Store(StoreError::Closed).into())
+                }
             }
         };
         let done = self.inner.waits.spawn(wait).await;
@@ -196,6 +204,7 @@ impl Manager {
                 return Ok(Plugged::TimedOut);
             }
             tokio::select! {
+                () = self.inner.closing.cancelled() => return Ok(Plugged::Interrupted),
                 () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
                 () = time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)) => {}
             }
@@ -252,8 +261,10 @@ impl Manager {
         let _ = revisions.wait_for(|revision| *revision > holds).await;
     }
 
-    /// Waits for the callers that wait for their ports, then for all that the store has taken on.
+    /// Undoes the allocations whose callers still wait for their ports, and closes the store when it has answered all
+    /// that it has taken on.
     pub async fn close(&self) {
+        self.inner.closing.cancel();
         self.inner.waits.close();
         self.inner.waits.wait().await;
         self.inner.store.close().await;

@@ -74,15 +74,17 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     // Whoever has the addresses is the only one here: another process of the same configuration stops at this point.
     let listeners = Listeners::bind(&config.listen).await?;
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
+    // The agent works on while calls are drained, because some of them wait for it.
+    let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(keep_house(manager.clone(), config.keep_request_ids, shutdown.clone()));
+    tasks.spawn(keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
         agent::start(&mut tasks, config.backend, &config.host, &manager, shutdown.clone())
             .map_err(RunError::Agent)?;
     }
 
-    let served = serve(&config, listeners, &manager, shutdown.clone()).await;
-    shutdown.cancel();
+    let served = serve(&config, listeners, &manager, shutdown).await;
+    stop.cancel();
     while tasks.join_next().await.is_some() {}
     manager.close().await;
     tracing::info!("stopped");
