@@ -2,7 +2,10 @@
 
 mod fixed_ips;
 mod harness;
+mod history;
+mod hosts;
 mod instances;
+mod networks;
 mod pools;
 mod quarantine;
 mod requests;
