@@ -159,3 +159,26 @@ async fn a_network_with_another_port_is_in_use_whatever_its_batch_unplugs() {
     })
     .await;
 }
+/// Both the address's change and the end of its subnet are in one batch.
+#[tokio::test]
+async fn the_last_unplugging_and_the_deletion_fit_in_one_batch() {
+    each_store(async |subject| {
+        for (label, rest) in [("resting", 60), ("restless", 0)] {
+            let quarantine = std::time::Duration::from_secs(rest);
+            let spec = SubnetSpec { quarantine, ..subnet("fd00:1::/64") };
+            let id = subject.create(network(label, vec![spec])).await.network.id;
+            subject.allocate(1).await.unwrap();
+            let unplugged = subject.deallocate(1).await.ports;
+            let report = HostReport { unplugged, ..HostReport::default() };
+            subject.take_told();
+            let (reported, deleted) = tokio::join!(
+                subject.submit(ReportHost { host: host(), report }),
+                subject.submit(DeleteNetwork { network: id }),
+            );
+            reported.unwrap();
+            deleted.unwrap();
+            assert_eq!(subject.batches_told(), 1);
+        }
+    })
+    .await;
+}
