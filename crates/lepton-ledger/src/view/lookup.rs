@@ -56,7 +56,7 @@ impl View {
         Ok(visible.take(limit.into()).cloned().collect())
     }
 
-    /// A sequence number above that of every network.
+    /// A sequence number above that of every network, deleted ones included.
     pub(crate) fn next_network_sequence(&mut self) -> Result<u64, Stop> {
         self.need([Key::NewestNetwork])?;
         let newest_known = self.indexes.networks_by_sequence.last().map_or(0, |(sequence, _)| *sequence);

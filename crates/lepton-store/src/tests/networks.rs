@@ -182,3 +182,17 @@ async fn the_last_unplugging_and_the_deletion_fit_in_one_batch() {
     })
     .await;
 }
+#[tokio::test]
+async fn a_sequence_number_is_never_given_twice() {
+    each_store(async |subject| {
+        for expected in 1..4 {
+            let made = subject.network("short-lived", &["10.1.0.0/24"]).await.network;
+            assert_eq!(made.sequence, expected);
+            subject.submit(DeleteNetwork { network: made.id }).await.unwrap();
+            if subject.kind.is_durable() {
+                subject.reopen().await;
+            }
+        }
+    })
+    .await;
+}
