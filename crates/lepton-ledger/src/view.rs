@@ -98,11 +98,12 @@ impl View {
         }
     }
 
-    /// Starts a new batch on a complete view: its moment, its seed, and no changes yet.
+    /// Starts a new batch on a complete view: its moment, its seed, and no changes yet. What the batch before did not
+    /// [keep](View::keep) is taken back.
     pub fn restart(&mut self, now: Timestamp, seed: [u8; 32]) {
+        self.undo_to(0);
         self.now = now;
         self.seed = seed;
-        self.changes.clear();
     }
 
     /// The moment of the decision.
@@ -193,11 +194,6 @@ impl View {
     /// What the batch decided so far, in order.
     pub fn changes(&self) -> &[Change] {
         &self.changes
-    }
-
-    /// Takes back everything that the batch decided.
-    pub fn abandon(&mut self) {
-        self.undo_to(0);
     }
 
     /// Keeps everything that the batch decided; only a complete view lives on after its batch.

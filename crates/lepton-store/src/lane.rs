@@ -1,10 +1,13 @@
 //! A lane: one task that takes what has gathered in its queue as a batch, again and again.
 
 use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use futures_util::FutureExt;
 use lepton_ledger::Change;
 use lepton_types::Timestamp;
 use rand::{TryRng, rngs::SysRng};
@@ -99,18 +102,34 @@ impl Lane {
         self.attempt(batch).await
     }
 
+    /// Carries the batch out once. A fault in a command is an error of its batch, not the end of the lane.
     async fn attempt(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let (now, seed) = ((self.clock)(), fresh_seed()?);
-        let changes = match (&self.backend, &self.purpose) {
-            (Backend::Memory(memory), _) => memory.write(batch, now, seed),
-            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await?,
-            (Backend::Engine(engine), Purpose::Read) => return read_batch(engine, batch, now, seed).await,
-        };
+        let carried_out = AssertUnwindSafe(self.carry_out(batch)).catch_unwind();
+        let changes = carried_out.await.unwrap_or_else(|fault| Err(panicked(&*fault).into()))?;
         if let Purpose::Write(observer) = &self.purpose {
             tell(observer, &changes);
         }
         Ok(())
     }
+
+    async fn carry_out(&self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Change>, Failure> {
+        let (now, seed) = ((self.clock)(), fresh_seed()?);
+        match (&self.backend, &self.purpose) {
+            (Backend::Memory(memory), _) => Ok(memory.write(batch, now, seed)),
+            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await,
+            (Backend::Engine(engine), Purpose::Read) => {
+                read_batch(engine, batch, now, seed).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+}
+
+/// What a panic said, as an error.
+fn panicked(fault: &(dyn Any + Send)) -> StoreError {
+    let said = fault.downcast_ref::<&str>().copied().map(str::to_owned);
+    let said = said.or_else(|| fault.downcast_ref::<String>().cloned());
+    StoreError::Internal(format!("a panic: {}", said.unwrap_or_default()))
 }
 
 fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
@@ -122,9 +141,13 @@ fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
     }
 }
 
+/// Tells what is durable. A fault in the observer changes nothing about that.
 fn tell(observer: &Observer, changes: &[Change]) {
-    if !changes.is_empty() {
-        observer(changes);
+    if changes.is_empty() {
+        return;
+    }
+    if let Err(fault) = std::panic::catch_unwind(AssertUnwindSafe(|| observer(changes))) {
+        tracing::error!(error = %panicked(&*fault), "the store's observer failed");
     }
 }
 

@@ -8,6 +8,7 @@ mod instances;
 mod networks;
 mod pools;
 mod quarantine;
+mod queue;
 mod requests;
 mod sound;
 

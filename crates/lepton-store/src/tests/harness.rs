@@ -19,7 +19,7 @@ use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
 use super::sound::{Dump, assert_sound};
-use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
+use crate::{Database, Observer, Store, StoreConfig, StoreError, SubmitError};
 
 /// When the tests' clock starts: some day in 2026.
 const START: i64 = 1_790_000_000_000_000;
@@ -106,6 +106,12 @@ impl Subject {
         let clock = Arc::new(move || Timestamp::from(now.load(Ordering::Relaxed)));
         let observer = Arc::new(move |changes: &[Change]| told.lock().unwrap().push(changes.to_vec()));
         Store::open_with(&self.config, observer, clock).await
+    }
+
+    /// Opens the store anew with an observer of the test's own.
+    pub(super) async fn observed_by(&mut self, observer: Observer) {
+        self.store.take().unwrap().close().await;
+        self.store = Some(Store::open(&self.config, observer).await.unwrap());
     }
 
     /// Closes the store and opens it again.
