@@ -196,6 +196,11 @@ impl View {
         &self.changes
     }
 
+    /// What the batch decided, in order, when nothing else of the view is needed any more.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
     /// Keeps everything that the batch decided; only a complete view lives on after its batch.
     pub fn keep(&mut self) {
         for change in std::mem::take(&mut self.changes) {

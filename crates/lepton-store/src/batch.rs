@@ -1,12 +1,15 @@
 //! A batch: jobs that are decided over one view and written in one transaction.
 
+use std::sync::Arc;
+
 use lepton_ledger::{Change, Command, Envelope, Refusal, Stop, View, execute};
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
-    engine::{Engine, Failure, Tx},
+    engine::{Engine, Tx},
     error::{StoreError, SubmitError},
+    failure::Failure,
     load::load,
     write::write,
 };
@@ -77,35 +80,41 @@ impl<C: Command> Job for Submitted<C> {
 
 /// Decides the jobs and writes what they changed; answers the changes once they are durable.
 pub(crate) async fn write_batch(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
     now: Timestamp,
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {
     let mut tx = engine.write().await?;
     let mut view = View::partial(now, seed);
-    decide(&mut tx, jobs, &mut view).await?;
-    let changes = view.changes().to_vec();
+    let work = async {
+        decide(&mut tx, jobs, &mut view).await?;
+        write(&mut tx, view.changes(), now).await
+    };
+    if let Err(failure) = work.await {
+        // Unheard, the server takes it back by itself.
+        let _ = tx.rollback().await;
+        return Err(failure);
+    }
+    let changes = view.into_changes();
     if changes.is_empty() {
-        tx.rollback().await?;
+        tx.rollback().await?
     } else {
-        write(&mut tx, &changes, now).await?;
-        tx.commit().await?;
+        tx.commit().await?
     }
     Ok(changes)
 }
 
 /// Decides jobs that change nothing, over one snapshot.
 pub(crate) async fn read_batch(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
     now: Timestamp,
     seed: [u8; 32],
 ) -> Result<(), Failure> {
     let mut tx = engine.read().await?;
-    let mut view = View::partial(now, seed);
-    decide(&mut tx, jobs, &mut view).await?;
-    tx.rollback().await
+    let outcome = decide(&mut tx, jobs, &mut View::partial(now, seed)).await;
+    tx.rollback().await.and(outcome)
 }
 
 /// Decides every job, loading between rounds what those of the round before have missed. A job that had all it needed

@@ -4,7 +4,7 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use futures_util::FutureExt;
@@ -15,17 +15,22 @@ use tokio::sync::mpsc;
 
 use crate::{
     batch::{Job, read_batch, write_batch},
-    engine::{Engine, Failure},
+    engine::Engine,
     error::StoreError,
+    failure::Failure,
     memory::Memory,
     store::Observer,
 };
 
-/// How often a batch is decided anew before its commands are tried one by one, and then each of them once more.
-const ATTEMPTS: usize = 4;
+/// How often a batch is decided anew because others were faster, before its commands are tried one by one, and then
+/// how often each of them.
+const MOST_CONFLICTS: usize = 4;
 
 /// Pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Pause between attempts to reach a server that is not there.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where a lane's batches are decided.
 #[derive(Clone, Debug)]
@@ -75,7 +80,9 @@ impl Lane {
     async fn serve(&self, mut batch: Vec<Box<dyn Job>>) {
         match self.attempts(&mut batch).await {
             Ok(()) => settle(batch, &Ok(())),
-            Err(Failure::Error(error @ StoreError::Unavailable(_))) => settle(batch, &Err(error)),
+            Err(failure @ (Failure::Error(StoreError::Unavailable(_)) | Failure::Disconnected(_))) => {
+                settle(batch, &Err(failure.into()));
+            }
             Err(failure) if batch.len() == 1 => settle(batch, &Err(failure.into())),
             // One command may be at fault; alone, it cannot harm its neighbours.
             Err(_) => {
@@ -88,18 +95,31 @@ impl Lane {
         }
     }
 
-    /// Tries until nobody else is faster, with fresh ids each time.
+    /// Tries until nobody else is faster and the server is there, with fresh ids each time.
     async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..ATTEMPTS {
+        let deadline = Instant::now() + self.patience();
+        let (mut conflicts, mut pause) = (0, FIRST_PAUSE);
+        loop {
             match self.attempt(batch).await {
-                Err(Failure::Conflict(problem)) => tracing::debug!(problem, "a batch is decided again"),
+                Err(Failure::Conflict(problem)) if conflicts < MOST_CONFLICTS => {
+                    conflicts += 1;
+                    tracing::debug!(problem, "a batch is decided again");
+                }
+                Err(Failure::Disconnected(problem)) if Instant::now() < deadline => {
+                    tracing::debug!(problem, "a batch is decided again on another connection");
+                }
                 outcome => return outcome,
             }
             tokio::time::sleep(pause).await;
-            pause *= 2;
+            pause = LONGEST_PAUSE.min(pause * 2);
         }
-        self.attempt(batch).await
+    }
+
+    fn patience(&self) -> Duration {
+        match &self.backend {
+            Backend::Memory(_) => Duration::ZERO,
+            Backend::Engine(engine) => engine.connections().patience(),
+        }
     }
 
     /// Carries the batch out once. A fault in a command is an error of its batch, not the end of the lane.
@@ -116,13 +136,25 @@ impl Lane {
         let (now, seed) = ((self.clock)(), fresh_seed()?);
         match (&self.backend, &self.purpose) {
             (Backend::Memory(memory), _) => Ok(memory.write(batch, now, seed)),
-            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await,
+            (Backend::Engine(engine), Purpose::Write(_)) => {
+                in_time(engine, write_batch(engine, batch, now, seed)).await
+            }
             (Backend::Engine(engine), Purpose::Read) => {
-                read_batch(engine, batch, now, seed).await?;
+                in_time(engine, read_batch(engine, batch, now, seed)).await?;
                 Ok(Vec::new())
             }
         }
     }
+}
+
+/// Gives up on a server that does not answer. What was sent to it may still happen.
+pub(crate) async fn in_time<T>(
+    engine: &Engine,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let Some(limit) = engine.connections().time_limit() else { return work.await };
+    let no_answer = || StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis()));
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer().into()))
 }
 
 /// What a panic said, as an error.

@@ -7,9 +7,11 @@ mod hosts;
 mod instances;
 mod networks;
 mod pools;
+mod postgres;
 mod quarantine;
 mod queue;
 mod requests;
 mod sound;
+mod sqlite;
 
 use harness::each_store;

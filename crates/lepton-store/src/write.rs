@@ -8,7 +8,8 @@ use lepton_ledger::{
 use lepton_types::{Network, Port, Subnet, SubnetId, Timestamp};
 
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
+    failure::Failure,
     table::{self, Stored},
 };
 

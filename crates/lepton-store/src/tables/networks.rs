@@ -5,8 +5,9 @@ use lepton_types::{Mtu, Network, NetworkId, ProjectId, Timestamp};
 
 use super::{enter, load_by, subnets};
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value, damaged},
     table::Stored,
 };

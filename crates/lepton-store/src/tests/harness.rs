@@ -93,7 +93,7 @@ impl Subject {
         Self::with(kind, config, directory).await
     }
 
-    async fn with(kind: Kind, config: StoreConfig, directory: tempfile::TempDir) -> Self {
+    pub(super) async fn with(kind: Kind, config: StoreConfig, directory: tempfile::TempDir) -> Self {
         let (now, told) = (Arc::new(AtomicI64::new(START)), Arc::default());
         let mut subject = Self { kind, config, store: None, now, told, _directory: directory };
         subject.store = Some(subject.another().await.unwrap());
@@ -110,13 +110,20 @@ impl Subject {
 
     /// Opens the store anew with an observer of the test's own.
     pub(super) async fn observed_by(&mut self, observer: Observer) {
-        self.store.take().unwrap().close().await;
+        self.close().await;
         self.store = Some(Store::open(&self.config, observer).await.unwrap());
+    }
+
+    /// Closes the store; [`Subject::reopen`] comes next.
+    pub(super) async fn close(&mut self) {
+        if let Some(store) = self.store.take() {
+            store.close().await;
+        }
     }
 
     /// Closes the store and opens it again.
     pub(super) async fn reopen(&mut self) {
-        self.store.take().unwrap().close().await;
+        self.close().await;
         self.store = Some(self.another().await.unwrap());
     }
 
