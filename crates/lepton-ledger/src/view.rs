@@ -186,6 +186,11 @@ impl View {
         }
     }
 
+    /// The row with this key, if the view knows it to be there.
+    pub fn row<R: Row>(&self, key: &R::Key) -> Option<&R> {
+        R::table(&self.tables).get(key)
+    }
+
     /// The rows of a table that the view knows to be there, in the order of their keys.
     pub fn rows<'v, R: Row + 'v>(&'v self) -> impl Iterator<Item = &'v R> {
         R::table(&self.tables).rows()

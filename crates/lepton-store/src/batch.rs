@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lepton_ledger::{Change, Command, Envelope, Refusal, Stop, View, execute};
+use lepton_ledger::{Change, Command, Envelope, Refusal, RequestKey, RequestRecord, Stop, View, execute};
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
@@ -11,6 +11,7 @@ use crate::{
     error::{StoreError, SubmitError},
     failure::Failure,
     load::load,
+    tables::requests,
     write::write,
 };
 
@@ -21,6 +22,9 @@ const MOST_ROUNDS: usize = 1000;
 pub(crate) trait Job: Send {
     /// Decides; answers false when the view lacks something. `number` tells the job apart from its neighbours.
     fn attempt(&mut self, number: usize, view: &mut View) -> bool;
+
+    /// Under which request id it was refused, if it has one and was.
+    fn refused_request(&self) -> Option<&RequestKey>;
 
     /// Whether nobody waits for the answer any more.
     fn is_abandoned(&self) -> bool;
@@ -62,6 +66,11 @@ impl<C: Command> Job for Submitted<C> {
         self.decision.is_some()
     }
 
+    fn refused_request(&self) -> Option<&RequestKey> {
+        let is_refused = matches!(self.decision, Some(Err(_)));
+        self.envelope.request_key().filter(|_| is_refused)
+    }
+
     fn is_abandoned(&self) -> bool {
         self.caller.is_closed()
     }
@@ -89,6 +98,7 @@ pub(crate) async fn write_batch(
     let mut view = View::partial(now, seed);
     let work = async {
         decide(&mut tx, jobs, &mut view).await?;
+        reconsider(&mut tx, jobs, &mut view).await?;
         write(&mut tx, view.changes(), now).await
     };
     if let Err(failure) = work.await {
@@ -131,4 +141,22 @@ async fn decide(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Resu
     }
     Err(StoreError::Internal(format!("{} commands miss rows after {MOST_ROUNDS} rounds", waiting.len()))
         .into())
+}
+
+/// Looks once more for the request ids of what was refused. Another manager may have carried out the very same request
+/// after its record was looked for here, and that may be what it was refused for; then the record is the answer.
+async fn reconsider(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Result<(), Failure> {
+    if !tx.is_shared() {
+        return Ok(());
+    }
+    let refused = jobs.iter().enumerate();
+    let refused = refused.filter_map(|(number, job)| Some((number, job.refused_request()?.clone())));
+    let (numbers, keys): (Vec<usize>, Vec<RequestKey>) = refused.unzip();
+    requests::load(tx, &keys, view).await?;
+    for (number, key) in numbers.into_iter().zip(keys) {
+        if view.row::<RequestRecord>(&key).is_some() {
+            jobs[number].attempt(number, view);
+        }
+    }
+    Ok(())
 }

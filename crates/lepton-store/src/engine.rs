@@ -112,12 +112,17 @@ impl Tx {
 
     fn text(&self, sql: &'static str, rows: usize, values: usize) -> AssertSqlSafe<Arc<str>> {
         let width = values.checked_div(rows).unwrap_or_default();
-        let is_locking = matches!((&self.connection, self.access), (Connection::Postgres(_), Access::Write));
+        let is_locking = self.is_shared();
         #[expect(
             clippy::disallowed_methods,
             reason = "the text is a literal of ours with numbered parameters filled in"
         )]
         AssertSqlSafe(self.engine.statements.text(sql, rows, width, is_locking))
+    }
+
+    /// Whether others write meanwhile, so that what it decides on must be locked.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!((&self.connection, self.access), (Connection::Postgres(_), Access::Write))
     }
 
     /// Makes what was written durable. Without an answer it may have happened.

@@ -6,6 +6,7 @@ mod history;
 mod hosts;
 mod instances;
 mod networks;
+mod parallel;
 mod pools;
 mod postgres;
 mod quarantine;
