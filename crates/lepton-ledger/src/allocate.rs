@@ -104,6 +104,7 @@ impl Command for AllocateForInstance {
         }
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
         let incarnation = ledger.next_incarnation(self.instance)?;
+        let mut seats = Vec::with_capacity(wanted.len());
         for (position, (wanted, mac)) in (0..).zip(wanted.iter().zip(macs)) {
             let port = Port {
                 id: ledger.new_id(),
@@ -120,10 +121,10 @@ impl Command for AllocateForInstance {
                 revision: ledger.touch_host(&self.host)?,
                 created_at: ledger.now(),
             };
-            let id = port.id;
+            seats.push(Seat { port: port.id, mac, wanted });
             ledger.insert(port);
-            give_addresses(ledger, wanted, id, mac)?;
         }
+        give_addresses(ledger, &seats)?;
         ledger.insert(Instance {
             id: self.instance,
             incarnation,
@@ -264,30 +265,38 @@ fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Sto
     Ok(!ledger.is_mac_taken(mac)?)
 }
 
-/// Gives the port an address in each subnet of its network.
-pub(crate) fn give_addresses(
-    ledger: &mut View,
-    wanted: &Wanted,
-    port: PortId,
-    mac: MacAddr,
-) -> Result<(), Stop> {
-    let network = wanted.network;
-    for (subnet, wish) in &wanted.subnets {
-        let asked = match subnet.mode {
-            AddressMode::Eui64 => Some(wish.unwrap_or_else(|| eui64(subnet, mac))),
-            AddressMode::Pool => *wish,
-        };
-        match asked {
-            Some(address) => {
-                if !ledger.take(subnet, address, port)? {
-                    return Err(Refusal::FixedIpAlreadyInUse { address, network }.into());
-                }
-            }
-            None => {
-                let cidr = subnet.cidr;
-                ledger.take_next(subnet, port)?.ok_or(Refusal::NoMoreFixedIps { network, cidr })?;
-            }
+/// A port and what it is to get.
+pub(crate) struct Seat<'w> {
+    pub(crate) port: PortId,
+    pub(crate) mac: MacAddr,
+    pub(crate) wanted: &'w Wanted,
+}
+
+/// Gives each port an address in each subnet of its network: first to all ports the very addresses that they must have,
+/// lest another one of them be given such an address by chance.
+pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<(), Stop> {
+    let places = || seats.iter().flat_map(|seat| seat.wanted.subnets.iter().map(move |place| (seat, place)));
+    for (seat, (subnet, wish)) in places() {
+        let network = seat.wanted.network;
+        if let Some(address) = must_have(subnet, *wish, seat.mac)
+            && !ledger.take(subnet, address, seat.port)?
+        {
+            return Err(Refusal::FixedIpAlreadyInUse { address, network }.into());
+        }
+    }
+    for (seat, (subnet, wish)) in places() {
+        let (network, cidr) = (seat.wanted.network, subnet.cidr);
+        if must_have(subnet, *wish, seat.mac).is_none() {
+            ledger.take_next(subnet, seat.port)?.ok_or(Refusal::NoMoreFixedIps { network, cidr })?;
         }
     }
     Ok(())
+}
+
+/// The one address that will do: the one that was asked for, or the one that follows from the MAC.
+fn must_have(subnet: &Subnet, wish: Option<IpAddr>, mac: MacAddr) -> Option<IpAddr> {
+    match subnet.mode {
+        AddressMode::Eui64 => Some(wish.unwrap_or_else(|| eui64(subnet, mac))),
+        AddressMode::Pool => wish,
+    }
 }

@@ -26,7 +26,7 @@ pub enum Key {
         /// Most networks to load.
         limit: u16,
     },
-    /// The sequence number of the newest network.
+    /// The sequence number of the newest network, deleted ones included.
     NewestNetwork,
     /// One subnet.
     Subnet(SubnetId),

@@ -94,15 +94,15 @@ impl Command for DeleteNetwork {
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
         let network = self.network;
-        if ledger.network(network)?.is_none() {
-            return Err(Refusal::NetworkNotFound { network }.into());
-        }
+        let found = ledger.network(network)?.map(|network| network.sequence);
+        let sequence = found.ok_or(Refusal::NetworkNotFound { network })?;
         if let Some(port) = ledger.port_on(network)? {
             return Err(Refusal::NetworkInUse { network, instance: port.instance }.into());
         }
         for subnet in ledger.subnets_of(network) {
             ledger.end::<Subnet>(&subnet.id);
         }
+        ledger.note_newest_network(sequence);
         ledger.end::<Network>(&network);
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! `ValidateNetworks`: whether an allocation could be honoured now.
 
 use lepton_ipam::MacBase;
-use lepton_types::{PortId, ProjectId};
+use lepton_types::ProjectId;
 use lepton_vnic::RequestedNetwork;
 use serde::Serialize;
 
 use crate::{
     Command, Key, Stop, View,
-    allocate::{choose, draw_macs, give_addresses, keys_of_networks},
+    allocate::{Seat, choose, draw_macs, give_addresses, keys_of_networks},
 };
 
 /// Asks whether networks and fixed IPs could be had now. It is decided by taking them, so it must be rehearsed.
@@ -36,10 +36,8 @@ impl Command for ValidateNetworks {
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
-        for (wanted, mac) in wanted.iter().zip(macs) {
-            let port: PortId = ledger.new_id();
-            give_addresses(ledger, wanted, port, mac)?;
-        }
-        Ok(())
+        let seats = wanted.iter().zip(macs).map(|(wanted, mac)| Seat { port: ledger.new_id(), mac, wanted });
+        let seats: Vec<_> = seats.collect();
+        give_addresses(ledger, &seats)
     }
 }

@@ -98,11 +98,12 @@ impl View {
         }
     }
 
-    /// Starts a new batch on a complete view: its moment, its seed, and no changes yet.
+    /// Starts a new batch on a complete view: its moment, its seed, and no changes yet. What the batch before did not
+    /// [keep](View::keep) is taken back.
     pub fn restart(&mut self, now: Timestamp, seed: [u8; 32]) {
+        self.undo_to(0);
         self.now = now;
         self.seed = seed;
-        self.changes.clear();
     }
 
     /// The moment of the decision.
@@ -185,6 +186,11 @@ impl View {
         }
     }
 
+    /// The row with this key, if the view knows it to be there.
+    pub fn row<R: Row>(&self, key: &R::Key) -> Option<&R> {
+        R::table(&self.tables).get(key)
+    }
+
     /// The rows of a table that the view knows to be there, in the order of their keys.
     pub fn rows<'v, R: Row + 'v>(&'v self) -> impl Iterator<Item = &'v R> {
         R::table(&self.tables).rows()
@@ -195,9 +201,9 @@ impl View {
         &self.changes
     }
 
-    /// Takes back everything that the batch decided.
-    pub fn abandon(&mut self) {
-        self.undo_to(0);
+    /// What the batch decided, in order, when nothing else of the view is needed any more.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
     }
 
     /// Keeps everything that the batch decided; only a complete view lives on after its batch.

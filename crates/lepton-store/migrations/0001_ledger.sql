@@ -116,6 +116,7 @@ CREATE TABLE network_history (
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX network_history_by_id ON network_history (id, ended_at);
+CREATE INDEX network_history_by_sequence ON network_history (sequence);
 
 CREATE TABLE subnet_history (
     id UUID NOT NULL,

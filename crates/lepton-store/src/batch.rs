@@ -1,13 +1,17 @@
 //! A batch: jobs that are decided over one view and written in one transaction.
 
-use lepton_ledger::{Change, Command, Envelope, Refusal, Stop, View, execute};
+use std::sync::Arc;
+
+use lepton_ledger::{Change, Command, Envelope, Refusal, RequestKey, RequestRecord, Stop, View, execute};
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
-    engine::{Engine, Failure, Tx},
+    engine::{Engine, Tx},
     error::{StoreError, SubmitError},
+    failure::Failure,
     load::load,
+    tables::requests,
     write::write,
 };
 
@@ -18,6 +22,9 @@ const MOST_ROUNDS: usize = 1000;
 pub(crate) trait Job: Send {
     /// Decides; answers false when the view lacks something. `number` tells the job apart from its neighbours.
     fn attempt(&mut self, number: usize, view: &mut View) -> bool;
+
+    /// Under which request id it was refused, if it has one and was.
+    fn refused_request(&self) -> Option<&RequestKey>;
 
     /// Whether nobody waits for the answer any more.
     fn is_abandoned(&self) -> bool;
@@ -59,6 +66,11 @@ impl<C: Command> Job for Submitted<C> {
         self.decision.is_some()
     }
 
+    fn refused_request(&self) -> Option<&RequestKey> {
+        let is_refused = matches!(self.decision, Some(Err(_)));
+        self.envelope.request_key().filter(|_| is_refused)
+    }
+
     fn is_abandoned(&self) -> bool {
         self.caller.is_closed()
     }
@@ -77,35 +89,42 @@ impl<C: Command> Job for Submitted<C> {
 
 /// Decides the jobs and writes what they changed; answers the changes once they are durable.
 pub(crate) async fn write_batch(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
     now: Timestamp,
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {
     let mut tx = engine.write().await?;
     let mut view = View::partial(now, seed);
-    decide(&mut tx, jobs, &mut view).await?;
-    let changes = view.changes().to_vec();
+    let work = async {
+        decide(&mut tx, jobs, &mut view).await?;
+        reconsider(&mut tx, jobs, &mut view).await?;
+        write(&mut tx, view.changes(), now).await
+    };
+    if let Err(failure) = work.await {
+        // Unheard, the server takes it back by itself.
+        let _ = tx.rollback().await;
+        return Err(failure);
+    }
+    let changes = view.into_changes();
     if changes.is_empty() {
-        tx.rollback().await?;
+        tx.rollback().await?
     } else {
-        write(&mut tx, &changes, now).await?;
-        tx.commit().await?;
+        tx.commit().await?
     }
     Ok(changes)
 }
 
 /// Decides jobs that change nothing, over one snapshot.
 pub(crate) async fn read_batch(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
     now: Timestamp,
     seed: [u8; 32],
 ) -> Result<(), Failure> {
     let mut tx = engine.read().await?;
-    let mut view = View::partial(now, seed);
-    decide(&mut tx, jobs, &mut view).await?;
-    tx.rollback().await
+    let outcome = decide(&mut tx, jobs, &mut View::partial(now, seed)).await;
+    tx.rollback().await.and(outcome)
 }
 
 /// Decides every job, loading between rounds what those of the round before have missed. A job that had all it needed
@@ -122,4 +141,22 @@ async fn decide(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Resu
     }
     Err(StoreError::Internal(format!("{} commands miss rows after {MOST_ROUNDS} rounds", waiting.len()))
         .into())
+}
+
+/// Looks once more for the request ids of what was refused. Another manager may have carried out the very same request
+/// after its record was looked for here, and that may be what it was refused for; then the record is the answer.
+async fn reconsider(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Result<(), Failure> {
+    if !tx.is_shared() {
+        return Ok(());
+    }
+    let refused = jobs.iter().enumerate();
+    let refused = refused.filter_map(|(number, job)| Some((number, job.refused_request()?.clone())));
+    let (numbers, keys): (Vec<usize>, Vec<RequestKey>) = refused.unzip();
+    requests::load(tx, &keys, view).await?;
+    for (number, key) in numbers.into_iter().zip(keys) {
+        if view.row::<RequestRecord>(&key).is_some() {
+            jobs[number].attempt(number, view);
+        }
+    }
+    Ok(())
 }

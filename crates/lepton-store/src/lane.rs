@@ -1,10 +1,13 @@
 //! A lane: one task that takes what has gathered in its queue as a batch, again and again.
 
 use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
+use futures_util::FutureExt;
 use lepton_ledger::Change;
 use lepton_types::Timestamp;
 use rand::{TryRng, rngs::SysRng};
@@ -13,17 +16,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     batch::{Job, read_batch, write_batch},
-    engine::{Engine, Failure},
+    engine::Engine,
     error::StoreError,
+    failure::Failure,
     memory::Memory,
     store::Observer,
 };
 
-/// How often a batch is decided anew before its commands are tried one by one, and then each of them once more.
-const ATTEMPTS: usize = 4;
+/// How often a batch is decided anew because others were faster, before its commands are tried one by one, and then
+/// how often each of them.
+const MOST_CONFLICTS: usize = 4;
 
 /// Pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Pause between attempts to reach a server that is not there.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where a lane's batches are decided.
 #[derive(Clone, Debug)]
@@ -84,7 +92,9 @@ impl Lane {
     async fn serve(&self, mut batch: Vec<Box<dyn Job>>) {
         match self.attempts(&mut batch).await {
             Ok(()) => settle(batch, &Ok(())),
-            Err(Failure::Error(error @ StoreError::Unavailable(_))) => settle(batch, &Err(error)),
+            Err(failure @ (Failure::Error(StoreError::Unavailable(_)) | Failure::Disconnected(_))) => {
+                settle(batch, &Err(failure.into()));
+            }
             Err(failure) if batch.len() == 1 => settle(batch, &Err(failure.into())),
             // One command may be at fault; alone, it cannot harm its neighbours.
             Err(_) => {
@@ -97,32 +107,73 @@ impl Lane {
         }
     }
 
-    /// Tries until nobody else is faster, with fresh ids each time.
+    /// Tries until nobody else is faster and the server is there, with fresh ids each time.
     async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..ATTEMPTS {
+        let deadline = Instant::now() + self.patience();
+        let (mut conflicts, mut pause) = (0, FIRST_PAUSE);
+        loop {
             match self.attempt(batch).await {
-                Err(Failure::Conflict(problem)) => tracing::debug!(problem, "a batch is decided again"),
+                Err(Failure::Conflict(problem)) if conflicts < MOST_CONFLICTS => {
+                    conflicts += 1;
+                    tracing::debug!(problem, "a batch is decided again");
+                }
+                Err(Failure::Disconnected(problem)) if Instant::now() < deadline => {
+                    tracing::debug!(problem, "a batch is decided again on another connection");
+                }
                 outcome => return outcome,
             }
             tokio::time::sleep(pause).await;
-            pause *= 2;
+            pause = LONGEST_PAUSE.min(pause * 2);
         }
-        self.attempt(batch).await
     }
 
+    fn patience(&self) -> Duration {
+        match &self.backend {
+            Backend::Memory(_) => Duration::ZERO,
+            Backend::Engine(engine) => engine.connections().patience(),
+        }
+    }
+
+    /// Carries the batch out once. A fault in a command is an error of its batch, not the end of the lane.
     async fn attempt(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let (now, seed) = ((self.clock)(), fresh_seed()?);
-        let changes = match (&self.backend, &self.purpose) {
-            (Backend::Memory(memory), _) => memory.write(batch, now, seed),
-            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await?,
-            (Backend::Engine(engine), Purpose::Read) => return read_batch(engine, batch, now, seed).await,
-        };
+        let carried_out = AssertUnwindSafe(self.carry_out(batch)).catch_unwind();
+        let changes = carried_out.await.unwrap_or_else(|fault| Err(panicked(&*fault).into()))?;
         if let Purpose::Write(observer) = &self.purpose {
             tell(observer, &changes);
         }
         Ok(())
     }
+
+    async fn carry_out(&self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Change>, Failure> {
+        let (now, seed) = ((self.clock)(), fresh_seed()?);
+        match (&self.backend, &self.purpose) {
+            (Backend::Memory(memory), _) => Ok(memory.write(batch, now, seed)),
+            (Backend::Engine(engine), Purpose::Write(_)) => {
+                in_time(engine, write_batch(engine, batch, now, seed)).await
+            }
+            (Backend::Engine(engine), Purpose::Read) => {
+                in_time(engine, read_batch(engine, batch, now, seed)).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+}
+
+/// Gives up on a server that does not answer. What was sent to it may still happen.
+pub(crate) async fn in_time<T>(
+    engine: &Engine,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let Some(limit) = engine.connections().time_limit() else { return work.await };
+    let no_answer = || StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis()));
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer().into()))
+}
+
+/// What a panic said, as an error.
+fn panicked(fault: &(dyn Any + Send)) -> StoreError {
+    let said = fault.downcast_ref::<&str>().copied().map(str::to_owned);
+    let said = said.or_else(|| fault.downcast_ref::<String>().cloned());
+    StoreError::Internal(format!("a panic: {}", said.unwrap_or_default()))
 }
 
 fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
@@ -134,9 +185,13 @@ fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
     }
 }
 
+/// Tells what is durable. A fault in the observer changes nothing about that.
 fn tell(observer: &Observer, changes: &[Change]) {
-    if !changes.is_empty() {
-        observer(changes);
+    if changes.is_empty() {
+        return;
+    }
+    if let Err(fault) = std::panic::catch_unwind(AssertUnwindSafe(|| observer(changes))) {
+        tracing::error!(error = %panicked(&*fault), "the store's observer failed");
     }
 }
 

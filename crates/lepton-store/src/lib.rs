@@ -11,8 +11,10 @@
 
 mod batch;
 mod config;
+mod connect;
 mod engine;
 mod error;
+mod failure;
 mod lane;
 mod load;
 mod memory;

@@ -3,7 +3,8 @@
 use lepton_ledger::{Key, View};
 
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
+    failure::Failure,
     tables::{blocks, fixed_ips, frontiers, hosts, instances, networks, ports, requests, subnets},
 };
 

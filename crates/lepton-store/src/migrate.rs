@@ -8,7 +8,8 @@ use sqlx::{
 };
 
 use crate::{
-    engine::{Engine, Pool},
+    connect::{Access, Connection},
+    engine::Engine,
     error::StoreError,
 };
 
@@ -18,11 +19,14 @@ const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../migra
 /// Applies the migrations that the database lacks, each in a transaction of its own. A database that a newer program
 /// wrote is refused and left as it is.
 pub(crate) async fn migrate(engine: &Engine, location: &str) -> Result<(), StoreError> {
-    let outcome = match engine.pool() {
-        Pool::Sqlite { writer, .. } => migrator("WITHOUT ROWID").run(writer).await,
-        Pool::Postgres(pool) => migrator("").run(pool).await,
+    let mut connection = engine.connections().take(Access::Write).await?;
+    let outcome = match &mut connection {
+        Connection::Sqlite(connection) => migrator("WITHOUT ROWID").run(connection).await,
+        Connection::Postgres(connection) => migrator("").run(connection).await,
     };
-    outcome.map_err(|error| explain(error, location))
+    outcome.map_err(|error| explain(error, location))?;
+    engine.connections().put_back(connection, Access::Write);
+    Ok(())
 }
 
 fn migrator(without_rowid: &str) -> Migrator {

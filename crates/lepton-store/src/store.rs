@@ -19,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     batch::{Job, Submitted},
     config::StoreConfig,
-    engine::{Engine, Failure, READERS},
+    engine::{Engine, READERS},
     error::{StoreError, SubmitError},
-    lane::{Backend, Clock, Lane, Purpose, system_clock},
+    failure::Failure,
+    lane::{self, Backend, Clock, Lane, Purpose, system_clock},
     memory::Memory,
     migrate::migrate,
     tables::requests,
@@ -70,7 +71,7 @@ impl Store {
             None => Backend::Memory(Arc::new(Memory::new())),
             Some(engine) => {
                 migrate(&engine, &config.database.to_string()).await?;
-                Backend::Engine(Arc::new(engine))
+                Backend::Engine(engine)
             }
         };
         let mut lanes = JoinSet::new();
@@ -136,7 +137,7 @@ impl Store {
                     tx.commit().await?;
                     Ok::<_, Failure>(forgotten)
                 };
-                forget.await.map_err(StoreError::from)
+                lane::in_time(engine, forget).await.map_err(StoreError::from)
             }
         }
     }

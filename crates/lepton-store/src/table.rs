@@ -3,8 +3,9 @@
 use lepton_ledger::Row as LedgerRow;
 
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value},
     statement::chunks,
 };

@@ -13,7 +13,8 @@ pub(crate) mod subnets;
 use lepton_ledger::View;
 
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
+    failure::Failure,
     sql::{Row, Value},
     statement::padded,
     table::Stored,

@@ -2,10 +2,17 @@
 
 mod fixed_ips;
 mod harness;
+mod history;
+mod hosts;
 mod instances;
+mod networks;
+mod parallel;
 mod pools;
+mod postgres;
 mod quarantine;
+mod queue;
 mod requests;
 mod sound;
+mod sqlite;
 
 use harness::each_store;

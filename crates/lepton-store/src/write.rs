@@ -1,12 +1,15 @@
 //! Writes what a batch decided: set by set, in the order that the foreign keys want.
 
+use std::collections::BTreeSet;
+
 use lepton_ledger::{
     Block, Change, Ended, FixedIp, Frontier, Host, Instance, RequestRecord, RowChange, coalesce,
 };
-use lepton_types::{Network, Port, Subnet, Timestamp};
+use lepton_types::{Network, Port, Subnet, SubnetId, Timestamp};
 
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
+    failure::Failure,
     table::{self, Stored},
 };
 
@@ -44,9 +47,31 @@ impl Sets {
     }
 }
 
+impl Sets {
+    /// Drops what the batch did to the addresses of subnets that it then ended: they go with the subnet.
+    fn forget_ended_subnets(&mut self) {
+        let ended: BTreeSet<SubnetId> = self.subnets.iter().filter_map(ended_subnet).collect();
+        if !ended.is_empty() {
+            self.frontiers.retain(|change| !is_of(&ended, change, |row| row.subnet));
+            self.blocks.retain(|change| !is_of(&ended, change, Block::subnet));
+            self.fixed_ips.retain(|change| !is_of(&ended, change, |row| row.subnet));
+        }
+    }
+}
+
+fn is_of<R>(subnets: &BTreeSet<SubnetId>, change: &RowChange<R>, subnet_of: impl Fn(&R) -> SubnetId) -> bool {
+    let mut rows = change.before.iter().chain(&change.after);
+    rows.any(|row| subnets.contains(&subnet_of(row)))
+}
+
+fn ended_subnet(change: &RowChange<Subnet>) -> Option<SubnetId> {
+    change.before.as_ref().filter(|_| change.after.is_none()).map(|subnet| subnet.id)
+}
+
 /// Writes the changes and their history.
 pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
-    let sets = Sets::new(changes);
+    let mut sets = Sets::new(changes);
+    sets.forget_ended_subnets();
     // What refers to a row goes before it; what is referred to comes before what refers to it.
     let fixed_ips = Net::new(sets.fixed_ips);
     let ports = Net::new(sets.ports);

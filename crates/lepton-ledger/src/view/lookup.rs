@@ -10,22 +10,17 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FixedIp, Frontier, Host, Instance, Key, RequestKey, RequestRecord, Row, Stop};
+use crate::{FixedIp, Frontier, Host, Instance, Key, RequestKey, RequestRecord, Stop};
 
 impl View {
-    /// The row with this key among those that were loaded by another key.
-    fn known<R: Row>(&self, key: &R::Key) -> Option<&R> {
-        R::table(&self.tables).get(key)
-    }
-
     pub(crate) fn request(&mut self, key: &RequestKey) -> Result<Option<&RequestRecord>, Stop> {
         self.need([Key::Request(key.clone())])?;
-        Ok(self.known(key))
+        Ok(self.row(key))
     }
 
     pub(crate) fn network(&mut self, id: NetworkId) -> Result<Option<&Network>, Stop> {
         self.need([Key::Network(id)])?;
-        Ok(self.known(&id))
+        Ok(self.row(&id))
     }
 
     /// The networks that a project may use, the global ones first.
@@ -36,7 +31,7 @@ impl View {
             self.indexes.networks_by_project.range(start..).take_while(move |entry| entry.0 == owner)
         };
         let ids = owned(None).chain(owned(Some(project.clone()))).map(|entry| entry.2);
-        Ok(ids.filter_map(|id| self.known::<Network>(&id)).cloned().collect())
+        Ok(ids.filter_map(|id| self.row::<Network>(&id)).cloned().collect())
     }
 
     /// Networks in the order of their creation.
@@ -49,14 +44,14 @@ impl View {
         self.need([Key::NetworkPage { project: project.cloned(), after, limit }])?;
         let later = (Bound::Excluded((after, Uuid::max().into())), Bound::Unbounded);
         let networks =
-            self.indexes.networks_by_sequence.range(later).filter_map(|(_, id)| self.known::<Network>(id));
+            self.indexes.networks_by_sequence.range(later).filter_map(|(_, id)| self.row::<Network>(id));
         let visible = networks.filter(|network| {
             project.is_none_or(|project| network.project.as_ref().is_none_or(|owner| owner == project))
         });
         Ok(visible.take(limit.into()).cloned().collect())
     }
 
-    /// A sequence number above that of every network.
+    /// A sequence number above that of every network, deleted ones included.
     pub(crate) fn next_network_sequence(&mut self) -> Result<u64, Stop> {
         self.need([Key::NewestNetwork])?;
         let newest_known = self.indexes.networks_by_sequence.last().map_or(0, |(sequence, _)| *sequence);
@@ -65,7 +60,7 @@ impl View {
 
     pub(crate) fn subnet(&mut self, id: SubnetId) -> Result<Option<&Subnet>, Stop> {
         self.need([Key::Subnet(id)])?;
-        Ok(self.known(&id))
+        Ok(self.row(&id))
     }
 
     /// The subnets of a network that is loaded, IPv4 before IPv6.
@@ -73,17 +68,17 @@ impl View {
         let lowest = "0.0.0.0/0".parse().expect("the IPv4 default route is a CIDR");
         let start = (network, AddressFamily::V4, lowest, Uuid::nil().into());
         let entries = self.indexes.subnets_by_network.range(start..).take_while(|entry| entry.0 == network);
-        entries.filter_map(|entry| self.known::<Subnet>(&entry.3)).cloned().collect()
+        entries.filter_map(|entry| self.row::<Subnet>(&entry.3)).cloned().collect()
     }
 
     pub(crate) fn frontier(&mut self, subnet: SubnetId) -> Result<Option<&Frontier>, Stop> {
         self.need([Key::Frontier(subnet)])?;
-        Ok(self.known(&subnet))
+        Ok(self.row(&subnet))
     }
 
     pub(crate) fn block(&mut self, subnet: SubnetId, first: IpAddr) -> Result<Option<&Block>, Stop> {
         self.need([Key::Block(subnet, first)])?;
-        Ok(self.known(&(subnet, first)))
+        Ok(self.row(&(subnet, first)))
     }
 
     /// The lowest block of the subnet that has both a row and a free address.
@@ -103,12 +98,12 @@ impl View {
                 self.need([Key::FreeBlocks { subnet, after: known_up_to.flatten() }])?;
             }
         }
-        Ok(candidate.and_then(|first| self.known(&(subnet, first))))
+        Ok(candidate.and_then(|first| self.row(&(subnet, first))))
     }
 
     pub(crate) fn fixed_ip(&mut self, subnet: SubnetId, address: IpAddr) -> Result<Option<&FixedIp>, Stop> {
         self.need([Key::FixedIp(subnet, address)])?;
-        Ok(self.known(&(subnet, address)))
+        Ok(self.row(&(subnet, address)))
     }
 
     /// Addresses of the subnet that rested long enough.
@@ -125,12 +120,12 @@ impl View {
 
     fn known_rested(&self) -> impl Iterator<Item = FixedIp> {
         let entries = self.indexes.quarantine.iter().take_while(|entry| entry.0 <= self.now);
-        entries.filter_map(|entry| self.known::<FixedIp>(&(entry.1, entry.2)).cloned())
+        entries.filter_map(|entry| self.row::<FixedIp>(&(entry.1, entry.2)).cloned())
     }
 
     pub(crate) fn instance(&mut self, id: InstanceId) -> Result<Option<&Instance>, Stop> {
         self.need([Key::Instance(id)])?;
-        Ok(self.known(&id))
+        Ok(self.row(&id))
     }
 
     /// The incarnation that the instance's next life has.
@@ -145,7 +140,7 @@ impl View {
         let start = (instance, 0, 0, Uuid::nil().into());
         let entries =
             self.indexes.ports_by_instance.range(start..).take_while(move |entry| entry.0 == instance);
-        entries.filter_map(|entry| self.known(&entry.3))
+        entries.filter_map(|entry| self.row(&entry.3))
     }
 
     /// The ports of an instance's present life, in order, released ones left out.
@@ -160,14 +155,14 @@ impl View {
 
     pub(crate) fn port(&mut self, id: PortId) -> Result<Option<&Port>, Stop> {
         self.need([Key::Port(id)])?;
-        Ok(self.known(&id))
+        Ok(self.row(&id))
     }
 
     /// The addresses of a port that is loaded, by subnet.
     pub(crate) fn fixed_ips_of(&self, port: PortId) -> Vec<FixedIp> {
         let start = (port, Uuid::nil().into(), IpAddr::from([0, 0, 0, 0]));
         let entries = self.indexes.fixed_ips_by_port.range(start..).take_while(|entry| entry.0 == port);
-        entries.filter_map(|entry| self.known::<FixedIp>(&(entry.1, entry.2))).cloned().collect()
+        entries.filter_map(|entry| self.row::<FixedIp>(&(entry.1, entry.2))).cloned().collect()
     }
 
     pub(crate) fn is_mac_taken(&mut self, mac: MacAddr) -> Result<bool, Stop> {
@@ -181,7 +176,7 @@ impl View {
         self.need([Key::PortOn(network)])?;
         let mut ports = self.indexes.ports_by_network.range((network, Uuid::nil().into())..);
         let id = ports.next().filter(|entry| entry.0 == network).map(|entry| entry.1);
-        Ok(id.and_then(|id| self.known(&id)))
+        Ok(id.and_then(|id| self.row(&id)))
     }
 
     /// The host's ports that changed after a revision, in the order of their changes.
@@ -189,14 +184,14 @@ impl View {
         self.need([Key::HostPorts(host.clone(), after)])?;
         let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
         let entries = self.indexes.ports_by_host.range(later).take_while(|entry| entry.0 == *host);
-        Ok(entries.filter_map(|entry| self.known::<Port>(&entry.2)).cloned().collect())
+        Ok(entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect())
     }
 
     /// The host; one that the ledger has not met yet is at revision zero.
     pub(crate) fn host(&mut self, id: &HostId) -> Result<Host, Stop> {
         self.need([Key::Host(id.clone())])?;
         let unknown = || Host { id: id.clone(), revision: Revision::default(), applied: Revision::default() };
-        Ok(self.known(id).cloned().unwrap_or_else(unknown))
+        Ok(self.row(id).cloned().unwrap_or_else(unknown))
     }
 
     /// Raises the host's revision, for a change that it must see.

@@ -7,8 +7,9 @@ use lepton_types::{HostId, InstanceId, PortId, Revision, SubnetId, Timestamp};
 
 use super::{enter, load_by};
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value, damaged},
     table::Stored,
 };

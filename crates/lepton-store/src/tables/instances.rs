@@ -5,8 +5,9 @@ use lepton_types::InstanceId;
 
 use super::{fixed_ips, load_by, ports};
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value},
     statement::padded,
     table::Stored,

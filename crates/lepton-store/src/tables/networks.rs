@@ -5,8 +5,9 @@ use lepton_types::{Mtu, Network, NetworkId, ProjectId, Timestamp};
 
 use super::{enter, load_by, subnets};
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value, damaged},
     table::Stored,
 };
@@ -128,9 +129,10 @@ async fn enter_with_subnets(tx: &mut Tx, found: &[crate::sql::Row], view: &mut V
     Ok(())
 }
 
-/// Loads the sequence number of the newest network.
+/// Loads the sequence number of the newest network, deleted ones included: no number is given twice.
 pub(crate) async fn load_newest(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select max(sequence) from networks";
+    const SQL: &str = "select max(newest) from (select max(sequence) as newest from networks
+         union all select max(sequence) as newest from network_history) as known";
     for row in tx.fetch(SQL, 0, Vec::new()).await? {
         if let Some(newest) = row.columns().get::<Option<i64>>()? {
             view.note_newest_network(u64::try_from(newest).map_err(|_| damaged("sequence", &newest))?);

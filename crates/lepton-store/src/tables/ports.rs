@@ -5,8 +5,9 @@ use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, Port, PortId, PortSta
 
 use super::{enter, fixed_ips, load_by};
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value, damaged, json},
     table::Stored,
 };

@@ -5,8 +5,9 @@ use lepton_types::Timestamp;
 
 use super::load_by;
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value},
     table::Stored,
 };

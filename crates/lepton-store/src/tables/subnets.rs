@@ -7,8 +7,9 @@ use lepton_types::{AddressMode, NetworkId, Subnet, SubnetId};
 
 use super::load_by;
 use crate::{
-    engine::{Failure, Tx},
+    engine::Tx,
     error::StoreError,
+    failure::Failure,
     sql::{Columns, Value, damaged, json},
     statement::padded,
     table::Stored,

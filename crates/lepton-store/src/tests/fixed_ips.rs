@@ -1,6 +1,7 @@
 //! Addresses that were asked for.
 
 use lepton_ipam::SubnetSpec;
+use lepton_ledger::AllocateForInstance;
 use lepton_types::AddressPool;
 
 use super::{
@@ -69,6 +70,21 @@ async fn a_wish_outside_the_pools_never_enters_them() {
         assert_eq!(fixed_ips(&subject.allocate(3).await.unwrap()), ["10.1.0.10"]);
         assert_eq!(fixed_ips(&subject.allocate(4).await.unwrap()), ["10.1.0.11"]);
         assert_eq!(reason(subject.allocate(5).await), "NO_MORE_FIXED_IPS");
+    })
+    .await;
+}
+
+/// The vNIC without a wish comes first, and would take the lowest address, which the other wishes.
+#[tokio::test]
+async fn wishes_are_served_before_choices() {
+    each_store(async |subject| {
+        let id = subject.network("private", &["10.1.0.0/24"]).await.network.id;
+        let networks = vec![requested(id, &[]), requested(id, &["10.1.0.2"]), requested(id, &[])];
+        let info = subject
+            .submit(AllocateForInstance { allow_duplicate_networks: true, ..allocation(1, networks) })
+            .await
+            .unwrap();
+        assert_eq!(fixed_ips(&info), ["10.1.0.3", "10.1.0.2", "10.1.0.4"]);
     })
     .await;
 }

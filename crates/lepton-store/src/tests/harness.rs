@@ -19,7 +19,7 @@ use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
 use super::sound::{Dump, assert_sound};
-use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
+use crate::{Database, Observer, Store, StoreConfig, StoreError, SubmitError};
 
 /// When the tests' clock starts: some day in 2026.
 const START: i64 = 1_790_000_000_000_000;
@@ -93,7 +93,7 @@ impl Subject {
         Self::with(kind, config, directory).await
     }
 
-    async fn with(kind: Kind, config: StoreConfig, directory: tempfile::TempDir) -> Self {
+    pub(super) async fn with(kind: Kind, config: StoreConfig, directory: tempfile::TempDir) -> Self {
         let (now, told) = (Arc::new(AtomicI64::new(START)), Arc::default());
         let mut subject = Self { kind, config, store: None, now, told, _directory: directory };
         subject.store = Some(subject.another().await.unwrap());
@@ -108,9 +108,22 @@ impl Subject {
         Store::open_with(&self.config, observer, clock).await
     }
 
+    /// Opens the store anew with an observer of the test's own.
+    pub(super) async fn observed_by(&mut self, observer: Observer) {
+        self.close().await;
+        self.store = Some(Store::open(&self.config, observer).await.unwrap());
+    }
+
+    /// Closes the store; [`Subject::reopen`] comes next.
+    pub(super) async fn close(&mut self) {
+        if let Some(store) = self.store.take() {
+            store.close().await;
+        }
+    }
+
     /// Closes the store and opens it again.
     pub(super) async fn reopen(&mut self) {
-        self.store.take().unwrap().close().await;
+        self.close().await;
         self.store = Some(self.another().await.unwrap());
     }
 

@@ -1,10 +1,10 @@
 //! Instances come and go.
 
-use lepton_ledger::GetInstanceNwInfo;
+use lepton_ledger::{DeallocateForInstance, GetInstanceNwInfo};
 
 use super::{
     each_store,
-    harness::{fixed_ips, instance},
+    harness::{fixed_ips, instance, reason},
 };
 
 #[tokio::test]
@@ -30,6 +30,82 @@ async fn an_instance_gets_a_vnic_on_each_network_and_gives_it_back() {
         let again = subject.allocate(1).await.unwrap();
         assert_eq!(fixed_ips(&again)[0], "10.1.0.2");
         assert_eq!(again.incarnation, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_instance_is_allocated_once_and_deallocated_any_number_of_times() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        assert_eq!(subject.deallocate(1).await.ports, []);
+        subject.allocate(1).await.unwrap();
+        let before = subject.dump().await;
+        assert_eq!(reason(subject.allocate(1).await), "INSTANCE_ALREADY_ALLOCATED");
+        assert_eq!(subject.dump().await, before);
+        assert_eq!(subject.deallocate(1).await.ports.len(), 1);
+        assert_eq!(subject.deallocate(1).await.ports, []);
+        let gone = subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await;
+        assert_eq!(reason(gone), "INSTANCE_NOT_FOUND");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_late_call_for_another_life_ends_nothing() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        for life in 1..=2 {
+            assert_eq!(subject.allocate(1).await.unwrap().incarnation, life);
+            let late = DeallocateForInstance { instance: instance(1), incarnation: Some(3 - life) };
+            assert_eq!(reason(subject.submit(late).await), "INCARNATION_MISMATCH");
+            let right = DeallocateForInstance { instance: instance(1), incarnation: Some(life) };
+            assert_eq!(subject.submit(right).await.unwrap().ports.len(), 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lives_are_counted_on_after_a_restart() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        for life in 1..=3 {
+            let info = subject.allocate(1).await.unwrap();
+            assert_eq!((info.incarnation, fixed_ips(&info)), (life, vec!["10.1.0.2".to_owned()]));
+            subject.end(1).await;
+            if subject.kind.is_durable() {
+                subject.reopen().await;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_project_without_networks_gets_an_empty_answer() {
+    each_store(async |subject| {
+        let info = subject.allocate(1).await.unwrap();
+        assert_eq!((info.incarnation, info.vifs.len()), (1, 0));
+        assert_eq!(reason(subject.allocate(1).await), "INSTANCE_ALREADY_ALLOCATED");
+        assert_eq!(subject.deallocate(1).await.ports, []);
+        assert_eq!(subject.allocate(1).await.unwrap().incarnation, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_life_may_end_and_the_next_one_start_in_one_batch() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        for life in 1..=3 {
+            subject.take_told();
+            let (ended, started) = tokio::join!(subject.deallocate(1), subject.allocate(1));
+            assert_eq!((ended.ports.len(), started.unwrap().incarnation), (usize::from(life > 1), life));
+            assert_eq!(subject.batches_told(), 1);
+        }
+        let ports = subject.dump().await.ports;
+        assert_eq!(ports.iter().filter(|port| !port.is_released).count(), 1);
     })
     .await;
 }

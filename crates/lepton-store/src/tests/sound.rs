@@ -71,7 +71,7 @@ impl Dump {
         }
     }
 
-    async fn of_engine(engine: &Engine) -> Self {
+    async fn of_engine(engine: &std::sync::Arc<Engine>) -> Self {
         let mut tx = engine.read().await.unwrap();
         let dump = Self {
             networks: rows(&mut tx, NETWORKS).await,

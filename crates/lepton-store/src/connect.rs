@@ -1,0 +1,192 @@
+//! Connections to a database: how they are set up, and the few that wait for their next batch.
+//!
+//! There is one for each lane, so this is no pool of sqlx's: nothing is tested before use, since a batch that finds its
+//! connection dead is decided again on another one.
+
+use std::{
+    path::Path,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sqlx::{
+    ConnectOptions, Connection as _, PgConnection, SqliteConnection,
+    postgres::PgConnectOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use crate::{
+    config::{Database, StoreConfig},
+    error::StoreError,
+    failure::Failure,
+};
+
+/// Statements kept prepared on each connection; above the number of texts that there are.
+const PREPARED: usize = 512;
+
+/// Pause before a server that is not there is tried again at the start.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// A connection to either engine.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// What a connection is for. SQLite opens its file read-only for questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Write,
+    Read,
+}
+
+/// Where connections come from and where they wait.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    options: Options,
+    patience: Duration,
+    writing: Mutex<Vec<Connection>>,
+    reading: Mutex<Vec<Connection>>,
+}
+
+#[derive(Debug)]
+enum Options {
+    Sqlite { writer: Box<SqliteConnectOptions>, reader: Box<SqliteConnectOptions> },
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl Connections {
+    /// Connects for the first time; none for a database that is only in memory.
+    pub(crate) async fn open(config: &StoreConfig) -> Result<Option<Self>, StoreError> {
+        let patience = config.connect_timeout;
+        let problem = |problem: String| StoreError::Open { location: config.database.to_string(), problem };
+        let options = match &config.database {
+            Database::Memory => return Ok(None),
+            Database::Sqlite(path) => sqlite(path, patience),
+            Database::Postgres(url) => postgres(url, patience).map_err(|error| problem(error.to_string()))?,
+        };
+        let (writing, reading) = Default::default();
+        let connections = Self { options, patience, writing, reading };
+        let first = connections.connect_in_time().await.map_err(problem)?;
+        connections.put_back(first, Access::Write);
+        Ok(Some(connections))
+    }
+
+    /// How long to try to reach the database before giving up.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// How long a batch may take that waits for somebody else's computer; none for a file.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        match self.options {
+            Options::Sqlite { .. } => None,
+            Options::Postgres(_) => Some(self.patience),
+        }
+    }
+
+    /// A connection that waited, or a fresh one.
+    pub(crate) async fn take(&self, access: Access) -> Result<Connection, Failure> {
+        let waiting = self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match waiting {
+            Some(connection) => Ok(connection),
+            None => Ok(self.connect(access).await?),
+        }
+    }
+
+    /// Keeps a connection, outside any transaction, for the next batch.
+    pub(crate) fn put_back(&self, connection: Connection, access: Access) {
+        self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+
+    /// Ends the connections that wait.
+    pub(crate) async fn close(&self) {
+        // Readers first: whoever closes SQLite's last connection must be allowed to write.
+        for access in [Access::Read, Access::Write] {
+            let waiting =
+                std::mem::take(&mut *self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner));
+            for connection in waiting {
+                // Unheard, the goodbye does no harm.
+                let _ = tokio::time::timeout(self.patience, connection.close()).await;
+            }
+        }
+    }
+
+    fn waiting(&self, access: Access) -> &Mutex<Vec<Connection>> {
+        match (&self.options, access) {
+            (Options::Sqlite { .. }, Access::Read) => &self.reading,
+            (Options::Sqlite { .. }, Access::Write) | (Options::Postgres(_), _) => &self.writing,
+        }
+    }
+
+    async fn connect(&self, access: Access) -> Result<Connection, sqlx::Error> {
+        match (&self.options, access) {
+            (Options::Sqlite { writer, .. }, Access::Write) => writer.connect().await.map(Connection::Sqlite),
+            (Options::Sqlite { reader, .. }, Access::Read) => reader.connect().await.map(Connection::Sqlite),
+            (Options::Postgres(options), _) => options.connect().await.map(Connection::Postgres),
+        }
+    }
+
+    /// Connects, and again while the server is not there or starting, as long as there is time; else tells why not.
+    async fn connect_in_time(&self) -> Result<Connection, String> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let error = match tokio::time::timeout(left, self.connect(Access::Write)).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(format!("no answer within {} ms", self.patience.as_millis())),
+            };
+            let text = error.to_string();
+            let is_hopeless = !matches!(Failure::from(error), Failure::Disconnected(_));
+            if is_hopeless || Instant::now() + RETRY > deadline {
+                return Err(text);
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+impl Connection {
+    async fn close(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
+        }
+    }
+}
+
+fn sqlite(path: &Path, patience: Duration) -> Options {
+    let writer = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit is on the disk before it is acknowledged.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(patience)
+        .statement_cache_capacity(PREPARED)
+        // 64 MiB, in KiB: the upper pages of every index stay in memory at a million ports.
+        .pragma("cache_size", "-65536")
+        .disable_statement_logging();
+    let reader = writer.clone().read_only(true).create_if_missing(false);
+    Options::Sqlite { writer: Box::new(writer), reader: Box::new(reader) }
+}
+
+fn postgres(url: &str, patience: Duration) -> Result<Options, sqlx::Error> {
+    // A manager that was frozen in the middle of a batch must not hold its locks for longer than the others wait.
+    let idle_limit = patience.as_millis().to_string();
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("leptond")
+        .statement_cache_capacity(PREPARED)
+        .options([
+            // The ledger acknowledges nothing that is not on the server's disk, whatever the server's default is.
+            ("synchronous_commit", "on"),
+            ("default_transaction_isolation", "read committed"),
+            ("idle_in_transaction_session_timeout", &idle_limit),
+        ])
+        .disable_statement_logging();
+    Ok(Options::Postgres(Box::new(options)))
+}

@@ -1,0 +1,93 @@
+//! [`Failure`]: what an engine's error means for the one who decides what to do about it.
+
+use crate::error::StoreError;
+
+/// What went wrong with a batch.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Another writer was faster: an index spoke, a lock was lost. Deciding again helps.
+    Conflict(String),
+    /// The connection was lost before the commit was sent, so nothing was written. Deciding again on another connection
+    /// helps once the server is back.
+    Disconnected(String),
+    /// Deciding again does not help, or must not be done because the commit may have happened.
+    Error(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        classify(&error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Conflict(problem) | Failure::Disconnected(problem) => Self::Unavailable(problem),
+            Failure::Error(error) => error,
+        }
+    }
+}
+
+impl Failure {
+    /// What it means once the commit was sent: without an answer, nobody knows whether it happened.
+    pub(crate) fn of_commit(self) -> Self {
+        match self {
+            Self::Disconnected(problem) => Self::Error(StoreError::Unavailable(problem)),
+            Self::Conflict(_) | Self::Error(_) => self,
+        }
+    }
+}
+
+/// Goes by codes alone; texts and names differ between engines and releases.
+fn classify(error: &sqlx::Error) -> Failure {
+    let text = error.to_string();
+    match error {
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            if database.is_unique_violation() || database.is_foreign_key_violation() || is_lost_race(&code) {
+                Failure::Conflict(text)
+            } else if is_disconnected(&code) {
+                Failure::Disconnected(text)
+            } else if is_out_of_reach(&code) {
+                Failure::Error(StoreError::Unavailable(text))
+            } else {
+                Failure::Error(StoreError::Internal(text))
+            }
+        }
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => Failure::Disconnected(text),
+        sqlx::Error::Protocol(_) => Failure::Error(StoreError::Unavailable(text)),
+        _ => Failure::Error(StoreError::Internal(text)),
+    }
+}
+
+/// PostgreSQL: serialization failure, deadlock, lock not available. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their
+/// extended codes.
+fn is_lost_race(code: &str) -> bool {
+    matches!(code, "40001" | "40P01" | "55P03")
+        || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// PostgreSQL: connection exceptions; the server shuts down, crashed, or is starting; it ended an idle transaction.
+fn is_disconnected(code: &str) -> bool {
+    (code.len() == 5 && code.starts_with("08")) || matches!(code, "57P01" | "57P02" | "57P03" | "25P03")
+}
+
+/// PostgreSQL: read-only (a standby), insufficient resources, operator intervention, system errors. SQLite:
+/// SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN, with their extended codes.
+fn is_out_of_reach(code: &str) -> bool {
+    let is_postgres = code == "25006"
+        || (code.len() == 5 && ["53", "57", "58"].iter().any(|class| code.starts_with(class)));
+    is_postgres || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 8 | 10 | 13 | 14))
+}
+
+/// SQLite's codes are numbers of at most four digits; PostgreSQL's have five characters.
+fn sqlite_code(code: &str) -> Option<u32> {
+    if code.len() < 5 { code.parse().ok() } else { None }
+}

@@ -1,0 +1,144 @@
+//! Hosts hear what they must have, and say what they have.
+
+use futures_util::future::join_all;
+use lepton_ledger::{GetInstanceNwInfo, HostFeed, ReportHost};
+use lepton_types::{HostChanges, HostId, HostReport, PortBinding, PortReport, PortStatus, Revision};
+
+use super::{
+    each_store,
+    harness::{Subject, allocation, fixed_ips, host, instance},
+};
+
+async fn changes(subject: &Subject, host: HostId, after: Option<Revision>) -> HostChanges {
+    subject.store().ask(HostFeed { host, after }).await.unwrap()
+}
+
+async fn report(subject: &Subject, report: HostReport) {
+    subject.submit(ReportHost { host: host(), report }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_hears_everything_or_what_changed_after_its_revision() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        assert_eq!(
+            changes(subject, host(), None).await,
+            HostChanges { is_complete: true, ..HostChanges::default() }
+        );
+
+        let first = subject.allocate(1).await.unwrap();
+        let after_first = changes(subject, host(), None).await;
+        assert_eq!((after_first.is_complete, after_first.ports.len()), (true, 1));
+        let (port, vif) = (&after_first.ports[0], &first.vifs[0]);
+        assert_eq!((port.id, port.mac, &port.device), (vif.id, vif.mac, &vif.device));
+        assert_eq!(
+            (port.network, &port.bridge, port.mtu),
+            (vif.network.id, &vif.network.bridge, vif.network.mtu)
+        );
+        assert_eq!(port.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().len(), 2);
+        assert_eq!(port.binding, PortBinding::Tap);
+        let mut addresses: Vec<_> = port.addresses.iter().map(ToString::to_string).collect();
+        addresses.sort_by_key(|address| address.contains(':'));
+        assert_eq!(addresses, fixed_ips(&first));
+
+        let second = subject.allocate(2).await.unwrap();
+        let news = changes(subject, host(), Some(after_first.revision)).await;
+        assert_eq!(news.ports.iter().map(|port| port.id).collect::<Vec<_>>(), [second.vifs[0].id]);
+        assert!(!news.is_complete && news.revision > after_first.revision);
+
+        subject.deallocate(1).await;
+        let last = changes(subject, host(), Some(news.revision)).await;
+        assert_eq!((last.ports.len(), &last.released[..]), (0, &[first.vifs[0].id][..]));
+        assert_eq!(
+            changes(subject, host(), Some(last.revision)).await,
+            HostChanges { revision: last.revision, ..HostChanges::default() }
+        );
+        let ahead = changes(subject, host(), Some(last.revision.next())).await;
+        assert_eq!((ahead.is_complete, ahead.ports.len(), ahead.released.len()), (true, 1, 1));
+        let other = changes(subject, "host-2".parse().unwrap(), None).await;
+        assert_eq!((other.ports.len(), other.released.len()), (0, 0));
+
+        let questions = [None, Some(after_first.revision), Some(news.revision), Some(last.revision)];
+        let together = join_all(questions.map(|after| changes(subject, host(), after))).await;
+        let counts: Vec<_> = together.iter().map(|news| (news.ports.len(), news.released.len())).collect();
+        assert_eq!(counts, [(1, 1), (1, 1), (0, 1), (0, 0)], "questions of one batch do not mix");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ports_status_is_what_its_host_says() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let id = subject.allocate(1).await.unwrap().vifs[0].id;
+        let status = async || {
+            let asked = GetInstanceNwInfo { instance: instance(1) };
+            subject.store().ask(asked).await.unwrap().vifs.remove(0).status
+        };
+        assert_eq!(status().await, PortStatus::Pending);
+        let said = |status| HostReport { ports: vec![PortReport { id, status }], ..HostReport::default() };
+        for wanted in [PortStatus::Active, PortStatus::Error("no such device".into()), PortStatus::Active] {
+            report(subject, said(wanted.clone())).await;
+            assert_eq!(status().await, wanted);
+        }
+        let before = subject.dump().await;
+        subject.take_told();
+        report(subject, said(PortStatus::Active)).await;
+        assert_eq!((subject.dump().await, subject.take_told()), (before, vec![]), "nothing new is no change");
+
+        let stranger = ReportHost { host: "host-2".parse().unwrap(), report: said(PortStatus::Pending) };
+        subject.submit(stranger).await.unwrap();
+        assert_eq!(status().await, PortStatus::Active, "another host's word is nothing");
+        let unknown = PortReport { id: uuid::Uuid::from_u128(404).into(), status: PortStatus::Active };
+        report(subject, HostReport { ports: vec![unknown], ..HostReport::default() }).await;
+        subject.deallocate(1).await;
+        report(subject, said(PortStatus::Pending)).await;
+        assert_eq!(subject.dump().await.ports[0].status, PortStatus::Active, "a released port is past that");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_the_ports_own_host_proves_that_it_is_unplugged() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let ids = vec![subject.allocate(1).await.unwrap().vifs[0].id];
+        subject.unplug(ids.clone()).await;
+        assert_eq!(
+            subject.dump().await.held().len(),
+            1,
+            "a port that nobody released is lost, not unplugged"
+        );
+        subject.deallocate(1).await;
+        let unplugged = HostReport { unplugged: ids.clone(), ..HostReport::default() };
+        let stranger = ReportHost { host: "host-2".parse().unwrap(), report: unplugged };
+        subject.submit(stranger).await.unwrap();
+        assert_eq!(subject.dump().await.held().len(), 1, "another host's absence proves nothing");
+        subject.unplug([ids.clone(), ids.clone()].concat()).await;
+        assert_eq!((subject.dump().await.ports.len(), subject.dump().await.fixed_ips.len()), (0, 0));
+
+        subject.allocate(2).await.unwrap();
+        subject.take_told();
+        subject.unplug(ids).await;
+        assert_eq!(subject.take_told(), [], "what is said twice happens once");
+        assert_eq!(subject.dump().await.held().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_host_has_followed_what_it_last_reported() {
+    each_store(async |subject| {
+        for (said, expected) in [(3, 3), (5, 5), (4, 5)] {
+            report(subject, HostReport { revision: said.into(), ..HostReport::default() }).await;
+            assert_eq!(subject.dump().await.hosts[0].applied, Revision::from(expected));
+        }
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let other =
+            lepton_ledger::AllocateForInstance { host: "host-2".parse().unwrap(), ..allocation(1, vec![]) };
+        subject.submit(other).await.unwrap();
+        let hosts = subject.dump().await.hosts;
+        assert_eq!(hosts.iter().map(|host| host.revision.number()).collect::<Vec<_>>(), [0, 1]);
+    })
+    .await;
+}

@@ -1,0 +1,161 @@
+//! Several stores on one database: several managers, or an operator's tool beside the daemon.
+//!
+//! What each lock and index is for, as removing it shows:
+//!
+//! | removed | fails |
+//! |---|---|
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use lepton_ledger::{AllocateForInstance, DeallocateForInstance, Envelope, GetInstanceNwInfo, ReportHost};
+use lepton_types::{HostReport, PortReport, PortStatus};
+
+use super::{
+    harness::{Kind, Subject, allocation, fixed_ips, host, instance, reason, requested},
+    sound::assert_sound,
+};
+use crate::{Store, SubmitError};
+
+/// A database with a network, and two stores on it, whose batches are small so that they meet often.
+async fn two_managers(kind: Kind, cidrs: &[&str]) -> (Subject, Store) {
+    let subject = Subject::open(kind, |config| config.batch_limit = 4).await;
+    subject.network("private", cidrs).await;
+    let other = subject.another().await.unwrap();
+    (subject, other)
+}
+
+async fn allocate(
+    store: &Store,
+    command: AllocateForInstance,
+) -> Result<lepton_types::NetworkInfo, SubmitError> {
+    store.submit(command, Envelope::anonymous()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_never_give_one_address_twice() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let (subject, other) = two_managers(kind, &["10.1.0.0/16", "fd00:1::/64"]).await;
+        let tasks = (0..64_u128).map(|task| {
+            let store = if task % 2 == 0 { subject.store() } else { &other };
+            async move {
+                let mut given = Vec::new();
+                for number in 0..10 {
+                    let info = allocate(store, allocation(task * 100 + number, vec![])).await.unwrap();
+                    given.extend(fixed_ips(&info));
+                }
+                given
+            }
+        });
+        let given: Vec<String> = join_all(tasks).await.into_iter().flatten().collect();
+        assert_eq!(given.iter().collect::<BTreeSet<_>>().len(), 64 * 10 * 2, "{kind:?}");
+        assert_sound(&subject.dump().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_give_the_last_addresses_to_exactly_as_many() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let (subject, other) = two_managers(kind, &["10.1.0.0/27"]).await;
+        let tasks = (0..64_u128).map(|task| {
+            let store = if task % 2 == 0 { subject.store() } else { &other };
+            allocate(store, allocation(task, vec![]))
+        });
+        let (won, lost): (Vec<_>, Vec<_>) = join_all(tasks).await.into_iter().partition(Result::is_ok);
+        assert!(lost.into_iter().all(|lost| reason(lost) == "NO_MORE_FIXED_IPS"), "{kind:?}");
+        assert_eq!(won.len(), 29);
+        let dump = subject.dump().await;
+        assert_sound(&dump);
+        assert_eq!((dump.instances.len(), dump.ports.len(), dump.fixed_ips.len()), (29, 29, 29));
+    }
+}
+
+/// Each wish is another bit of one block: a bit that is lost is found unsound.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_lose_no_bit_of_a_block() {
+    let (subject, other) = two_managers(Kind::Postgres, &["10.1.0.0/24"]).await;
+    let network = subject.dump().await.networks[0].id;
+    let tasks = (2..=254_u128).map(|last| {
+        let store = if last % 2 == 0 { subject.store() } else { &other };
+        allocate(store, allocation(last, vec![requested(network, &[&format!("10.1.0.{last}")])]))
+    });
+    assert!(join_all(tasks).await.iter().all(Result::is_ok));
+    assert_sound(&subject.dump().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_request_sent_to_both_managers_at_once_is_carried_out_once() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let (subject, other) = two_managers(kind, &["10.1.0.0/24"]).await;
+        for round in 0..40_u128 {
+            let command = allocation(round, vec![]);
+            let tasks = (0..16).map(|task| {
+                let store = if task % 2 == 0 { subject.store() } else { &other };
+                let id = format!("boot-{round}").parse().unwrap();
+                store.submit(command.clone(), Envelope::new("nova", Some(id), &command))
+            });
+            let infos: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+            assert!(infos.iter().all(|info| *info == infos[0]), "{kind:?}");
+        }
+        assert_eq!(subject.dump().await.ports.len(), 40);
+    }
+}
+
+/// The two change different things about one port: that it was released, and what its host says of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_to_one_manager_and_a_release_by_the_other_both_happen() {
+    let (subject, other) = two_managers(Kind::Postgres, &["10.1.0.0/16"]).await;
+    let infos = join_all((0..40).map(|number| subject.allocate(number))).await;
+    let pairs = infos.into_iter().map(|info| {
+        let info = info.unwrap();
+        let status = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
+        let report = HostReport { ports: vec![status], ..HostReport::default() };
+        let end = DeallocateForInstance { instance: info.instance, incarnation: None };
+        let other = &other;
+        let subject = &subject;
+        async move {
+            let (reported, ended) = tokio::join!(
+                subject.submit(ReportHost { host: host(), report }),
+                other.submit(end, Envelope::anonymous())
+            );
+            reported.unwrap();
+            assert_eq!(ended.unwrap().ports.len(), 1);
+        }
+    });
+    join_all(pairs).await;
+    let dump = subject.dump().await;
+    assert!(dump.ports.iter().all(|port| port.is_released));
+    assert_sound(&dump);
+}
+
+/// Everything at once, by both managers, until nothing is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let (subject, other) = two_managers(kind, &["10.1.0.0/25", "fd00:1::/64"]).await;
+        let stores = [subject.store(), &other];
+        let tasks = (0..24_usize).map(|task| async move {
+            let own: lepton_types::HostId = format!("host-{}", task % 3).parse().unwrap();
+            for life in 1..=4_usize {
+                let at = |step: usize| stores[(task + life + step) % 2];
+                let command = AllocateForInstance { host: own.clone(), ..allocation(task as u128, vec![]) };
+                let info = allocate(at(0), command).await.unwrap();
+                at(1).ask(GetInstanceNwInfo { instance: info.instance }).await.unwrap();
+                let plugged = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
+                let report = HostReport { ports: vec![plugged], ..HostReport::default() };
+                at(2).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
+                let end = DeallocateForInstance { instance: info.instance, incarnation: Some(life as u64) };
+                let released = at(3).submit(end, Envelope::anonymous()).await.unwrap();
+                let report = HostReport { unplugged: released.ports, ..HostReport::default() };
+                at(4).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
+            }
+        });
+        join_all(tasks).await;
+        let dump = subject.dump().await;
+        assert_sound(&dump);
+        assert_eq!((dump.instances.len(), dump.ports.len(), dump.fixed_ips.len()), (0, 0, 0), "{kind:?}");
+        assert_eq!(dump.history.ports.len(), 24 * 4);
+        let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(0) }).await;
+        assert_eq!(reason(asked), "INSTANCE_NOT_FOUND");
+    }
+}

@@ -1,0 +1,235 @@
+//! A PostgreSQL server that is not there, goes away, or comes back.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use lepton_ledger::{Envelope, GetInstanceNwInfo};
+use lepton_testkit::{Durability, PrivatePostgres};
+use lepton_types::NetworkInfo;
+
+use super::{
+    harness::{Kind, Subject, allocation, fixed_ips, instance, subnet},
+    sound::assert_sound,
+};
+use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
+
+/// How long the tests' stores try to reach a server.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+async fn on_private_server() -> (PrivatePostgres, Subject) {
+    let postgres = PrivatePostgres::start(Durability::Off).unwrap();
+    let mut config = StoreConfig::new(Database::Postgres(postgres.create_database("ledger").unwrap()));
+    config.connect_timeout = PATIENCE;
+    let subject = Subject::with(Kind::Postgres, config, tempfile::tempdir().unwrap()).await;
+    (postgres, subject)
+}
+
+fn is_unavailable<T>(outcome: &Result<T, SubmitError>) -> bool {
+    matches!(outcome, Err(SubmitError::Store(StoreError::Unavailable(_))))
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_at_the_start_is_a_clear_error_in_time() {
+    let mut postgres = PrivatePostgres::start(Durability::Off).unwrap();
+    let mut config = StoreConfig::new(Database::Postgres(postgres.create_database("ledger").unwrap()));
+    config.connect_timeout = PATIENCE;
+    postgres.stop().unwrap();
+    let started = Instant::now();
+    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+    assert!(started.elapsed() < PATIENCE * 3, "{:?}", started.elapsed());
+    let shown = error.to_string();
+    assert!(matches!(error, StoreError::Open { .. }), "{shown}");
+    assert!(shown.contains("No such file or directory") || shown.contains("refused"), "{shown}");
+
+    postgres.start_again().unwrap();
+    postgres.pause().unwrap();
+    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+    assert!(error.to_string().contains("no answer within"), "{error}");
+    postgres.resume().unwrap();
+    Store::open(&config, Arc::new(|_| {})).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_exist_is_named_at_once() {
+    let url = PrivatePostgres::shared().unwrap().url().replace("/postgres", "/nowhere");
+    let config = StoreConfig::new(Database::Postgres(url));
+    let started = Instant::now();
+    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    assert!(started.elapsed() < config.connect_timeout, "no use in waiting");
+    let config = StoreConfig::new(Database::Postgres("postgres://:not a port/".into()));
+    assert!(matches!(Store::open(&config, Arc::new(|_| {})).await, Err(StoreError::Open { .. })));
+}
+
+#[tokio::test]
+async fn a_server_that_is_starting_is_waited_for() {
+    let mut postgres = PrivatePostgres::start(Durability::Off).unwrap();
+    let config = StoreConfig::new(Database::Postgres(postgres.create_database("ledger").unwrap()));
+    postgres.stop().unwrap();
+    let starting = tokio::task::spawn_blocking(move || {
+        postgres.start_again().unwrap();
+        postgres
+    });
+    let opened = Store::open(&config, Arc::new(|_| {})).await;
+    let _postgres = starting.await.unwrap();
+    opened.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_is_unavailable_until_it_is_back() {
+    let (mut postgres, subject) = on_private_server().await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    let first = subject.allocate(1).await.unwrap();
+
+    postgres.stop().unwrap();
+    let outcomes = join_all((2..10).map(|number| subject.allocate(number))).await;
+    assert!(outcomes.iter().all(is_unavailable), "{outcomes:?}");
+    let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await;
+    assert!(is_unavailable(&asked), "{asked:?}");
+    assert!(subject.store().forget_requests(Duration::ZERO).await.is_err());
+
+    postgres.start_again().unwrap();
+    let next = subject.allocate(2).await.unwrap();
+    assert_eq!(fixed_ips(&next), ["10.1.0.3"], "what was unavailable has left nothing");
+    assert_eq!(subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap(), first);
+    assert_sound(&subject.dump().await);
+}
+
+/// Every connection of the pool is dead, and nobody notices before it is used.
+#[tokio::test]
+async fn a_server_that_was_restarted_between_two_calls_goes_unnoticed() {
+    let (mut postgres, subject) = on_private_server().await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    for (number, end) in [(1, PrivatePostgres::stop as fn(&mut _) -> _), (2, PrivatePostgres::crash)] {
+        let asked =
+            join_all((0..4).map(|_| subject.store().ask(GetInstanceNwInfo { instance: instance(9) }))).await;
+        assert_eq!(asked.len(), 4);
+        end(&mut postgres).unwrap();
+        postgres.start_again().unwrap();
+        subject.allocate(number).await.unwrap();
+        subject.store().ask(GetInstanceNwInfo { instance: instance(number) }).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_freezes_is_unavailable_in_time() {
+    let (mut postgres, subject) = on_private_server().await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    postgres.pause().unwrap();
+    for number in 2..4 {
+        let started = Instant::now();
+        let (outcome, asked) = tokio::join!(
+            subject.allocate(number),
+            subject.store().ask(GetInstanceNwInfo { instance: instance(1) }),
+        );
+        assert!(is_unavailable(&outcome) && is_unavailable(&asked), "{outcome:?} {asked:?}");
+        assert!(started.elapsed() < PATIENCE * 4, "{:?}", started.elapsed());
+    }
+    postgres.resume().unwrap();
+    subject.allocate(9).await.unwrap();
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+    assert_sound(&subject.dump().await);
+}
+
+/// It freezes while batches are on their way, not before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_freezes_in_the_middle_keeps_nobody_waiting() {
+    let (mut postgres, subject) = on_private_server().await;
+    subject.network("private", &["10.0.0.0/8"]).await;
+    let heard = Heard::default();
+    let freezes = async {
+        for freeze in 1..=2 {
+            while heard.acknowledged.lock().unwrap().len() < freeze * 100 {
+                tokio::task::yield_now().await;
+            }
+            postgres.pause().unwrap();
+            let before = heard.unanswered.load(Ordering::Relaxed);
+            while heard.unanswered.load(Ordering::Relaxed) < before + 4 {
+                tokio::task::yield_now().await;
+            }
+            postgres.resume().unwrap();
+        }
+        heard.is_over.store(true, Ordering::Relaxed);
+    };
+    let callers = join_all((0..4).map(|_| call(&subject, &heard)));
+    tokio::join!(freezes, callers);
+    let acknowledged = heard.acknowledged.into_inner().unwrap();
+    let dump = subject.dump().await;
+    assert_sound(&dump);
+    assert_eq!(dump.instances.len(), acknowledged.len());
+}
+
+/// What a crash test's callers heard.
+#[derive(Default)]
+struct Heard {
+    next: AtomicU64,
+    /// How often the store said that the server does not answer.
+    unanswered: AtomicU64,
+    is_over: AtomicBool,
+    acknowledged: Mutex<BTreeMap<u128, NetworkInfo>>,
+}
+
+/// Allocates for one instance after the other, repeating under the same request id what got no answer.
+async fn call(subject: &Subject, heard: &Heard) {
+    while !heard.is_over.load(Ordering::Relaxed) {
+        let number = u128::from(heard.next.fetch_add(1, Ordering::Relaxed)) + 1;
+        let command = allocation(number, vec![]);
+        loop {
+            let id = format!("boot-{number}").parse().unwrap();
+            let envelope = Envelope::new("nova", Some(id), &command);
+            match subject.store().submit(command.clone(), envelope).await {
+                Ok(info) => {
+                    heard.acknowledged.lock().unwrap().insert(number, info);
+                    break;
+                }
+                Err(SubmitError::Store(StoreError::Unavailable(_))) => {
+                    heard.unanswered.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_under_load_loses_nothing_that_was_acknowledged() {
+    let (mut postgres, subject) = on_private_server().await;
+    subject
+        .create(super::harness::network("private", vec![subnet("10.0.0.0/8"), subnet("fd00:1::/64")]))
+        .await;
+    let heard = Heard::default();
+    let crashes = async {
+        for crash in 1..=3 {
+            while heard.acknowledged.lock().unwrap().len() < crash * 200 {
+                tokio::task::yield_now().await;
+            }
+            postgres.crash().unwrap();
+            postgres.start_again().unwrap();
+        }
+        let enough = heard.acknowledged.lock().unwrap().len() + 200;
+        while heard.acknowledged.lock().unwrap().len() < enough {
+            tokio::task::yield_now().await;
+        }
+        heard.is_over.store(true, Ordering::Relaxed);
+    };
+    let callers = join_all((0..32).map(|_| call(&subject, &heard)));
+    tokio::join!(crashes, callers);
+
+    let acknowledged = heard.acknowledged.into_inner().unwrap();
+    let dump = subject.dump().await;
+    assert_sound(&dump);
+    assert_eq!(dump.instances.len(), acknowledged.len(), "and nothing is there twice");
+    for (number, info) in acknowledged {
+        let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(number) }).await.unwrap();
+        assert_eq!(asked, info);
+    }
+}

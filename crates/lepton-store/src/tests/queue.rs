@@ -1,0 +1,108 @@
+//! The queue before the store: bounded, and nobody's fault is another's.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, future::join_all};
+use lepton_ledger::{Command, DeleteNetwork, GetInstanceNwInfo, Stop, View};
+use lepton_types::NetworkId;
+use serde::Serialize;
+
+use super::{
+    each_store,
+    harness::{Kind, Subject, fixed_ips, instance},
+    sound::assert_sound,
+};
+use crate::{StoreError, SubmitError};
+
+/// Deletes a network, then panics.
+#[derive(Serialize)]
+struct Panicking(NetworkId);
+
+impl Command for Panicking {
+    type Answer = ();
+
+    const NAME: &'static str = "Panicking";
+
+    fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
+        DeleteNetwork { network: self.0 }.decide(ledger)?;
+        panic!("a fault in a command, which this test expects")
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_panics_harms_nobody_else() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let doomed = subject.network("doomed", &["10.2.0.0/24"]).await.network.id;
+        subject.allocate(1).await.unwrap();
+        subject.end(1).await;
+        let (one, fault, two) = tokio::join!(
+            subject.network("more", &[]),
+            subject.submit(Panicking(doomed)),
+            subject.allocate(2)
+        );
+        assert!(matches!(fault, Err(SubmitError::Store(StoreError::Internal(_)))), "{fault:?}");
+        assert_eq!(fixed_ips(&two.unwrap()), ["10.1.0.2", "10.2.0.2"]);
+        assert_eq!(one.network.label.as_str(), "more");
+
+        let asked = subject.store().ask(Panicking(subject.network("unused", &[]).await.network.id)).await;
+        assert!(matches!(asked, Err(SubmitError::Store(StoreError::Internal(_)))), "{asked:?}");
+        subject.allocate(3).await.unwrap();
+        assert_eq!(subject.dump().await.networks.len(), 4);
+        subject.store().ask(GetInstanceNwInfo { instance: instance(3) }).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_observer_that_panics_undoes_nothing() {
+    for kind in [Kind::Memory, Kind::Sqlite, Kind::Postgres] {
+        let mut subject = Subject::open(kind, |_| {}).await;
+        subject
+            .observed_by(std::sync::Arc::new(|_| panic!("a fault in an observer, which this test expects")))
+            .await;
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        assert_eq!(subject.dump().await.ports.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn one_more_than_the_queue_holds_is_told_to_come_back() {
+    for kind in [Kind::Memory, Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |config| {
+            config.queue_limit = 4;
+            config.batch_limit = 1;
+        })
+        .await;
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let outcomes = join_all((1..=20).map(|number| subject.allocate(number))).await;
+        let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!((taken.len(), refused.len()), (4, 16));
+        for outcome in refused {
+            let Err(SubmitError::Store(StoreError::QueueFull { waiting, retry_after })) = outcome else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(waiting, 4);
+            assert!(retry_after > Duration::ZERO);
+        }
+        subject.allocate(21).await.unwrap();
+        let dump = subject.dump().await;
+        assert_eq!(dump.instances.len(), 5);
+        assert_sound(&dump);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_begun() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let mut given_up = Box::pin(subject.allocate(1));
+        assert!(given_up.as_mut().now_or_never().is_none(), "it is in the queue");
+        drop(given_up);
+        subject.allocate(2).await.unwrap();
+        let instances = subject.dump().await.instances;
+        assert_eq!(instances.iter().map(|row| row.id).collect::<Vec<_>>(), [instance(2)]);
+    })
+    .await;
+}

@@ -1,0 +1,125 @@
+//! A SQLite file that is none, cannot be written, or is full.
+
+use std::{fs, path::Path, sync::Arc};
+
+use lepton_ledger::GetInstanceNwInfo;
+
+use super::{
+    harness::{Kind, Subject, each_database, instance},
+    sound::assert_sound,
+};
+use crate::{
+    Database, Store, StoreConfig, StoreError, SubmitError,
+    connect::{Access, Connection},
+    engine::Engine,
+    lane::Backend,
+};
+
+fn engine(subject: &Subject) -> &Arc<Engine> {
+    match subject.store().backend() {
+        Backend::Engine(engine) => engine,
+        Backend::Memory(_) => panic!("only databases have an engine"),
+    }
+}
+
+/// Runs a statement on the connection that writes.
+async fn run(engine: &Engine, sql: &'static str) {
+    let mut connection = engine.connections().take(Access::Write).await.unwrap();
+    match &mut connection {
+        Connection::Sqlite(connection) => drop(sqlx::query(sql).execute(connection).await.unwrap()),
+        Connection::Postgres(connection) => drop(sqlx::query(sql).execute(connection).await.unwrap()),
+    }
+    engine.connections().put_back(connection, Access::Write);
+}
+
+async fn open(path: &Path) -> Result<Store, StoreError> {
+    Store::open(&StoreConfig::new(Database::Sqlite(path.to_owned())), Arc::new(|_| {})).await
+}
+
+#[tokio::test]
+async fn a_newer_programs_ledger_is_refused_and_left_as_it_is() {
+    each_database(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        run(
+            engine(subject),
+            "insert into _sqlx_migrations (version, description, installed_on, success, checksum, execution_time)
+             select 999, 'of the future', installed_on, success, checksum, execution_time from _sqlx_migrations",
+        )
+        .await;
+        let dump = subject.dump().await;
+        subject.close().await;
+        let bytes = |subject: &Subject| match &subject.config.database {
+            Database::Sqlite(path) => fs::read(path).unwrap(),
+            Database::Memory | Database::Postgres(_) => Vec::new(),
+        };
+        let before = bytes(subject);
+        let error = subject.another().await.unwrap_err();
+        assert!(matches!(error, StoreError::NewerSchema { found: 999, known: 1 }), "{error}");
+        assert_eq!(bytes(subject), before);
+
+        let engine = Engine::open(&subject.config).await.unwrap().unwrap();
+        run(&engine, "delete from _sqlx_migrations where version = 999").await;
+        engine.close().await;
+        subject.reopen().await;
+        assert_eq!(subject.dump().await, dump);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_ledgers_file_is_told_by_its_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let not_a_database = directory.path().join("notes.txt");
+    fs::write(&not_a_database, "not a database at all, but long enough to be looked at ".repeat(100))
+        .unwrap();
+    let nowhere = directory.path().join("missing/ledger.db");
+    for path in [directory.path(), &not_a_database, &nowhere, Path::new("/proc/ledger.db")] {
+        let error = open(path).await.unwrap_err();
+        let shown = error.to_string();
+        assert!(matches!(error, StoreError::Open { .. }), "{shown}");
+        assert!(shown.contains(&path.display().to_string()), "{shown}");
+    }
+    assert!(fs::read_to_string(&not_a_database).unwrap().starts_with("not a database"));
+}
+
+/// SQLite's limit on its own size stands in for a full disk: both are SQLITE_FULL.
+#[tokio::test]
+async fn a_full_disk_is_unavailable_until_there_is_room() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    subject.network("private", &["10.0.0.0/8"]).await;
+    let (mut number, mut acknowledged) = (0, Vec::new());
+    for _ in 0..3 {
+        // The least that SQLite takes is what the file has now.
+        run(engine(&subject), "pragma max_page_count = 1").await;
+        let refused = loop {
+            number += 1;
+            match subject.allocate(number).await {
+                Ok(info) => acknowledged.push(info),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, SubmitError::Store(StoreError::Unavailable(_))), "{refused:?}");
+        for info in &acknowledged {
+            let asked = subject.store().ask(GetInstanceNwInfo { instance: info.instance }).await.unwrap();
+            assert_eq!(&asked, info);
+        }
+        assert_eq!(subject.dump().await.instances.len(), acknowledged.len());
+
+        run(engine(&subject), "pragma max_page_count = 1000000").await;
+        acknowledged.push(subject.allocate(number).await.unwrap());
+        assert_sound(&subject.dump().await);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_becomes_read_only_is_unavailable_until_it_is_not() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    run(engine(&subject), "pragma query_only = on").await;
+    let refused = subject.allocate(2).await;
+    assert!(matches!(refused, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+    run(engine(&subject), "pragma query_only = off").await;
+    subject.allocate(2).await.unwrap();
+}
