@@ -57,6 +57,10 @@ enum Stage {
 /// What our filter table is called in errors, as `nft list table …` takes it.
 const TABLE: &str = "nftables table bridge lepton";
 
+/// Ports whose filters are changed in one transaction. Without `CAP_NET_ADMIN` over the whole machine (in a user
+/// namespace) nft cannot enlarge its socket's send buffer, and 208 KiB of it hold the elements of about 400 ports.
+const FILTERS_AT_ONCE: usize = 128;
+
 type Outcome = Result<(), PlugError>;
 
 impl Linux {
@@ -105,28 +109,45 @@ impl Linux {
         outcomes
     }
 
+    /// Loads the table in one transaction, or as near to it as can be.
     async fn load_table(&self, filters: &BTreeMap<IfName, Filter>) -> Outcome {
         let Err(words) = self.nft.load(&filter::render_table(filters)).await else { return Ok(()) };
+        tracing::warn!(%words, "the filter table cannot be loaded in one transaction; trying in parts");
+        let mut parts = filter::render_parts(filters, FILTERS_AT_ONCE);
+        let Err(words) = self.load_all(&parts).await else { return Ok(()) };
         // Something of the same name and another type is in the way; only a new table gets rid of it.
         tracing::warn!(%words, "the filter table cannot be repaired in place and is made anew");
-        let anew = self.nft.load(&filter::render_table_anew(filters)).await;
-        anew.map_err(|words| PlugError::new("load", TABLE, &words))
+        parts[0].insert_str(0, filter::REMOVE_TABLE);
+        self.load_all(&parts).await.map_err(|words| PlugError::new("load", TABLE, &words))
     }
 
-    /// Sets and removes filters in one transaction; all of them work or none does.
+    async fn load_all(&self, texts: &[String]) -> Result<(), String> {
+        for text in texts {
+            self.nft.load(text).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets and removes filters, [`FILTERS_AT_ONCE`] in a transaction; all of a transaction work or none does.
     async fn change_filters(&self, actions: &[&Action]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(actions.len());
+        for actions in actions.chunks(FILTERS_AT_ONCE) {
+            let outcome = self.change_some_filters(actions).await;
+            outcomes.extend(vec![outcome; actions.len()]);
+        }
+        outcomes
+    }
+
+    async fn change_some_filters(&self, actions: &[&Action]) -> Outcome {
         let subjects = actions.iter().filter_map(|action| action.subject());
         let before = subjects.filter_map(|device| self.known.filters.get_key_value(device));
         let after = actions.iter().filter_map(|action| {
             let Action::SetFilter { device, filter } = action else { return None };
             Some((device, filter))
         });
-        let changed = match filter::render_changes(before, after) {
-            text if text.is_empty() => Ok(()),
-            text => self.nft.load(&text).await,
-        };
-        let outcome = changed.map_err(|words| PlugError::new("change", TABLE, &words));
-        vec![outcome; actions.len()]
+        let text = filter::render_changes(before, after);
+        let changed = if text.is_empty() { Ok(()) } else { self.nft.load(&text).await };
+        changed.map_err(|words| PlugError::new("change", TABLE, &words))
     }
 
     async fn delete(&self, actions: &[&Action]) -> Vec<Outcome> {

@@ -111,8 +111,36 @@ const RULES: [(&str, &str); 19] = [
 /// An element of a set: the set's name and the element as nft writes it.
 type Element = (&'static str, String);
 
+/// What must precede a table to get rid of whatever is in its place. Unlike [`render_table`] alone, deleting the table
+/// may let packets slip through.
+pub(super) const REMOVE_TABLE: &str = "add table bridge lepton\ndelete table bridge lepton\n";
+
 /// The whole table with exactly these filters in it, as one transaction that interrupts nothing.
 pub(super) fn render_table(filters: &BTreeMap<IfName, Filter>) -> String {
+    let mut text = render_skeleton();
+    render_elements(&mut text, "add", &elements_of(filters));
+    text
+}
+
+/// The same as several transactions, for a kernel that takes no more than `ports_at_once` in one: first the skeleton with
+/// all ports, of which nothing passes yet, then what each may send. It interrupts ports, but lets nothing slip through.
+pub(super) fn render_parts(filters: &BTreeMap<IfName, Filter>, ports_at_once: usize) -> Vec<String> {
+    let mut first = render_skeleton();
+    let (ports, rest): (BTreeSet<Element>, BTreeSet<Element>) =
+        elements_of(filters).into_iter().partition(|(set, _)| *set == "ports");
+    render_elements(&mut first, "add", &ports);
+    let filters: Vec<_> = filters.iter().collect();
+    let parts = filters.chunks(ports_at_once).map(|chunk| {
+        let mut text = String::new();
+        let of_chunk = elements_of(chunk.iter().copied());
+        render_elements(&mut text, "add", &of_chunk.intersection(&rest).cloned().collect());
+        text
+    });
+    [first].into_iter().chain(parts).collect()
+}
+
+/// The table without any port.
+fn render_skeleton() -> String {
     let mut text = "add table bridge lepton\n".to_owned();
     for counter in COUNTERS {
         line(&mut text, format_args!("add counter bridge lepton {counter}"));
@@ -132,14 +160,7 @@ pub(super) fn render_table(filters: &BTreeMap<IfName, Filter>) -> String {
     for ((chain, rule), comment) in RULES.iter().zip(comments()) {
         line(&mut text, format_args!("add rule bridge lepton {chain} {rule} comment \"{comment}\""));
     }
-    let elements = filters.iter().flat_map(|(device, filter)| elements(device, filter)).collect();
-    render_elements(&mut text, "add", &elements);
     text
-}
-
-/// The table from nothing, whatever is in its place. Unlike [`render_table`] it may let packets slip through.
-pub(super) fn render_table_anew(filters: &BTreeMap<IfName, Filter>) -> String {
-    format!("add table bridge lepton\ndelete table bridge lepton\n{}", render_table(filters))
 }
 
 /// What turns some ports' filters into others, as one transaction: elements that go, elements that come.
@@ -147,14 +168,16 @@ pub(super) fn render_changes<'a>(
     before: impl IntoIterator<Item = (&'a IfName, &'a Filter)>,
     after: impl IntoIterator<Item = (&'a IfName, &'a Filter)>,
 ) -> String {
-    let before: BTreeSet<Element> =
-        before.into_iter().flat_map(|(device, filter)| elements(device, filter)).collect();
-    let after: BTreeSet<Element> =
-        after.into_iter().flat_map(|(device, filter)| elements(device, filter)).collect();
+    let before = elements_of(before);
+    let after = elements_of(after);
     let mut text = String::new();
     render_elements(&mut text, "delete", &before.difference(&after).cloned().collect());
     render_elements(&mut text, "add", &after.difference(&before).cloned().collect());
     text
+}
+
+fn elements_of<'a>(filters: impl IntoIterator<Item = (&'a IfName, &'a Filter)>) -> BTreeSet<Element> {
+    filters.into_iter().flat_map(|(device, filter)| elements(device, filter)).collect()
 }
 
 /// The elements that a port's filter is made of.

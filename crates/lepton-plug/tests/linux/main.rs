@@ -7,10 +7,11 @@ mod guest;
 mod namespace;
 mod world;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use lepton_plan::{Action, Filter, HostState};
+use lepton_plan::{Action, Filter, HostState, plan};
 use lepton_plug::Plug;
+use lepton_types::{IfName, MacAddr};
 use tokio::time::timeout;
 
 use guest::{Container, Vm};
@@ -334,6 +335,32 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn more_ports_than_fit_one_transaction_are_filtered_all_the_same() {
+        let mut world = World::new();
+        // Without rights over the whole machine, as here, the kernel takes about 400 ports at once.
+        let filters = (0_u16..1000).map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let mac = MacAddr::from([0xfa, 0x16, 0x3e, 0, high, low]);
+            let address = [10, 0, high, low].into();
+            (format!("tap{number:08x}-00").parse().unwrap(), Filter::new(mac, [address]))
+        });
+        let filters: BTreeMap<IfName, Filter> = filters.collect();
+        let wanted = HostState { filters, is_filtering: true, ..HostState::default() };
+
+        let load = plan(&wanted, &world.plug.observe().await.unwrap());
+        assert!(matches!(load.as_slice(), [Action::LoadFilters { .. }]));
+        assert_eq!(world.plug.apply(&load).await, [Ok(())]);
+        assert_eq!(world.plug.observe().await.unwrap(), wanted);
+
+        let none = HostState { filters: BTreeMap::new(), ..wanted.clone() };
+        for (from, to) in [(&wanted, &none), (&none, &wanted)] {
+            assert!(world.plug.apply(&plan(to, from)).await.iter().all(Result::is_ok));
+            assert_eq!(&world.plug.observe().await.unwrap(), to);
+        }
+    }
+}
+
+kernel_test! {
     async fn a_namespace_that_is_not_there_is_reported_in_the_kernels_words_and_stops_nobody_else() {
         let mut world = World::new();
         let ports = [port(1, 1, veth("/run/netns/nobody")), port(2, 1, tap()), port(3, 1, veth("/dev/null"))];
@@ -406,7 +433,7 @@ kernel_test! {
         world.converge(&[]).await;
         nft(&["delete", "table", "bridge", "lepton"]); // after the observation that the plan is made from
         let wanted = HostState::desired(&[port(1, 1, tap())]);
-        let actions = lepton_plan::plan(&wanted, &HostState::desired([]));
+        let actions = plan(&wanted, &HostState::desired([]));
         let outcomes = world.plug.apply(&actions).await;
 
         assert!(outcomes[0].as_ref().unwrap_err().words.contains("No such file or directory"), "{outcomes:?}");

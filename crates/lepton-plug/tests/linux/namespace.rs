@@ -37,8 +37,12 @@ pub(crate) fn isolated(name: &str, body: impl Future<Output = ()>) {
         return;
     }
     let program = env::current_exe().unwrap();
-    let status = unshare().arg(program).args([name, "--exact", "--nocapture"]).env(INSIDE, "1").status();
-    assert!(status.unwrap().success(), "{name} failed in its namespace; see above");
+    let inner =
+        unshare().arg(program).args([name, "--exact", "--nocapture"]).env(INSIDE, "1").output().unwrap();
+    if !inner.status.success() {
+        let said = [inner.stdout, inner.stderr].concat();
+        panic!("{name} failed in its namespace:\n{}", String::from_utf8_lossy(&said));
+    }
 }
 
 /// Begins a command that runs in new namespaces.

@@ -38,6 +38,25 @@ fn one_port_more_is_elements_and_no_rule() {
 }
 
 #[test]
+fn a_table_in_parts_is_the_table_and_admits_ports_one_part_after_the_other() {
+    let parts = render_parts(&filters(), 2);
+    assert_eq!(parts.len(), 3);
+    assert!(parts[0].contains("\"tapcccccccc-00\"") && !parts[0].contains("fa:16:3e"), "{}", parts[0]);
+    assert!(
+        parts[1].contains("fa:16:3e:00:00:02") && !parts[1].contains("fa:16:3e:00:00:03"),
+        "{}",
+        parts[1]
+    );
+    let words = |text: &str| {
+        let mut words: Vec<_> = text.split([' ', ',', '\n']).map(ToOwned::to_owned).collect();
+        words.sort();
+        words.dedup();
+        words
+    };
+    assert_eq!(words(&parts.concat()), words(&render_table(&filters())));
+}
+
+#[test]
 fn a_changed_filter_touches_only_what_differs() {
     let [device] = ["tapaaaaaaaa-00".parse::<IfName>().unwrap()];
     let mac = "fa:16:3e:00:00:01".parse().unwrap();
