@@ -230,7 +230,8 @@ impl Linux {
 
     /// Whether a device is no longer as it is known to be. Our own changes are told to us too, and are known.
     async fn is_changed(&self, name: &IfName) -> bool {
-        let Ok(found) = link::find(&self.netlink.handle, name).await else { return true };
+        // Where the kernel gives no answer there is no change to tell of, and no reason to be asked again at once.
+        let Ok(found) = link::find(&self.netlink.handle, name).await else { return false };
         let mut now = HostState::default();
         if let Some(link) = &found {
             observe::insert(&mut now, link, &self.bridges);
