@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lepton_ledger::Change;
+use lepton_ledger::{Change, Host};
 use lepton_types::{HostId, InstanceId, Revision};
 use tokio::sync::watch;
 
@@ -33,14 +33,12 @@ pub(crate) struct InstanceWatch {
 impl Hub {
     /// Wakes everybody whom these changes concern. Never waits.
     pub fn observe(&self, changes: &[Change]) {
-        let waiting = self.waiting();
+        let mut waiting = self.waiting();
         for change in changes {
             match change {
                 Change::Host(change) => {
-                    let host = change.after.as_ref();
-                    let sender = host.and_then(|host| Some((host.revision, waiting.hosts.get(&host.id)?)));
-                    if let Some((revision, sender)) = sender {
-                        sender.send_if_modified(|known| std::mem::replace(known, revision) != revision);
+                    if let Some(host) = &change.after {
+                        waiting.host_is_at(host);
                     }
                 }
                 Change::Port(change) => {
@@ -62,10 +60,7 @@ impl Hub {
 
     /// Follows a host's revision.
     pub(crate) fn watch_host(&self, host: &HostId) -> watch::Receiver<Revision> {
-        let mut waiting = self.waiting();
-        let sender =
-            waiting.hosts.entry(host.clone()).or_insert_with(|| watch::Sender::new(Revision::default()));
-        sender.subscribe()
+        self.waiting().hosts.entry(host.clone()).or_default().subscribe()
     }
 
     /// Follows the ports of an instance.
@@ -77,6 +72,19 @@ impl Hub {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Notes a host's revision, also when nobody follows it yet: who looked before this change and follows after it
+    /// would wait for the next one.
+    fn host_is_at(&mut self, host: &Host) {
+        let revision = host.revision;
+        if let Some(sender) = self.hosts.get(&host.id) {
+            sender.send_if_modified(|known| std::mem::replace(known, revision) != revision);
+        } else {
+            self.hosts.insert(host.id.clone(), watch::Sender::new(revision));
+        }
     }
 }
 
@@ -100,7 +108,7 @@ impl Drop for InstanceWatch {
 
 #[cfg(test)]
 mod tests {
-    use lepton_ledger::{Host, RowChange};
+    use lepton_ledger::RowChange;
     use uuid::Uuid;
 
     use super::*;
@@ -118,6 +126,13 @@ mod tests {
         hub.observe(&[host_at(7)]);
         assert_eq!(*own.wait_for(|revision| revision.number() == 7).await.unwrap(), Revision::from(7));
         assert!(!other.has_changed().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_revision_from_before_is_heard_of() {
+        let hub = Hub::default();
+        hub.observe(&[host_at(7)]);
+        assert_eq!(hub.watch_host(&"a".parse().unwrap()).borrow().number(), 7);
     }
 
     #[test]

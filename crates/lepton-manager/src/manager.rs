@@ -41,7 +41,8 @@ struct Inner {
     hub: Arc<Hub>,
     settings: Settings,
     waits: TaskTracker,
-    closing: CancellationToken,
+    /// Cancelled when nobody may wait for ports any longer.
+    no_more_waiting: CancellationToken,
 }
 
 /// Why a call has no answer.
@@ -74,6 +75,16 @@ pub enum ManagerError {
         /// Whether the allocation could be taken back.
         is_undone: bool,
     },
+    /// The server stopped before the ports that the caller waited for were plugged.
+    #[error("the server is stopping, and host {host} has not plugged the ports of instance {instance} yet; {}", undone(*is_undone))]
+    Stopping {
+        /// Which instance.
+        instance: InstanceId,
+        /// The host.
+        host: HostId,
+        /// Whether the allocation could be taken back.
+        is_undone: bool,
+    },
 }
 
 fn undone(is_undone: bool) -> &'static str {
@@ -87,8 +98,23 @@ enum Plugged {
     Gone,
     Failed(PortId, String),
     TimedOut,
-    /// The manager is closing.
-    Interrupted,
+    Stopping,
+}
+
+impl Plugged {
+    /// What to tell the caller whose allocation was, or should have been, taken back.
+    fn into_error(self, answer: NetworkInfo, is_undone: bool) -> ManagerError {
+        let NetworkInfo { instance, host, .. } = answer;
+        match self {
+            Self::Failed(port, problem) => {
+                ManagerError::PlugFailed { instance, host, port, problem, is_undone }
+            }
+            Self::Stopping => ManagerError::Stopping { instance, host, is_undone },
+            Self::All(_) | Self::Gone | Self::TimedOut => {
+                ManagerError::PlugTimeout { instance, host, is_undone }
+            }
+        }
+    }
 }
 
 impl Manager {
@@ -101,8 +127,8 @@ impl Manager {
         let hub = Arc::new(Hub::default());
         let observer = Arc::clone(&hub);
         let store = Store::open(store, Arc::new(move |changes| observer.observe(changes))).await?;
-        let (waits, closing) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self { inner: Arc::new(Inner { store, hub, settings, waits, closing }) })
+        let (waits, no_more_waiting) = (TaskTracker::new(), CancellationToken::new());
+        Ok(Self { inner: Arc::new(Inner { store, hub, settings, waits, no_more_waiting }) })
     }
 
     /// What the operator set.
@@ -153,19 +179,9 @@ impl Manager {
             match manager.plugged(&answer, &mut watch, deadline).await? {
                 Plugged::All(info) => Ok(info),
                 Plugged::Gone => Ok(answer),
-                Plugged::Failed(port, problem) => {
+                shortfall @ (Plugged::Failed(..) | Plugged::TimedOut | Plugged::Stopping) => {
                     let is_undone = manager.undo(&answer, &envelope).await;
-                    let NetworkInfo { instance, host, .. } = answer;
-                    Err(ManagerError::PlugFailed { instance, host, port, problem, is_undone })
-                }
-                Plugged::TimedOut => {
-                    let is_undone = manager.undo(&answer, &envelope).await;
-                    let NetworkInfo { instance, host, .. } = answer;
-                    Err(ManagerError::PlugTimeout { instance, host, is_undone })
-                }
-                Plugged::Interrupted => {
-                    manager.undo(&answer, &envelope).await;
-                    Err(SubmitError::Store(StoreError::Closed).into())
+                    Err(shortfall.into_error(answer, is_undone))
                 }
             }
         };
@@ -203,9 +219,12 @@ impl Manager {
             if Instant::now() >= deadline {
                 return Ok(Plugged::TimedOut);
             }
+            if self.inner.no_more_waiting.is_cancelled() {
+                return Ok(Plugged::Stopping);
+            }
             tokio::select! {
-                () = self.inner.closing.cancelled() => return Ok(Plugged::Interrupted),
                 () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
+                () = self.inner.no_more_waiting.cancelled() => {}
                 () = time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)) => {}
             }
         }
@@ -261,10 +280,14 @@ impl Manager {
         let _ = revisions.wait_for(|revision| *revision > holds).await;
     }
 
-    /// Undoes the allocations whose callers still wait for their ports, and closes the store when it has answered all
-    /// that it has taken on.
+    /// Ends the waiting of callers for their ports: what is not plugged by now is undone, and they are told so.
+    pub fn end_waiting(&self) {
+        self.inner.no_more_waiting.cancel();
+    }
+
+    /// Ends the waiting of callers for their ports, then answers all that the store has taken on.
     pub async fn close(&self) {
-        self.inner.closing.cancel();
+        self.end_waiting();
         self.inner.waits.close();
         self.inner.waits.wait().await;
         self.inner.store.close().await;

@@ -35,6 +35,9 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
 /// Pause before the database is tried again.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long callers that waited in vain have, when draining ends, to be told so: the time to undo some allocations.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// Mode of the state directory if it must be made: the ledger is nobody else's business.
 const STATE_DIR_MODE: u32 = 0o700;
 
@@ -78,8 +81,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
+    tasks.spawn(limit_waiting(manager.clone(), config.drain, shutdown.clone(), stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
-        agent::start(&mut tasks, config.backend, &config.host, &manager, shutdown.clone())
+        agent::start(&mut tasks, config.backend, &config.host, &manager, stop.clone())
             .map_err(RunError::Agent)?;
     }
 
@@ -133,7 +137,7 @@ async fn serve(
     let serving = async {
         // A server that fails ends everything else, too.
         let _stop = shutdown.clone().drop_guard();
-        listeners.serve(routes, authorise, config.drain, shutdown.clone()).await
+        listeners.serve(routes, authorise, config.drain + FAREWELL, shutdown.clone()).await
     };
     let (served, ()) = tokio::join!(serving, announce_stop(health, &shutdown));
     let path = config.state_dir.clone();
@@ -163,6 +167,20 @@ async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError>
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
     Ok((health, routes.routes()))
+}
+
+/// Ends the waiting for ports when draining has taken its time, so that the callers are told before they are cut.
+async fn limit_waiting(
+    manager: Manager,
+    drain: Duration,
+    shutdown: CancellationToken,
+    stop: CancellationToken,
+) {
+    shutdown.cancelled().await;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = time::sleep(drain) => manager.end_waiting(),
+    }
 }
 
 /// Tells whoever watches that this process stops, and ends their watching, which would last as long as the draining.

@@ -81,7 +81,7 @@ fn subnet_spec(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option
         gateway: gateway?,
         dns,
         mode: mode?,
-        pools,
+        pools: pools?,
         quarantine: quarantine?,
         ..SubnetSpec::new(cidr?)
     };
@@ -119,13 +119,14 @@ fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<Add
     }
 }
 
-fn pools(fields: &mut Fields, path: &str, pools: &[v1::AllocationPool]) -> Vec<AddressPool> {
+/// All the pools or none, since what is said of one behind a malformed one would name it by a wrong index.
+fn pools(fields: &mut Fields, path: &str, pools: &[v1::AllocationPool]) -> Option<Vec<AddressPool>> {
     let parse = |(index, pool): (usize, &v1::AllocationPool)| {
         let first = fields.required(&format!("{path}.allocation_pools[{index}].first"), &pool.first);
         let last = fields.required(&format!("{path}.allocation_pools[{index}].last"), &pool.last);
         Some(AddressPool { first: first?, last: last? })
     };
-    pools.iter().enumerate().filter_map(parse).collect()
+    pools.iter().enumerate().map(parse).collect::<Vec<_>>().into_iter().collect()
 }
 
 fn quarantine(fields: &mut Fields, path: &str, span: Option<&prost_types::Duration>) -> Option<Duration> {

@@ -1,0 +1,15 @@
+//! The service over real sockets and a real SQLite file: what each call answers, and that a refusal changes nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod arguments;
+mod dry_run;
+mod networks;
+mod pages;
+mod problem;
+mod refusals;
+mod release;
+mod repeating;
+mod server;
+mod unavailable;
+mod waiting;

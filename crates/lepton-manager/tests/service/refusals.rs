@@ -1,0 +1,280 @@
+//! One test for each row of the error vocabulary in `proto/lepton/v1/network_manager.proto`. Rows about the server
+//! itself are in `unavailable.rs`, those about waiting for a plug in `waiting.rs`, malformed fields in `networks.rs`
+//! and `arguments.rs`.
+
+use lepton_manager::Role;
+use lepton_proto::v1;
+use tonic::Code;
+
+use crate::{
+    problem::Problem,
+    server::{
+        Options, PROJECT, Server, UNKNOWN, allocation, allocation_on, deallocation, instance, network,
+        requested, subnet,
+    },
+};
+
+#[tokio::test]
+async fn a_caller_without_a_role_is_unauthenticated() {
+    let server = Server::with(Options { loopback_role: None, ..Options::default() }).await;
+    let before = server.dump().await;
+    let answer = server.client_over_tcp().await.create_networks(v1::CreateNetworksRequest::default()).await;
+    let words = ["did not prove who it is", "auth.loopback_role", "unix socket"];
+    Problem::of(answer).assert(Code::Unauthenticated, "UNAUTHENTICATED", &[], &words);
+    assert_eq!(server.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_caller_of_another_role_is_told_which_roles_may_call() {
+    let server = Server::with(Options { loopback_role: Some(Role::Reader), ..Options::default() }).await;
+    let before = server.dump().await;
+    let answer = server.client_over_tcp().await.allocate_for_instance(allocation(1)).await;
+    let method = "/lepton.v1.NetworkManager/AllocateForInstance";
+    let metadata =
+        [("method", method), ("caller", "loopback"), ("role", "reader"), ("allowed_roles", "admin, compute")];
+    let words = [method, "admin, compute", "reader"];
+    Problem::of(answer).assert(Code::PermissionDenied, "ROLE_NOT_ALLOWED", &metadata, &words);
+    assert_eq!(server.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_request_id_for_another_body_is_refused() {
+    let server = Server::start().await;
+    let request = v1::AllocateForInstanceRequest { request_id: "boot-1".into(), ..allocation(1) };
+    server.allocate(request.clone()).await;
+    let other = v1::AllocateForInstanceRequest { instance_id: instance(2), ..request };
+    let problem = server.refuses(async |client| client.allocate_for_instance(other).await).await;
+    let words = ["boot-1", "another body", "choose a fresh one"];
+    problem.assert(Code::InvalidArgument, "REQUEST_ID_REUSED", &[("request_id", "boot-1")], &words);
+    assert_eq!(problem.violations[0].0, "request_id");
+}
+
+#[tokio::test]
+async fn a_network_that_does_not_exist_is_not_found() {
+    let server = Server::start().await;
+    let id = || UNKNOWN.to_owned();
+    let get = v1::GetNetworkRequest { network_id: id() };
+    let delete = v1::DeleteNetworkRequest { network_id: id(), ..Default::default() };
+    let allocate = allocation_on(1, vec![requested(UNKNOWN, &[])]);
+    let validate = v1::ValidateNetworksRequest {
+        project_id: PROJECT.into(),
+        networks: vec![requested(UNKNOWN, &[])],
+        ..Default::default()
+    };
+    for problem in [
+        server.refuses(async |client| client.get_network(get).await).await,
+        server.refuses(async |client| client.delete_network(delete).await).await,
+        server.refuses(async |client| client.allocate_for_instance(allocate).await).await,
+        server.refuses(async |client| client.validate_networks(validate).await).await,
+    ] {
+        problem.assert(
+            Code::NotFound,
+            "NETWORK_NOT_FOUND",
+            &[("network_id", UNKNOWN)],
+            &[UNKNOWN, "not found"],
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_projects_network_is_as_one_that_does_not_exist() {
+    let server = Server::start().await;
+    let spec = v1::NetworkSpec { project_id: "red".into(), ..network("secret", &["10.0.0.0/24"]) };
+    let id = server.create(spec).await.id;
+    let wished = [requested(&id, &[]), requested(&id, &["10.0.0.9"]), requested(&id, &["192.168.0.1"])];
+    for wish in wished {
+        let request = allocation_on(1, vec![wish]);
+        let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
+        problem.assert(Code::NotFound, "NETWORK_NOT_FOUND", &[("network_id", &id)], &[&id]);
+        assert!(!problem.message.contains("secret") && !problem.message.contains("10.0.0.0"), "{problem:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_network_with_a_port_is_in_use_until_its_host_has_unplugged_it() {
+    let server = Server::start().await;
+    let id = server.network("blue", &["10.0.0.0/24"]).await.id;
+    server.allocate(allocation(1)).await;
+    let delete = v1::DeleteNetworkRequest { network_id: id.clone(), ..Default::default() };
+    let metadata = [("network_id", &*id), ("instance_id", &instance(1))];
+    let in_use = async || {
+        let delete = delete.clone();
+        let problem = server.refuses(async |client| client.delete_network(delete).await).await;
+        let words = [&*id, &instance(1), "deallocate"];
+        problem.assert(Code::FailedPrecondition, "NETWORK_IN_USE", &metadata, &words);
+    };
+    in_use().await;
+    let released = server.deallocate(1).await;
+    in_use().await;
+
+    server.unplugged(&released).await;
+    server.client().await.delete_network(delete.clone()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_network_twice_is_a_duplicate_unless_allowed() {
+    let server = Server::start().await;
+    let id = server.network("blue", &["10.0.0.0/24"]).await.id;
+    let other = server.network("green", &[]).await.id;
+    let networks = vec![requested(&id, &[]), requested(&other, &[]), requested(&id, &[])];
+    let twice = allocation_on(1, networks.clone());
+    let request = twice.clone();
+    let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
+    let metadata = [("network_id", &*id), ("field", "networks[2].network_id")];
+    let words = [&*id, "networks[2].network_id", "allow_duplicate_networks"];
+    problem.assert(Code::InvalidArgument, "DUPLICATE_NETWORK", &metadata, &words);
+    assert_eq!(problem.violations[0].0, "networks[2].network_id");
+
+    let validate = v1::ValidateNetworksRequest { project_id: PROJECT.into(), networks, ..Default::default() };
+    let problem = server.refuses(async |client| client.validate_networks(validate).await).await;
+    problem.assert(Code::InvalidArgument, "DUPLICATE_NETWORK", &metadata, &words);
+
+    let info =
+        server.allocate(v1::AllocateForInstanceRequest { allow_duplicate_networks: true, ..twice }).await;
+    assert_eq!(info.vifs.len(), 3);
+}
+
+#[tokio::test]
+async fn a_fixed_ip_that_no_guest_can_have_is_invalid() {
+    let server = Server::start().await;
+    let id = server.network("blue", &["10.0.0.0/24", "fd00::/64"]).await.id;
+    for (index, wished, words) in [
+        (0, &["10.0.1.5"][..], "no subnet of network"),
+        (0, &["10.0.0.0"], "the network address of 10.0.0.0/24"),
+        (0, &["10.0.0.255"], "the broadcast address of 10.0.0.0/24"),
+        (0, &["10.0.0.1"], "the gateway of 10.0.0.0/24"),
+        (0, &["fd00::"], "the subnet-router anycast address of fd00::/64"),
+        (0, &["fd00::1"], "the gateway of fd00::/64"),
+        (1, &["10.0.0.5", "10.0.0.6"], "10.0.0.5 and 10.0.0.6 are both in subnet 10.0.0.0/24"),
+        (1, &["10.0.0.5", "fd01::5"], "no subnet of network"),
+    ] {
+        let request = allocation_on(1, vec![requested(&id, wished)]);
+        let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
+        let field = format!("networks[0].fixed_ips[{index}]");
+        let metadata = [("fixed_ip", wished[index]), ("network_id", &*id), ("field", &*field)];
+        problem.assert(Code::InvalidArgument, "FIXED_IP_INVALID", &metadata, &[words, wished[index]]);
+        assert_eq!(problem.violations.len(), 1);
+        assert_eq!(problem.violations[0].0, field);
+    }
+}
+
+#[tokio::test]
+async fn a_fixed_ip_that_a_port_has_is_in_use() {
+    let server = Server::start().await;
+    let id = server.network("blue", &["10.0.0.0/24", "fd00::/64"]).await.id;
+    server.allocate(allocation_on(1, vec![requested(&id, &["10.0.0.9", "fd00::9"])])).await;
+    for taken in ["10.0.0.9", "fd00::9"] {
+        let request = allocation_on(2, vec![requested(&id, &[taken])]);
+        let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
+        let metadata = [("fixed_ip", taken), ("network_id", &*id)];
+        let words = [taken, &id, "is taken; choose another one"];
+        problem.assert(Code::FailedPrecondition, "FIXED_IP_ALREADY_IN_USE", &metadata, &words);
+    }
+}
+
+#[tokio::test]
+async fn a_fixed_ip_that_rests_in_quarantine_is_in_use() {
+    let server = Server::start().await;
+    let quarantine = Some(prost_types::Duration { seconds: 3600, nanos: 0 });
+    let subnets = vec![v1::SubnetSpec { quarantine, ..subnet("10.0.0.0/24") }];
+    let id = server.create(v1::NetworkSpec { label: "blue".into(), subnets, ..Default::default() }).await.id;
+    let wish = vec![requested(&id, &["10.0.0.9"])];
+    server.allocate(allocation_on(1, wish.clone())).await;
+    let released = server.deallocate(1).await;
+    server.unplugged(&released).await;
+
+    let request = allocation_on(2, wish);
+    let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
+    let metadata = [("fixed_ip", "10.0.0.9"), ("network_id", &*id)];
+    problem.assert(Code::FailedPrecondition, "FIXED_IP_ALREADY_IN_USE", &metadata, &["10.0.0.9"]);
+}
+
+#[tokio::test]
+async fn a_pool_that_runs_dry_in_the_middle_of_four_vnics_leaves_no_trace() {
+    let server = Server::start().await;
+    for number in 1..=4 {
+        // A /30 has two hosts, and the gateway is one of them.
+        let cidr = if number == 3 { "10.3.0.0/30".to_owned() } else { format!("10.{number}.0.0/24") };
+        server.network(&format!("net{number}"), &[&cidr]).await;
+    }
+    assert_eq!(server.allocate(allocation(1)).await.vifs.len(), 4);
+    let full = server.client().await.list_networks(v1::ListNetworksRequest::default()).await.unwrap();
+    let full = full.into_inner().networks[2].id.clone();
+
+    let problem = server.refuses(async |client| client.allocate_for_instance(allocation(2)).await).await;
+    let metadata = [("network_id", &*full), ("cidr", "10.3.0.0/30")];
+    let words = ["10.3.0.0/30", "no free address", "release some"];
+    problem.assert(Code::ResourceExhausted, "NO_MORE_FIXED_IPS", &metadata, &words);
+    server.assert_not_allocated(2).await;
+
+    let validate = v1::ValidateNetworksRequest { project_id: PROJECT.into(), ..Default::default() };
+    let problem = server.refuses(async |client| client.validate_networks(validate).await).await;
+    problem.assert(Code::ResourceExhausted, "NO_MORE_FIXED_IPS", &metadata, &words);
+}
+
+#[tokio::test]
+async fn a_mac_base_with_nothing_left_says_so() {
+    let server = Server::with(Options { mac_base: "fa:16:3e:00:00", ..Options::default() }).await;
+    let id = server.network("blue", &[]).await.id;
+    // There are 256 MACs: one port each is plugged until none is found, which is soon before all are taken.
+    for number in 1..=4 {
+        let request = v1::AllocateForInstanceRequest {
+            allow_duplicate_networks: true,
+            ..allocation_on(number, vec![requested(&id, &[]); 48])
+        };
+        server.allocate(request).await;
+    }
+    let mut number = 5;
+    let mut client = server.client().await;
+    while client.allocate_for_instance(allocation(number)).await.is_ok() {
+        assert!(number < 5 + 64, "more ports than MACs");
+        number += 1;
+    }
+    let many = v1::AllocateForInstanceRequest {
+        allow_duplicate_networks: true,
+        ..allocation_on(number, vec![requested(&id, &[]); 64])
+    };
+    let problem = server.refuses(async |client| client.allocate_for_instance(many).await).await;
+    let words = ["fa:16:3e:00:00", "shorter MAC base"];
+    let metadata = [("mac_base", "fa:16:3e:00:00")];
+    problem.assert(Code::ResourceExhausted, "NO_MORE_MAC_ADDRESSES", &metadata, &words);
+}
+
+#[tokio::test]
+async fn an_instance_that_lives_is_not_allocated_again() {
+    let server = Server::start().await;
+    server.network("blue", &["10.0.0.0/24"]).await;
+    let info = server.allocate(allocation(1)).await;
+    let again = v1::AllocateForInstanceRequest { host: "host-2".into(), ..allocation(1) };
+    let problem = server.refuses(async |client| client.allocate_for_instance(again).await).await;
+    let metadata = [("instance_id", &*instance(1)), ("incarnation", "1"), ("host", "host-1")];
+    let words = [&*instance(1), "allocated already", "deallocate it first"];
+    problem.assert(Code::AlreadyExists, "INSTANCE_ALREADY_ALLOCATED", &metadata, &words);
+    assert_eq!(server.info(1).await.unwrap(), info);
+}
+
+#[tokio::test]
+async fn an_instance_that_was_never_allocated_is_not_found() {
+    let server = Server::start().await;
+    let request = v1::GetInstanceNwInfoRequest { instance_id: UNKNOWN.into() };
+    let problem = server.refuses(async |client| client.get_instance_nw_info(request).await).await;
+    let words = [UNKNOWN, "not allocated"];
+    problem.assert(Code::NotFound, "INSTANCE_NOT_FOUND", &[("instance_id", UNKNOWN)], &words);
+}
+
+#[tokio::test]
+async fn a_late_deallocation_does_not_end_a_newer_life() {
+    let server = Server::start().await;
+    server.network("blue", &["10.0.0.0/24"]).await;
+    assert_eq!(server.allocate(allocation(1)).await.incarnation, 1);
+    server.deallocate(1).await;
+    let second = server.allocate(allocation(1)).await;
+    assert_eq!(second.incarnation, 2);
+
+    let late = v1::DeallocateForInstanceRequest { incarnation: 1, ..deallocation(1) };
+    let problem = server.refuses(async |client| client.deallocate_for_instance(late).await).await;
+    let metadata = [("instance_id", &*instance(1)), ("incarnation", "1"), ("live_incarnation", "2")];
+    let words = [&*instance(1), "incarnation 2, not 1", "nothing was released"];
+    problem.assert(Code::FailedPrecondition, "INCARNATION_MISMATCH", &metadata, &words);
+    assert_eq!(server.info(1).await.unwrap(), second);
+}

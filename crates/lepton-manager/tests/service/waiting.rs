@@ -1,0 +1,179 @@
+//! `wait_for_active`: the test plays the host's agent.
+
+use lepton_proto::v1;
+use lepton_types::{PortStatus, Revision};
+use tokio::task::JoinSet;
+use tonic::{Code, Response, Status};
+
+use crate::{
+    problem::Problem,
+    server::{Server, allocation, fixed_ips, host, instance, port_ids},
+};
+
+/// Longer than any test, so that nothing but the host's word ends the waiting.
+const LONG: prost_types::Duration = prost_types::Duration { seconds: 600, nanos: 0 };
+
+/// So short that it is over before anybody could plug anything.
+const SHORT: prost_types::Duration = prost_types::Duration { seconds: 0, nanos: 1_000_000 };
+
+type Calls = JoinSet<Result<Response<v1::NetworkInfo>, Status>>;
+
+fn waiting(patience: prost_types::Duration) -> v1::AllocateForInstanceRequest {
+    v1::AllocateForInstanceRequest {
+        wait_for_active: Some(patience),
+        request_id: "boot".into(),
+        ..allocation(1)
+    }
+}
+
+/// A server with two networks, the smaller one with room for a single guest, and a call that waits for its ports.
+async fn under_way() -> (Server, Calls) {
+    let server = Server::start().await;
+    server.network("blue", &["10.0.0.0/24", "fd00::/64"]).await;
+    server.network("tiny", &["10.1.0.0/30"]).await;
+    let calls = call(&server).await;
+    (server, calls)
+}
+
+async fn call(server: &Server) -> Calls {
+    let mut client = server.client().await;
+    let mut calls = JoinSet::new();
+    calls.spawn(async move { client.allocate_for_instance(waiting(LONG)).await });
+    calls
+}
+
+/// Waits until the host is told to unplug these ports, and does.
+async fn unplugs(server: &Server, ports: &[String]) {
+    let mut holds = Revision::default();
+    loop {
+        let changes = server.manager.host_changes(host(), Some(holds)).await.unwrap();
+        holds = changes.revision;
+        if changes.released.iter().map(ToString::to_string).collect::<Vec<_>>() == ports {
+            return server.unplugged(ports).await;
+        }
+        server.manager.host_news(&host(), holds).await;
+    }
+}
+
+#[tokio::test]
+async fn the_answer_comes_when_every_port_is_plugged() {
+    let (server, mut calls) = under_way().await;
+    let ports = server.ports_to_plug().await;
+    assert_eq!(ports.len(), 2);
+    server.report(&ports[..1], &PortStatus::Active).await;
+    assert!(calls.try_join_next().is_none());
+    server.report(&ports[1..], &PortStatus::Active).await;
+    let info = calls.join_next().await.unwrap().unwrap().unwrap().into_inner();
+    assert!(info.vifs.iter().all(|vif| vif.status() == v1::PortStatus::Active));
+    assert_eq!(server.info(1).await.unwrap(), info);
+}
+
+#[tokio::test]
+async fn a_port_that_fails_undoes_the_allocation_and_its_request_id() {
+    let (server, mut calls) = under_way().await;
+    let ports = server.ports_to_plug().await;
+    let told: Vec<_> = ports.iter().map(ToString::to_string).collect();
+    server.report(&ports[..1], &PortStatus::Active).await;
+    let words = "cannot make tap: Operation not permitted (os error 1)";
+    server.report(&ports[1..], &PortStatus::Error(words.into())).await;
+
+    let problem = Problem::of(calls.join_next().await.unwrap().unwrap());
+    let metadata = [("instance_id", &*instance(1)), ("port_id", &*told[1]), ("problem", words)];
+    problem.assert(
+        Code::Aborted,
+        "PORT_PLUG_FAILED",
+        &metadata,
+        &[words, "host-1", "the allocation was undone"],
+    );
+    server.assert_not_allocated(1).await;
+
+    // Under the same id it is decided anew, once the host has let the addresses go.
+    unplugs(&server, &told).await;
+    let mut calls = call(&server).await;
+    let again = server.ports_to_plug().await;
+    assert!(again.iter().all(|port| !ports.contains(port)));
+    server.report(&again, &PortStatus::Active).await;
+    let info = calls.join_next().await.unwrap().unwrap().unwrap().into_inner();
+    assert_eq!((info.incarnation, info.vifs.len()), (2, 2));
+    assert!(fixed_ips(&info).contains(&"10.1.0.2".to_owned()));
+}
+
+#[tokio::test]
+async fn a_host_that_takes_too_long_undoes_the_allocation() {
+    let server = Server::start().await;
+    server.network("tiny", &["10.1.0.0/30"]).await;
+    let problem = Problem::of(server.client().await.allocate_for_instance(waiting(SHORT)).await);
+    let metadata = [("instance_id", &*instance(1)), ("host", "host-1")];
+    let words = ["host-1", &instance(1), "in time", "the allocation was undone"];
+    problem.assert(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", &metadata, &words);
+    server.assert_not_allocated(1).await;
+
+    let changes = server.feed().await;
+    assert!(changes.ports.is_empty());
+    let released: Vec<_> = changes.released.iter().map(ToString::to_string).collect();
+    server.unplugged(&released).await;
+    assert_eq!(fixed_ips(&server.allocate(allocation(2)).await), ["10.1.0.2"]);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_nothing_half_done() {
+    let (server, calls) = under_way().await;
+    let ports = server.ports_to_plug().await;
+    drop(calls);
+    server.report(&ports, &PortStatus::Error("no".into())).await;
+    unplugs(&server, &ports.iter().map(ToString::to_string).collect::<Vec<_>>()).await;
+    server.assert_not_allocated(1).await;
+}
+
+#[tokio::test]
+async fn an_instance_without_networks_has_nothing_to_wait_for() {
+    let server = Server::start().await;
+    let answer = server.client().await.allocate_for_instance(waiting(LONG)).await.unwrap().into_inner();
+    assert_eq!(answer.vifs, []);
+}
+
+#[tokio::test]
+async fn a_repetition_waits_for_the_same_ports() {
+    let (server, mut calls) = under_way().await;
+    let ports = server.ports_to_plug().await;
+    let mut repetition = call(&server).await;
+    server.report(&ports, &PortStatus::Active).await;
+    let first = calls.join_next().await.unwrap().unwrap().unwrap().into_inner();
+    let second = repetition.join_next().await.unwrap().unwrap().unwrap().into_inner();
+    assert_eq!(first, second);
+    assert_eq!(port_ids(&first), ports.iter().map(ToString::to_string).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn who_deallocates_meanwhile_ends_the_waiting() {
+    let (server, mut calls) = under_way().await;
+    server.ports_to_plug().await;
+    server.deallocate(1).await;
+    calls.join_next().await.unwrap().unwrap().unwrap();
+    server.assert_not_allocated(1).await;
+}
+
+#[tokio::test]
+async fn a_stop_undoes_what_is_not_plugged_yet() {
+    let (server, mut calls) = under_way().await;
+    let ports = server.ports_to_plug().await;
+    server.manager.close().await;
+    let metadata = [("instance_id", &*instance(1))];
+    let problem = Problem::of(calls.join_next().await.unwrap().unwrap());
+    problem.assert(Code::Unavailable, "SHUTTING_DOWN", &metadata, &["stopping", "the allocation was undone"]);
+
+    let server = server.restart().await;
+    server.assert_not_allocated(1).await;
+    unplugs(&server, &ports.iter().map(ToString::to_string).collect::<Vec<_>>()).await;
+}
+
+#[tokio::test]
+async fn a_host_hears_of_ports_that_came_before_it_asked_for_news() {
+    let server = Server::start().await;
+    server.network("blue", &["10.0.0.0/24"]).await;
+    let holds = server.feed().await.revision;
+    // Between an agent's look and its question there may be an allocation.
+    server.allocate(allocation(1)).await;
+    server.manager.host_news(&host(), holds).await;
+    assert_eq!(server.feed().await.ports.len(), 1);
+}
