@@ -23,10 +23,19 @@ pub(crate) struct Workspace {
 const PROGRAMS: [(&str, &str); 3] =
     [("leptond", "leptond"), ("lepton", "lepton-cli"), ("lepton-sim", "lepton-sim")];
 
-/// A cargo command in the checkout.
+/// What `cargo run` tells of this program; some crates' build scripts run anew when they hear it.
+const OF_THIS_PROGRAM: [&str; 5] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+
+/// A cargo command in the checkout, that does what it would do if somebody had typed it.
 pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    for (name, _) in env::vars_os() {
+        if OF_THIS_PROGRAM.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
