@@ -5,6 +5,7 @@ mod harness;
 mod history;
 mod hosts;
 mod instances;
+mod locks;
 mod networks;
 mod parallel;
 mod pools;
