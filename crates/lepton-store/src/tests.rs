@@ -4,6 +4,7 @@ mod fixed_ips;
 mod harness;
 mod history;
 mod hosts;
+mod indexes;
 mod instances;
 mod locks;
 mod networks;
