@@ -300,3 +300,6 @@ fn must_have(subnet: &Subnet, wish: Option<IpAddr>, mac: MacAddr) -> Option<IpAd
         AddressMode::Pool => wish,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,6 @@ impl Ended {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,3 +94,6 @@ pub fn execute<C: Command>(command: &C, envelope: &Envelope, ledger: &mut View) 
     ledger.insert(RequestRecord { key: key.clone(), fingerprint: *fingerprint, answer: text, created_at });
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,6 @@ fn release(ledger: &mut View, instance: &Instance) -> Result<Released, Stop> {
     ledger.end::<Instance>(&instance.id);
     Ok(Released { ports: released })
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ mod allocate;
 mod change;
 mod command;
 mod deallocate;
+#[cfg(test)]
+mod example;
 mod key;
 mod network;
 mod network_info;

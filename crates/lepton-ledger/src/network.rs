@@ -166,3 +166,6 @@ impl Command for ListNetworks {
         Ok(NetworkPage { networks, next })
     }
 }
+
+#[cfg(test)]
+mod tests;

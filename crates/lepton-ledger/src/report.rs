@@ -133,3 +133,6 @@ impl ReportHost {
         ledger.need(keys)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,7 +213,6 @@ impl View {
                 self.forget_addresses(subnet.id);
             }
         }
-        self.tables.forget_absent();
     }
 
     /// Drops the answers that a complete view remembers from before a moment; answers how many.
@@ -221,9 +220,8 @@ impl View {
         let old = self.tables.requests.rows().filter(|row| row.created_at < before);
         let keys: Vec<_> = old.map(Row::key).collect();
         for key in &keys {
-            self.tables.requests.set(key.clone(), None);
+            self.tables.requests.forget(key);
         }
-        self.tables.forget_absent();
         keys.len() as u64
     }
 
@@ -239,7 +237,7 @@ impl View {
         for fixed_ip in resting {
             self.apply(&RowChange { before: Some(fixed_ip), after: None });
         }
-        self.tables.frontiers.set(subnet, None);
+        self.tables.frontiers.forget(&subnet);
     }
 
     /// Records that `row` comes to be. What must be unique about it, the store's indexes enforce.
@@ -270,12 +268,18 @@ impl View {
     fn apply<R: Row>(&mut self, change: &RowChange<R>) {
         if let Some(before) = &change.before {
             before.index(&mut self.indexes, false);
-            R::table_mut(&mut self.tables).set(before.key(), None);
+            self.set_absent::<R>(&before.key());
         }
         if let Some(after) = &change.after {
             after.index(&mut self.indexes, true);
             R::table_mut(&mut self.tables).set(after.key(), Some(after.clone()));
         }
+    }
+
+    /// Notes that a row is not there. A partial view must know so, lest the store's row be loaded later.
+    fn set_absent<R: Row>(&mut self, key: &R::Key) {
+        let table = R::table_mut(&mut self.tables);
+        if self.is_complete { table.forget(key) } else { table.set(key.clone(), None) }
     }
 
     /// Enters a row that the store holds, unless the view knows better already.
@@ -335,3 +339,6 @@ impl View {
         is_all_there
     }
 }
+
+#[cfg(test)]
+mod tests;

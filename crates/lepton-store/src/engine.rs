@@ -112,12 +112,8 @@ impl Tx {
 
     fn text(&self, sql: &'static str, rows: usize, values: usize) -> AssertSqlSafe<Arc<str>> {
         let width = values.checked_div(rows).unwrap_or_default();
-        let is_locking = self.is_shared();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the text is a literal of ours with numbered parameters filled in"
-        )]
-        AssertSqlSafe(self.engine.statements.text(sql, rows, width, is_locking))
+        // The text is a literal of ours with numbered parameters filled in.
+        AssertSqlSafe(self.engine.statements.text(sql, rows, width, self.is_shared()))
     }
 
     /// Whether others write meanwhile, so that what it decides on must be locked.

@@ -31,13 +31,17 @@ pub(crate) async fn migrate(engine: &Engine, location: &str) -> Result<(), Store
 
 fn migrator(without_rowid: &str) -> Migrator {
     let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
-        #[expect(clippy::disallowed_methods, reason = "the text is a file of ours")]
+        // The text is a file of ours.
         let sql = AssertSqlSafe(sql.replace("{without_rowid}", without_rowid)).into_sql_str();
         Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
     });
     Migrator::with_migrations(migrations.collect())
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "sqlx adds kinds of errors; all others are told in its words"
+)]
 fn explain(error: MigrateError, location: &str) -> StoreError {
     let known = MIGRATIONS[MIGRATIONS.len() - 1].0;
     match error {

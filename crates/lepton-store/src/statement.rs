@@ -14,8 +14,11 @@ pub(crate) const MOST_ROWS: usize = 256;
 /// power of two, see [`chunks`] and [`padded`].
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
-    texts: Mutex<HashMap<(&'static str, usize, usize, bool), Arc<str>>>,
+    texts: Mutex<HashMap<Filling, Arc<str>>>,
 }
+
+/// What a text is made from: the literal, how many rows of which width, and whether it locks.
+type Filling = (&'static str, usize, usize, bool);
 
 impl Statements {
     /// `sql` with its marks filled in:

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Tables;
 use crate::Row;
 
 /// The rows of one kind that a view knows, and the keys of those that it knows to be gone.
@@ -33,27 +32,13 @@ impl<R: Row> Table<R> {
         self.rows.insert(key, row);
     }
 
+    /// Drops what is known of a row.
+    pub(crate) fn forget(&mut self, key: &R::Key) {
+        self.rows.remove(key);
+    }
+
     /// The rows that are there, in the order of their keys.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
         self.rows.values().flatten()
-    }
-
-    fn forget_absent(&mut self) {
-        self.rows.retain(|_, row| row.is_some());
-    }
-}
-
-impl Tables {
-    /// Drops the knowledge of what is gone, which a complete view does not need.
-    pub(super) fn forget_absent(&mut self) {
-        self.networks.forget_absent();
-        self.subnets.forget_absent();
-        self.frontiers.forget_absent();
-        self.blocks.forget_absent();
-        self.instances.forget_absent();
-        self.ports.forget_absent();
-        self.fixed_ips.forget_absent();
-        self.hosts.forget_absent();
-        self.requests.forget_absent();
     }
 }

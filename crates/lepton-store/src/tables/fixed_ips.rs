@@ -68,21 +68,21 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut Vi
         .await
 }
 
-/// Loads the addresses of ports.
+/// Loads the addresses of ports. The locks on the ports are enough: an address leaves a port only with its port's end.
 pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in ({list}) order by subnet_id, address {lock}";
+         where port_id in ({list})";
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
 }
 
-/// Loads the addresses of instances' ports.
+/// Loads the addresses of instances' ports; as [`load_of_ports`], without locks of their own.
 pub(super) async fn load_of_instances(
     tx: &mut Tx,
     ids: &[InstanceId],
     view: &mut View,
 ) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in (select id from ports where instance_id in ({list})) order by subnet_id, address {lock}";
+         where port_id in (select id from ports where instance_id in ({list}))";
     load_by::<FixedIp, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
 }
 

@@ -1,9 +1,4 @@
 //! Several stores on one database: several managers, or an operator's tool beside the daemon.
-//!
-//! What each lock and index is for, as removing it shows:
-//!
-//! | removed | fails |
-//! |---|---|
 
 use std::collections::BTreeSet;
 
@@ -12,7 +7,7 @@ use lepton_ledger::{AllocateForInstance, DeallocateForInstance, Envelope, GetIns
 use lepton_types::{HostReport, PortReport, PortStatus};
 
 use super::{
-    harness::{Kind, Subject, allocation, fixed_ips, host, instance, reason, requested},
+    harness::{Kind, Subject, allocation, fixed_ips, host, instance, network, reason, requested, subnet},
     sound::assert_sound,
 };
 use crate::{Store, SubmitError};
@@ -70,14 +65,19 @@ async fn two_managers_give_the_last_addresses_to_exactly_as_many() {
     }
 }
 
-/// Each wish is another bit of one block: a bit that is lost is found unsound.
+/// Each wish is another bit of one block, and so is each choice: a bit that is lost is found unsound.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_managers_lose_no_bit_of_a_block() {
     let (subject, other) = two_managers(Kind::Postgres, &["10.1.0.0/24"]).await;
     let network = subject.dump().await.networks[0].id;
-    let tasks = (2..=254_u128).map(|last| {
-        let store = if last % 2 == 0 { subject.store() } else { &other };
-        allocate(store, allocation(last, vec![requested(network, &[&format!("10.1.0.{last}")])]))
+    let tasks = (2..=200_u128).map(|number| {
+        let (store, other_store) = (subject.store(), &other);
+        let wish = format!("10.1.0.{}", 255 - number / 2);
+        let wishes: &[&str] = if number % 4 < 2 { &[&wish] } else { &[] };
+        let store = if number % 2 == 0 { store } else { other_store };
+        // Two numbers share a wish; the second of them chooses.
+        let wishes = if number % 2 == 0 { wishes } else { &[] };
+        allocate(store, allocation(number, vec![requested(network, wishes)]))
     });
     assert!(join_all(tasks).await.iter().all(Result::is_ok));
     assert_sound(&subject.dump().await);
@@ -158,4 +158,50 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
         let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(0) }).await;
         assert_eq!(reason(asked), "INSTANCE_NOT_FOUND");
     }
+}
+
+/// The address is in no pool, so no block's lock stands before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_rested_goes_to_one_of_two_managers() {
+    let subject = Subject::open(Kind::Postgres, |config| config.batch_limit = 1).await;
+    let rest = std::time::Duration::from_secs(60);
+    let spec = lepton_ipam::SubnetSpec { quarantine: rest, ..subnet("fd00:1::/64") };
+    let id = subject.create(network("private", vec![spec])).await.network.id;
+    let other = subject.another().await.unwrap();
+    for round in 0..20_u128 {
+        let wishes = ["fd00:1::5"; 2].map(|wish| vec![requested(id, &[wish])]);
+        let [one, two] = wishes;
+        let (one, two) = tokio::join!(
+            subject.submit(allocation(2 * round, one)),
+            allocate(&other, allocation(2 * round + 1, two)),
+        );
+        let (winner, loser) = if one.is_ok() { (2 * round, two) } else { (2 * round + 1, one) };
+        assert_eq!(reason(loser), "FIXED_IP_ALREADY_IN_USE");
+        subject.end(winner).await;
+        subject.advance(rest);
+    }
+}
+
+/// Both managers end and start the lives of one instance, as fast as they can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lives_of_one_instance_follow_each_other_whoever_starts_them() {
+    let (subject, other) = two_managers(Kind::Postgres, &["10.1.0.0/16"]).await;
+    let tasks = (0..6).map(|task| {
+        let store = if task % 2 == 0 { subject.store() } else { &other };
+        async move {
+            for _ in 0..15 {
+                if let Err(refused) = allocate(store, allocation(1, vec![])).await {
+                    assert_eq!(reason::<()>(Err(refused)), "INSTANCE_ALREADY_ALLOCATED");
+                }
+                let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+                store.submit(end, Envelope::anonymous()).await.unwrap();
+            }
+        }
+    });
+    join_all(tasks).await;
+    let dump = subject.dump().await;
+    assert_sound(&dump);
+    let lives: BTreeSet<u64> = dump.history.instances.iter().map(|(row, _)| row.incarnation).collect();
+    assert!(lives.iter().copied().eq(1..=lives.len() as u64), "each life is counted once: {lives:?}");
+    assert_eq!(lives.len(), dump.ports.len());
 }

@@ -20,13 +20,15 @@ use super::{
 };
 use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
 
-/// How long the tests' stores try to reach a server.
+/// How long stores try to reach a server in tests that wait for them to give up.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long stores try in tests where they must not give up, on a busy machine.
+const ENDURANCE: Duration = Duration::from_secs(60);
 
-async fn on_private_server() -> (PrivatePostgres, Subject) {
+async fn on_private_server(patience: Duration) -> (PrivatePostgres, Subject) {
     let postgres = PrivatePostgres::start(Durability::Off).unwrap();
     let mut config = StoreConfig::new(Database::Postgres(postgres.create_database("ledger").unwrap()));
-    config.connect_timeout = PATIENCE;
+    config.connect_timeout = patience;
     let subject = Subject::with(Kind::Postgres, config, tempfile::tempdir().unwrap()).await;
     (postgres, subject)
 }
@@ -43,7 +45,7 @@ async fn a_server_that_is_down_at_the_start_is_a_clear_error_in_time() {
     postgres.stop().unwrap();
     let started = Instant::now();
     let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
-    assert!(started.elapsed() < PATIENCE * 3, "{:?}", started.elapsed());
+    assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
     let shown = error.to_string();
     assert!(matches!(error, StoreError::Open { .. }), "{shown}");
     assert!(shown.contains("No such file or directory") || shown.contains("refused"), "{shown}");
@@ -71,7 +73,8 @@ async fn a_database_that_does_not_exist_is_named_at_once() {
 #[tokio::test]
 async fn a_server_that_is_starting_is_waited_for() {
     let mut postgres = PrivatePostgres::start(Durability::Off).unwrap();
-    let config = StoreConfig::new(Database::Postgres(postgres.create_database("ledger").unwrap()));
+    let mut config = StoreConfig::new(Database::Postgres(postgres.create_database("ledger").unwrap()));
+    config.connect_timeout = ENDURANCE;
     postgres.stop().unwrap();
     let starting = tokio::task::spawn_blocking(move || {
         postgres.start_again().unwrap();
@@ -84,7 +87,7 @@ async fn a_server_that_is_starting_is_waited_for() {
 
 #[tokio::test]
 async fn a_server_that_stops_is_unavailable_until_it_is_back() {
-    let (mut postgres, subject) = on_private_server().await;
+    let (mut postgres, subject) = on_private_server(PATIENCE).await;
     subject.network("private", &["10.1.0.0/24"]).await;
     let first = subject.allocate(1).await.unwrap();
 
@@ -105,7 +108,7 @@ async fn a_server_that_stops_is_unavailable_until_it_is_back() {
 /// Every connection of the pool is dead, and nobody notices before it is used.
 #[tokio::test]
 async fn a_server_that_was_restarted_between_two_calls_goes_unnoticed() {
-    let (mut postgres, subject) = on_private_server().await;
+    let (mut postgres, subject) = on_private_server(ENDURANCE).await;
     subject.network("private", &["10.1.0.0/24"]).await;
     for (number, end) in [(1, PrivatePostgres::stop as fn(&mut _) -> _), (2, PrivatePostgres::crash)] {
         let asked =
@@ -120,7 +123,7 @@ async fn a_server_that_was_restarted_between_two_calls_goes_unnoticed() {
 
 #[tokio::test]
 async fn a_server_that_freezes_is_unavailable_in_time() {
-    let (mut postgres, subject) = on_private_server().await;
+    let (mut postgres, subject) = on_private_server(PATIENCE).await;
     subject.network("private", &["10.1.0.0/24"]).await;
     subject.allocate(1).await.unwrap();
     postgres.pause().unwrap();
@@ -131,7 +134,7 @@ async fn a_server_that_freezes_is_unavailable_in_time() {
             subject.store().ask(GetInstanceNwInfo { instance: instance(1) }),
         );
         assert!(is_unavailable(&outcome) && is_unavailable(&asked), "{outcome:?} {asked:?}");
-        assert!(started.elapsed() < PATIENCE * 4, "{:?}", started.elapsed());
+        assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
     }
     postgres.resume().unwrap();
     subject.allocate(9).await.unwrap();
@@ -142,7 +145,7 @@ async fn a_server_that_freezes_is_unavailable_in_time() {
 /// It freezes while batches are on their way, not before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_freezes_in_the_middle_keeps_nobody_waiting() {
-    let (mut postgres, subject) = on_private_server().await;
+    let (mut postgres, subject) = on_private_server(PATIENCE).await;
     subject.network("private", &["10.0.0.0/8"]).await;
     let heard = Heard::default();
     let freezes = async {
@@ -202,7 +205,7 @@ async fn call(subject: &Subject, heard: &Heard) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_under_load_loses_nothing_that_was_acknowledged() {
-    let (mut postgres, subject) = on_private_server().await;
+    let (mut postgres, subject) = on_private_server(ENDURANCE).await;
     subject
         .create(super::harness::network("private", vec![subnet("10.0.0.0/8"), subnet("fd00:1::/64")]))
         .await;

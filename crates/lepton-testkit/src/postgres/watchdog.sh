@@ -2,7 +2,8 @@
 #
 # Does what the words on its standard input say and answers each with the same word. When that input ends, because
 # whoever wrote it has ended, it ends the server and removes the directory. The server logs into DIRECTORY/log, a pipe,
-# whose end is therefore the server's.
+# whose end is therefore the server's; each start makes a new one, lest a reader of the last one, which some process of
+# the old server still holds, take the new server's words.
 directory=$1
 shift
 server=
@@ -33,10 +34,11 @@ end() {
     server=
 }
 
-mkfifo "$directory/log"
 while read -r word; do
     case $word in
         start)
+            rm -f "$directory/log"
+            mkfifo "$directory/log"
             "$@" </dev/null >/dev/null 2>"$directory/log" &
             server=$!
             ;;

@@ -1,0 +1,71 @@
+//! Changes of one row come together; what ends is remembered.
+
+use super::*;
+use crate::example::{NOW, allocation, deallocation, decided, instance, with_network};
+
+fn life(incarnation: u64) -> Instance {
+    Instance {
+        id: instance(1),
+        incarnation,
+        project: "p1".parse().unwrap(),
+        host: "host-1".parse().unwrap(),
+        created_at: Timestamp::from(NOW),
+    }
+}
+
+fn change(before: Option<u64>, after: Option<u64>) -> RowChange<Instance> {
+    RowChange { before: before.map(life), after: after.map(life) }
+}
+
+#[test]
+fn many_changes_of_a_row_are_one() {
+    let net = |changes: &[(Option<u64>, Option<u64>)]| {
+        coalesce(changes.iter().map(|(before, after)| change(*before, *after)))
+    };
+    assert_eq!(net(&[(None, Some(1)), (Some(1), Some(2))]), [change(None, Some(2))]);
+    assert_eq!(net(&[(Some(1), Some(2)), (Some(2), Some(3))]), [change(Some(1), Some(3))]);
+    assert_eq!(net(&[(Some(1), None), (None, Some(2))]), [change(Some(1), Some(2))]);
+    assert_eq!(net(&[(Some(1), Some(2)), (Some(2), None)]), [change(Some(1), None)]);
+    assert_eq!(net(&[(None, Some(1)), (Some(1), None)]), [], "it came to nothing");
+    assert_eq!(net(&[(Some(1), Some(2)), (Some(2), Some(1))]), [], "it is as it was");
+}
+
+#[test]
+fn rows_are_told_apart_by_their_keys_and_come_in_their_order() {
+    let other = |number| Instance { id: instance(number), ..life(1) };
+    let insert = |number| RowChange { before: None, after: Some(other(number)) };
+    assert_eq!(coalesce([insert(3), insert(2), insert(5)]), [insert(2), insert(3), insert(5)]);
+}
+
+#[test]
+fn what_ends_is_remembered_and_nothing_else() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    assert!(ledger.changes().iter().all(|change| change.ended().is_none()), "nothing has ended yet");
+    let before = ledger.changes().len();
+    decided(&mut ledger, &deallocation(1)).unwrap();
+    let ended: Vec<_> = ledger.changes()[before..].iter().filter_map(Change::ended).collect();
+    assert!(matches!(ended[..], [Ended::Instance(_)]), "{ended:?}");
+    assert_eq!(ended[0].since(), Timestamp::from(NOW));
+}
+
+#[test]
+fn an_address_has_ended_when_it_leaves_its_port() {
+    let row = |holder| FixedIp {
+        subnet: uuid::Uuid::from_u128(1).into(),
+        address: "10.1.0.2".parse().unwrap(),
+        holder,
+        since: Timestamp::from(NOW),
+    };
+    let port = |number| row(Holder::Port(uuid::Uuid::from_u128(number).into()));
+    let resting = row(Holder::Quarantine(Timestamp::from(NOW)));
+    let ended = |before: &FixedIp, after: Option<&FixedIp>| {
+        Change::FixedIp(RowChange { before: Some(before.clone()), after: after.cloned() }).ended()
+    };
+    assert_eq!(ended(&port(1), None), Some(Ended::FixedIp(port(1))));
+    assert_eq!(ended(&port(1), Some(&resting)), Some(Ended::FixedIp(port(1))));
+    assert_eq!(ended(&port(1), Some(&port(2))), Some(Ended::FixedIp(port(1))));
+    assert_eq!(ended(&port(1), Some(&port(1))), None);
+    assert_eq!(ended(&resting, None), None, "resting is nobody's time");
+    assert_eq!(ended(&resting, Some(&port(1))), None);
+}

@@ -1,0 +1,79 @@
+//! `DeallocateForInstance` and `UndoAllocation`, decided over views in memory.
+
+use lepton_types::{Port, Timestamp};
+
+use super::*;
+use crate::{
+    FixedIp,
+    example::{
+        allocation, changes, deallocation, decided, empty, host, instance, loaded, missing, unloaded,
+        with_network,
+    },
+};
+
+#[test]
+fn a_deallocation_releases_ports_and_keeps_their_addresses() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24", "fd00:1::/64"]);
+    let port = decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].id;
+    let before = ledger.changes().len();
+    assert_eq!(decided(&mut ledger, &deallocation(1)).unwrap().ports, [port]);
+    assert_eq!(changes(&ledger, before), ["~host", "~port", "-instance"]);
+    let row = ledger.row::<Port>(&port).unwrap();
+    assert_eq!((row.is_released, row.revision.number()), (true, 2));
+    assert_eq!(ledger.rows::<FixedIp>().count(), 2, "they are the port's until its host has unplugged it");
+}
+
+#[test]
+fn who_is_not_there_is_deallocated_already() {
+    let mut ledger = empty();
+    assert_eq!(decided(&mut ledger, &deallocation(1)).unwrap().ports, []);
+    let given = DeallocateForInstance { instance: instance(1), incarnation: Some(3) };
+    assert_eq!(decided(&mut ledger, &given).unwrap().ports, []);
+    assert_eq!(ledger.changes(), []);
+}
+
+#[test]
+fn another_life_is_not_ended() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let before = ledger.changes().len();
+    let late = DeallocateForInstance { instance: instance(1), incarnation: Some(2) };
+    let expected = Refusal::IncarnationMismatch { instance: instance(1), given: 2, live: 1 };
+    assert_eq!(decided(&mut ledger, &late), Err(expected));
+    assert_eq!(changes(&ledger, before), [""; 0]);
+}
+
+#[test]
+fn an_undo_ends_its_own_allocation_and_forgets_its_answer() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let key = RequestKey { caller: "nova".to_owned(), id: "boot-1".parse().unwrap() };
+    let (fingerprint, created_at) = ([0; 32], Timestamp::default());
+    ledger.insert(RequestRecord { key: key.clone(), fingerprint, answer: String::new(), created_at });
+    let undo = UndoAllocation { instance: instance(1), incarnation: 1, request: Some(key.clone()) };
+    let before = ledger.changes().len();
+    assert_eq!(decided(&mut ledger, &undo).unwrap().ports.len(), 1);
+    assert_eq!(changes(&ledger, before), ["-request", "~host", "~port", "-instance"]);
+
+    assert_eq!(decided(&mut ledger, &allocation(1, vec![])).unwrap().incarnation, 2);
+    let before = ledger.changes().len();
+    assert_eq!(decided(&mut ledger, &undo).unwrap().ports, []);
+    assert_eq!(changes(&ledger, before), [""; 0], "the next life is left alone");
+}
+
+#[test]
+fn a_deallocation_misses_the_instance_then_its_host() {
+    let (mut whole, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut whole, &allocation(1, vec![])).unwrap();
+    let mut ledger = unloaded();
+    let keys = missing(&mut ledger, &deallocation(1));
+    assert_eq!(keys, [Key::Instance(instance(1))]);
+    ledger.load(whole.row::<Instance>(&instance(1)).unwrap().clone());
+    whole.rows::<Port>().for_each(|port| ledger.load(port.clone()));
+    loaded(&mut ledger, keys);
+    let keys = missing(&mut ledger, &deallocation(1));
+    assert_eq!(keys, [Key::Host(host())]);
+    whole.rows::<crate::Host>().for_each(|host| ledger.load(host.clone()));
+    loaded(&mut ledger, keys);
+    assert_eq!(decided(&mut ledger, &deallocation(1)).unwrap().ports.len(), 1);
+}

@@ -1,0 +1,131 @@
+//! Ledgers and requests for the tests of commands.
+
+use lepton_ipam::{MacBase, SubnetSpec};
+use lepton_types::{HostId, InstanceId, Mtu, NetworkId, NetworkInfo, Timestamp};
+use lepton_vnic::RequestedNetwork;
+use uuid::Uuid;
+
+use crate::{
+    AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Key,
+    NetworkSpec, NetworkWithSubnets, Refusal, Row, RowChange, Stop, View,
+};
+
+/// The moment at which the examples' time starts, in microseconds.
+pub(crate) const NOW: i64 = 1_000_000_000;
+
+/// A ledger with nothing in it, all in memory.
+pub(crate) fn empty() -> View {
+    View::complete(Timestamp::from(NOW), [7; 32])
+}
+
+/// A view into which nothing has been loaded yet.
+pub(crate) fn unloaded() -> View {
+    View::partial(Timestamp::from(NOW), [7; 32])
+}
+
+/// A global network with the default subnets of some prefixes.
+pub(crate) fn network(label: &str, cidrs: &[&str]) -> NetworkSpec {
+    let subnets = cidrs.iter().map(|cidr| SubnetSpec::new(cidr.parse().unwrap())).collect();
+    NetworkSpec { label: label.parse().unwrap(), project: None, priority: 0, mtu: Mtu::ETHERNET, subnets }
+}
+
+/// Makes a network.
+pub(crate) fn made(ledger: &mut View, spec: NetworkSpec) -> NetworkWithSubnets {
+    decided(ledger, &CreateNetworks { networks: vec![spec] }).unwrap().remove(0)
+}
+
+/// A ledger with one global network.
+pub(crate) fn with_network(cidrs: &[&str]) -> (View, NetworkWithSubnets) {
+    let mut ledger = empty();
+    let network = made(&mut ledger, network("private", cidrs));
+    (ledger, network)
+}
+
+/// Decides a command that lacks nothing, and keeps what it changes.
+pub(crate) fn decided<C: Command>(ledger: &mut View, command: &C) -> Result<C::Answer, Refusal> {
+    let number = ledger.changes().len();
+    match ledger.attempt(number, |ledger| command.decide(ledger)) {
+        Ok(answer) => Ok(answer),
+        Err(Stop::Refused(refusal)) => Err(refusal),
+        Err(Stop::Missing) => panic!("misses {:?}", ledger.take_missing()),
+    }
+}
+
+/// What a command that cannot be decided yet lacks.
+pub(crate) fn missing<C: Command>(ledger: &mut View, command: &C) -> Vec<Key> {
+    let outcome = ledger.attempt(0, |ledger| {
+        ledger.need(command.keys())?;
+        command.decide(ledger).map(drop)
+    });
+    assert_eq!(outcome, Err(Stop::Missing));
+    assert_eq!(ledger.changes(), [], "who stops has changed nothing");
+    ledger.take_missing()
+}
+
+/// Says that keys are loaded.
+pub(crate) fn loaded(ledger: &mut View, keys: Vec<Key>) {
+    for key in keys {
+        ledger.mark_loaded(key);
+    }
+}
+
+/// The changes since the `from`th, as short words.
+pub(crate) fn changes(ledger: &View, from: usize) -> Vec<&'static str> {
+    ledger.changes()[from..].iter().map(word).collect()
+}
+
+fn word(change: &Change) -> &'static str {
+    fn of<R: Row>(words: [&'static str; 3], change: &RowChange<R>) -> &'static str {
+        match (&change.before, &change.after) {
+            (None, _) => words[0],
+            (Some(_), Some(_)) => words[1],
+            (Some(_), None) => words[2],
+        }
+    }
+    match change {
+        Change::Network(change) => of(["+network", "~network", "-network"], change),
+        Change::Subnet(change) => of(["+subnet", "~subnet", "-subnet"], change),
+        Change::Frontier(change) => of(["+frontier", "~frontier", "-frontier"], change),
+        Change::Block(change) => of(["+block", "~block", "-block"], change),
+        Change::Instance(change) => of(["+instance", "~instance", "-instance"], change),
+        Change::Port(change) => of(["+port", "~port", "-port"], change),
+        Change::FixedIp(change) => of(["+fixed_ip", "~fixed_ip", "-fixed_ip"], change),
+        Change::Host(change) => of(["+host", "~host", "-host"], change),
+        Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
+    }
+}
+
+pub(crate) fn host() -> HostId {
+    "host-1".parse().unwrap()
+}
+
+pub(crate) fn instance(number: u128) -> InstanceId {
+    Uuid::from_u128(number).into()
+}
+
+/// An allocation for an instance of project `p1` on `host-1`.
+pub(crate) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> AllocateForInstance {
+    AllocateForInstance {
+        instance: instance(number),
+        project: "p1".parse().unwrap(),
+        host: host(),
+        networks,
+        allow_duplicate_networks: false,
+        binding: BindingRequest::Tap,
+        mac_base: MacBase::default(),
+    }
+}
+
+pub(crate) fn deallocation(number: u128) -> DeallocateForInstance {
+    DeallocateForInstance { instance: instance(number), incarnation: None }
+}
+
+pub(crate) fn requested(network: NetworkId, fixed_ips: &[&str]) -> RequestedNetwork {
+    RequestedNetwork { network, fixed_ips: fixed_ips.iter().map(|ip| ip.parse().unwrap()).collect() }
+}
+
+/// All fixed IPs of an instance, in order.
+pub(crate) fn fixed_ips(info: &NetworkInfo) -> Vec<String> {
+    let subnets = info.vifs.iter().flat_map(|vif| &vif.network.subnets);
+    subnets.flat_map(|subnet| &subnet.fixed_ips).map(ToString::to_string).collect()
+}

@@ -1,0 +1,88 @@
+//! What must not be there twice is a unique index on each engine, whatever a decision overlooked.
+
+use super::harness::{Kind, Subject, allocation};
+use crate::{failure::Failure, lane::Backend};
+
+/// Copies of rows that differ from them in all but what one index is about. A network's id stands in for a fresh one.
+const COPIES: [(&str, &str); 11] = [
+    (
+        "a network's number",
+        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at
+         from networks, subnets",
+    ),
+    (
+        "an instance",
+        "insert into instances select id, incarnation + 1, project_id, host_id, created_at from instances",
+    ),
+    (
+        "a port",
+        "insert into ports select id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
+             mac + 1, 'other', binding, status, error, is_released, revision, created_at from ports",
+    ),
+    (
+        "a MAC",
+        "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
+             mac, 'other', binding, status, error, is_released, revision, created_at from ports",
+    ),
+    (
+        "a position",
+        "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position,
+             mac + 1, 'other', binding, status, error, is_released, revision, created_at from ports",
+    ),
+    (
+        "a device",
+        "insert into ports select network_id, instance_id, incarnation, network_id, project_id, host_id, position + 1,
+             mac + 1, device, binding, status, error, is_released, revision, created_at from ports",
+    ),
+    (
+        "an address",
+        "insert into fixed_ips select subnet_id, address, null, 1, since from fixed_ips",
+    ),
+    ("a block", "insert into blocks select subnet_id, first, taken, free from blocks"),
+    ("a host", "insert into hosts select id, revision + 1, applied from hosts"),
+    (
+        "a request id",
+        "insert into requests select caller, request_id, fingerprint, 'other', created_at from requests",
+    ),
+    (
+        "a past life",
+        "insert into instance_history select id, incarnation, project_id, host_id, created_at, ended_at
+         from instance_history",
+    ),
+];
+
+#[tokio::test]
+async fn what_must_not_be_there_twice_is_an_index() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(2).await.unwrap();
+        subject.end(2).await;
+        subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
+        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        for (what, sql) in COPIES {
+            let mut tx = engine.write().await.unwrap();
+            let outcome = tx.execute(sql, 0, Vec::new()).await;
+            assert!(matches!(outcome, Err(Failure::Conflict(_))), "{what} twice on {kind:?}: {outcome:?}");
+            tx.rollback().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_referred_to_cannot_go() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        for sql in ["delete from networks", "delete from ports"] {
+            let mut tx = engine.write().await.unwrap();
+            let outcome = match tx.execute(sql, 0, Vec::new()).await {
+                Ok(_) => tx.commit().await,
+                Err(failure) => Err(failure),
+            };
+            assert!(matches!(outcome, Err(Failure::Conflict(_))), "{sql} on {kind:?}: {outcome:?}");
+        }
+    }
+}

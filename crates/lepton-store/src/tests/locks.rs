@@ -1,0 +1,103 @@
+//! What a batch decides on is locked on PostgreSQL until it is written.
+//!
+//! Without the lock another manager could change the row in between, and would be overwritten. These tests look at the
+//! locks themselves, since races show their absence by chance only:
+//!
+//! | lock | without it |
+//! |---|---|
+//! | blocks | two managers write one bitmap, and bits are lost |
+//! | fixed IPs, resting addresses | an address that rested goes to two ports |
+//! | instances | a late deallocation ends the next life |
+//! | ports | a host's report takes a release back |
+//! | hosts | two changes get one revision, and a host misses one |
+
+use lepton_ledger::{DeallocateForInstance, Key, View};
+use lepton_types::{Revision, Timestamp};
+
+use super::harness::{Kind, Subject, host, instance, network, subnet};
+use crate::{
+    engine::{Engine, Tx},
+    failure::Failure,
+    lane::Backend,
+    load::load,
+};
+
+/// A transaction that has loaded what the key names, to decide on it.
+async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
+    let mut tx = engine.write().await.unwrap();
+    load(&mut tx, vec![key], &mut View::partial(now, [0; 32])).await.unwrap();
+    tx
+}
+
+/// Whether somebody holds a lock on one of the rows that `sql` finds.
+async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
+    let mut tx = engine.write().await.unwrap();
+    let found = tx.fetch(sql, 0, Vec::new()).await;
+    tx.rollback().await.unwrap();
+    match found {
+        Ok(rows) => {
+            assert!(!rows.is_empty(), "{sql}");
+            false
+        }
+        Err(Failure::Conflict(_)) => true,
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn each_row_that_a_batch_decides_on_is_locked() {
+    const BLOCKS: &str = "select first from blocks for update nowait";
+    const FIXED_IPS: &str = "select address from fixed_ips where port_id is not null for update nowait";
+    const RESTING: &str = "select address from fixed_ips where port_id is null for update nowait";
+    const INSTANCES: &str = "select id from instances for update nowait";
+    const PORTS: &str = "select id from ports for update nowait";
+    const HOSTS: &str = "select id from hosts for update nowait";
+
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let quarantine = std::time::Duration::from_secs(1);
+    let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
+    let made = subject.create(network("private", vec![spec])).await;
+    let info = subject.allocate(1).await.unwrap();
+    subject.allocate(2).await.unwrap();
+    subject.end(2).await;
+    subject.advance(quarantine);
+    let (at, port) = (made.subnets[0].id, info.vifs[0].id);
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+
+    for (key, sql) in [
+        (Key::FreeBlocks { subnet: at, after: None }, BLOCKS),
+        (Key::Block(at, "10.1.0.0".parse().unwrap()), BLOCKS),
+        (Key::FixedIp(at, "10.1.0.2".parse().unwrap()), FIXED_IPS),
+        (Key::RestedIn(at), RESTING),
+        (Key::Rested, RESTING),
+        (Key::Instance(instance(1)), INSTANCES),
+        (Key::Instance(instance(1)), PORTS),
+        (Key::Port(port), PORTS),
+        (Key::Host(host()), HOSTS),
+    ] {
+        assert!(!is_locked(engine, sql).await);
+        let tx = holding(engine, key.clone(), subject.now()).await;
+        assert!(is_locked(engine, sql).await, "{key:?} is not locked");
+        tx.rollback().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn questions_lock_nothing_and_wait_for_nobody() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let tx = holding(engine, Key::Instance(instance(1)), subject.now()).await;
+    subject.feed().await;
+    let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+    subject.store().ask(end).await.unwrap();
+    subject.store().ask(lepton_ledger::GetNetwork { network: made.network.id }).await.unwrap();
+    tx.rollback().await.unwrap();
+
+    let mut reading = engine.read().await.unwrap();
+    let keys = vec![Key::Instance(instance(1)), Key::HostPorts(host(), Revision::default())];
+    load(&mut reading, keys, &mut View::partial(subject.now(), [0; 32])).await.unwrap();
+    subject.end(1).await;
+    reading.rollback().await.unwrap();
+}
