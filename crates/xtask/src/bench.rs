@@ -61,6 +61,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         return runtime.block_on(plug::run_inside(path, scale));
     }
     let workspace = prepare(args)?;
+    println!("Measuring; for figures that mean something nothing else should run on this machine.");
     let report = runtime.block_on(measure(args, scale, &workspace))?;
     println!("\n{}", page::tables(&report));
     write(args, &workspace, &report)

@@ -18,6 +18,8 @@ pub(super) struct Machine {
     pub(super) compiler: String,
     pub(super) commit: String,
     pub(super) date: String,
+    /// Tasks that ran or waited in the minute before; a quiet machine has less than 1.
+    pub(super) load: String,
 }
 
 impl Machine {
@@ -42,6 +44,7 @@ impl Machine {
             compiler: text("rustc", &["--version"]),
             commit: text("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"]),
             date: text("date", &["--utc", "+%Y-%m-%d"]),
+            load: load()?,
         })
     }
 }
@@ -55,6 +58,12 @@ fn line_of(file: &str, key: &str) -> Option<String> {
 fn memory_bytes() -> Result<u64> {
     let line = line_of("/proc/meminfo", "MemTotal").context("no MemTotal in /proc/meminfo")?;
     Ok(line.trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
+/// The load average of the last minute.
+fn load() -> Result<String> {
+    let loads = fs::read_to_string("/proc/loadavg")?;
+    Ok(loads.split(' ').next().unwrap_or_default().to_owned())
 }
 
 /// The type of the filesystem that holds `folder`: that of the longest mount point above it.

@@ -63,6 +63,7 @@ fn machine(machine: &Machine) -> Table {
         ("compiler", machine.compiler.clone()),
         ("commit", machine.commit.clone()),
         ("date", machine.date.clone()),
+        ("load average before", machine.load.clone()),
     ] {
         table.row([what.to_owned(), which]);
     }
@@ -178,6 +179,7 @@ mod tests {
             compiler: unknown(),
             commit: unknown(),
             date: unknown(),
+            load: unknown(),
         }
     }
 
