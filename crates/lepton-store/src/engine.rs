@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite, postgres::PgArguments};
 
 use crate::{
     config::StoreConfig,
     connect::{Access, Connection, Connections},
     error::StoreError,
     failure::Failure,
-    sql::{Row, Value, arguments},
-    statement::Statements,
+    sql::{Row, Value, arguments, columns},
+    statement::{Dialect, Statements, chunks, padded},
 };
 
 /// How many batches of questions are read at the same time.
@@ -70,8 +70,59 @@ impl Engine {
 }
 
 impl Tx {
-    /// Runs a statement for `rows` rows or keys and answers what it finds.
-    pub(crate) async fn fetch(
+    /// Runs a statement and answers what it finds.
+    pub(crate) async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Failure> {
+        self.fetch_rows(sql, 0, values).await
+    }
+
+    /// Runs a statement and answers how many rows it affected.
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, Failure> {
+        self.execute_rows(sql, 0, values).await
+    }
+
+    /// Runs a statement for keys, none for no keys, and answers what it finds.
+    pub(crate) async fn fetch_for<K: Clone>(
+        &mut self,
+        sql: &'static str,
+        keys: &[K],
+        values_of: impl Fn(&K) -> Vec<Value>,
+    ) -> Result<Vec<Row>, Failure> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        if matches!(self.connection, Connection::Postgres(_)) {
+            return self.fetch_rows(sql, keys.len(), keys.iter().flat_map(values_of).collect()).await;
+        }
+        let mut found = Vec::new();
+        for chunk in padded(keys) {
+            let values = chunk.iter().flat_map(&values_of).collect();
+            found.extend(self.fetch_rows(sql, chunk.len(), values).await?);
+        }
+        Ok(found)
+    }
+
+    /// Runs a statement for rows, none for no rows, and answers how many it affected.
+    pub(crate) async fn execute_for<R>(
+        &mut self,
+        sql: &'static str,
+        rows: &[R],
+        values_of: impl Fn(&R) -> Vec<Value>,
+    ) -> Result<u64, Failure> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        if matches!(self.connection, Connection::Postgres(_)) {
+            return self.execute_rows(sql, rows.len(), rows.iter().flat_map(values_of).collect()).await;
+        }
+        let mut affected = 0;
+        for chunk in chunks(rows) {
+            let values = chunk.iter().flat_map(&values_of).collect();
+            affected += self.execute_rows(sql, chunk.len(), values).await?;
+        }
+        Ok(affected)
+    }
+
+    async fn fetch_rows(
         &mut self,
         sql: &'static str,
         rows: usize,
@@ -84,14 +135,13 @@ impl Tx {
                 Ok(connection.fetch_all(query).await?.into_iter().map(Row::Sqlite).collect())
             }
             Connection::Postgres(connection) => {
-                let query = sqlx::query_with::<Postgres, _>(query, arguments::<Postgres>(values)?);
+                let query = sqlx::query_with::<Postgres, _>(query, columns_or_values(values, rows)?);
                 Ok(connection.fetch_all(query).await?.into_iter().map(Row::Postgres).collect())
             }
         }
     }
 
-    /// Runs a statement for `rows` rows and answers how many it affected.
-    pub(crate) async fn execute(
+    async fn execute_rows(
         &mut self,
         sql: &'static str,
         rows: usize,
@@ -104,7 +154,7 @@ impl Tx {
                 Ok(connection.execute(query).await?.rows_affected())
             }
             Connection::Postgres(connection) => {
-                let query = sqlx::query_with::<Postgres, _>(query, arguments::<Postgres>(values)?);
+                let query = sqlx::query_with::<Postgres, _>(query, columns_or_values(values, rows)?);
                 Ok(connection.execute(query).await?.rows_affected())
             }
         }
@@ -112,8 +162,12 @@ impl Tx {
 
     fn text(&self, sql: &'static str, rows: usize, values: usize) -> AssertSqlSafe<Arc<str>> {
         let width = values.checked_div(rows).unwrap_or_default();
-        // The text is a literal of ours with numbered parameters filled in.
-        AssertSqlSafe(self.engine.statements.text(sql, rows, width, self.is_shared()))
+        let dialect = match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres { is_locking: self.is_shared() },
+        };
+        // The text is a literal of ours with parameters filled in.
+        AssertSqlSafe(self.engine.statements.text(sql, rows, width, dialect))
     }
 
     /// Whether others write meanwhile, so that what it decides on must be locked.
@@ -146,4 +200,9 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// What PostgreSQL takes: an array a column for a statement about rows, else the values one by one.
+fn columns_or_values(values: Vec<Value>, rows: usize) -> Result<PgArguments, StoreError> {
+    if rows == 0 { arguments::<Postgres>(values) } else { columns(values, rows) }
 }

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sqlx::{
-    Arguments, ColumnIndex, Database, Decode, Encode, Postgres, Row as _, Sqlite, Type, postgres::PgRow,
+    Arguments, ColumnIndex, Database, Decode, Encode, Postgres, Row as _, Sqlite, Type,
+    postgres::{PgArguments, PgRow},
     sqlite::SqliteRow,
 };
 use uuid::Uuid;
@@ -103,6 +104,46 @@ where
         added.map_err(|error| StoreError::Internal(format!("cannot bind a parameter: {error}")))?;
     }
     Ok(arguments)
+}
+
+/// The parameters of a statement about `rows` rows, for PostgreSQL: an array for each column.
+pub(crate) fn columns(values: Vec<Value>, rows: usize) -> Result<PgArguments, StoreError> {
+    let width = values.len() / rows.max(1);
+    let mut columns: Vec<Vec<Value>> = (0..width).map(|_| Vec::with_capacity(rows)).collect();
+    for (index, value) in values.into_iter().enumerate() {
+        columns[index % width].push(value);
+    }
+    let mut arguments = PgArguments::default();
+    for column in columns {
+        add_column(&mut arguments, column)
+            .map_err(|error| StoreError::Internal(format!("cannot bind a column: {error}")))?;
+    }
+    Ok(arguments)
+}
+
+/// Adds values that are all of one kind.
+fn add_column(arguments: &mut PgArguments, column: Vec<Value>) -> Result<(), sqlx::error::BoxDynError> {
+    macro_rules! array_of {
+        ($kind:ident) => {{
+            let value = |value| match value {
+                Value::$kind(value) => Ok(value),
+                other => Err(format!("{other:?} in a column of another kind")),
+            };
+            arguments.add(column.into_iter().map(value).collect::<Result<Vec<_>, _>>()?)
+        }};
+    }
+    match column.first() {
+        None => Ok(()),
+        Some(Value::Uuid(_)) => array_of!(Uuid),
+        Some(Value::OptionalUuid(_)) => array_of!(OptionalUuid),
+        Some(Value::Integer(_)) => array_of!(Integer),
+        Some(Value::OptionalInteger(_)) => array_of!(OptionalInteger),
+        Some(Value::Text(_)) => array_of!(Text),
+        Some(Value::OptionalText(_)) => array_of!(OptionalText),
+        Some(Value::Bytes(_)) => array_of!(Bytes),
+        Some(Value::OptionalBytes(_)) => array_of!(OptionalBytes),
+        Some(Value::Boolean(_)) => array_of!(Boolean),
+    }
 }
 
 /// A row that a statement found, read column by column from the left.

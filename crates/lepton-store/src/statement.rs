@@ -2,53 +2,67 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Most rows in one statement. With the widest table this is 4,096 parameters, far from SQLite's 32,766 and
-/// PostgreSQL's 65,535.
+/// Most rows in one statement of SQLite's. With the widest table this is 4,096 parameters, far from its 32,766.
 pub(crate) const MOST_ROWS: usize = 256;
 
-/// The texts of the statements that were used so far, so that each is made once. There are few: a row count is a
-/// power of two, see [`chunks`] and [`padded`].
+/// In whose words a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Dialect {
+    /// A parameter for each value of each row. They are not numbered: a number is looked up by a walk over all names.
+    Sqlite,
+    /// A parameter for each column, an array of all rows' values.
+    Postgres {
+        /// Whether what is read is locked.
+        is_locking: bool,
+    },
+}
+
+/// The texts of the statements that were used so far, so that each is made once. There are few: on SQLite a row count
+/// is a power of two, see [`chunks`] and [`padded`], and PostgreSQL's texts have none.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     texts: Mutex<HashMap<Filling, Arc<str>>>,
 }
 
-/// What a text is made from: the literal, how many rows of which width, and whether it locks.
-type Filling = (&'static str, usize, usize, bool);
+/// What a text is made from: the literal, how many rows of which width, and for whom.
+type Filling = (&'static str, usize, usize, Dialect);
 
 impl Statements {
     /// `sql` with its marks filled in:
     ///
-    /// - `{rows}`: `rows` tuples of `width` parameters each, `($1,$2),($3,$4)`;
-    /// - `{list}`: the same parameters without inner parentheses, `$1,$2,$3`;
-    /// - `{lock}`: `for update` when `is_locking`, so that what a decision reads cannot change before it is written.
-    pub(crate) fn text(&self, sql: &'static str, rows: usize, width: usize, is_locking: bool) -> Arc<str> {
+    /// | mark | SQLite | PostgreSQL |
+    /// |---|---|---|
+    /// | `{rows}`, a table | `values (?,?),(?,?)` | `select * from unnest($1,$2) as r (column1,column2)` |
+    /// | `{in}`, a condition | `in (?,?)` | `= any($1)` |
+    /// | `{lock}` | | `for update`, so that what a decision reads cannot change before it is written |
+    pub(crate) fn text(&self, sql: &'static str, rows: usize, width: usize, dialect: Dialect) -> Arc<str> {
+        let rows = if dialect == Dialect::Sqlite { rows } else { 0 };
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = texts.entry((sql, rows, width, is_locking)).or_insert_with(|| {
-            let lock = if is_locking { "for update" } else { "" };
-            let text = sql.replace("{rows}", &tuples(rows, width)).replace("{list}", &list(1, rows * width));
-            text.replace("{lock}", lock).into()
+        let text = texts.entry((sql, rows, width, dialect)).or_insert_with(|| {
+            let lock = if dialect == (Dialect::Postgres { is_locking: true }) { "for update" } else { "" };
+            let (table, condition) = match dialect {
+                Dialect::Sqlite => (
+                    format!("values {}", list(rows, |_| format!("({})", list(width, |_| "?".to_owned())))),
+                    format!("in ({})", list(rows, |_| "?".to_owned())),
+                ),
+                Dialect::Postgres { .. } => {
+                    let (arrays, names) =
+                        (list(width, |at| format!("${at}")), list(width, |at| format!("column{at}")));
+                    (format!("select * from unnest({arrays}) as r ({names})"), "= any($1)".to_owned())
+                }
+            };
+            sql.replace("{rows}", &table).replace("{in}", &condition).replace("{lock}", lock).into()
         });
         Arc::clone(text)
     }
 }
 
-fn list(first: usize, count: usize) -> String {
-    let mut text = String::new();
-    for number in first..first + count {
-        let separator = if number == first { "" } else { "," };
-        let _ = write!(text, "{separator}${number}");
-    }
-    text
-}
-
-fn tuples(rows: usize, width: usize) -> String {
-    let tuples: Vec<_> = (0..rows).map(|row| format!("({})", list(row * width + 1, width))).collect();
-    tuples.join(",")
+/// `count` things, counted from 1, with commas between them.
+fn list(count: usize, thing: impl Fn(usize) -> String) -> String {
+    (1..=count).map(thing).collect::<Vec<_>>().join(",")
 }
 
 /// Cuts rows into runs whose lengths are powers of two, the longest first.
@@ -79,10 +93,17 @@ mod tests {
     #[test]
     fn marks_are_filled_in() {
         let statements = Statements::default();
-        let text = statements.text("insert into t values {rows}", 2, 3, false);
-        assert_eq!(&*text, "insert into t values ($1,$2,$3),($4,$5,$6)");
-        let text = statements.text("select 1 from t where id in ({list}) {lock}", 4, 1, true);
-        assert_eq!(&*text, "select 1 from t where id in ($1,$2,$3,$4) for update");
+        let text = |sql, rows, width, dialect| statements.text(sql, rows, width, dialect).to_string();
+        let (asking, locking) =
+            (Dialect::Postgres { is_locking: false }, Dialect::Postgres { is_locking: true });
+        let insert = "insert into t {rows}";
+        assert_eq!(text(insert, 2, 3, Dialect::Sqlite), "insert into t values (?,?,?),(?,?,?)");
+        let unnested = "insert into t select * from unnest($1,$2) as r (column1,column2)";
+        assert_eq!(text(insert, 7, 2, locking), unnested);
+        let select = "select 1 from t where id {in} {lock}";
+        assert_eq!(text(select, 3, 1, Dialect::Sqlite), "select 1 from t where id in (?,?,?) ");
+        assert_eq!(text(select, 3, 1, asking), "select 1 from t where id = any($1) ");
+        assert_eq!(text(select, 3, 1, locking), "select 1 from t where id = any($1) for update");
     }
 
     #[test]

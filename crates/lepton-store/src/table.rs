@@ -7,18 +7,17 @@ use crate::{
     error::StoreError,
     failure::Failure,
     sql::{Columns, Value},
-    statement::chunks,
 };
 
 /// A row of the ledger as a row of a table.
 pub(crate) trait Stored: LedgerRow {
-    /// `insert into t (key columns, other columns) values {rows}`.
+    /// `insert into t (key columns, other columns) {rows}`.
     const INSERT: &'static str;
-    /// `update t set … = v.columnN … from (values {rows}) as v where t.key = v.column1 …`, with [`Stored::values`].
+    /// `update t set … = v.columnN … from ({rows}) as v where t.key = v.column1 …`, with [`Stored::values`].
     const UPDATE: &'static str;
-    /// `delete from t where (key columns) in (values {rows})`.
+    /// `delete from t where (key columns) in ({rows})`.
     const DELETE: Option<&'static str>;
-    /// `insert into t_history (as INSERT, ended_at) values {rows}`.
+    /// `insert into t_history (as INSERT, ended_at) {rows}`.
     const INSERT_HISTORY: Option<&'static str> = None;
 
     /// All columns, the key's first.
@@ -32,41 +31,31 @@ pub(crate) trait Stored: LedgerRow {
 }
 
 pub(crate) async fn insert<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Failure> {
-    for chunk in chunks(rows) {
-        let values = chunk.iter().flat_map(|row| row.values()).collect();
-        tx.execute(R::INSERT, chunk.len(), values).await?;
-    }
-    Ok(())
+    tx.execute_for(R::INSERT, rows, |row| row.values()).await.map(drop)
 }
 
 pub(crate) async fn update<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Failure> {
-    for chunk in chunks(rows) {
-        let values = chunk.iter().flat_map(|row| row.values()).collect();
-        let affected = tx.execute(R::UPDATE, chunk.len(), values).await?;
-        all_there(affected, chunk.len())?;
-    }
-    Ok(())
+    let affected = tx.execute_for(R::UPDATE, rows, |row| row.values()).await?;
+    all_there(affected, rows.len())
 }
 
 pub(crate) async fn delete<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Failure> {
-    for chunk in chunks(rows) {
-        let sql = R::DELETE.ok_or_else(|| StoreError::Internal("rows of this table never end".into()))?;
-        let values = chunk.iter().flat_map(|row| row.key_values()).collect();
-        let affected = tx.execute(sql, chunk.len(), values).await?;
-        all_there(affected, chunk.len())?;
+    if rows.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let sql = R::DELETE.ok_or_else(|| StoreError::Internal("rows of this table never end".into()))?;
+    let affected = tx.execute_for(sql, rows, |row| row.key_values()).await?;
+    all_there(affected, rows.len())
 }
 
 /// Appends rows that ended to their table's history.
 pub(crate) async fn remember<R: Stored>(tx: &mut Tx, rows: &[&R], ended_at: i64) -> Result<(), Failure> {
-    for chunk in chunks(rows) {
-        let sql =
-            R::INSERT_HISTORY.ok_or_else(|| StoreError::Internal("this table has no history".into()))?;
-        let values = chunk.iter().flat_map(|row| row.values().into_iter().chain([ended_at.into()])).collect();
-        tx.execute(sql, chunk.len(), values).await?;
+    if rows.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let sql = R::INSERT_HISTORY.ok_or_else(|| StoreError::Internal("this table has no history".into()))?;
+    let values_of = |row: &&R| row.values().into_iter().chain([ended_at.into()]).collect();
+    tx.execute_for(sql, rows, values_of).await.map(drop)
 }
 
 /// A row that was read but is not there when it is written was taken by somebody else.

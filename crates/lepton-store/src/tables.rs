@@ -16,7 +16,6 @@ use crate::{
     engine::Tx,
     failure::Failure,
     sql::{Row, Value},
-    statement::padded,
     table::Stored,
 };
 
@@ -28,7 +27,7 @@ fn enter<R: Stored>(rows: &[Row], view: &mut View) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Finds the rows that have one of the keys, and enters them into the view. `sql` has a `{list}` or `{rows}` of keys.
+/// Finds the rows that have one of the keys, and enters them into the view.
 async fn load_by<R: Stored, K: Clone>(
     tx: &mut Tx,
     sql: &'static str,
@@ -36,9 +35,5 @@ async fn load_by<R: Stored, K: Clone>(
     values_of: impl Fn(&K) -> Vec<Value>,
     view: &mut View,
 ) -> Result<(), Failure> {
-    for chunk in padded(keys) {
-        let values = chunk.iter().flat_map(&values_of).collect();
-        enter::<R>(&tx.fetch(sql, chunk.len(), values).await?, view)?;
-    }
-    Ok(())
+    enter::<R>(&tx.fetch_for(sql, keys, values_of).await?, view)
 }

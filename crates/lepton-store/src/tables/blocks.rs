@@ -19,9 +19,8 @@ use crate::{
 const AT_ONCE: usize = 16;
 
 impl Stored for Block {
-    const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) values {rows}";
-    const UPDATE: &'static str =
-        "update blocks set taken = v.column3, free = v.column4 from (values {rows}) as v
+    const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) {rows}";
+    const UPDATE: &'static str = "update blocks set taken = v.column3, free = v.column4 from ({rows}) as v
          where blocks.subnet_id = v.column1 and blocks.first = v.column2";
     /// A block goes with its subnet, by the foreign key.
     const DELETE: Option<&'static str> = None;
@@ -47,7 +46,7 @@ impl Stored for Block {
 /// Loads blocks by their first addresses.
 pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, first, taken from blocks
-         where (subnet_id, first) in (values {rows}) order by subnet_id, first {lock}";
+         where (subnet_id, first) in ({rows}) order by subnet_id, first {lock}";
     load_by::<Block, _>(tx, SQL, keys, |(subnet, first)| vec![subnet.as_uuid().into(), (*first).into()], view)
         .await
 }
@@ -65,7 +64,7 @@ pub(crate) async fn load_free(
     for (subnet, after) in keys {
         let after = after.map(address_bytes).unwrap_or_default();
         let values = vec![subnet.as_uuid().into(), after.into(), i64::try_from(AT_ONCE).unwrap_or(1).into()];
-        let found = tx.fetch(SQL, 0, values).await?;
+        let found = tx.fetch(SQL, values).await?;
         let mut highest = None;
         for row in &found {
             let block = Block::read(&mut row.columns())?;

@@ -19,15 +19,14 @@ const AT_ONCE: i64 = 1024;
 
 impl Stored for FixedIp {
     const INSERT: &'static str =
-        "insert into fixed_ips (subnet_id, address, port_id, quarantined_until, since) values {rows}";
+        "insert into fixed_ips (subnet_id, address, port_id, quarantined_until, since) {rows}";
     const UPDATE: &'static str =
         "update fixed_ips set port_id = v.column3, quarantined_until = v.column4, since = v.column5
-         from (values {rows}) as v where fixed_ips.subnet_id = v.column1 and fixed_ips.address = v.column2";
-    const DELETE: Option<&'static str> =
-        Some("delete from fixed_ips where (subnet_id, address) in (values {rows})");
+         from ({rows}) as v where fixed_ips.subnet_id = v.column1 and fixed_ips.address = v.column2";
+    const DELETE: Option<&'static str> = Some("delete from fixed_ips where (subnet_id, address) in ({rows})");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into fixed_ip_history (subnet_id, address, port_id, quarantined_until, since, ended_at)
-         values {rows}",
+         {rows}",
     );
 
     fn values(&self) -> Vec<Value> {
@@ -63,7 +62,7 @@ impl Stored for FixedIp {
 /// Loads the owner rows of addresses.
 pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where (subnet_id, address) in (values {rows}) order by subnet_id, address {lock}";
+         where (subnet_id, address) in ({rows}) order by subnet_id, address {lock}";
     load_by::<FixedIp, _>(tx, SQL, keys, |(subnet, at)| vec![subnet.as_uuid().into(), (*at).into()], view)
         .await
 }
@@ -71,7 +70,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut Vi
 /// Loads the addresses of ports. The locks on the ports are enough: an address leaves a port only with its port's end.
 pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in ({list})";
+         where port_id {in}";
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
 }
 
@@ -82,7 +81,7 @@ pub(super) async fn load_of_instances(
     view: &mut View,
 ) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in (select id from ports where instance_id in ({list}))";
+         where port_id in (select id from ports where instance_id {in})";
     load_by::<FixedIp, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
 }
 
@@ -95,7 +94,7 @@ pub(super) async fn load_of_host(
 ) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
          where port_id in (select id from ports where host_id = $1 and revision > $2)";
-    let found = tx.fetch(SQL, 0, vec![host.as_str().into(), after.number().into()]).await?;
+    let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
     enter::<FixedIp>(&found, view)
 }
 
@@ -113,5 +112,5 @@ pub(crate) async fn load_rested(
     let mut values = vec![now.micros().into(), AT_ONCE.into()];
     let sql = if subnet.is_some() { IN_SUBNET } else { ANYWHERE };
     values.extend(subnet.map(|subnet| subnet.as_uuid().into()));
-    enter::<FixedIp>(&tx.fetch(sql, 0, values).await?, view)
+    enter::<FixedIp>(&tx.fetch(sql, values).await?, view)
 }

@@ -13,8 +13,9 @@ use crate::{
 };
 
 impl Stored for Frontier {
-    const INSERT: &'static str = "insert into frontiers (subnet_id, next) values {rows}";
-    const UPDATE: &'static str = "update frontiers set next = v.column2 from (values {rows}) as v where frontiers.subnet_id = v.column1";
+    const INSERT: &'static str = "insert into frontiers (subnet_id, next) {rows}";
+    const UPDATE: &'static str =
+        "update frontiers set next = v.column2 from ({rows}) as v where frontiers.subnet_id = v.column1";
     /// A frontier goes with its subnet, by the foreign key.
     const DELETE: Option<&'static str> = None;
 
@@ -33,6 +34,6 @@ impl Stored for Frontier {
 
 /// Loads the frontiers of subnets. They are not locked: two managers that open the same block meet at its primary key.
 pub(crate) async fn load(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, next from frontiers where subnet_id in ({list})";
+    const SQL: &str = "select subnet_id, next from frontiers where subnet_id {in}";
     load_by::<Frontier, _>(tx, SQL, subnets, |id| vec![id.as_uuid().into()], view).await
 }

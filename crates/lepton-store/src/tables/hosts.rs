@@ -13,9 +13,9 @@ use crate::{
 };
 
 impl Stored for Host {
-    const INSERT: &'static str = "insert into hosts (id, revision, applied) values {rows}";
+    const INSERT: &'static str = "insert into hosts (id, revision, applied) {rows}";
     const UPDATE: &'static str =
-        "update hosts set revision = v.column2, applied = v.column3 from (values {rows}) as v
+        "update hosts set revision = v.column2, applied = v.column3 from ({rows}) as v
          where hosts.id = v.column1";
     /// A host's revision must never start anew, so its row stays.
     const DELETE: Option<&'static str> = None;
@@ -39,6 +39,6 @@ impl Stored for Host {
 
 /// Loads hosts.
 pub(crate) async fn load(tx: &mut Tx, ids: &[HostId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select id, revision, applied from hosts where id in ({list}) order by id {lock}";
+    const SQL: &str = "select id, revision, applied from hosts where id {in} order by id {lock}";
     load_by::<Host, _>(tx, SQL, ids, |id| vec![id.as_str().into()], view).await
 }

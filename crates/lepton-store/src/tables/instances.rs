@@ -9,20 +9,19 @@ use crate::{
     error::StoreError,
     failure::Failure,
     sql::{Columns, Value},
-    statement::padded,
     table::Stored,
 };
 
 impl Stored for Instance {
     const INSERT: &'static str =
-        "insert into instances (id, incarnation, project_id, host_id, created_at) values {rows}";
+        "insert into instances (id, incarnation, project_id, host_id, created_at) {rows}";
     const UPDATE: &'static str =
         "update instances set incarnation = v.column2, project_id = v.column3, host_id = v.column4,
              created_at = v.column5
-         from (values {rows}) as v where instances.id = v.column1";
-    const DELETE: Option<&'static str> = Some("delete from instances where id in ({list})");
+         from ({rows}) as v where instances.id = v.column1";
+    const DELETE: Option<&'static str> = Some("delete from instances where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
-        "insert into instance_history (id, incarnation, project_id, host_id, created_at, ended_at) values {rows}",
+        "insert into instance_history (id, incarnation, project_id, host_id, created_at, ended_at) {rows}",
     );
 
     fn values(&self) -> Vec<Value> {
@@ -53,7 +52,7 @@ impl Stored for Instance {
 /// Loads instances with their ports of any incarnation and the ports' addresses.
 pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select id, incarnation, project_id, host_id, created_at
-         from instances where id in ({list}) order by id {lock}";
+         from instances where id {in} order by id {lock}";
     load_by::<Instance, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
     ports::load_of_instances(tx, ids, view).await?;
     fixed_ips::load_of_instances(tx, ids, view).await
@@ -61,13 +60,10 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Re
 
 /// Loads the last incarnations that the history knows.
 pub(crate) async fn load_past_lives(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select id, max(incarnation) from instance_history where id in ({list}) group by id";
-    for chunk in padded(ids) {
-        let values = chunk.iter().map(|id| id.as_uuid().into()).collect();
-        for row in tx.fetch(SQL, chunk.len(), values).await? {
-            let mut columns = row.columns();
-            view.note_incarnation(columns.id()?, columns.number()?);
-        }
+    const SQL: &str = "select id, max(incarnation) from instance_history where id {in} group by id";
+    for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
+        let mut columns = row.columns();
+        view.note_incarnation(columns.id()?, columns.number()?);
     }
     Ok(())
 }

@@ -14,15 +14,15 @@ use crate::{
 
 impl Stored for Network {
     const INSERT: &'static str =
-        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at) values {rows}";
+        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at) {rows}";
     const UPDATE: &'static str =
         "update networks set project_id = v.column2, label = v.column3, priority = v.column4, mtu = v.column5,
              sequence = v.column6, created_at = v.column7
-         from (values {rows}) as v where networks.id = v.column1";
-    const DELETE: Option<&'static str> = Some("delete from networks where id in ({list})");
+         from ({rows}) as v where networks.id = v.column1";
+    const DELETE: Option<&'static str> = Some("delete from networks where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into network_history (id, project_id, label, priority, mtu, sequence, created_at, ended_at)
-         values {rows}",
+         {rows}",
     );
 
     fn values(&self) -> Vec<Value> {
@@ -62,7 +62,7 @@ fn narrow<T: TryFrom<i64>>(number: i64, what: &str) -> Result<T, StoreError> {
 /// Loads networks with their subnets.
 pub(crate) async fn load(tx: &mut Tx, ids: &[NetworkId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
-         from networks where id in ({list})";
+         from networks where id {in}";
     load_by::<Network, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
     subnets::load_of_networks(tx, ids, view).await?;
     for id in ids {
@@ -78,15 +78,11 @@ pub(crate) async fn load_of_projects(
     view: &mut View,
 ) -> Result<(), Failure> {
     const SQL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
-         from networks where project_id in ({list})
+         from networks where project_id {in}
          union all
          select id, project_id, label, priority, mtu, sequence, created_at
          from networks where project_id is null";
-    let mut found = Vec::new();
-    for chunk in crate::statement::padded(projects) {
-        let values = chunk.iter().map(|project| project.as_str().into()).collect();
-        found.extend(tx.fetch(SQL, chunk.len(), values).await?);
-    }
+    let found = tx.fetch_for(SQL, projects, |project| vec![project.as_str().into()]).await?;
     enter_with_subnets(tx, &found, view).await
 }
 
@@ -110,10 +106,10 @@ pub(crate) async fn load_page(
          ) as visible order by sequence limit $2";
     let mut values = vec![after.into(), i64::from(limit).into()];
     let found = match project {
-        None => tx.fetch(ALL, 0, values).await?,
+        None => tx.fetch(ALL, values).await?,
         Some(project) => {
             values.push(project.as_str().into());
-            tx.fetch(VISIBLE, 0, values).await?
+            tx.fetch(VISIBLE, values).await?
         }
     };
     enter_with_subnets(tx, &found, view).await
@@ -133,7 +129,7 @@ async fn enter_with_subnets(tx: &mut Tx, found: &[crate::sql::Row], view: &mut V
 pub(crate) async fn load_newest(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select max(newest) from (select max(sequence) as newest from networks
          union all select max(sequence) as newest from network_history) as known";
-    for row in tx.fetch(SQL, 0, Vec::new()).await? {
+    for row in tx.fetch(SQL, Vec::new()).await? {
         if let Some(newest) = row.columns().get::<Option<i64>>()? {
             view.note_newest_network(u64::try_from(newest).map_err(|_| damaged("sequence", &newest))?);
         }

@@ -16,17 +16,17 @@ impl Stored for Port {
     const INSERT: &'static str =
         "insert into ports (id, instance_id, incarnation, network_id, project_id, host_id,
              position, mac, device, binding, status, error, is_released, revision, created_at)
-         values {rows}";
+         {rows}";
     /// What identifies a port and what it was made with never changes.
     const UPDATE: &'static str =
         "update ports set host_id = v.column6, binding = v.column10, status = v.column11, error = v.column12,
              is_released = v.column13, revision = v.column14
-         from (values {rows}) as v where ports.id = v.column1";
-    const DELETE: Option<&'static str> = Some("delete from ports where id in ({list})");
+         from ({rows}) as v where ports.id = v.column1";
+    const DELETE: Option<&'static str> = Some("delete from ports where id {in}");
     const INSERT_HISTORY: Option<&'static str> =
         Some("insert into port_history (id, instance_id, incarnation, network_id, project_id, host_id, position, mac,
              device, binding, status, error, is_released, revision, created_at, ended_at)
-         values {rows}");
+         {rows}");
 
     fn values(&self) -> Vec<Value> {
         let (status, error) = match &self.status {
@@ -102,7 +102,7 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result
     const SQL: &str =
         "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
              status, error, is_released, revision, created_at
-         from ports where id in ({list}) order by id {lock}";
+         from ports where id {in} order by id {lock}";
     load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
     fixed_ips::load_of_ports(tx, ids, view).await
 }
@@ -116,7 +116,7 @@ pub(super) async fn load_of_instances(
     const SQL: &str =
         "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
              status, error, is_released, revision, created_at
-         from ports where instance_id in ({list}) order by id {lock}";
+         from ports where instance_id {in} order by id {lock}";
     load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) 
     const SQL: &str =
         "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
              status, error, is_released, revision, created_at
-         from ports where mac in ({list})";
+         from ports where mac {in}";
     load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac_number(*mac).into()], view).await
 }
 
@@ -135,7 +135,7 @@ pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View
         "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
              status, error, is_released, revision, created_at
          from ports where network_id = $1 limit 1";
-    enter::<Port>(&tx.fetch(SQL, 0, vec![network.as_uuid().into()]).await?, view)
+    enter::<Port>(&tx.fetch(SQL, vec![network.as_uuid().into()]).await?, view)
 }
 
 /// Loads the ports of a host that changed after a revision, with their addresses.
@@ -149,7 +149,7 @@ pub(crate) async fn load_of_host(
         "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
              status, error, is_released, revision, created_at
          from ports where host_id = $1 and revision > $2";
-    for row in tx.fetch(SQL, 0, vec![host.as_str().into(), after.number().into()]).await? {
+    for row in tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await? {
         let port = Port::read(&mut row.columns())?;
         view.mark_loaded(Key::Port(port.id));
         view.load(port);

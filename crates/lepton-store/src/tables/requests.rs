@@ -17,13 +17,12 @@ const AT_ONCE: i64 = 1024;
 
 impl Stored for RequestRecord {
     const INSERT: &'static str =
-        "insert into requests (caller, request_id, fingerprint, answer, created_at) values {rows}";
+        "insert into requests (caller, request_id, fingerprint, answer, created_at) {rows}";
     /// An answer changes when one batch forgets it and remembers another under its id.
     const UPDATE: &'static str =
         "update requests set fingerprint = v.column3, answer = v.column4, created_at = v.column5
-         from (values {rows}) as v where requests.caller = v.column1 and requests.request_id = v.column2";
-    const DELETE: Option<&'static str> =
-        Some("delete from requests where (caller, request_id) in (values {rows})");
+         from ({rows}) as v where requests.caller = v.column1 and requests.request_id = v.column2";
+    const DELETE: Option<&'static str> = Some("delete from requests where (caller, request_id) in ({rows})");
 
     fn values(&self) -> Vec<Value> {
         vec![
@@ -52,7 +51,7 @@ impl Stored for RequestRecord {
 /// Loads the records of requests.
 pub(crate) async fn load(tx: &mut Tx, keys: &[RequestKey], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select caller, request_id, fingerprint, answer, created_at from requests
-         where (caller, request_id) in (values {rows})";
+         where (caller, request_id) in ({rows})";
     let values_of = |key: &RequestKey| vec![key.caller.as_str().into(), key.id.as_str().into()];
     load_by::<RequestRecord, _>(tx, SQL, keys, values_of, view).await
 }
@@ -61,5 +60,5 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[RequestKey], view: &mut View) -> R
 pub(crate) async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Failure> {
     const SQL: &str = "delete from requests where (caller, request_id) in
          (select caller, request_id from requests where created_at < $1 order by created_at limit $2)";
-    tx.execute(SQL, 0, vec![before.micros().into(), AT_ONCE.into()]).await
+    tx.execute(SQL, vec![before.micros().into(), AT_ONCE.into()]).await
 }

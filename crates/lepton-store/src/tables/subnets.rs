@@ -11,20 +11,20 @@ use crate::{
     error::StoreError,
     failure::Failure,
     sql::{Columns, Value, damaged, json},
-    statement::padded,
     table::Stored,
 };
 
 impl Stored for Subnet {
-    const INSERT: &'static str = "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs) values {rows}";
+    const INSERT: &'static str =
+        "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs) {rows}";
     const UPDATE: &'static str =
         "update subnets set network_id = v.column2, cidr = v.column3, gateway = v.column4, dns = v.column5,
              mode = v.column6, pools = v.column7, quarantine_secs = v.column8
-         from (values {rows}) as v where subnets.id = v.column1";
-    const DELETE: Option<&'static str> = Some("delete from subnets where id in ({list})");
+         from ({rows}) as v where subnets.id = v.column1";
+    const DELETE: Option<&'static str> = Some("delete from subnets where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into subnet_history (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, ended_at)
-         values {rows}",
+         {rows}",
     );
 
     fn values(&self) -> Vec<Value> {
@@ -73,7 +73,7 @@ fn gateway(text: Option<String>) -> Result<Option<IpAddr>, StoreError> {
 /// Loads subnets.
 pub(crate) async fn load(tx: &mut Tx, ids: &[SubnetId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs
-         from subnets where id in ({list})";
+         from subnets where id {in}";
     load_by::<Subnet, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
 }
 
@@ -84,14 +84,11 @@ pub(super) async fn load_of_networks(
     view: &mut View,
 ) -> Result<(), Failure> {
     const SQL: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs
-         from subnets where network_id in ({list})";
-    for chunk in padded(networks) {
-        let values = chunk.iter().map(|id| id.as_uuid().into()).collect();
-        for row in tx.fetch(SQL, chunk.len(), values).await? {
-            let subnet = Subnet::read(&mut row.columns())?;
-            view.mark_loaded(Key::Subnet(subnet.id));
-            view.load(subnet);
-        }
+         from subnets where network_id {in}";
+    for row in tx.fetch_for(SQL, networks, |id| vec![id.as_uuid().into()]).await? {
+        let subnet = Subnet::read(&mut row.columns())?;
+        view.mark_loaded(Key::Subnet(subnet.id));
+        view.load(subnet);
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ async fn what_must_not_be_there_twice_is_an_index() {
         let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
         for (what, sql) in COPIES {
             let mut tx = engine.write().await.unwrap();
-            let outcome = tx.execute(sql, 0, Vec::new()).await;
+            let outcome = tx.execute(sql, Vec::new()).await;
             assert!(matches!(outcome, Err(Failure::Conflict(_))), "{what} twice on {kind:?}: {outcome:?}");
             tx.rollback().await.unwrap();
         }
@@ -78,7 +78,7 @@ async fn what_is_referred_to_cannot_go() {
         let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
         for sql in ["delete from networks", "delete from ports"] {
             let mut tx = engine.write().await.unwrap();
-            let outcome = match tx.execute(sql, 0, Vec::new()).await {
+            let outcome = match tx.execute(sql, Vec::new()).await {
                 Ok(_) => tx.commit().await,
                 Err(failure) => Err(failure),
             };

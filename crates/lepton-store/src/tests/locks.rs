@@ -32,7 +32,7 @@ async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> T
 /// Whether somebody holds a lock on one of the rows that `sql` finds.
 async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
     let mut tx = engine.write().await.unwrap();
-    let found = tx.fetch(sql, 0, Vec::new()).await;
+    let found = tx.fetch(sql, Vec::new()).await;
     tx.rollback().await.unwrap();
     match found {
         Ok(rows) => {

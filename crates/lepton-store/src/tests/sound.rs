@@ -124,12 +124,12 @@ const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, pro
 const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, quarantined_until, since, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
 
 async fn rows<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<R> {
-    let found = tx.fetch(sql, 0, Vec::new()).await.unwrap();
+    let found = tx.fetch(sql, Vec::new()).await.unwrap();
     found.iter().map(|row| R::read(&mut row.columns()).unwrap()).collect()
 }
 
 async fn ended<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<(R, Timestamp)> {
-    let found = tx.fetch(sql, 0, Vec::new()).await.unwrap();
+    let found = tx.fetch(sql, Vec::new()).await.unwrap();
     let read = |row: &crate::sql::Row| {
         let mut columns = row.columns();
         (R::read(&mut columns).unwrap(), columns.get::<i64>().unwrap().into())
@@ -138,7 +138,7 @@ async fn ended<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<(R, Timestamp)>
 }
 
 async fn free(tx: &mut Tx) -> Vec<i64> {
-    let found = tx.fetch("select free from blocks order by subnet_id, first", 0, Vec::new()).await.unwrap();
+    let found = tx.fetch("select free from blocks order by subnet_id, first", Vec::new()).await.unwrap();
     found.iter().map(|row| row.columns().get().unwrap()).collect()
 }
 
