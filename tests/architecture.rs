@@ -1,5 +1,7 @@
 //! The crates and what each of them may use, as docs/architecture.md has it, held against the workspace.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
