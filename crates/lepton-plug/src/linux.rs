@@ -150,9 +150,18 @@ impl Linux {
         changed.map_err(|words| PlugError::new("change", TABLE, &words))
     }
 
-    async fn delete(&self, actions: &[&Action]) -> Vec<Outcome> {
+    async fn delete(&mut self, actions: &[&Action]) -> Vec<Outcome> {
         let names: Vec<&IfName> = actions.iter().filter_map(|action| action.subject()).collect();
-        link::delete(&self.netlink.handle, &names).await
+        let outcomes = link::delete(&self.netlink.handle, &names).await;
+        let gone: BTreeSet<&IfName> = names
+            .iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| outcome.is_ok())
+            .map(|(name, _)| *name)
+            .collect();
+        // A bridge that is made again has the same name and another index.
+        self.bridges.retain(|_, name| !gone.contains(name));
+        outcomes
     }
 
     async fn make_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {

@@ -445,3 +445,20 @@ kernel_test! {
 fn mac_bytes(number: u8) -> [u8; 6] {
     [0xfa, 0x16, 0x3e, 0, 0, number]
 }
+
+kernel_test! {
+    async fn a_network_that_comes_back_to_the_host_is_plugged_into_its_new_bridge() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap())]).await;
+        // As the agent does between two looks at the host: it trusts what was acknowledged.
+        let mut state = world.plug.observe().await.unwrap();
+        for ports in [&[][..], &[port(2, 1, tap())]] {
+            let actions = plan(&HostState::desired(ports), &state);
+            for (action, outcome) in actions.iter().zip(world.plug.apply(&actions).await) {
+                outcome.unwrap_or_else(|error| panic!("{action}: {error}"));
+                state.apply(action).unwrap();
+            }
+        }
+        assert_eq!(ip_json(&["link", "show", "dev", &device(2)])["master"], bridge(1));
+    }
+}
