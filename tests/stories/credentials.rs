@@ -1,0 +1,100 @@
+//! Over TCP with TLS: who a caller is and what it may do, by its certificate.
+
+use std::fs;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use serde_json::Value;
+
+use crate::{
+    commands::{error, json, lepton},
+    daemon::{Daemon, Place},
+    words::{PROJECT, instance_id},
+};
+
+/// A certificate authority whose certificates lie in a place's folder.
+struct Authority<'a> {
+    issuer: Issuer<'static, KeyPair>,
+    place: &'a Place,
+}
+
+impl<'a> Authority<'a> {
+    fn new(place: &'a Place, name: &str) -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        fs::write(place.file(&format!("{name}.pem")), params.self_signed(&key).unwrap().pem()).unwrap();
+        Self { issuer: Issuer::new(params, key), place }
+    }
+
+    /// Writes `name`.crt and `name`.key.
+    fn sign(&self, name: &str, subject: SanType) {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.subject_alt_names = vec![subject];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        fs::write(self.place.file(&format!("{name}.crt")), certificate.pem()).unwrap();
+        fs::write(self.place.file(&format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+
+    fn sign_caller(&self, name: &str, uri: &str) {
+        self.sign(name, SanType::URI(uri.try_into().unwrap()));
+    }
+}
+
+/// Starts a daemon that listens with TLS on a free port; answers with its endpoint.
+async fn start(place: &Place) -> (Daemon, String) {
+    let file = |name: &str| place.file(name).to_str().unwrap().to_owned();
+    let (cert, key, ca) = (file("server.crt"), file("server.key"), file("ca.pem"));
+    let settings = [
+        ("listen.tcp", "127.0.0.1:0"),
+        ("tls.cert", &cert),
+        ("tls.key", &key),
+        ("tls.client_ca", &ca),
+        ("auth.trust_domain", "example.org"),
+    ];
+    let mut daemon = place.spawn(&settings);
+    place.ready(&mut daemon).await;
+    let addresses: Value =
+        serde_json::from_slice(&fs::read(place.file("state/listen.json")).unwrap()).unwrap();
+    (daemon, format!("https://{}", addresses["tcp"].as_str().unwrap()))
+}
+
+#[tokio::test]
+async fn a_certificate_says_who_calls_and_what_it_may_do() {
+    // The place's own flag for listen.tcp must not stand beside the one with TLS.
+    let place = Place::with_fake_host().without("listen.tcp");
+    let authority = Authority::new(&place, "ca");
+    authority.sign("server", SanType::IpAddress("127.0.0.1".parse().unwrap()));
+    for role in ["admin", "compute", "reader"] {
+        authority.sign_caller(role, &format!("spiffe://example.org/lepton/{role}/one"));
+    }
+    authority.sign_caller("elsewhere", "spiffe://example.com/lepton/admin/one");
+    Authority::new(&place, "other-ca").sign_caller("stranger", "spiffe://example.org/lepton/admin/one");
+    let (daemon, at) = start(&place).await;
+    let by = |name: &str, line: &str| {
+        let file = |name: String| place.file(&name).display().to_string();
+        let (ca, cert, key) =
+            (file("ca.pem".into()), file(format!("{name}.crt")), file(format!("{name}.key")));
+        format!("--ca {ca} --cert {cert} --key {key} --timeout 5s {line}")
+    };
+    let (create, list) = ("network create blue --cidr 10.1.0.0/24", "network list");
+    let allocate = format!("instance allocate {} --project {PROJECT} --wait", instance_id(1));
+
+    for name in ["reader", "compute"] {
+        let refused = error(&at, &by(name, create), 1).await;
+        assert_eq!(refused["reason"], "ROLE_NOT_ALLOWED");
+        assert_eq!(refused["metadata"]["role"], name);
+        assert_eq!(json(&at, &by(name, list)).await["networks"], Value::Array(Vec::new()));
+    }
+    json(&at, &by("admin", create)).await;
+    assert_eq!(error(&at, &by("reader", &allocate), 1).await["reason"], "ROLE_NOT_ALLOWED");
+    let info = json(&at, &by("compute", &allocate)).await;
+    assert_eq!(json(&at, &by("reader", &format!("instance show {}", instance_id(1)))).await, info);
+
+    assert_eq!(error(&at, &by("elsewhere", list), 1).await["reason"], "UNAUTHENTICATED");
+    // A certificate of another authority does not get through the handshake, nor does a caller without one.
+    assert_eq!(lepton(&at, &by("stranger", list)).await.0, 3);
+    let without = format!("--ca {} --timeout 5s {list}", place.file("ca.pem").display());
+    assert_eq!(lepton(&at, &without).await.0, 3);
+    daemon.stop().await;
+}

@@ -1,0 +1,79 @@
+//! [`Ledger`]: looks behind the API, into the rows.
+
+use std::path::PathBuf;
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+/// Where a ledger is.
+#[derive(Clone, Debug)]
+pub(crate) enum Ledger {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+/// Claims about the rows that must always hold: each counts what is wrong.
+const INVARIANTS: [(&str, &str); 6] = [
+    (
+        "a living instance without its port of position 0",
+        "SELECT count(*) FROM instances i WHERE NOT EXISTS (SELECT 1 FROM ports p WHERE p.instance_id = i.id \
+         AND p.incarnation = i.incarnation AND p.position = 0)",
+    ),
+    (
+        "a living port without its instance",
+        "SELECT count(*) FROM ports p WHERE NOT p.is_released AND NOT EXISTS (SELECT 1 FROM instances i \
+         WHERE i.id = p.instance_id AND i.incarnation = p.incarnation)",
+    ),
+    (
+        "a port without an address in a subnet of its network",
+        "SELECT count(*) FROM ports p JOIN subnets s ON s.network_id = p.network_id WHERE NOT EXISTS \
+         (SELECT 1 FROM fixed_ips f WHERE f.port_id = p.id AND f.subnet_id = s.id)",
+    ),
+    (
+        "an address of a port that is not there",
+        "SELECT count(*) FROM fixed_ips f WHERE f.port_id IS NOT NULL AND NOT EXISTS \
+         (SELECT 1 FROM ports p WHERE p.id = f.port_id)",
+    ),
+    (
+        "a port that its host was never told of",
+        "SELECT count(*) FROM ports p LEFT JOIN hosts h ON h.id = p.host_id \
+         WHERE h.id IS NULL OR p.revision > h.revision",
+    ),
+    ("a MAC held twice", "SELECT count(*) - count(DISTINCT mac) FROM ports"),
+];
+
+impl Ledger {
+    /// What a query counts.
+    pub(crate) async fn count(&self, query: &str) -> i64 {
+        let query = AssertSqlSafe(query.to_owned());
+        match self {
+            Self::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+            }
+            Self::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
+            }
+        }
+    }
+
+    pub(crate) async fn instances(&self) -> i64 {
+        self.count("SELECT count(*) FROM instances").await
+    }
+
+    pub(crate) async fn ports(&self) -> i64 {
+        self.count("SELECT count(*) FROM ports").await
+    }
+
+    pub(crate) async fn fixed_ips(&self) -> i64 {
+        self.count("SELECT count(*) FROM fixed_ips").await
+    }
+
+    /// Checks that nothing is there by half.
+    pub(crate) async fn assert_whole(&self) {
+        for (what, query) in INVARIANTS {
+            assert_eq!(self.count(query).await, 0, "{what}");
+        }
+    }
+}

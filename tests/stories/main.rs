@@ -1,0 +1,26 @@
+//! The main job, end to end: the real programs, a fake hypervisor, and the kernel where a story needs it.
+//!
+//! Nothing here uses a fixed port, and nothing outlives its test: every process is on a leash of the kernel's
+//! (PDEATHSIG) or of a pipe, every file is in a temporary folder, every device in a namespace.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod daemon;
+mod kernel;
+mod ledger;
+mod namespace;
+mod programs;
+mod words;
+
+mod burst;
+mod churn;
+mod commands;
+mod credentials;
+mod database;
+mod faces;
+mod life;
+mod postgres;
+mod repair;
+mod restart;
+mod shutdown;
+mod spoof;

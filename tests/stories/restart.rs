@@ -1,0 +1,78 @@
+//! A restart is a diff: running instances do not notice.
+
+use lepton_sim::KernelInstance;
+
+use crate::{
+    daemon::{Daemon, Place, eventually},
+    kernel::{Flood, assert_reach_each_other, filter, links},
+    namespace::kernel_story,
+    programs::programs,
+    words::{addresses, boot_and_wait, network, nw_info},
+};
+
+/// Two instances on a network with a daemon, and pings between them over both families.
+async fn talking() -> (Place, Daemon, [KernelInstance; 2], [Flood; 2]) {
+    let place = Place::with_kernel();
+    let daemon = place.start().await;
+    network(&mut place.client().await, "blue", &["10.1.0.0/24", "fd00:1::/64"]).await;
+    let hypervisor = place.hypervisor(3).await;
+    let program = &programs().lepton_sim;
+    let mut one = KernelInstance::boot(&hypervisor, program, boot_and_wait()).await.unwrap();
+    let mut other = KernelInstance::boot(&hypervisor, program, boot_and_wait()).await.unwrap();
+    // Neighbours are known from here on, so that no first ping waits for one.
+    assert_reach_each_other(&mut one, &mut other).await;
+    let targets = addresses(&other.info);
+    let floods = [Flood::begin(&one, targets[0]), Flood::begin(&one, targets[1])];
+    (place, daemon, [one, other], floods)
+}
+
+/// Waits until the daemon that just started has compared its host with the ledger: it acts on what comes after.
+async fn is_at_work(place: &Place) {
+    let hypervisor = place.hypervisor(4).await;
+    let info = hypervisor.boot(boot_and_wait()).await.unwrap();
+    hypervisor.kill(info.instance_id.parse().unwrap()).await.unwrap();
+    let device = info.vifs[0].device.clone();
+    eventually("the probe is gone", async || {
+        !links().contains_key(&device) && !filter().iter().any(|part| part.contains(&device))
+    })
+    .await;
+}
+
+kernel_story! {
+    async fn leptond_restarts_and_neither_a_packet_nor_a_device_is_lost() {
+        let (place, daemon, instances, floods) = talking().await;
+        let before = (links(), filter());
+
+        daemon.stop().await;
+        assert_eq!((links(), filter()), before, "a stop leaves the kernel alone");
+        let daemon = place.start().await;
+        let again = nw_info(&mut place.client().await, instances[0].id.as_uuid().as_u128()).await.unwrap();
+        assert_eq!(again, instances[0].info);
+        is_at_work(&place).await;
+        let (devices, rules) = (links(), filter());
+        assert_eq!(devices, before.0, "every device is the one that it was");
+        assert_eq!(rules, before.1, "every rule is the one that it was");
+
+        for flood in floods {
+            flood.assert_none_lost();
+        }
+        daemon.stop().await;
+    }
+}
+
+kernel_story! {
+    async fn leptond_is_killed_and_neither_a_packet_nor_a_device_is_lost() {
+        let (place, mut daemon, _instances, floods) = talking().await;
+        let before = (links(), filter());
+        for _ in 0..3 {
+            daemon.kill().await;
+            daemon = place.start().await;
+            is_at_work(&place).await;
+            assert_eq!((links(), filter()), before);
+        }
+        for flood in floods {
+            flood.assert_none_lost();
+        }
+        daemon.stop().await;
+    }
+}
