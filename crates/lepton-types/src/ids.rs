@@ -13,7 +13,7 @@ use uuid::Uuid;
 )]
 pub struct UuidError(String);
 
-/// A text that cannot be an id: see [`TEXT_ID_MAX`].
+/// A text that cannot be an id: empty, too long, or with characters that cannot be told from each other in a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a valid {what} (expected 1 to {max} printable ASCII characters without spaces)", max = TEXT_ID_MAX)]
 pub struct TextIdError {
