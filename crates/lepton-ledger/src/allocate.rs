@@ -107,7 +107,7 @@ impl Command for AllocateForInstance {
         let mut seats = Vec::with_capacity(wanted.len());
         for (position, (wanted, mac)) in (0..).zip(wanted.iter().zip(macs)) {
             let port = Port {
-                id: ledger.new_id(),
+                id: ledger.draws().port_id(position),
                 instance: self.instance,
                 incarnation,
                 network: wanted.network,
@@ -221,7 +221,8 @@ fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, O
 
 /// A free MAC for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
 pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<MacAddr>, Stop> {
-    let mut macs: Vec<MacAddr> = wanted.iter().map(|_| base.draw(ledger.random())).collect();
+    let mut macs: Vec<MacAddr> =
+        (0..).zip(wanted).map(|(position, _)| ledger.draws().mac_nearby(base, position)).collect();
     // All that the vNICs are going to need is loaded in one round.
     let keys = wanted.iter().zip(&macs).flat_map(|(wanted, mac)| keys_of(wanted, *mac));
     let keys: Vec<Key> = keys.collect();
@@ -232,7 +233,7 @@ pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) ->
             if attempts == MAC_ATTEMPTS {
                 return Err(Refusal::NoMoreMacAddresses { base: base.to_string() }.into());
             }
-            macs[index] = base.draw(ledger.random());
+            macs[index] = ledger.draws().mac(base);
             attempts += 1;
         }
     }

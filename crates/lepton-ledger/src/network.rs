@@ -50,7 +50,7 @@ impl Command for CreateNetworks {
         let mut made = Vec::with_capacity(self.networks.len());
         for (index, spec) in self.networks.iter().enumerate() {
             let network = Network {
-                id: ledger.new_id(),
+                id: ledger.draws().id(),
                 project: spec.project.clone(),
                 label: spec.label.clone(),
                 priority: spec.priority,
@@ -60,7 +60,7 @@ impl Command for CreateNetworks {
             };
             ledger.insert(network.clone());
             for (subnet_index, subnet) in spec.subnets.iter().enumerate() {
-                let subnet = subnet.plan(ledger.new_id(), network.id).map_err(|error| {
+                let subnet = subnet.plan(ledger.draws().id(), network.id).map_err(|error| {
                     let field = format!("networks[{index}].subnets[{subnet_index}].{}", error.field());
                     Refusal::invalid_field(field, error.to_string())
                 })?;

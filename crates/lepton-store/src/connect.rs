@@ -170,6 +170,8 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
         .statement_cache_capacity(PREPARED)
         // 64 MiB, in KiB: the upper pages of every index stay in memory at a million ports.
         .pragma("cache_size", "-65536")
+        // 32 MiB of pages: a page that changes often is copied from the log into the file once for many changes.
+        .pragma("wal_autocheckpoint", "8192")
         .disable_statement_logging();
     let reader = writer.clone().read_only(true).create_if_missing(false);
     Options::Sqlite { writer: Box::new(writer), reader: Box::new(reader) }
@@ -186,6 +188,13 @@ fn postgres(url: &str, patience: Duration) -> Result<Options, sqlx::Error> {
             ("synchronous_commit", "on"),
             ("default_transaction_isolation", "read committed"),
             ("idle_in_transaction_session_timeout", &idle_limit),
+            // Every statement of the ledger looks rows up by an index. Plans are made while the tables are empty, and
+            // kept; without this, they would read the whole tables later.
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
         ])
         .disable_statement_logging();
     Ok(Options::Postgres(Box::new(options)))

@@ -84,8 +84,8 @@ fn each_port_raises_the_hosts_revision() {
 fn refused(ledger: &mut View, command: &AllocateForInstance) -> Refusal {
     let before = format!("{ledger:?}");
     let refusal = decided(ledger, command).unwrap_err();
-    let without_random = |shown: &str| shown.split(", random:").next().map(str::to_owned);
-    assert!(without_random(&format!("{ledger:?}")) == without_random(&before), "something is left behind");
+    let without_draws = |shown: &str| shown.split(", draws:").next().map(str::to_owned);
+    assert!(without_draws(&format!("{ledger:?}")) == without_draws(&before), "something is left behind");
     refusal
 }
 
@@ -147,7 +147,7 @@ fn a_mac_base_without_a_free_mac_is_told() {
     for last in 0..=255 {
         let mac = MacAddr::from([0xfa, 0x16, 0x3e, 0x00, 0x01, last]);
         if mac != port.mac {
-            let id = ledger.new_id();
+            let id = ledger.draws().id();
             ledger.insert(Port { id, mac, is_released: true, ..port.clone() });
         }
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use lepton_ledger::{FixedIp, Holder, View};
-use lepton_types::{HostId, InstanceId, PortId, Revision, SubnetId, Timestamp};
+use lepton_types::{PortId, SubnetId, Timestamp};
 
 use super::{enter, load_by};
 use crate::{
@@ -72,30 +72,6 @@ pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View
     const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
          where port_id {in}";
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
-}
-
-/// Loads the addresses of instances' ports; as [`load_of_ports`], without locks of their own.
-pub(super) async fn load_of_instances(
-    tx: &mut Tx,
-    ids: &[InstanceId],
-    view: &mut View,
-) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in (select id from ports where instance_id {in})";
-    load_by::<FixedIp, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
-}
-
-/// Loads the addresses of a host's ports that changed after a revision.
-pub(super) async fn load_of_host(
-    tx: &mut Tx,
-    host: &HostId,
-    after: Revision,
-    view: &mut View,
-) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in (select id from ports where host_id = $1 and revision > $2)";
-    let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
-    enter::<FixedIp>(&found, view)
 }
 
 /// Loads addresses that have rested until `now`, the longest rested first: of one subnet, or of any.

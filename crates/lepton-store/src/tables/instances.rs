@@ -3,7 +3,7 @@
 use lepton_ledger::{Instance, View};
 use lepton_types::InstanceId;
 
-use super::{fixed_ips, load_by, ports};
+use super::{load_by, ports};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -54,8 +54,7 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Re
     const SQL: &str = "select id, incarnation, project_id, host_id, created_at
          from instances where id {in} order by id {lock}";
     load_by::<Instance, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
-    ports::load_of_instances(tx, ids, view).await?;
-    fixed_ips::load_of_instances(tx, ids, view).await
+    ports::load_of_instances(tx, ids, view).await
 }
 
 /// Loads the last incarnations that the history knows.

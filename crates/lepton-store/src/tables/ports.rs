@@ -8,7 +8,7 @@ use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value, damaged, json},
+    sql::{Columns, Row, Value, damaged, json},
     table::Stored,
 };
 
@@ -107,7 +107,7 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result
     fixed_ips::load_of_ports(tx, ids, view).await
 }
 
-/// Loads the ports of instances, of any incarnation.
+/// Loads the ports of instances, of any incarnation, with their addresses.
 pub(super) async fn load_of_instances(
     tx: &mut Tx,
     ids: &[InstanceId],
@@ -117,7 +117,18 @@ pub(super) async fn load_of_instances(
         "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
              status, error, is_released, revision, created_at
          from ports where instance_id {in} order by id {lock}";
-    load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
+    let found = tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await?;
+    enter_with_addresses(tx, &found, view).await
+}
+
+async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Result<(), Failure> {
+    enter::<Port>(found, view)?;
+    let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?;
+    fixed_ips::load_of_ports(tx, &ids, view).await?;
+    for id in ids {
+        view.mark_loaded(Key::Port(id));
+    }
+    Ok(())
 }
 
 /// Loads the ports that have the MACs.
@@ -149,10 +160,6 @@ pub(crate) async fn load_of_host(
         "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
              status, error, is_released, revision, created_at
          from ports where host_id = $1 and revision > $2";
-    for row in tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await? {
-        let port = Port::read(&mut row.columns())?;
-        view.mark_loaded(Key::Port(port.id));
-        view.load(port);
-    }
-    fixed_ips::load_of_host(tx, host, after, view).await
+    let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
+    enter_with_addresses(tx, &found, view).await
 }
