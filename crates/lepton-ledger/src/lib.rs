@@ -30,7 +30,7 @@ mod view;
 
 pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
-pub use command::{Command, Envelope, Stop, execute};
+pub use command::{Command, Envelope, Reply, Stop, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
 pub use key::Key;
 pub use lepton_ipam::Block;

@@ -88,6 +88,10 @@ impl From<ManagerError> for Status {
                 let metadata = [("instance_id", instance.to_string()), ("host", host.to_string())];
                 status(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", message, metadata)
             }
+            ManagerError::Deallocated { instance, .. } => {
+                let metadata = [("instance_id", instance.to_string())];
+                status(Code::Aborted, "INSTANCE_DEALLOCATED", message, metadata)
+            }
             ManagerError::Stopping { instance, .. } => {
                 let metadata = [("instance_id", instance.to_string())];
                 status(Code::Unavailable, "SHUTTING_DOWN", message, metadata)

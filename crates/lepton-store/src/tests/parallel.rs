@@ -24,7 +24,7 @@ async fn allocate(
     store: &Store,
     command: AllocateForInstance,
 ) -> Result<lepton_types::NetworkInfo, SubmitError> {
-    store.submit(command, Envelope::anonymous()).await
+    store.submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,7 +119,7 @@ async fn a_report_to_one_manager_and_a_release_by_the_other_both_happen() {
                 other.submit(end, Envelope::anonymous())
             );
             reported.unwrap();
-            assert_eq!(ended.unwrap().ports.len(), 1);
+            assert_eq!(ended.unwrap().answer.ports.len(), 1);
         }
     });
     join_all(pairs).await;
@@ -146,7 +146,7 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
                 at(2).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
                 let end = DeallocateForInstance { instance: info.instance, incarnation: Some(life as u64) };
                 let released = at(3).submit(end, Envelope::anonymous()).await.unwrap();
-                let report = HostReport { unplugged: released.ports, ..HostReport::default() };
+                let report = HostReport { unplugged: released.answer.ports, ..HostReport::default() };
                 at(4).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
             }
         });
