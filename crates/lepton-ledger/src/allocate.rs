@@ -277,21 +277,42 @@ pub(crate) struct Seat<'w> {
 /// lest another one of them be given such an address by chance.
 pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<(), Stop> {
     let places = || seats.iter().flat_map(|seat| seat.wanted.subnets.iter().map(move |place| (seat, place)));
-    for (seat, (subnet, wish)) in places() {
+    for_all(places(), |(seat, (subnet, wish))| {
         let network = seat.wanted.network;
         if let Some(address) = must_have(subnet, *wish, seat.mac)
             && !ledger.take(subnet, address, seat.port)?
         {
             return Err(Refusal::FixedIpAlreadyInUse { address, network }.into());
         }
-    }
-    for (seat, (subnet, wish)) in places() {
+        Ok(())
+    })?;
+    for_all(places(), |(seat, (subnet, wish))| {
         let (network, cidr) = (seat.wanted.network, subnet.cidr);
         if must_have(subnet, *wish, seat.mac).is_none() {
             ledger.take_next(subnet, seat.port)?.ok_or(Refusal::NoMoreFixedIps { network, cidr })?;
         }
+        Ok(())
+    })
+}
+
+/// Decides each thing even when one before it stopped for want of a row, so that one round loads what all of them miss.
+/// A refusal counts only when nothing before it was missing: otherwise it may rest on what is not known yet.
+fn for_all<T>(
+    things: impl Iterator<Item = T>,
+    mut decide: impl FnMut(T) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let mut so_far = Ok(());
+    for thing in things {
+        match decide(thing) {
+            Ok(()) => {}
+            Err(Stop::Missing) => so_far = Err(Stop::Missing),
+            Err(Stop::Refused(refusal)) => so_far = so_far.and(Err(refusal.into())),
+        }
+        if matches!(so_far, Err(Stop::Refused(_))) {
+            return so_far;
+        }
     }
-    Ok(())
+    so_far
 }
 
 /// The one address that will do: the one that was asked for, or the one that follows from the MAC.

@@ -29,6 +29,7 @@ pub struct View {
     incarnations: BTreeMap<InstanceId, u64>,
     newest_network: u64,
     free_blocks_known: BTreeMap<SubnetId, Option<IpAddr>>,
+    rested_known: BTreeMap<SubnetId, Option<(Timestamp, IpAddr)>>,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
@@ -86,6 +87,7 @@ impl View {
             incarnations: BTreeMap::new(),
             newest_network: 0,
             free_blocks_known: BTreeMap::new(),
+            rested_known: BTreeMap::new(),
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),
@@ -296,7 +298,13 @@ impl View {
         self.free_blocks_known.insert(subnet, up_to);
     }
 
-    /// What the commands missed since the last call, in the order to load and to lock it.
+    /// Says that of the subnet's addresses whose quarantine is over all are loaded up to this one; all of them, when that
+    /// is none.
+    pub fn note_rested(&mut self, subnet: SubnetId, up_to: Option<(Timestamp, IpAddr)>) {
+        self.rested_known.insert(subnet, up_to);
+    }
+
+    /// What the commands missed since the last call, each key once and in order.
     pub fn take_missing(&mut self) -> Vec<Key> {
         std::mem::take(&mut self.missing).into_iter().collect()
     }

@@ -11,7 +11,9 @@ CREATE TABLE networks (
     priority BIGINT NOT NULL,
     mtu BIGINT NOT NULL CHECK (mtu BETWEEN 68 AND 65535),
     sequence BIGINT NOT NULL UNIQUE,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    -- Its bridge's name on every host: two networks of one name would be one network.
+    bridge TEXT NOT NULL UNIQUE
 );
 CREATE INDEX networks_by_project ON networks (project_id, sequence);
 
@@ -91,7 +93,7 @@ CREATE TABLE fixed_ips (
 ) {without_rowid};
 CREATE INDEX fixed_ips_by_port ON fixed_ips (port_id) WHERE port_id IS NOT NULL;
 CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until) WHERE quarantined_until IS NOT NULL;
-CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until)
+CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until, address)
     WHERE quarantined_until IS NOT NULL;
 
 CREATE TABLE requests (
@@ -114,6 +116,7 @@ CREATE TABLE network_history (
     mtu BIGINT NOT NULL,
     sequence BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
+    bridge TEXT NOT NULL,
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX network_history_by_id ON network_history (id, ended_at);

@@ -179,7 +179,7 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
 
 fn postgres(url: &str, patience: Duration) -> Result<Options, sqlx::Error> {
     // A manager that was frozen in the middle of a batch must not hold its locks for longer than the others wait.
-    let idle_limit = patience.as_millis().to_string();
+    let limit = patience.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)?
         .application_name("leptond")
         .statement_cache_capacity(PREPARED)
@@ -187,7 +187,10 @@ fn postgres(url: &str, patience: Duration) -> Result<Options, sqlx::Error> {
             // The ledger acknowledges nothing that is not on the server's disk, whatever the server's default is.
             ("synchronous_commit", "on"),
             ("default_transaction_isolation", "read committed"),
-            ("idle_in_transaction_session_timeout", &idle_limit),
+            ("idle_in_transaction_session_timeout", &limit),
+            // Nobody waits for what a statement finds once the batch has been given up.
+            ("lock_timeout", &limit),
+            ("statement_timeout", &limit),
             // Every statement of the ledger looks rows up by an index. Plans are made while the tables are empty, and
             // kept; without this, they would read the whole tables later.
             ("enable_seqscan", "off"),

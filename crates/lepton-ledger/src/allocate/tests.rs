@@ -258,6 +258,35 @@ fn an_allocation_misses_exactly_what_it_needs_in_three_rounds() {
 }
 
 #[test]
+fn the_blocks_of_all_networks_are_missed_in_one_round() {
+    let mut whole = empty();
+    let count = 70;
+    let all: Vec<_> = (0..count)
+        .map(|number| made(&mut whole, network("one of many", &[&format!("10.{number}.0.0/24")])))
+        .collect();
+    let command = allocation(1, vec![]);
+    let mut ledger = unloaded();
+    let keys = missing(&mut ledger, &command);
+    for made in &all {
+        ledger.load(made.network.clone());
+        ledger.load(made.subnets[0].clone());
+        ledger.mark_loaded(Key::Network(made.network.id));
+    }
+    loaded(&mut ledger, keys);
+    let keys = missing(&mut ledger, &command);
+    for made in &all {
+        let id = made.subnets[0].id;
+        ledger.load(whole.row::<crate::Frontier>(&id).unwrap().clone());
+        ledger.note_free_blocks(id, None);
+    }
+    loaded(&mut ledger, keys);
+    let keys = missing(&mut ledger, &command);
+    assert_eq!(keys.len(), count, "{keys:?}");
+    loaded(&mut ledger, keys);
+    assert_eq!(decided(&mut ledger, &command).unwrap().vifs.len(), count);
+}
+
+#[test]
 fn requested_networks_and_addresses_are_missed_by_name() {
     let (_, made) = with_network(&["10.1.0.0/24"]);
     let v4 = &made.subnets[0];

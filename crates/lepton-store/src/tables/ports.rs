@@ -12,6 +12,14 @@ use crate::{
     table::Stored,
 };
 
+/// The columns that [`Stored::read`] reads, in its order.
+macro_rules! port_columns {
+    () => {
+        "id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
+             status, error, is_released, revision, created_at"
+    };
+}
+
 impl Stored for Port {
     const INSERT: &'static str =
         "insert into ports (id, instance_id, incarnation, network_id, project_id, host_id,
@@ -99,10 +107,7 @@ fn status(status: &str, error: Option<String>) -> Result<PortStatus, StoreError>
 
 /// Loads ports with their addresses.
 pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where id {in} order by id {lock}";
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where id {in} order by id {lock}");
     load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
     fixed_ips::load_of_ports(tx, ids, view).await
 }
@@ -114,9 +119,7 @@ pub(super) async fn load_of_instances(
     view: &mut View,
 ) -> Result<(), Failure> {
     const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where instance_id {in} order by id {lock}";
+        concat!("select ", port_columns!(), " from ports where instance_id {in} order by id {lock}");
     let found = tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await?;
     enter_with_addresses(tx, &found, view).await
 }
@@ -133,19 +136,13 @@ async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Re
 
 /// Loads the ports that have the MACs.
 pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where mac {in}";
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where mac {in}");
     load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac_number(*mac).into()], view).await
 }
 
 /// Loads one port of a network, if there is any.
 pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where network_id = $1 limit 1";
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where network_id = $1 limit 1");
     enter::<Port>(&tx.fetch(SQL, vec![network.as_uuid().into()]).await?, view)
 }
 
@@ -156,10 +153,7 @@ pub(crate) async fn load_of_host(
     after: Revision,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where host_id = $1 and revision > $2";
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where host_id = $1 and revision > $2");
     let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
     enter_with_addresses(tx, &found, view).await
 }

@@ -94,8 +94,9 @@ async fn one_request_sent_to_both_managers_at_once_is_carried_out_once() {
                 let id = format!("boot-{round}").parse().unwrap();
                 store.submit(command.clone(), Envelope::new("nova", Some(id), &command))
             });
-            let infos: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
-            assert!(infos.iter().all(|info| *info == infos[0]), "{kind:?}");
+            let replies: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+            assert!(replies.iter().all(|reply| reply.answer == replies[0].answer), "{kind:?}");
+            assert_eq!(replies.iter().filter(|reply| !reply.is_repeated).count(), 1, "{kind:?}");
         }
         assert_eq!(subject.dump().await.ports.len(), 40);
     }
