@@ -23,6 +23,9 @@ pub(crate) fn for_refusal(reason: Option<&str>, code: Code) -> Option<&'static s
         "INSTANCE_ALREADY_ALLOCATED" => {
             "`lepton instance show INSTANCE` shows its vNICs; `lepton instance deallocate INSTANCE` takes them back"
         }
+        "INSTANCE_DEALLOCATED" => {
+            "somebody gave the instance's vNICs back meanwhile; run the command again if it is to have some"
+        }
         "INSTANCE_NOT_FOUND" => {
             "`lepton instance allocate INSTANCE --project PROJECT` gives an instance its vNICs"
         }

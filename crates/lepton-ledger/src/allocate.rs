@@ -136,10 +136,17 @@ impl Command for AllocateForInstance {
     }
 }
 
-/// A vNIC to be: its network, and for each subnet the address that it must have, or none for any.
+/// A vNIC to be: its network, and for each subnet the address that was asked for, or none for any.
 pub(crate) struct Wanted {
     network: NetworkId,
-    subnets: Vec<(Subnet, Option<IpAddr>)>,
+    subnets: Vec<(Subnet, Option<Wish>)>,
+}
+
+/// An address that was asked for, and where.
+struct Wish {
+    address: IpAddr,
+    /// Its path in the request.
+    field: String,
 }
 
 /// What choosing the networks needs, for the round before it.
@@ -184,24 +191,23 @@ fn candidates(
 }
 
 fn refusal(error: &OrderError) -> Refusal {
-    let network = error.network();
+    let (network, field) = (error.network(), format!("networks[{}].network_id", error.index()));
     match error {
-        OrderError::NotFound { .. } => Refusal::NetworkNotFound { network },
-        OrderError::Duplicate { .. } => {
-            Refusal::DuplicateNetwork { network, field: format!("networks[{}].network_id", error.index()) }
-        }
+        OrderError::NotFound { .. } => Refusal::NetworkNotFound { network, field: Some(field) },
+        OrderError::Duplicate { .. } => Refusal::DuplicateNetwork { network, field },
     }
 }
 
-/// Which address the vNIC must have in which subnet of its network.
-fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, Option<IpAddr>)>, Refusal> {
+/// Which address was asked for in which subnet of the vNIC's network.
+fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, Option<Wish>)>, Refusal> {
     let mut subnets: Vec<_> =
-        ledger.subnets_of(choice.network).into_iter().map(|subnet| (subnet, None)).collect();
+        ledger.subnets_of(choice.network).into_iter().map(|subnet| (subnet, None::<Wish>)).collect();
     for (address_index, &address) in choice.fixed_ips.iter().enumerate() {
+        let field = format!("networks[{index}].fixed_ips[{address_index}]");
         let invalid = |problem: String| Refusal::FixedIpInvalid {
             address,
             network: choice.network,
-            field: format!("networks[{index}].fixed_ips[{address_index}]"),
+            field: field.clone(),
             problem,
         };
         let Some((subnet, wish)) = subnets.iter_mut().find(|(subnet, _)| subnet.cidr.contains(address))
@@ -209,12 +215,13 @@ fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, O
             return Err(invalid(format!("no subnet of network {} contains {address}", choice.network)));
         };
         check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
-        if let Some(first) = wish.replace(address) {
+        if let Some(first) = wish {
             return Err(invalid(format!(
-                "{first} and {address} are both in subnet {}; a vNIC has one address in each subnet",
-                subnet.cidr
+                "{} and {address} are both in subnet {}; a vNIC has one address in each subnet",
+                first.address, subnet.cidr
             )));
         }
+        *wish = Some(Wish { address, field });
     }
     Ok(subnets)
 }
@@ -244,7 +251,7 @@ fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
     let mut keys = vec![Key::Mac(mac)];
     for (subnet, wish) in &wanted.subnets {
         match (wish, subnet.mode) {
-            (Some(address), _) => keys.extend(pool::keys_of(subnet, *address)),
+            (Some(wish), _) => keys.extend(pool::keys_of(subnet, wish.address)),
             (None, AddressMode::Eui64) => keys.push(Key::FixedIp(subnet.id, eui64(subnet, mac))),
             (None, AddressMode::Pool) => keys.extend(pool::keys_of_next(subnet)),
         }
@@ -279,16 +286,17 @@ pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<()
     let places = || seats.iter().flat_map(|seat| seat.wanted.subnets.iter().map(move |place| (seat, place)));
     for_all(places(), |(seat, (subnet, wish))| {
         let network = seat.wanted.network;
-        if let Some(address) = must_have(subnet, *wish, seat.mac)
+        if let Some(address) = must_have(subnet, wish.as_ref(), seat.mac)
             && !ledger.take(subnet, address, seat.port)?
         {
-            return Err(Refusal::FixedIpAlreadyInUse { address, network }.into());
+            let field = wish.as_ref().map(|wish| wish.field.clone());
+            return Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into());
         }
         Ok(())
     })?;
     for_all(places(), |(seat, (subnet, wish))| {
         let (network, cidr) = (seat.wanted.network, subnet.cidr);
-        if must_have(subnet, *wish, seat.mac).is_none() {
+        if must_have(subnet, wish.as_ref(), seat.mac).is_none() {
             ledger.take_next(subnet, seat.port)?.ok_or(Refusal::NoMoreFixedIps { network, cidr })?;
         }
         Ok(())
@@ -316,10 +324,11 @@ fn for_all<T>(
 }
 
 /// The one address that will do: the one that was asked for, or the one that follows from the MAC.
-fn must_have(subnet: &Subnet, wish: Option<IpAddr>, mac: MacAddr) -> Option<IpAddr> {
+fn must_have(subnet: &Subnet, wish: Option<&Wish>, mac: MacAddr) -> Option<IpAddr> {
+    let address = wish.map(|wish| wish.address);
     match subnet.mode {
-        AddressMode::Eui64 => Some(wish.unwrap_or_else(|| eui64(subnet, mac))),
-        AddressMode::Pool => wish,
+        AddressMode::Eui64 => Some(address.unwrap_or_else(|| eui64(subnet, mac))),
+        AddressMode::Pool => address,
     }
 }
 

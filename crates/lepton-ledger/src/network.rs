@@ -95,7 +95,7 @@ impl Command for DeleteNetwork {
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
         let network = self.network;
         let found = ledger.network(network)?.map(|network| network.sequence);
-        let sequence = found.ok_or(Refusal::NetworkNotFound { network })?;
+        let sequence = found.ok_or(Refusal::NetworkNotFound { network, field: None })?;
         if let Some(port) = ledger.port_on(network)? {
             return Err(Refusal::NetworkInUse { network, instance: port.instance }.into());
         }
@@ -122,7 +122,7 @@ impl Command for GetNetwork {
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
         let found = ledger.network(self.network)?.cloned();
-        let network = found.ok_or(Refusal::NetworkNotFound { network: self.network })?;
+        let network = found.ok_or(Refusal::NetworkNotFound { network: self.network, field: None })?;
         Ok(NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })
     }
 }

@@ -52,6 +52,8 @@ pub enum Refusal {
     NetworkNotFound {
         /// The id that was asked for.
         network: NetworkId,
+        /// Its path in the request, when it is one of the networks that an instance asks for.
+        field: Option<String>,
     },
     /// A requested address is not free.
     #[error(
@@ -62,6 +64,8 @@ pub enum Refusal {
         address: IpAddr,
         /// Its network.
         network: NetworkId,
+        /// Its path in the request; none when it follows from a MAC.
+        field: Option<String>,
     },
     /// A subnet has nothing left to give.
     #[error("subnet {cidr} of network {network} has no free address; release some, or use another network")]
@@ -166,9 +170,15 @@ impl Refusal {
                 ("network_id", network.to_string()),
                 ("field", field.clone()),
             ],
-            Self::NetworkNotFound { network } => vec![("network_id", network.to_string())],
-            Self::FixedIpAlreadyInUse { address, network } => {
-                vec![("fixed_ip", address.to_string()), ("network_id", network.to_string())]
+            Self::NetworkNotFound { network, field } => {
+                let field = field.iter().map(|field| ("field", field.clone()));
+                field.chain([("network_id", network.to_string())]).collect()
+            }
+            Self::FixedIpAlreadyInUse { address, network, field } => {
+                let field = field.iter().map(|field| ("field", field.clone()));
+                field
+                    .chain([("fixed_ip", address.to_string()), ("network_id", network.to_string())])
+                    .collect()
             }
             Self::NoMoreFixedIps { network, cidr } => {
                 vec![("network_id", network.to_string()), ("cidr", cidr.to_string())]

@@ -42,9 +42,11 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::InvalidFields(_)
         | Refusal::RequestIdReused { .. }
         | Refusal::DuplicateNetwork { .. }
-        | Refusal::FixedIpInvalid { .. } => Code::InvalidArgument,
-        Refusal::NetworkNotFound { .. } | Refusal::InstanceNotFound { .. } => Code::NotFound,
-        Refusal::FixedIpAlreadyInUse { .. }
+        | Refusal::FixedIpInvalid { .. }
+        | Refusal::NetworkNotFound { field: Some(_), .. }
+        | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
+        Refusal::NetworkNotFound { field: None, .. } | Refusal::InstanceNotFound { .. } => Code::NotFound,
+        Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::IncarnationMismatch { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
@@ -58,9 +60,12 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
     match refusal {
         Refusal::InvalidFields(violations) => violations.clone(),
         Refusal::RequestIdReused { .. } => one("request_id"),
-        Refusal::DuplicateNetwork { field, .. } | Refusal::FixedIpInvalid { field, .. } => one(field),
-        Refusal::NetworkNotFound { .. }
-        | Refusal::FixedIpAlreadyInUse { .. }
+        Refusal::DuplicateNetwork { field, .. }
+        | Refusal::FixedIpInvalid { field, .. }
+        | Refusal::NetworkNotFound { field: Some(field), .. }
+        | Refusal::FixedIpAlreadyInUse { field: Some(field), .. } => one(field),
+        Refusal::NetworkNotFound { field: None, .. }
+        | Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::NoMoreFixedIps { .. }
         | Refusal::NoMoreMacAddresses { .. }
         | Refusal::InstanceAlreadyAllocated { .. }

@@ -101,13 +101,15 @@ fn every_refusal_names_what_is_wrong() {
     assert_eq!(refused(&mut ledger, &allocation(1, vec![])), already);
     for network in [unknown, foreign] {
         let command = allocation(2, vec![requested(id, &[]), requested(network, &[])]);
-        assert_eq!(refused(&mut ledger, &command), Refusal::NetworkNotFound { network });
+        let field = Some("networks[1].network_id".to_owned());
+        assert_eq!(refused(&mut ledger, &command), Refusal::NetworkNotFound { network, field });
     }
     let twice = allocation(2, vec![requested(id, &[]), requested(id, &[])]);
     let field = "networks[1].network_id".to_owned();
     assert_eq!(refused(&mut ledger, &twice), Refusal::DuplicateNetwork { network: id, field });
     let taken = refused(&mut ledger, &allocation(2, vec![requested(id, &["10.1.0.9"])]));
-    assert_eq!(taken, Refusal::FixedIpAlreadyInUse { address: "10.1.0.9".parse().unwrap(), network: id });
+    let (address, field) = ("10.1.0.9".parse().unwrap(), Some("networks[0].fixed_ips[0]".to_owned()));
+    assert_eq!(taken, Refusal::FixedIpAlreadyInUse { address, network: id, field });
     for (wishes, at, problem) in [
         (&["10.9.0.1"] as &[&str], 0, "contains"),
         (&["fd00::1"], 0, "contains"),

@@ -45,8 +45,11 @@ fn a_network_is_deleted_with_its_subnets_unless_a_port_is_on_it() {
     decided(&mut ledger, &delete).unwrap();
     assert_eq!(changes(&ledger, before), ["-subnet", "-subnet", "-network"]);
     let network = made.network.id;
-    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network }));
-    assert_eq!(decided(&mut ledger, &GetNetwork { network }), Err(Refusal::NetworkNotFound { network }));
+    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network, field: None }));
+    assert_eq!(
+        decided(&mut ledger, &GetNetwork { network }),
+        Err(Refusal::NetworkNotFound { network, field: None })
+    );
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn each_command_misses_what_it_names() {
     assert_eq!(keys, [Key::Network(id), Key::PortOn(id)]);
     loaded(&mut ledger, keys);
     let delete = DeleteNetwork { network: id };
-    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network: id }));
+    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network: id, field: None }));
     let list = ListNetworks { project: None, after: 3, limit: 10 };
     assert_eq!(missing(&mut ledger, &list), [Key::NetworkPage { project: None, after: 3, limit: 11 }]);
 }
