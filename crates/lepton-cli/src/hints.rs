@@ -32,7 +32,8 @@ pub(crate) fn for_refusal(reason: Option<&str>, code: Code) -> Option<&'static s
         "INTERNAL" => "this is a fault of leptond's; its log says more",
         "LEDGER_UNAVAILABLE" => "leptond's database does not answer: see its log, then run the command again",
         "NETWORK_IN_USE" => {
-            "deallocate the instances that use it first; a released port counts until its host has unplugged it"
+            "deallocate the instances that use it first; a released port counts until its host has unplugged it, or \
+             `lepton host fence HOST` says that it never will"
         }
         "NETWORK_NOT_FOUND" => {
             "`lepton network list` shows the networks that there are, with `--project` a project's"
