@@ -1,8 +1,9 @@
 //! [`run()`]: builds every part once, in dependency order, and serves until it is told to stop.
 
 use std::{
+    convert::Infallible,
     fs::DirBuilder,
-    io,
+    future, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -81,13 +82,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
-    tasks.spawn(limit_waiting(manager.clone(), config.drain, shutdown.clone(), stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
         agent::start(&mut tasks, config.backend, &config.host, &manager, stop.clone())
             .map_err(RunError::Agent)?;
     }
 
-    let served = serve(&config, listeners, &manager, shutdown).await;
+    let served = serve(&config, listeners, &manager, &shutdown).await;
     stop.cancel();
     while tasks.join_next().await.is_some() {}
     manager.close().await;
@@ -125,7 +125,7 @@ async fn serve(
     config: &Config,
     listeners: Listeners,
     manager: &Manager,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
 ) -> Result<(), RunError> {
     let (health, routes) = routes(manager).await?;
     let addresses = listeners.addresses();
@@ -139,7 +139,10 @@ async fn serve(
         let _stop = shutdown.clone().drop_guard();
         listeners.serve(routes, authorise, config.drain + FAREWELL, shutdown.clone()).await
     };
-    let (served, ()) = tokio::join!(serving, announce_stop(health, &shutdown));
+    let (served, ()) = tokio::select! {
+        served = async { tokio::join!(serving, announce_stop(health, shutdown)) } => served,
+        never = limit_waiting(manager, config.drain, shutdown) => match never {},
+    };
     let path = config.state_dir.clone();
     Addresses::forget(&config.state_dir).map_err(|source| RunError::StateDir { path, source })?;
     Ok(served?)
@@ -170,17 +173,13 @@ async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError>
 }
 
 /// Ends the waiting for ports when draining has taken its time, so that the callers are told before they are cut.
-async fn limit_waiting(
-    manager: Manager,
-    drain: Duration,
-    shutdown: CancellationToken,
-    stop: CancellationToken,
-) {
+///
+/// It never ends by itself: it goes with the serving that it accompanies.
+async fn limit_waiting(manager: &Manager, drain: Duration, shutdown: &CancellationToken) -> Infallible {
     shutdown.cancelled().await;
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = time::sleep(drain) => manager.end_waiting(),
-    }
+    time::sleep(drain).await;
+    manager.end_waiting();
+    future::pending().await
 }
 
 /// Tells whoever watches that this process stops, and ends their watching, which would last as long as the draining.
