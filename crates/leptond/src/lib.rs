@@ -9,7 +9,9 @@ pub mod config;
 pub mod listen;
 pub mod logging;
 mod run;
+mod tasks;
 pub mod tls;
 
 pub use arguments::{Arguments, Task};
 pub use run::{RunError, run};
+pub use tasks::TaskEnded;

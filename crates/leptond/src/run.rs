@@ -2,10 +2,13 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     fs::DirBuilder,
-    future, io,
+    future::{self, Future},
+    io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    pin::pin,
     time::Duration,
 };
 
@@ -13,10 +16,7 @@ use lepton_manager::{Manager, NetworkManagerService, keep_house};
 use lepton_proto::v1::network_manager_server::NetworkManagerServer;
 use lepton_store::{Database, StoreError};
 use sd_notify::NotifyState;
-use tokio::{
-    task::JoinSet,
-    time::{self, Instant},
-};
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     server::NamedService,
@@ -28,6 +28,7 @@ use crate::{
     agent,
     config::{Config, Roles},
     listen::{Addresses, ListenError, Listeners},
+    tasks::{TaskEnded, Tasks},
 };
 
 /// How long a start waits for a database that cannot be reached: as long as it takes to start one on the same machine.
@@ -65,6 +66,9 @@ pub enum RunError {
     /// The services cannot be described to clients.
     #[error("cannot build the reflection service")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// A part of the daemon died.
+    #[error(transparent)]
+    Task(#[from] TaskEnded),
     /// The server failed.
     #[error("cannot serve")]
     Serve(#[from] tonic::transport::Error),
@@ -80,19 +84,36 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
     // The agent works on while calls are drained, because some of them wait for it.
     let stop = CancellationToken::new();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
+    let mut tasks = Tasks::default();
+    tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
         agent::start(&mut tasks, config.backend, &config.host, &manager, stop.clone())
             .map_err(RunError::Agent)?;
     }
 
-    let served = serve(&config, listeners, &manager, &shutdown).await;
+    let served = beside(&mut tasks, serve(&config, listeners, &manager, &shutdown), &shutdown).await;
     stop.cancel();
-    while tasks.join_next().await.is_some() {}
+    tasks.finish().await;
     manager.close().await;
     tracing::info!("stopped");
     served
+}
+
+/// Serves as long as every task lives; when one dies everything stops, so that whoever started the daemon starts it anew.
+async fn beside(
+    tasks: &mut Tasks,
+    serving: impl Future<Output = Result<(), RunError>>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
+    let mut serving = pin!(serving);
+    let dead = tokio::select! {
+        served = &mut serving => return served,
+        dead = tasks.ended() => dead,
+    };
+    tracing::error!(error = &dead as &(dyn Error + 'static), "a part of the daemon died, so all of it stops");
+    shutdown.cancel();
+    serving.await?;
+    Err(dead.into())
 }
 
 /// The manager over its ledger; none when the shutdown came first.
@@ -197,5 +218,24 @@ async fn announce_stop(mut health: HealthReporter, shutdown: &CancellationToken)
 fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "cannot tell the service manager");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_dies_ends_the_serving_and_is_the_error() {
+        let (mut tasks, shutdown) = (Tasks::default(), CancellationToken::new());
+        tasks.spawn("the housekeeper", future::pending());
+        tasks.spawn("the agent", async { panic!("out of taps") });
+        let serving = async {
+            shutdown.cancelled().await;
+            Ok(())
+        };
+        let error = beside(&mut tasks, serving, &shutdown).await.unwrap_err();
+        assert!(matches!(error, RunError::Task(_)), "{error:?}");
+        assert!(error.to_string().starts_with("the agent ended by itself"), "{error}");
     }
 }
