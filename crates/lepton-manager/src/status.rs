@@ -39,7 +39,7 @@ pub(crate) fn refused(refusal: &Refusal) -> Status {
 
 fn code(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::InvalidFields(_)
+        Refusal::InvalidFields { .. }
         | Refusal::RequestIdReused { .. }
         | Refusal::DuplicateNetwork { .. }
         | Refusal::FixedIpInvalid { .. } => Code::InvalidArgument,
@@ -56,7 +56,7 @@ fn code(refusal: &Refusal) -> Code {
 fn violations(refusal: &Refusal) -> Vec<Violation> {
     let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
     match refusal {
-        Refusal::InvalidFields(violations) => violations.clone(),
+        Refusal::InvalidFields { violations, .. } => violations.clone(),
         Refusal::RequestIdReused { .. } => one("request_id"),
         Refusal::DuplicateNetwork { field, .. } | Refusal::FixedIpInvalid { field, .. } => one(field),
         Refusal::NetworkNotFound { .. }
