@@ -111,7 +111,8 @@ impl Error {
             let (field, description) = (violation.field.clone(), violation.description.clone());
             report.violations.push(Violation { field, description });
         }
-        report.hint = hints::for_refusal(report.reason.as_deref(), status.code()).map(str::to_owned);
+        report.hint =
+            hints::for_refusal(report.reason.as_deref(), status.code(), &report.metadata).map(str::to_owned);
         error
     }
 
@@ -174,7 +175,9 @@ impl Report {
     /// Whether it leaves open what became of the call: a commit whose answer was lost may have happened, and a fault of
     /// the server's may have come after it.
     fn is_open(&self) -> bool {
-        self.kind == Kind::Unreachable || self.code == Some(code_word(Code::Internal))
+        let is_undone = self.metadata.get("undone").is_some_and(|undone| undone == "true");
+        let is_lost = self.kind == Kind::Unreachable || self.code == Some(code_word(Code::Internal));
+        is_lost && !is_undone
     }
 
     /// What people read: what is wrong with which input, and the way out.

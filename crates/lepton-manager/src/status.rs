@@ -76,24 +76,29 @@ impl From<ManagerError> for Status {
         match error {
             ManagerError::Submit(SubmitError::Refused(refusal)) => refused(&refusal),
             ManagerError::Submit(SubmitError::Store(error)) => store_failed(&error, message),
-            ManagerError::PlugFailed { instance, port, problem, .. } => {
+            ManagerError::PlugFailed { instance, port, problem, is_undone, .. } => {
                 let metadata = [
                     ("instance_id", instance.to_string()),
                     ("port_id", port.to_string()),
                     ("problem", problem),
+                    ("undone", is_undone.to_string()),
                 ];
                 status(Code::Aborted, "PORT_PLUG_FAILED", message, metadata)
             }
-            ManagerError::PlugTimeout { instance, host, .. } => {
-                let metadata = [("instance_id", instance.to_string()), ("host", host.to_string())];
+            ManagerError::PlugTimeout { instance, host, is_undone } => {
+                let metadata = [
+                    ("instance_id", instance.to_string()),
+                    ("host", host.to_string()),
+                    ("undone", is_undone.to_string()),
+                ];
                 status(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", message, metadata)
             }
             ManagerError::Deallocated { instance, .. } => {
                 let metadata = [("instance_id", instance.to_string())];
                 status(Code::Aborted, "INSTANCE_DEALLOCATED", message, metadata)
             }
-            ManagerError::Stopping { instance, .. } => {
-                let metadata = [("instance_id", instance.to_string())];
+            ManagerError::Stopping { instance, is_undone, .. } => {
+                let metadata = [("instance_id", instance.to_string()), ("undone", is_undone.to_string())];
                 status(Code::Unavailable, "SHUTTING_DOWN", message, metadata)
             }
         }
