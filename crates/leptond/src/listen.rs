@@ -34,7 +34,7 @@ use crate::{
 
 mod unix;
 
-pub use unix::UnixSocketError;
+pub use unix::{UnixSocketError, find_group};
 
 use unix::UnixSocket;
 

@@ -12,7 +12,7 @@ use std::{
 use leptond::{
     Arguments, Task,
     config::{self, Config, Mistakes, Sources, TcpListen},
-    logging, run, tls,
+    listen, logging, run, tls,
 };
 use nix::unistd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             Ok(config) => print(&format!("OK\n\n{}", config.effective)),
             Err(mistakes) => fail(&mistakes, WRONG),
         },
-        Task::Run => match load(arguments) {
+        Task::Run => match load(arguments).and_then(checked) {
             Ok(config) => serve(config),
             Err(mistakes) => fail(&mistakes, WRONG),
         },
@@ -53,10 +53,13 @@ fn load(arguments: Arguments) -> Result<Config, Mistakes> {
     })
 }
 
-/// The configuration, if the files that it names can be used.
+/// The configuration, if the files and the group that it names can be used.
 fn checked(config: Config) -> Result<Config, Mistakes> {
     if let Some(TcpListen::Tls(_, files)) = &config.listen.tcp {
         tls::load(files)?;
+    }
+    if let Some(unix) = &config.listen.unix {
+        listen::find_group(unix)?;
     }
     Ok(config)
 }

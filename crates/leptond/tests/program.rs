@@ -137,6 +137,33 @@ fn check_config_reads_the_files_for_tls() {
     assert!(stderr.contains("tls: cert, key and client_ca cannot be used: "), "{stderr}");
 }
 
+/// systemd does not try again what ends with 2, and tries for ever what ends with 1.
+#[test]
+fn what_a_configuration_names_and_is_not_there_ends_a_check_and_a_run_with_2() {
+    let place = Place::new();
+    let state = format!("--state-dir={}", place.path("state"));
+    let socket = format!("--listen-unix={}", place.path("lepton.sock"));
+    let tls = ["--tls-cert", "--tls-key", "--tls-client-ca"].map(|flag| format!("{flag}=/nonexistent.pem"));
+    let tls: Vec<_> = tls.iter().map(String::as_str).collect();
+    for (wrong, told) in [
+        (
+            &["--listen-unix-group=no-such-group"][..],
+            "listen.unix_group: the group no-such-group does not exist",
+        ),
+        (&tls, "tls.cert: cannot read /nonexistent.pem"),
+    ] {
+        for check in [&["--check-config"][..], &[]] {
+            let common =
+                ["--config=/dev/null", "--listen-tcp=127.0.0.1:0", "--agent-backend=fake", &state, &socket];
+            let arguments: Vec<_> = check.iter().chain(&common).chain(wrong).copied().collect();
+            let (code, _, stderr) = output(&arguments);
+            assert_eq!(code, Some(2), "{check:?} {stderr}");
+            assert!(stderr.contains(told), "{stderr}");
+        }
+    }
+    assert!(!Path::new(&place.path("state")).exists());
+}
+
 #[test]
 fn a_wrong_command_line_exits_with_2() {
     let (code, _, stderr) = output(&["--frobnicate"]);
