@@ -164,8 +164,9 @@ async fn serve(
         served = async { tokio::join!(serving, announce_stop(health, shutdown)) } => served,
         never = limit_waiting(manager, config.drain, shutdown) => match never {},
     };
-    let path = config.state_dir.clone();
-    Addresses::forget(&config.state_dir).map_err(|source| RunError::StateDir { path, source })?;
+    if let Err(error) = Addresses::forget(&config.state_dir) {
+        tracing::warn!(%error, "cannot remove the file that told where this process listens");
+    }
     Ok(served?)
 }
 

@@ -197,6 +197,15 @@ fn it_tells_systemd_when_it_is_ready_and_when_it_stops() {
 }
 
 #[test]
+fn a_good_stop_is_one_also_when_somebody_removed_the_record_of_the_addresses() {
+    let place = Place::new();
+    let mut daemon = place.start();
+    assert_eq!(place.notification(), "READY=1");
+    fs::remove_file(place.path("state/listen.json")).unwrap();
+    assert!(daemon.stop());
+}
+
+#[test]
 fn a_second_daemon_leaves_the_first_alone() {
     let place = Place::new();
     let mut first = place.start();
