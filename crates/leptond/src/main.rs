@@ -15,7 +15,10 @@ use leptond::{
     listen, logging, run, tls,
 };
 use nix::unistd;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Exit code of a start or a run that failed.
@@ -65,15 +68,22 @@ fn checked(config: Config) -> Result<Config, Mistakes> {
 }
 
 fn serve(config: Config) -> ExitCode {
-    let served = logging::start(&config.log).map_err(Into::into).and_then(|()| run_until_signal(config));
+    let served = logging::start(&config.log).map_err(Into::into).and_then(|()| run_to_the_end(config));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&with_causes(&*error), FAILED),
     }
 }
 
+/// Runs until it is stopped, then ends without waiting for system calls that do not return.
+fn run_to_the_end(config: Config) -> Result<(), Box<dyn Error>> {
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(run_until_signal(config));
+    runtime.shutdown_background();
+    ended
+}
+
 /// Runs until SIGTERM or SIGINT, and drains; a second one ends the draining.
-#[tokio::main]
 async fn run_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = CancellationToken::new();

@@ -40,6 +40,11 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 /// How long callers that waited in vain have, when draining ends, to be told so: the time to undo some allocations.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long the rest of a stop may take once no call is under way: the agent's pass, what is still to be undone, the
+/// ledger's last batch. On an idle machine that is milliseconds; what is cut the next start takes up, since both the agent
+/// and the ledger survive a crash at any point.
+const REST: Duration = Duration::from_secs(8);
+
 /// Mode of the state directory if it must be made: the ledger is nobody else's business.
 const STATE_DIR_MODE: u32 = 0o700;
 
@@ -93,10 +98,20 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
 
     let served = beside(&mut tasks, serve(&config, listeners, &manager, &shutdown), &shutdown).await;
     stop.cancel();
-    tasks.finish().await;
-    manager.close().await;
-    tracing::info!("stopped");
+    finish(tasks, &manager, REST).await;
     served
+}
+
+/// Lets the tasks, which have been told to end, and the manager come to their ends, or cuts them.
+async fn finish(mut tasks: Tasks, manager: &Manager, patience: Duration) {
+    let end = async {
+        tasks.finish().await;
+        manager.close().await;
+    };
+    match time::timeout(patience, end).await {
+        Ok(()) => tracing::info!("stopped"),
+        Err(_) => tracing::warn!(?patience, "stopped before the agent and the ledger had come to their ends"),
+    }
 }
 
 /// Serves as long as every task lives; when one dies everything stops, so that whoever started the daemon starts it anew.
@@ -121,7 +136,11 @@ async fn open_manager(config: &Config, shutdown: &CancellationToken) -> Result<O
     let (store, settings) = (config.store(), config.manager());
     let deadline = Instant::now() + DATABASE_PATIENCE;
     loop {
-        match Manager::open(&store, settings.clone()).await {
+        let opened = tokio::select! {
+            () = shutdown.cancelled() => return Ok(None),
+            opened = Manager::open(&store, settings.clone()) => opened, // a migration that is cut is rolled back
+        };
+        match opened {
             Ok(manager) => return Ok(Some(manager)),
             Err(error @ StoreError::Open { .. })
                 if is_remote(&store.database) && Instant::now() < deadline =>
@@ -224,7 +243,21 @@ fn notify(state: &[NotifyState<'_>]) {
 
 #[cfg(test)]
 mod tests {
+    use lepton_store::StoreConfig;
+
     use super::*;
+
+    /// As an agent is whose kernel, or a manager whose database, does not answer.
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_does_not_wait_for_a_task_that_does_not_end() {
+        let settings = lepton_manager::Settings { mac_base: "fa:16:3e".parse().unwrap(), own_host: None };
+        let manager = Manager::open(&StoreConfig::new(Database::Memory), settings).await.unwrap();
+        let mut tasks = Tasks::default();
+        tasks.spawn("the agent", future::pending());
+        let start = Instant::now();
+        finish(tasks, &manager, REST).await;
+        assert_eq!(start.elapsed(), REST);
+    }
 
     #[tokio::test]
     async fn a_task_that_dies_ends_the_serving_and_is_the_error() {

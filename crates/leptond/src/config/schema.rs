@@ -194,7 +194,7 @@ settings! {
     /// `info,lepton_store=debug`.
     log_level: LogFilter, "log.level", Text, "info";
 
-    /// How long a stop waits for calls that are under way, at most 10 minutes.
+    /// How long a stop waits for calls that are under way, at most 10 minutes. All of it ends within 10 seconds more.
     shutdown_drain: DrainTime, "shutdown.drain", Text, "10s";
 }
 
