@@ -3,11 +3,9 @@
 use std::{
     convert::Infallible,
     error::Error,
-    fs::DirBuilder,
     future::{self, Future},
     io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::Path,
     pin::pin,
     time::Duration,
 };
@@ -28,6 +26,7 @@ use crate::{
     agent,
     config::{Config, Roles},
     listen::{Addresses, ListenError, Listeners},
+    state_dir::{StateDir, StateDirError},
     tasks::{TaskEnded, Tasks},
 };
 
@@ -45,20 +44,12 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// and the ledger survive a crash at any point.
 const REST: Duration = Duration::from_secs(8);
 
-/// Mode of the state directory if it must be made: the ledger is nobody else's business.
-const STATE_DIR_MODE: u32 = 0o700;
-
 /// Why the process ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// There is no place for the state.
-    #[error("cannot use the state directory {}", path.display())]
-    StateDir {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] StoreError),
@@ -81,25 +72,32 @@ pub enum RunError {
 
 /// Serves as configured until `shutdown`, then lets the calls under way finish.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    let state_dir = |source| RunError::StateDir { path: config.state_dir.clone(), source };
-    DirBuilder::new().recursive(true).mode(STATE_DIR_MODE).create(&config.state_dir).map_err(state_dir)?;
-
-    // Whoever has the addresses is the only one here: another process of the same configuration stops at this point.
-    let listeners = Listeners::bind(&config.listen).await?;
+    // Whoever has the state directory is the only one here: another process of the same configuration stops at this point.
+    let _state_dir = StateDir::hold(&config.state_dir)?;
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
     // The agent works on while calls are drained, because some of them wait for it.
     let stop = CancellationToken::new();
     let mut tasks = Tasks::default();
-    tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
-    if config.roles == Roles::ManagerAndAgent {
-        agent::start(&mut tasks, config.backend, &config.host, &manager, stop.clone())
-            .map_err(RunError::Agent)?;
-    }
-
-    let served = beside(&mut tasks, serve(&config, listeners, &manager, &shutdown), &shutdown).await;
+    let worked = work(&config, &manager, &mut tasks, &shutdown, &stop).await;
     stop.cancel();
     finish(tasks, &manager, REST).await;
-    served
+    worked
+}
+
+/// Listens, now that the ledger can answer, starts the tasks, and serves.
+async fn work(
+    config: &Config,
+    manager: &Manager,
+    tasks: &mut Tasks,
+    shutdown: &CancellationToken,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let listeners = Listeners::bind(&config.listen).await?;
+    tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
+    if config.roles == Roles::ManagerAndAgent {
+        agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(RunError::Agent)?;
+    }
+    beside(tasks, serve(config, listeners, manager, shutdown), shutdown).await
 }
 
 /// Lets the tasks, which have been told to end, and the manager come to their ends, or cuts them.
@@ -190,7 +188,8 @@ async fn serve(
 }
 
 fn record(addresses: &Addresses, state_dir: &Path) -> Result<(), RunError> {
-    addresses.record(state_dir).map_err(|source| RunError::StateDir { path: state_dir.to_owned(), source })
+    let refused = |source| StateDirError::Refused { path: state_dir.to_owned(), source };
+    Ok(addresses.record(state_dir).map_err(refused)?)
 }
 
 /// The services, and the one that says how they are.

@@ -215,9 +215,32 @@ fn a_second_daemon_leaves_the_first_alone() {
     assert_eq!(second.0.wait().unwrap().code(), Some(1));
     let mut log = String::new();
     second.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    assert!(log.contains("another process answers there"), "{log}");
+    assert!(log.contains("another leptond uses the state directory"), "{log}");
 
     UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+    assert!(first.stop());
+}
+
+/// Its ledger is open by then, and is left as it was.
+#[test]
+fn a_daemon_of_another_state_on_the_same_addresses_leaves_the_first_alone() {
+    let place = Place::new();
+    let mut first = place.start();
+    assert_eq!(place.notification(), "READY=1");
+
+    let (state, socket) = (place.path("other"), place.path("run/lepton.sock"));
+    let (code, _, stderr) = output(&[
+        "--config=/dev/null",
+        "--agent-backend=fake",
+        "--state-dir",
+        &state,
+        "--listen-unix",
+        &socket,
+    ]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("another process answers there"), "{stderr}");
+
+    UnixStream::connect(&socket).unwrap();
     assert!(first.stop());
 }
 

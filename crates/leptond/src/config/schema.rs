@@ -121,7 +121,7 @@ settings! {
     host: Optional<HostId>, "host", Text, "";
 
     /// The folder for the embedded database and for `listen.json`, which tells where the process listens. It
-    /// is made, for leptond's user only, when it is missing.
+    /// is made, for leptond's user only, when it is missing. One process at a time uses it.
     state_dir: AbsolutePath, "state_dir", Text, "/var/lib/lepton";
 
     /// Where the ledger is: `sqlite:` and an absolute path, or `postgres://user:password@host/database`.

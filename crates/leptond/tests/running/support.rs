@@ -37,11 +37,11 @@ impl Place {
 
     /// Runs a daemon that nobody stops, to its end.
     pub(crate) async fn run(&self) -> Result<(), RunError> {
-        timeout(PATIENCE, run(self.config(), CancellationToken::new())).await.unwrap()
+        timeout(PATIENCE, run(self.config(&[]), CancellationToken::new())).await.unwrap()
     }
 
-    /// The configuration of a daemon that plugs nothing for real.
-    fn config(&self) -> Config {
+    /// The configuration of a daemon that plugs nothing for real, with these settings more.
+    pub(crate) fn config(&self, more: &[(&str, &str)]) -> Config {
         let path = |path: PathBuf| path.to_str().unwrap().to_owned();
         let flags = [
             ("host", "node1".to_owned()),
@@ -50,10 +50,12 @@ impl Place {
             ("listen.tcp", String::new()),
             ("agent.backend", "fake".to_owned()),
         ];
+        let more = more.iter().map(|(key, text)| (*key, (*text).to_owned()));
+        let flags = flags.into_iter();
         let sources = Sources {
             file: ConfigFile::Default(PathBuf::from("/nonexistent")),
             variables: Vec::new(),
-            flags: flags.into_iter().map(|(key, text)| (key.to_owned(), text)).collect(),
+            flags: flags.chain(more).map(|(key, text)| (key.to_owned(), text)).collect(),
             hostname: "node1".to_owned(),
             uid: nix::unistd::geteuid().as_raw(),
         };
