@@ -19,7 +19,7 @@ use crate::{
 /// Networks, instances and hosts of a lepton daemon (leptond).
 ///
 /// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
-/// 3 the server cannot be reached or does not answer.
+/// 3 the server cannot be reached, does not answer, or cannot at present, as while its database is away.
 #[derive(Debug, Parser)]
 #[command(name = "lepton", version, max_term_width = 110)]
 pub(crate) struct CommandLine {

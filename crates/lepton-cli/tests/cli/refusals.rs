@@ -80,6 +80,7 @@ async fn every_reason_has_its_hint() {
         (&instance, Code::ResourceExhausted, "NO_MORE_MAC_ADDRESSES"),
         (&instance, Code::ResourceExhausted, "QUEUE_FULL"),
         (&instance, Code::AlreadyExists, "INSTANCE_ALREADY_ALLOCATED"),
+        (&instance, Code::Aborted, "INSTANCE_DEALLOCATED"),
         (&instance, Code::Aborted, "PORT_PLUG_FAILED"),
         (&instance, Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT"),
         (&instance, Code::Aborted, "INSTANCE_DEALLOCATED"),
@@ -89,6 +90,23 @@ async fn every_reason_has_its_hint() {
     ] {
         let message = format!("message of {reason}");
         text += &shown(arguments, [refusal(code, reason, &[], &message)]).await;
+    }
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn a_hint_knows_whether_an_allocation_was_undone() {
+    let arguments = ["instance", "allocate", INSTANCE, "--project", "p1", "--wait", "--request-id", "r1"];
+    let mut text = String::new();
+    for (code, reason) in [
+        (Code::Aborted, "PORT_PLUG_FAILED"),
+        (Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT"),
+        (Code::Unavailable, "SHUTTING_DOWN"),
+    ] {
+        for undone in ["true", "false"] {
+            let refusal = || refusal(code, reason, &[("undone", undone)], &format!("message of {reason}"));
+            text += &shown(&arguments, (0..5).map(|_| refusal())).await;
+        }
     }
     assert_snapshot!(text);
 }

@@ -202,7 +202,8 @@ fn several_vnics_need_names_that_tell_them_apart() {
         ..allocation(1, networks)
     };
     for name in ["eth0", "longest-name-xx"] {
-        let Refusal::InvalidFields(violations) = refused(&mut ledger, &command(name, two.clone())) else {
+        let Refusal::InvalidFields { violations, .. } = refused(&mut ledger, &command(name, two.clone()))
+        else {
             panic!("{name}");
         };
         assert_eq!(violations[0].field, "binding.veth.guest_device");

@@ -24,7 +24,8 @@ fn networks_are_numbered_in_the_requests_order() {
 fn a_bad_subnet_is_refused_by_its_field() {
     let mut ledger = empty();
     let networks = vec![network("good", &["10.0.0.0/24"]), network("bad", &["fd00::/64", "10.0.0.0/32"])];
-    let Err(Refusal::InvalidFields(violations)) = decided(&mut ledger, &CreateNetworks { networks }) else {
+    let Err(Refusal::InvalidFields { violations, .. }) = decided(&mut ledger, &CreateNetworks { networks })
+    else {
         panic!("a /32 has no room for a gateway and a guest");
     };
     assert_eq!(violations[0].field, "networks[1].subnets[1].cidr");

@@ -7,7 +7,7 @@ use lepton_ledger::{
     ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
-use lepton_types::HostId;
+use lepton_types::{HostId, IfName, Shown};
 use lepton_vnic::RequestedNetwork;
 
 use super::{Fields, MOST_NETWORKS};
@@ -102,10 +102,10 @@ fn binding(fields: &mut Fields, binding: Option<&v1::PortBinding>) -> Option<Bin
 
 /// A device name in which `%` stands for nothing but the position, at its end: the kernel would read any other `%` as
 /// a pattern of its own.
-fn guest_device(fields: &mut Fields, name: &str) -> Option<lepton_types::IfName> {
+fn guest_device(fields: &mut Fields, name: &str) -> Option<IfName> {
     const FIELD: &str = "binding.veth.guest_device";
     if name.strip_suffix("%d").unwrap_or(name).contains('%') {
-        fields.wrong(FIELD, format!("{name:?} has a % that is not a %d at its end"));
+        fields.wrong(FIELD, format!("{} has a % that is not a %d at its end", Shown::new(name)));
         return None;
     }
     fields.required(FIELD, name)
