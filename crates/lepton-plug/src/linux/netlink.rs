@@ -6,7 +6,7 @@
 
 use std::{io, sync::mpsc, thread};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use rtnetlink::{
     Handle, MulticastGroup, new_connection, new_multicast_connection,
     packet_core::{NetlinkMessage, NetlinkPayload},
@@ -14,18 +14,22 @@ use rtnetlink::{
     proto::Connection,
     sys::{AsyncSocket, SocketAddr},
 };
-use tokio::{runtime::Runtime, sync::oneshot};
+use tokio::{
+    runtime::Runtime,
+    sync::oneshot::{self, error::TryRecvError},
+};
 
 /// What the kernel says of its own accord.
 type Messages = futures_channel::mpsc::UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
 
 /// The connection to the kernel's link tables; its thread ends when this is dropped.
 pub(super) struct Netlink {
+    /// Ends the thread by being dropped. Fields are dropped in their order, so the sockets, which end for want of the
+    /// others, are known to be stopped by then.
+    _stop: oneshot::Sender<()>,
     /// Sends requests.
     pub(super) handle: Handle,
     messages: Messages,
-    /// Ends the thread by being dropped.
-    _stop: oneshot::Sender<()>,
 }
 
 /// Something that happened to a link.
@@ -51,7 +55,7 @@ impl Netlink {
         let (sender, opened) = mpsc::sync_channel(1);
         thread::Builder::new().name("netlink".to_owned()).spawn(move || serve(&sender, stopped))?;
         let (handle, messages) = opened.recv().map_err(|_| io::Error::other("the netlink thread died"))??;
-        Ok(Self { handle, messages, _stop: stop })
+        Ok(Self { _stop: stop, handle, messages })
     }
 
     /// The next event; pending for ever once the connection is gone, since then there are no more hints to give.
@@ -84,12 +88,29 @@ fn serve(opened: &mpsc::SyncSender<io::Result<(Handle, Messages)>>, stopped: one
     if opened.send(Ok((handle, messages))).is_err() {
         return;
     }
-    runtime.block_on(async {
+    let sockets = [("requests", requests.boxed_local()), ("events", multicast.boxed_local())];
+    runtime.block_on(tend(sockets, stopped, |purpose| {
+        tracing::error!("the netlink socket for {purpose} closed")
+    }));
+}
+
+/// Runs the sockets until the other half of `stopped` is dropped; tells of each that ends before, by its purpose.
+async fn tend<'s>(
+    sockets: impl IntoIterator<Item = (&'static str, LocalBoxFuture<'s, ()>)>,
+    mut stopped: oneshot::Receiver<()>,
+    mut died: impl FnMut(&'static str),
+) {
+    let ended = sockets.into_iter().map(|(purpose, socket)| socket.map(move |()| purpose));
+    let mut ended: FuturesUnordered<_> = ended.collect();
+    loop {
         tokio::select! {
-            _ = stopped => {}
-            ((), ()) = futures_util::future::join(requests, multicast) => tracing::error!("the netlink sockets closed"),
+            _ = &mut stopped => return,
+            Some(purpose) = ended.next() => match stopped.try_recv() {
+                Err(TryRecvError::Empty) => died(purpose),
+                Ok(()) | Err(TryRecvError::Closed) => return,
+            },
         }
-    });
+    }
 }
 
 fn open() -> io::Result<(Runtime, Sockets)> {
@@ -113,5 +134,38 @@ fn event(message: NetlinkMessage<RouteNetlinkMessage>) -> Option<Event> {
         ) => Some(Event::Changed(link)),
         NetlinkPayload::Overrun(_) => Some(Event::Lost),
         _ => None, // what else a socket can say is of no concern
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_dies_is_told_of_and_the_others_live_on() {
+        let (stop, stopped) = oneshot::channel();
+        let sockets = [ready(()).boxed_local(), pending().boxed_local(), ready(()).boxed_local()];
+        let (mut stop, mut died) = (Some(stop), Vec::new());
+        let tending = tend(["first", "second", "third"].into_iter().zip(sockets), stopped, |purpose| {
+            died.push(purpose);
+            if died.len() == 2 {
+                drop(stop.take());
+            }
+        });
+        tending.await;
+        assert_eq!(died, ["first", "third"]);
+    }
+
+    #[tokio::test]
+    async fn sockets_that_end_because_of_the_stop_are_not_told_of() {
+        // Which of several things that have happened is looked at first is left to chance.
+        for _ in 0..64 {
+            let (stop, stopped) = oneshot::channel();
+            drop(stop);
+            let sockets = [("only", ready(()).boxed_local())];
+            tend(sockets, stopped, |purpose| panic!("the socket for {purpose} did not die")).await;
+        }
     }
 }
