@@ -20,7 +20,7 @@ use std::{
     fmt, io,
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use lepton_plan::{Action, Device, Filter, HostState, Kind, Role};
 use lepton_types::IfName;
 
@@ -28,7 +28,7 @@ use crate::{Plug, PlugError};
 
 use self::{
     filter::Watch,
-    link::{IN_FLIGHT, Link},
+    link::{IN_FLIGHT, Link, LinkKind},
     netlink::{Event, Netlink},
     nft::Nft,
 };
@@ -280,6 +280,20 @@ impl Plug for Linux {
         self.known = state.clone();
         self.bridges = bridges;
         Ok(state)
+    }
+
+    async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<HostState, PlugError> {
+        let looks: Vec<_> = names.iter().map(|name| link::find(&self.netlink.handle, name)).collect();
+        let found: Vec<Option<Link>> = stream::iter(looks).buffered(IN_FLIGHT).try_collect().await?;
+        let links: Vec<Link> = found.into_iter().flatten().collect();
+        // A bridge that was made again has the same name and another index.
+        self.bridges.retain(|_, name| !names.contains(name));
+        let bridges = links.iter().filter(|link| link.kind == LinkKind::Bridge);
+        self.bridges.extend(bridges.map(|link| (link.index, link.name.clone())));
+        let mut seen = HostState::default();
+        links.iter().for_each(|link| observe::insert(&mut seen, link, &self.bridges));
+        self.known.renew(names, seen.clone());
+        Ok(seen)
     }
 
     async fn apply(&mut self, actions: &[Action]) -> Vec<Outcome> {
