@@ -2,21 +2,19 @@
 
 use std::time::Duration;
 
-use lepton_plan::{HostState, plan};
+use lepton_plan::{Action, HostState, plan};
 use lepton_plug::{Plug, PlugError};
-use lepton_types::{HostId, PortId, PortReport, Revision};
+use lepton_types::{HostChanges, HostId, PortId, PortReport, Revision};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Manager,
     holding::Holding,
-    outcome::{Failures, status},
-    pace::Pace,
+    outcome::status,
+    pace::{Looks, Pace},
+    troubles::Troubles,
 };
-
-/// Longest time between two looks at the host itself and at the manager, for hints that got lost.
-const RESYNC: Duration = Duration::from_secs(10);
 
 /// Longest that the manager may take for an answer.
 const MANAGER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,20 +31,13 @@ pub struct Agent<P, M> {
     holding: Holding,
     /// What the host had after the last pass; none when it has to be looked at again.
     ///
-    /// It is looked at at the start, on a hint, after a failure and every [`RESYNC`]; in between what it has acknowledged
-    /// is trusted, so that a port more on a host with a thousand does not cost a look at all of them.
+    /// It is looked at at the start, on a hint, and every 10 s; in between what it has acknowledged is trusted, so that a
+    /// port more on a host with a thousand does not cost a look at all of them. Of what failed nothing is known, and it is
+    /// looked at by itself before it is tried again.
     state: Option<HostState>,
-    resync_at: Instant,
+    troubles: Troubles,
+    looks: Looks,
     pace: Pace,
-}
-
-/// What a pass could not do.
-#[derive(Debug, Default)]
-struct Shortfall {
-    /// Actions that failed, and looks at the host.
-    failures: usize,
-    /// Whether the manager could not be asked or told.
-    is_manager_away: bool,
 }
 
 impl<P: Plug, M: Manager> Agent<P, M> {
@@ -58,61 +49,86 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             manager,
             holding: Holding::default(),
             state: None,
-            resync_at: Instant::now() + RESYNC,
+            troubles: Troubles::default(),
+            looks: Looks::begin(Instant::now()),
             pace: Pace::new(seed),
         }
     }
 
-    /// Reconciles until `shutdown`: on each hint, after a failure, and at least every 10 s.
+    /// Reconciles until `shutdown`: on news and hints, after a failure, and at least every 10 s.
     pub async fn run(mut self, shutdown: CancellationToken) {
         loop {
             // Never raced against `shutdown`: a pass always runs to its end.
             let is_manager_away = self.pass().await;
-            let holds = self.holding.revision().unwrap_or_default();
             tokio::select! {
                 () = shutdown.cancelled() => return,
+                () = self.wait(is_manager_away) => {}
+            }
+        }
+    }
+
+    /// Waits for a reason to reconcile, and notes what it is a reason for.
+    async fn wait(&mut self, is_manager_away: bool) {
+        let holds = self.holding.revision().unwrap_or_default();
+        loop {
+            let due = self.pace.due().map_or(self.looks.due(), |retry_at| retry_at.min(self.looks.due()));
+            tokio::select! {
                 // Cancel-safe, as `Manager` demands. While the manager does not answer, its news would come at once, again
                 // and again.
-                () = self.manager.news(&self.host, holds), if !is_manager_away => continue,
-                () = self.plug.changed() => {} // cancel-safe, as `Plug` demands
-                () = time::sleep_until(self.pace.due(self.resync_at)) => {}
+                () = self.manager.news(&self.host, holds), if !is_manager_away => break,
+                // Cancel-safe, as `Plug` demands.
+                () = self.plug.changed(), if !self.looks.is_hinted() => self.looks.hint(Instant::now()),
+                () = time::sleep_until(due) => break,
             }
+        }
+        // News do not put off what is due, however many there are.
+        self.note_time(Instant::now());
+    }
+
+    /// Notes what is due: a look at the whole host, another try of what failed.
+    fn note_time(&mut self, now: Instant) {
+        if self.looks.is_resync_due(now) || self.pace.due().is_some_and(|retry_at| retry_at <= now) {
+            self.troubles.release_all();
+        }
+        if self.looks.due() <= now {
             self.state = None;
-            self.resync_at = Instant::now() + RESYNC;
+            self.looks.looked(now);
         }
     }
 
     /// Reconciles once, and notes when to try again; answers whether the manager is away.
     async fn pass(&mut self) -> bool {
-        let Shortfall { failures, is_manager_away } = self.reconcile().await;
-        if failures == 0 && !is_manager_away {
+        let is_manager_away = self.reconcile().await;
+        let failures = self.troubles.failures();
+        if failures > 0 || is_manager_away {
+            tracing::warn!(host = %self.host, failures, is_manager_away, "the host is not yet what it must be");
+        }
+        if failures == 0 && !is_manager_away && self.troubles.names().is_empty() {
             self.pace.worked();
         } else {
-            tracing::warn!(host = %self.host, failures, is_manager_away, "the host is not yet what it must be");
             self.pace.failed(Instant::now());
         }
         is_manager_away
     }
 
-    /// Asks, looks, plans, applies, reports.
-    async fn reconcile(&mut self) -> Shortfall {
+    /// Asks, looks, plans, applies, reports; answers whether the manager is away.
+    async fn reconcile(&mut self) -> bool {
+        self.troubles.begin_pass();
         let mut is_manager_away = self.fetch().await.is_none();
         if self.holding.revision().is_none() {
-            return Shortfall { failures: 0, is_manager_away };
+            return is_manager_away;
         }
         let desired = HostState::desired(self.holding.ports());
-        let failures = match self.make_it_so(&desired).await {
-            Ok(failures) => failures,
-            Err(error) => {
-                tracing::warn!(host = %self.host, %error, "the host cannot be looked at");
-                Failures::of_everything(&error)
-            }
-        };
-        is_manager_away |= self.report(&desired, &failures).await.is_none();
-        if failures.count() > 0 {
-            self.state = None;
+        if let Err(error) = self.make_it_so(&desired).await {
+            tracing::warn!(host = %self.host, %error, "the host cannot be looked at");
+            self.troubles.note_everything(&error);
         }
-        Shortfall { failures: failures.count(), is_manager_away }
+        is_manager_away |= self.report(&desired).await.is_none();
+        if self.troubles.is_host_in_doubt() {
+            self.state = None;
+            self.troubles.release_all();
+        }
+        is_manager_away
     }
 
     /// Takes over what has changed; none when the manager does not answer. Then the host stays what it was to be.
@@ -120,45 +136,78 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         let changes = self.manager.changes(&self.host, self.holding.revision());
         let changes = in_time(MANAGER_TIMEOUT, changes, "asked what the host must have").await?;
         let revision = changes.revision;
+        self.release(&changes);
         self.holding.follow(changes);
         Some(revision)
     }
 
-    /// Changes the difference between what the host has and what it must have; leaves in `state` what it has then.
-    async fn make_it_so(&mut self, desired: &HostState) -> Result<Failures, PlugError> {
-        let mut state = match self.state.take() {
-            Some(state) => state,
-            None => host_in_time(self.plug.observe(), "observe").await??,
-        };
-        let actions = plan(desired, &state);
-        let mut failures = Failures::default();
-        if !actions.is_empty() {
-            let outcomes = host_in_time(self.plug.apply(&actions), "change").await?;
-            for (action, outcome) in actions.iter().zip(outcomes) {
-                // What succeeded has the effect that the model says; what the model refuses is looked at again.
-                let outcome = outcome.and_then(|()| {
-                    state.apply(action).map_err(|refusal| PlugError::refused(action, &refusal))
-                });
-                if let Err(error) = outcome {
-                    tracing::warn!(host = %self.host, %error, "an action failed");
-                    failures.note(action, &error);
-                }
+    /// Lets what there is news about be tried again, as if it had not failed before.
+    fn release(&mut self, changes: &HostChanges) {
+        let mut names = Vec::new();
+        names.extend(changes.ports.iter().flat_map(|port| [port.device.clone(), port.bridge.clone()]));
+        names.extend(changes.released.iter().map(|port| port.device()));
+        for name in names {
+            if self.troubles.release(&name) {
+                self.pace.worked();
             }
         }
+    }
+
+    /// Changes the difference between what the host has and what it must have; leaves in `state` what it has then.
+    async fn make_it_so(&mut self, desired: &HostState) -> Result<(), PlugError> {
+        let known_troubles = self.troubles.names();
+        let mut state = self.look().await?;
+        let mut actions = plan(desired, &state);
+        self.troubles.keep_only(&actions);
+        actions.retain(|action| !self.troubles.holds_back(action));
+        if !actions.is_empty() {
+            self.apply(&actions, &mut state).await?;
+        }
+        if !self.troubles.names().is_subset(&known_troubles) {
+            self.pace.worked(); // what failed for the first time is tried again soon
+        }
         self.state = Some(state);
-        Ok(failures)
+        Ok(())
+    }
+
+    /// What the host has: all of it where it is not known, else what is to be tried again.
+    async fn look(&mut self) -> Result<HostState, PlugError> {
+        let released = self.troubles.take_released();
+        let Some(mut state) = self.state.take() else {
+            return host_in_time(self.plug.observe(), "observe").await?;
+        };
+        if !released.is_empty() {
+            state.renew(&released, host_in_time(self.plug.look_at(&released), "observe").await??);
+        }
+        Ok(state)
+    }
+
+    /// Applies the actions, and notes in `state` what they have changed.
+    async fn apply(&mut self, actions: &[Action], state: &mut HostState) -> Result<(), PlugError> {
+        let outcomes = host_in_time(self.plug.apply(actions), "change").await?;
+        for (action, outcome) in actions.iter().zip(outcomes) {
+            // What succeeded has the effect that the model says; what the model refuses is looked at again.
+            let outcome = outcome
+                .and_then(|()| state.apply(action).map_err(|refusal| PlugError::refused(action, &refusal)));
+            if let Err(error) = outcome {
+                tracing::warn!(host = %self.host, %error, "an action failed");
+                self.troubles.note(action, &error);
+            }
+        }
+        Ok(())
     }
 
     /// Tells the manager what it does not know yet; none when it does not answer, and then it is told again.
-    async fn report(&mut self, desired: &HostState, failures: &Failures) -> Option<()> {
+    async fn report(&mut self, desired: &HostState) -> Option<()> {
         let (statuses, unplugged) = match &self.state {
             Some(state) => {
-                let statuses = self.holding.ports().map(|port| status(port, desired, state, failures));
+                let statuses = self.holding.ports().map(|port| status(port, desired, state, &self.troubles));
+                // What a failed action has left is known: on the news of its release the device was looked at.
                 let is_gone = |port: &PortId| !state.devices.contains_key(&port.device());
                 (statuses.collect(), self.holding.released().filter(is_gone).collect())
             }
             // What was plugged when the host could be looked at is taken to be plugged; of nothing else is there proof.
-            None => (self.blind_statuses(desired, failures), Vec::new()),
+            None => (self.blind_statuses(desired), Vec::new()),
         };
         let Some(report) = self.holding.news(statuses, unplugged) else { return Some(()) };
         let told = self.manager.report(&self.host, report.clone());
@@ -168,10 +217,10 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     }
 
     /// What can be said when the host cannot be looked at: why the ports that are not known to be plugged are not.
-    fn blind_statuses(&self, desired: &HostState, failures: &Failures) -> Vec<PortReport> {
+    fn blind_statuses(&self, desired: &HostState) -> Vec<PortReport> {
         let unknown = HostState::default();
         let waiting = self.holding.ports().filter(|port| !self.holding.is_known_active(port.id));
-        waiting.map(|port| status(port, desired, &unknown, failures)).collect()
+        waiting.map(|port| status(port, desired, &unknown, &self.troubles)).collect()
     }
 }
 

@@ -16,6 +16,7 @@ mod holding;
 mod manager;
 mod outcome;
 mod pace;
+mod troubles;
 
 pub use agent::Agent;
 pub use manager::Manager;

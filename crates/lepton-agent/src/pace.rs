@@ -1,4 +1,4 @@
-//! [`Pace`]: when to try again by oneself.
+//! [`Pace`]: when to try again by oneself. [`Looks`]: when to look at the host itself.
 
 use std::time::Duration;
 
@@ -10,6 +10,13 @@ const RETRY_MIN: Duration = Duration::from_millis(250);
 
 /// Longest delay after failures in a row. The resync goes on meanwhile, and is a try too.
 const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Longest time between two looks at the host itself and at the manager, for hints that got lost.
+pub(crate) const RESYNC: Duration = Duration::from_secs(10);
+
+/// Shortest time between two looks for hints, so that a host which somebody changes all the time, because he wants
+/// something else of it, say, does not keep its agent busy. The first hint is followed at once.
+const HINT_PAUSE: Duration = Duration::from_millis(100);
 
 /// When to try again after failures: later and later, and not at the same time as other hosts.
 #[derive(Debug)]
@@ -41,15 +48,77 @@ impl Pace {
         }
     }
 
-    /// When the next pass is due: at the resync, or before it when something failed.
-    pub(crate) fn due(&self, resync_at: Instant) -> Instant {
-        self.retry_at.map_or(resync_at, |retry_at| retry_at.min(resync_at))
+    /// When the next retry is due, if anything failed.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.retry_at
+    }
+}
+
+/// When to look at the host itself: at least every [`RESYNC`], and on hints, but not on each of very many.
+#[derive(Debug)]
+pub(crate) struct Looks {
+    resync_at: Instant,
+    hinted_at: Option<Instant>,
+    /// When the next hint may be followed.
+    open_at: Instant,
+}
+
+impl Looks {
+    /// The host is going to be looked at `now`.
+    pub(crate) fn begin(now: Instant) -> Self {
+        Self { resync_at: now + RESYNC, hinted_at: None, open_at: now }
+    }
+
+    /// Somebody may have changed the host.
+    pub(crate) fn hint(&mut self, now: Instant) {
+        let at = self.open_at.max(now);
+        self.hinted_at = Some(at);
+        self.open_at = at + HINT_PAUSE;
+    }
+
+    /// Whether a hint is going to be followed, so that one more says nothing.
+    pub(crate) fn is_hinted(&self) -> bool {
+        self.hinted_at.is_some()
+    }
+
+    /// The host is looked at, for whatever reason.
+    pub(crate) fn looked(&mut self, now: Instant) {
+        self.resync_at = now + RESYNC;
+        self.hinted_at = None;
+    }
+
+    /// When the next look is due.
+    pub(crate) fn due(&self) -> Instant {
+        self.hinted_at.map_or(self.resync_at, |hinted_at| hinted_at.min(self.resync_at))
+    }
+
+    /// Whether it is for want of a hint that a look is due.
+    pub(crate) fn is_resync_due(&self, now: Instant) -> bool {
+        self.resync_at <= now
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_hint_is_followed_at_once_and_the_next_ones_together() {
+        let start = Instant::now();
+        let mut looks = Looks::begin(start);
+        assert_eq!(looks.due(), start + RESYNC);
+        let now = start + Duration::from_secs(1);
+        looks.hint(now);
+        assert_eq!(looks.due(), now);
+        looks.looked(now);
+        assert_eq!(looks.due(), now + RESYNC);
+
+        looks.hint(now + Duration::from_millis(1));
+        assert_eq!(looks.due(), now + HINT_PAUSE);
+        looks.looked(now + HINT_PAUSE);
+        looks.hint(now + HINT_PAUSE * 5);
+        assert_eq!(looks.due(), now + HINT_PAUSE * 5);
+    }
 
     #[test]
     fn retries_come_later_and_later_up_to_the_longest_delay() {

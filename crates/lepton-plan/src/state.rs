@@ -87,6 +87,14 @@ impl HostState {
         }
         state
     }
+
+    /// Takes over what was seen of some bridges and devices: what is not in `seen` is not there.
+    pub fn renew(&mut self, names: &BTreeSet<IfName>, seen: Self) {
+        self.bridges.retain(|name, _| !names.contains(name));
+        self.devices.retain(|name, _| !names.contains(name));
+        self.bridges.extend(seen.bridges);
+        self.devices.extend(seen.devices);
+    }
 }
 
 impl Device {

@@ -1,11 +1,13 @@
 //! [`Host`]: a host in memory, which behaves as the kernel would (`HostState::apply`) and fails as it is told.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use lepton_plan::{Action, HostState};
+use lepton_types::IfName;
 use tokio::sync::Notify;
 
 use crate::{Plug, PlugError};
@@ -22,6 +24,8 @@ pub struct Host {
 pub struct Counts {
     /// Observations.
     pub observed: u64,
+    /// Bridges and devices that were looked at by their names.
+    pub looked_at: u64,
     /// Actions that were tried, whether they worked or not.
     pub tried: u64,
     /// Actions that failed, because they were told to or were refused.
@@ -108,6 +112,19 @@ impl Plug for Host {
         Ok(inner.state.clone())
     }
 
+    async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<HostState, PlugError> {
+        let mut inner = self.lock();
+        inner.counts.looked_at += names.len() as u64;
+        let mut seen = HostState {
+            bridges: inner.state.bridges.clone(),
+            devices: inner.state.devices.clone(),
+            ..HostState::default()
+        };
+        seen.bridges.retain(|name, _| names.contains(name));
+        seen.devices.retain(|name, _| names.contains(name));
+        Ok(seen)
+    }
+
     async fn apply(&mut self, actions: &[Action]) -> Vec<Result<(), PlugError>> {
         let mut inner = self.lock();
         actions.iter().map(|action| inner.apply(action)).collect()
@@ -147,7 +164,7 @@ mod tests {
         assert_eq!(host.apply(&actions).await, [Ok(())]);
 
         assert_eq!(host.observe().await, Ok(HostState::desired([])));
-        assert_eq!(host.counts(), Counts { observed: 1, tried: 2, failed: 1 });
+        assert_eq!(host.counts(), Counts { observed: 1, tried: 2, failed: 1, ..Counts::default() });
     }
 
     #[tokio::test]

@@ -7,9 +7,10 @@ pub mod fake;
 #[cfg(target_os = "linux")]
 pub mod linux;
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future};
 
 use lepton_plan::{Action, HostState, Refusal};
+use lepton_types::IfName;
 
 /// A host that can be observed and changed.
 pub trait Plug: Send {
@@ -17,6 +18,15 @@ pub trait Plug: Send {
     ///
     /// Errors: the host could not be read; nothing is known of it then.
     fn observe(&mut self) -> impl Future<Output = Result<HostState, PlugError>> + Send;
+
+    /// What the host has now of these bridges and devices, and only of them; filters are not looked at. Costs no more on
+    /// a host with many others.
+    ///
+    /// Errors: as [`Plug::observe`].
+    fn look_at(
+        &mut self,
+        names: &BTreeSet<IfName>,
+    ) -> impl Future<Output = Result<HostState, PlugError>> + Send;
 
     /// Applies the actions in their order, going on after a failure; answers with one outcome for each, in the same order.
     ///

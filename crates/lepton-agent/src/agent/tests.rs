@@ -10,6 +10,9 @@ use lepton_types::{HostChanges, HostPort, HostReport, IfName, MacAddr, PortBindi
 use tokio::{sync::watch, task::JoinSet};
 
 use super::*;
+use crate::pace::RESYNC;
+
+mod retries;
 
 // ---- a manager in memory
 

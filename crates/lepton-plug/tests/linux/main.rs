@@ -200,6 +200,28 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn what_is_looked_at_by_its_name_is_seen_as_it_is_and_nothing_else_is() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 2, tap())];
+        world.converge(&ports).await;
+        let desired = HostState::desired(&ports);
+        ip(&["link", "del", &device(2)]);
+        ip(&["link", "del", &bridge(1)]);
+        ip(&["link", "add", &bridge(1), "type", "bridge"]);
+        ip(&["link", "set", &device(1), "master", &bridge(1)]);
+
+        let names = [bridge(1), device(1), device(2)].map(|name| name.parse().unwrap()).into();
+        let mut state = desired.clone();
+        state.renew(&names, world.plug.look_at(&names).await.unwrap());
+        assert_eq!(state, world.plug.observe().await.unwrap());
+        // What was seen is also known from then on: the bridge by its new index, the device as gone.
+        let actions = plan(&desired, &state);
+        assert!(world.plug.apply(&actions).await.iter().all(Result::is_ok), "{actions:?}");
+        assert_eq!(world.plug.observe().await.unwrap(), desired);
+    }
+}
+
+kernel_test! {
     async fn ones_own_changes_are_no_news() {
         let mut world = World::new();
         let container = Container::new("web1");
@@ -208,6 +230,12 @@ kernel_test! {
         // The guest's carrier makes the kernel speak of the device; and so does a foreign device.
         container.ip(&["link", "set", "eth0", "up"]);
         ip(&["link", "add", "dummy-bridge", "type", "bridge"]);
+        // Neither is a foreign table, whatever its name.
+        for foreign in ["bridge foreign", "inet lepton"] {
+            nft(&["add", "table", foreign]);
+            nft(&["add", "set", foreign, "ports", "{ type ifname; }"]);
+            nft(&["delete", "table", foreign]);
+        }
         assert!(timeout(Duration::from_millis(500), world.plug.changed()).await.is_err());
 
         ip(&["link", "set", &device(2), "nomaster"]);
@@ -235,6 +263,7 @@ kernel_test! {
         ];
         for damage in damages {
             nft(damage);
+            timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{damage:?} goes unnoticed"));
             assert_ne!(world.converge(&ports).await, [], "{damage:?}");
             for (what, _, frame) in frame::forged(1) {
                 assert!(!guest.is_heard_by(&other, &frame).await, "{what} after {damage:?}");
