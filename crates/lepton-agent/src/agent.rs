@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use lepton_plan::{HostState, plan};
+use lepton_plan::{HostState, orphans, plan};
 use lepton_plug::{Plug, PlugError};
-use lepton_types::{HostId, PortId, PortReport, Revision};
+use lepton_types::{HostId, PortReport, Revision};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Manager,
     holding::Holding,
-    outcome::{Failures, status},
+    leftovers::Leftovers,
+    outcome::{Failures, is_gone, status},
     pace::Pace,
 };
 
@@ -38,6 +39,7 @@ pub struct Agent<P, M> {
     state: Option<HostState>,
     resync_at: Instant,
     pace: Pace,
+    leftovers: Leftovers,
 }
 
 /// What a pass could not do.
@@ -60,6 +62,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             state: None,
             resync_at: Instant::now() + RESYNC,
             pace: Pace::new(seed),
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -130,7 +133,9 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             Some(state) => state,
             None => host_in_time(self.plug.observe(), "observe").await??,
         };
-        let actions = plan(desired, &state);
+        let released = self.holding.released().map(|port| port.device()).collect();
+        self.leftovers.tell(&self.host, &orphans(desired, &released, &state));
+        let actions = plan(desired, &released, &state);
         let mut failures = Failures::default();
         if !actions.is_empty() {
             let outcomes = host_in_time(self.plug.apply(&actions), "change").await?;
@@ -154,8 +159,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         let (statuses, unplugged) = match &self.state {
             Some(state) => {
                 let statuses = self.holding.ports().map(|port| status(port, desired, state, failures));
-                let is_gone = |port: &PortId| !state.devices.contains_key(&port.device());
-                (statuses.collect(), self.holding.released().filter(is_gone).collect())
+                (statuses.collect(), self.holding.released().filter(|port| is_gone(*port, state)).collect())
             }
             // What was plugged when the host could be looked at is taken to be plugged; of nothing else is there proof.
             None => (self.blind_statuses(desired, failures), Vec::new()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lepton_plan::{Action, HostState};
 use lepton_plug::PlugError;
-use lepton_types::{HostPort, IfName, PortReport, PortStatus};
+use lepton_types::{HostPort, IfName, PortId, PortReport, PortStatus};
 
 /// What failed in a pass.
 #[derive(Debug, Default)]
@@ -58,4 +58,11 @@ pub(crate) fn status(
         && state.filters.get(&port.device) == desired.filters.get(&port.device);
     let status = if is_ready { PortStatus::Active } else { PortStatus::Error(failures.reason(port)) };
     PortReport { id: port.id, status }
+}
+
+/// Whether a released port is gone. Something of its name that is not ours is no proof of it: it may be the port's own
+/// device, whose mark somebody took off.
+pub(crate) fn is_gone(port: PortId, state: &HostState) -> bool {
+    let device = port.device();
+    !state.devices.contains_key(&device) && !state.strangers.contains(&device)
 }

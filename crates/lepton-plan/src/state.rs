@@ -7,17 +7,23 @@ use std::{
 
 use lepton_types::{HostPort, IfName, MacAddr, Mtu, NetnsPath, PortBinding};
 
-/// All that is ours on a host. A name that is not ours ([`crate::Role`]) appears nowhere but as a device's bridge.
+/// All that is ours on a host: what bears one of our names ([`crate::Role`]) and our mark, which whatever we make gets.
+/// A name of another form appears nowhere but as a device's bridge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostState {
     /// The networks' bridges.
     pub bridges: BTreeMap<IfName, Bridge>,
-    /// The ports' devices, and whatever else bears one of our names.
+    /// The ports' devices, and whatever else is ours by name and mark.
     pub devices: BTreeMap<IfName, Device>,
-    /// What each port may send. A filter may exist before its device and outlive it.
+    /// What each port may send. A filter may exist before its device and outlive it. Where `is_filtering` is false, what
+    /// is known of the filters that were there.
     pub filters: BTreeMap<IfName, Filter>,
     /// Whether the table that enforces `filters` is there and whole: its chains, sets, counters and rules.
     pub is_filtering: bool,
+    /// What bears one of our names without our mark, as Neutron's devices do; only ever observed, and never touched.
+    pub strangers: BTreeSet<IfName>,
+    /// Bridges of ours that something of others is plugged into, an uplink say; only ever observed.
+    pub shared: BTreeSet<IfName>,
 }
 
 /// A network's bridge.
@@ -49,7 +55,7 @@ pub enum Kind {
     Tap,
     /// The outer end of a veth pair.
     Veth(Inner),
-    /// Something else that bears one of our names; only ever observed, never desired.
+    /// Something else that bears one of our names and our mark; only ever observed, never desired.
     Unknown,
 }
 

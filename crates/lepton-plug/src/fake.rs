@@ -130,6 +130,8 @@ impl fmt::Debug for Host {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use lepton_plan::{HostState, plan};
 
     use super::*;
@@ -137,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn actions_change_the_host_and_a_failing_one_does_not() {
         let mut host = Host::default();
-        let actions = plan(&HostState::desired([]), &host.state());
+        let actions = plan(&HostState::desired([]), &BTreeSet::new(), &host.state());
 
         host.fail_if(|number, _| number == 0);
         assert_eq!(

@@ -9,7 +9,7 @@ pub mod linux;
 
 use std::future::Future;
 
-use lepton_plan::{Action, HostState, Refusal};
+use lepton_plan::{Action, HostState};
 
 /// A host that can be observed and changed.
 pub trait Plug: Send {
@@ -36,7 +36,7 @@ pub struct PlugError {
     pub operation: &'static str,
     /// What it was tried on: a device's, bridge's or table's name.
     pub subject: String,
-    /// The kernel's own words, or nft's, or the [`Refusal`]'s.
+    /// The kernel's own words, or nft's, or those of the plan's [`Refusal`](lepton_plan::Refusal).
     pub words: String,
 }
 
@@ -51,7 +51,7 @@ impl PlugError {
     }
 
     /// An action that was not tried, because its precondition does not hold.
-    pub fn refused(action: &Action, refusal: &Refusal) -> Self {
+    pub fn refused(action: &Action, refusal: &impl ToString) -> Self {
         let (operation, subject) = match action {
             Action::LoadFilters { .. } => ("load", "the filter table"),
             Action::SetFilter { device, .. } => ("set the filter of", device.as_str()),

@@ -6,7 +6,7 @@ use std::{
 
 use lepton_plan::Action;
 use lepton_plug::fake::Host;
-use lepton_types::{HostChanges, HostPort, HostReport, IfName, MacAddr, PortBinding, PortStatus};
+use lepton_types::{HostChanges, HostPort, HostReport, IfName, MacAddr, PortBinding, PortId, PortStatus};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::*;
@@ -248,6 +248,51 @@ async fn a_port_that_was_never_plugged_is_reported_unplugged_when_released() {
     let (manager, _host, _agent) = converged([1]).await;
     manager.release(7);
     manager.until(|ledger| ledger.unplugged == [id(7)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_knows_nothing_of_a_port_takes_nothing_from_it() {
+    let (manager, host, agent) = converged([1, 2]).await;
+    agent.stop().await;
+    let before = host.state();
+    // Another ledger, or the same one by another host's name.
+    let other = FakeManager::new();
+    let running = Running::start(&host, &other);
+    time::sleep(RESYNC * 2).await;
+    assert_eq!(host.state(), before);
+
+    other.want([port(3)]);
+    other.until_all_active().await;
+    other.release(1); // it may name it yet
+    other.until(|ledger| ledger.unplugged == [id(1)]).await;
+    let after = host.state();
+    assert!(
+        after.devices.keys().eq(&[device(2), device(3)]) && after.filters.keys().eq(after.devices.keys())
+    );
+
+    running.stop().await;
+    let _agent = Running::start(&host, &manager);
+    manager.until_all_active().await;
+    assert!(host.state().devices.contains_key(&device(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_of_a_ports_name_is_reported_and_proves_no_unplug() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    host.tamper(|state| {
+        state.devices.remove(&device(1)); // its mark was taken off
+        state.strangers.insert(device(1));
+    });
+    let is_stranger =
+        |status: &PortStatus| matches!(status, PortStatus::Error(words) if words.contains("is not Lepton's"));
+    manager.until(|ledger| is_stranger(&ledger.statuses[&id(1)])).await;
+    assert_eq!(manager.ledger.lock().unwrap().statuses[&id(2)], PortStatus::Active);
+
+    manager.release(1);
+    time::sleep(RESYNC * 2).await;
+    assert_eq!(manager.ledger.lock().unwrap().unplugged, []);
+    host.tamper(|state| state.strangers.clear());
+    manager.until(|ledger| ledger.unplugged == [id(1)]).await;
 }
 
 #[tokio::test(start_paused = true)]

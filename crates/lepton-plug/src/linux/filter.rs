@@ -27,7 +27,7 @@ use std::{
 use lepton_plan::Filter;
 use lepton_types::IfName;
 
-pub(super) use listing::read;
+pub(super) use listing::{Found, read};
 
 /// What is dropped, and why, counted over all ports.
 const COUNTERS: [&str; 9] = [
