@@ -160,6 +160,13 @@ impl Place {
         fs::read_to_string(self.file("leptond.log")).unwrap_or_default()
     }
 
+    /// The lines of the log that tell of something wrong.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let level = |line: &str| line.split_whitespace().nth(1).unwrap_or_default().to_owned();
+        let log = self.log();
+        log.lines().filter(|line| ["ERROR", "WARN"].contains(&&*level(line))).map(str::to_owned).collect()
+    }
+
     /// Waits until the log has these words.
     pub(crate) async fn logged(&self, words: &str) {
         eventually(&format!("the log says {words:?}"), async || self.log().contains(words)).await;

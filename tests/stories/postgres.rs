@@ -77,9 +77,9 @@ async fn a_database_that_goes_down_is_unavailable_and_served_again_without_a_res
     daemon.stop().await;
 }
 
-/// An allocation on a host by its name: without one, each manager takes its own.
-fn on_host_a(number: u128) -> v1::AllocateForInstanceRequest {
-    v1::AllocateForInstanceRequest { host: "host-a".into(), ..allocation(number, &format!("boot-{number}")) }
+/// An allocation on the host of the manager that carries it out.
+fn boot(number: u128) -> v1::AllocateForInstanceRequest {
+    allocation(number, &format!("boot-{number}"))
 }
 
 #[tokio::test]
@@ -93,9 +93,7 @@ async fn two_managers_serve_one_ledger() {
     let mut calls = JoinSet::new();
     for number in 0..100_u128 {
         let mut client = clients[usize::try_from(number % 2).unwrap()].clone();
-        calls.spawn(
-            async move { client.allocate_for_instance(on_host_a(number)).await.unwrap().into_inner() },
-        );
+        calls.spawn(async move { client.allocate_for_instance(boot(number)).await.unwrap().into_inner() });
     }
     let infos = calls.join_all().await;
     assert_eq!(assert_no_address_twice(&infos), 200);
@@ -103,7 +101,7 @@ async fn two_managers_serve_one_ledger() {
     for number in 0..100_u128 {
         let mut client = clients[usize::try_from((number + 1) % 2).unwrap()].clone();
         let told = nw_info(&mut client, number).await.unwrap();
-        let repeated = client.allocate_for_instance(on_host_a(number)).await.unwrap().into_inner();
+        let repeated = client.allocate_for_instance(boot(number)).await.unwrap().into_inner();
         assert_eq!(without_status(&told), without_status(&repeated));
     }
     Ledger::Postgres(url).assert_whole().await;

@@ -1,5 +1,7 @@
 //! What somebody removed comes back; what is not Lepton's is left alone.
 
+use std::time::{Duration, Instant};
+
 use crate::{
     daemon::{Place, eventually},
     kernel::{bare_filter, filter, finds, has_filter, links, own_links, run},
@@ -72,13 +74,18 @@ kernel_story! {
 }
 
 kernel_story! {
-    async fn a_flushed_ruleset_is_repaired() {
+    async fn a_flushed_ruleset_is_repaired_at_once() {
         let place = Place::with_kernel();
         let _daemon = place.start().await;
         network(&mut place.client().await, "blue", &["10.1.0.0/24"]).await;
         place.hypervisor(6).await.boot(boot_and_wait()).await.unwrap();
         let rules = bare_filter();
-        run("nft flush ruleset");
-        eventually("the filter is back", async || has_filter() && bare_filter() == rules).await;
+        let start = Instant::now();
+        for _ in 0..5 {
+            run("nft flush ruleset");
+            eventually("the filter is back", async || has_filter() && bare_filter() == rules).await;
+        }
+        // Were it for the looks every 10 s alone, from the first repair to the last it would take 40 s.
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 }

@@ -5,8 +5,23 @@ use tokio::task::JoinSet;
 
 use crate::{
     daemon::{Place, eventually},
-    words::{addresses, all_active, allocation, network, nw_info, waiting},
+    namespace::kernel_story,
+    words::{addresses, all_active, allocation, boot_and_wait, network, nw_info, waiting},
 };
+
+kernel_story! {
+    async fn a_stop_is_nothing_to_complain_of() {
+        let place = Place::with_kernel();
+        for number in 0..3_u8 {
+            let daemon = place.start().await;
+            network(&mut place.client().await, "blue", &[&format!("10.{number}.0.0/24")]).await;
+            place.hypervisor(number.into()).await.boot(boot_and_wait()).await.unwrap();
+            daemon.stop().await;
+        }
+        assert!(place.log().contains("stopped"), "{}", place.log());
+        assert_eq!(place.complaints(), Vec::<String>::new());
+    }
+}
 
 #[tokio::test]
 async fn a_stop_lets_a_call_finish_that_waits_for_its_ports() {

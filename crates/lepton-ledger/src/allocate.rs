@@ -23,17 +23,29 @@ pub struct AllocateForInstance {
     pub instance: InstanceId,
     /// Its project.
     pub project: ProjectId,
-    /// The host that plugs its ports.
-    pub host: HostId,
+    /// The host that is to plug its ports, as the request names it; none: the one of the manager that carries it out.
+    pub host: Option<HostId>,
     /// The networks to plug into, in order; none: the project's own and the global ones.
     pub networks: Vec<RequestedNetwork>,
     /// Whether a network may be named more than once.
     pub allow_duplicate_networks: bool,
     /// What kind of devices the host makes.
     pub binding: BindingRequest,
+    /// The host of the manager's own agent: its setting, not part of the request.
+    #[serde(skip)]
+    pub own_host: Option<HostId>,
     /// What MACs start with: the manager's setting, not part of the request.
     #[serde(skip)]
     pub mac_base: MacBase,
+}
+
+impl AllocateForInstance {
+    /// Which host plugs the ports.
+    fn place(&self) -> Result<&HostId, Refusal> {
+        self.host.as_ref().or(self.own_host.as_ref()).ok_or_else(|| {
+            Refusal::invalid_field("host", "is required: this manager has no agent of its own")
+        })
+    }
 }
 
 /// What kind of devices the host makes for an instance's ports.
@@ -83,16 +95,14 @@ impl Command for AllocateForInstance {
 
     fn keys(&self) -> Vec<Key> {
         let mut keys = keys_of_networks(&self.project, &self.networks);
-        keys.extend([
-            Key::Instance(self.instance),
-            Key::PastLives(self.instance),
-            Key::Host(self.host.clone()),
-        ]);
+        keys.extend([Key::Instance(self.instance), Key::PastLives(self.instance)]);
+        keys.extend(self.place().ok().cloned().map(Key::Host));
         keys
     }
 
     /// Gives the instance a port on each of its networks, or nothing at all.
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
+        let host = self.place()?;
         if let Some(live) = ledger.instance(self.instance)?.cloned() {
             let Instance { id: instance, incarnation, host, .. } = live;
             return Err(Refusal::InstanceAlreadyAllocated { instance, incarnation, host }.into());
@@ -112,13 +122,13 @@ impl Command for AllocateForInstance {
                 incarnation,
                 network: wanted.network,
                 project: self.project.clone(),
-                host: self.host.clone(),
+                host: host.clone(),
                 position,
                 mac,
                 binding: self.binding.at(position)?,
                 status: PortStatus::Pending,
                 is_released: false,
-                revision: ledger.touch_host(&self.host)?,
+                revision: ledger.touch_host(host)?,
                 created_at: ledger.now(),
             };
             seats.push(Seat { port: port.id, mac, wanted });
@@ -129,7 +139,7 @@ impl Command for AllocateForInstance {
             id: self.instance,
             incarnation,
             project: self.project.clone(),
-            host: self.host.clone(),
+            host: host.clone(),
             created_at: ledger.now(),
         });
         ledger.network_info(self.instance)

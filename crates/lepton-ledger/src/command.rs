@@ -22,6 +22,9 @@ impl<R: Into<Refusal>> From<R> for Stop {
 }
 
 /// A request: its inputs, and what it means.
+///
+/// What it serialises is its identity: the request as it was sent, by which a repetition is known. What a manager adds
+/// of its own, such as its settings, is skipped, so that every manager knows the request again.
 pub trait Command: Serialize + Send + Sync + 'static {
     /// What a successful call answers; stored under the request's id to be given again.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
@@ -66,7 +69,7 @@ impl Envelope {
     }
 }
 
-/// What tells two bodies of the same call apart: SHA-256 over the call's name and its inputs.
+/// What tells two bodies of the same call apart: SHA-256 over the call's name and the command's identity.
 fn fingerprint<C: Command>(command: &C) -> [u8; 32] {
     let body = serde_json::to_vec(command).expect("a command is plain data with text keys");
     Sha256::new().chain_update(C::NAME).chain_update([0]).chain_update(body).finalize().into()

@@ -29,7 +29,7 @@ use lepton_types::IfName;
 use crate::{Plug, PlugError};
 
 use self::{
-    filter::Found,
+    filter::{Found, Watch},
     link::{IN_FLIGHT, Link},
     netlink::{Event, Netlink},
     nft::Nft,
@@ -45,6 +45,8 @@ pub struct Linux {
     bridges: BTreeMap<u32, IfName>,
     /// Devices of ours that somebody may have changed since.
     suspects: BTreeSet<IfName>,
+    /// Whether somebody has changed the filter table since.
+    watch: Watch,
 }
 
 /// What one call to the kernel, or one run of `nft`, can do together. Actions of a plan come in runs of one stage.
@@ -78,6 +80,7 @@ impl Linux {
             known: HostState::default(),
             bridges: BTreeMap::new(),
             suspects: BTreeSet::new(),
+            watch: Watch::default(),
         })
     }
 
@@ -105,7 +108,7 @@ impl Linux {
         outcomes
     }
 
-    async fn load(&self, actions: &[&Action]) -> Vec<Outcome> {
+    async fn load(&mut self, actions: &[&Action]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for action in actions {
             let Action::LoadFilters { filters } = action else { continue };
@@ -115,8 +118,8 @@ impl Linux {
     }
 
     /// Loads the table in one transaction, or as near to it as can be.
-    async fn load_table(&self, filters: &BTreeMap<IfName, Filter>) -> Outcome {
-        let Err(words) = self.nft.load(&filter::render_table(filters)).await else { return Ok(()) };
+    async fn load_table(&mut self, filters: &BTreeMap<IfName, Filter>) -> Outcome {
+        let Err(words) = self.load_text(&filter::render_table(filters)).await else { return Ok(()) };
         tracing::warn!(%words, "the filter table cannot be loaded in one transaction; trying in parts");
         let mut parts = filter::render_parts(filters, FILTERS_AT_ONCE);
         let Err(words) = self.load_all(&parts).await else { return Ok(()) };
@@ -126,15 +129,21 @@ impl Linux {
         self.load_all(&parts).await.map_err(|words| PlugError::new("load", TABLE, &words))
     }
 
-    async fn load_all(&self, texts: &[String]) -> Result<(), String> {
+    async fn load_all(&mut self, texts: &[String]) -> Result<(), String> {
         for text in texts {
-            self.nft.load(text).await?;
+            self.load_text(text).await?;
         }
         Ok(())
     }
 
+    async fn load_text(&mut self, text: &str) -> Result<(), String> {
+        let process = self.nft.load(text).await?;
+        self.watch.expect(process);
+        Ok(())
+    }
+
     /// Sets and removes filters, [`FILTERS_AT_ONCE`] in a transaction; all of a transaction work or none does.
-    async fn change_filters(&self, actions: &[&Action]) -> Vec<Outcome> {
+    async fn change_filters(&mut self, actions: &[&Action]) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(actions.len());
         for actions in actions.chunks(FILTERS_AT_ONCE) {
             let outcome = self.change_some_filters(actions).await;
@@ -143,7 +152,7 @@ impl Linux {
         outcomes
     }
 
-    async fn change_some_filters(&self, actions: &[&Action]) -> Outcome {
+    async fn change_some_filters(&mut self, actions: &[&Action]) -> Outcome {
         let subjects = actions.iter().filter_map(|action| action.subject());
         let before = subjects.filter_map(|device| self.known.filters.get_key_value(device));
         let after = actions.iter().filter_map(|action| {
@@ -151,7 +160,7 @@ impl Linux {
             Some((device, filter))
         });
         let text = filter::render_changes(before, after);
-        let changed = if text.is_empty() { Ok(()) } else { self.nft.load(&text).await };
+        let changed = if text.is_empty() { Ok(()) } else { self.load_text(&text).await };
         changed.map_err(|words| PlugError::new("change", TABLE, &words))
     }
 
@@ -252,15 +261,23 @@ impl Linux {
         port::configure(&self.netlink.handle, device, config, &alias).await
     }
 
-    /// Remembers the device that an event is about, if it is ours.
+    /// Remembers what an event is about, if it is ours.
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Changed(message) => {
+            Event::Link(message) => {
                 self.suspects.extend(link::name_of(message).filter(|name| Role::of(name).is_some()));
             }
-            Event::Lost => {
+            Event::LinksLost => {
                 self.suspects.extend(self.known.bridges.keys().chain(self.known.devices.keys()).cloned());
             }
+            Event::Filters(told) => self.watch.note(told),
+            Event::FiltersLost => self.watch.note_loss(),
+        }
+    }
+
+    fn note_all(&mut self) {
+        while let Some(event) = self.netlink.event_now() {
+            self.note(&event);
         }
     }
 
@@ -280,6 +297,9 @@ impl Linux {
 
 impl Plug for Linux {
     async fn observe(&mut self) -> Result<HostState, PlugError> {
+        // Whatever happened to the table before is seen now.
+        self.note_all();
+        self.watch.take_change();
         let (links, listing) = tokio::join!(link::list(&self.netlink.handle), self.nft.list());
         // A table that cannot be listed is one to be loaded, and if that fails too, nft says why. What was in it is not
         // forgotten: it may hold the filter of a device that nobody else knows one for.
@@ -301,8 +321,9 @@ impl Plug for Linux {
 
     async fn changed(&mut self) {
         loop {
-            while let Some(event) = self.netlink.event_now() {
-                self.note(&event);
+            self.note_all();
+            if self.watch.take_change() {
+                return;
             }
             while let Some(name) = self.suspects.first().cloned() {
                 if self.is_changed(&name).await {

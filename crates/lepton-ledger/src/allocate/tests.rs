@@ -286,3 +286,18 @@ fn a_wish_outside_the_pools_needs_no_block() {
     decided(&mut ledger, &allocation(1, vec![requested(made.network.id, &["10.1.0.77"])])).unwrap();
     assert_eq!(changes(&ledger, before), ["+host", "+port", "+fixed_ip", "+instance"]);
 }
+
+#[test]
+fn who_names_no_host_gets_the_managers_own() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    let anywhere = |own_host| AllocateForInstance { host: None, own_host, ..allocation(1, vec![]) };
+    assert!(!anywhere(None).keys().iter().any(|key| matches!(key, Key::Host(_))));
+    let problem = "is required: this manager has no agent of its own";
+    assert_eq!(decided(&mut ledger, &anywhere(None)), Err(Refusal::invalid_field("host", problem)));
+
+    let other: HostId = "host-2".parse().unwrap();
+    let named = AllocateForInstance { own_host: Some(other.clone()), ..allocation(2, vec![]) };
+    assert_eq!(decided(&mut ledger, &named).unwrap().host, host());
+    assert!(anywhere(Some(other.clone())).keys().contains(&Key::Host(other.clone())));
+    assert_eq!(decided(&mut ledger, &anywhere(Some(other.clone()))).unwrap().host, other);
+}

@@ -38,7 +38,25 @@ fn without_an_id_and_without_an_answer_nothing_is_remembered() {
 fn the_managers_settings_are_no_part_of_the_body() {
     let base = AllocateForInstance { mac_base: "02:00:00".parse().unwrap(), ..allocation(1, vec![]) };
     assert_eq!(fingerprint(&base), fingerprint(&allocation(1, vec![])));
+    assert_eq!(fingerprint(&at_manager_of(Some("host-2"))), fingerprint(&at_manager_of(None)));
     assert_ne!(fingerprint(&allocation(2, vec![])), fingerprint(&allocation(1, vec![])));
+    assert_ne!(fingerprint(&allocation(1, vec![])), fingerprint(&at_manager_of(Some("host-1"))));
+}
+
+/// An allocation that names no host, as a manager with this host of its own carries it out.
+fn at_manager_of(host: Option<&str>) -> AllocateForInstance {
+    let own_host = host.map(|host| host.parse().unwrap());
+    AllocateForInstance { host: None, own_host, ..allocation(1, vec![]) }
+}
+
+#[test]
+fn every_manager_gives_the_answer_again_whatever_its_own_host() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    let info = run(&mut ledger, Some("boot"), &at_manager_of(Some("host-1"))).unwrap();
+    assert_eq!(info.host, "host-1".parse().unwrap());
+    for other in [Some("host-2"), None] {
+        assert_eq!(run(&mut ledger, Some("boot"), &at_manager_of(other)), Ok(info.clone()));
+    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ use lepton_ledger::{
     AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
-use lepton_types::HostId;
 use lepton_vnic::RequestedNetwork;
 
 use super::{Fields, MOST_NETWORKS};
@@ -36,7 +35,7 @@ pub(crate) fn allocate_for_instance(
 ) -> Result<Allocation, Refusal> {
     let instance = fields.required("instance_id", &request.instance_id);
     let project = fields.required("project_id", &request.project_id);
-    let host = host(&mut fields, &request.host, settings.own_host.as_ref());
+    let host = fields.optional("host", &request.host);
     let networks = requested_networks(&mut fields, &request.networks);
     let binding = binding(&mut fields, request.binding.as_ref());
     let patience = patience(&mut fields, request.wait_for_active.as_ref());
@@ -44,25 +43,15 @@ pub(crate) fn allocate_for_instance(
         Some(AllocateForInstance {
             instance: instance?,
             project: project?,
-            host: host?,
+            host,
             networks,
             allow_duplicate_networks: request.allow_duplicate_networks,
             binding: binding?,
+            own_host: settings.own_host.clone(),
             mac_base: settings.mac_base,
         })
     })();
     fields.finish(command.map(|command| Allocation { command, patience }))
-}
-
-fn host(fields: &mut Fields, text: &str, own: Option<&HostId>) -> Option<HostId> {
-    match (text, own) {
-        ("", Some(own)) => Some(own.clone()),
-        ("", None) => {
-            fields.wrong("host", "is required: this manager has no agent of its own");
-            None
-        }
-        (text, _) => fields.required("host", text),
-    }
 }
 
 fn requested_networks(fields: &mut Fields, requested: &[v1::RequestedNetwork]) -> Vec<RequestedNetwork> {

@@ -71,6 +71,24 @@ async fn a_repeated_allocation_gives_the_same_ports() {
 }
 
 #[tokio::test]
+async fn a_repeated_allocation_that_names_no_host_stays_where_it_is() {
+    let server = Server::start().await;
+    server.network("blue", &["10.0.0.0/24"]).await;
+    let request = v1::AllocateForInstanceRequest { request_id: ID.into(), ..allocation(1) };
+    let info = server.allocate(request.clone()).await;
+    let mut server = server;
+    for own_host in [Some("host-2"), None] {
+        server = server.restart_with(Options { own_host, ..Options::default() }).await;
+        let again =
+            server.unchanged(async |client| client.allocate_for_instance(request.clone()).await).await;
+        assert_eq!(again, info);
+    }
+
+    let elsewhere = v1::AllocateForInstanceRequest { host: "host-2".into(), ..request };
+    assert_reused(&server, async |client| client.allocate_for_instance(elsewhere).await).await;
+}
+
+#[tokio::test]
 async fn a_repeated_deallocation_spares_the_next_life() {
     let server = Server::start().await;
     server.network("blue", &["10.0.0.0/24"]).await;

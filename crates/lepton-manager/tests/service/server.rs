@@ -112,7 +112,13 @@ impl Server {
 
     /// Ends the server, and starts another one over the same file.
     pub(crate) async fn restart(self) -> Self {
-        let Self { manager, options, folder, tasks, _serving, .. } = self;
+        let options = self.options.clone();
+        self.restart_with(options).await
+    }
+
+    /// Ends the server, and starts one with these options over the same file.
+    pub(crate) async fn restart_with(self, options: Options) -> Self {
+        let Self { manager, folder, tasks, _serving, .. } = self;
         drop(_serving);
         drop(tasks);
         manager.close().await;

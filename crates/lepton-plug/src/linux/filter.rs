@@ -14,9 +14,11 @@
 //! rule. The whole table is loaded as declare, flush, fill in one transaction; deleting and adding it again would let
 //! packets slip through. Counters are declared, never flushed: they go on counting.
 //!
-//! This module renders text; `listing` reads the table back, `nft` runs the program.
+//! This module renders text; `listing` reads the table back, `watch` knows when somebody else has changed it, `nft` runs
+//! the program.
 
 mod listing;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,6 +30,7 @@ use lepton_plan::Filter;
 use lepton_types::IfName;
 
 pub(super) use listing::{Found, read};
+pub(super) use watch::{Told, Watch};
 
 /// What is dropped, and why, counted over all ports.
 const COUNTERS: [&str; 9] = [

@@ -24,29 +24,31 @@ impl Nft {
         Ok(Self { program: program.ok_or_else(missing)? })
     }
 
-    /// Applies a text as one transaction (`nft -f -`). Errors: what nft says, on one line.
-    pub(super) async fn load(&self, text: &str) -> Result<(), String> {
-        self.run(&["-f", "-"], text).await.map(drop)
+    /// Applies a text as one transaction (`nft -f -`); answers with the id of the process that did. Errors: what nft
+    /// says, on one line.
+    pub(super) async fn load(&self, text: &str) -> Result<u32, String> {
+        self.run(&["-f", "-"], text).await.map(|(process, _)| process)
     }
 
     /// The filter table as JSON (`nft -j list table bridge lepton`). Errors: as above; most often it is not there.
     pub(super) async fn list(&self) -> Result<Vec<u8>, String> {
-        self.run(&["-j", "list", "table", "bridge", "lepton"], "").await.map(|output| output.stdout)
+        self.run(&["-j", "list", "table", "bridge", "lepton"], "").await.map(|(_, output)| output.stdout)
     }
 
-    async fn run(&self, arguments: &[&str], input: &str) -> Result<Output, String> {
+    async fn run(&self, arguments: &[&str], input: &str) -> Result<(u32, Output), String> {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("LC_ALL", "C").kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output =
+        let (process, output) =
             exchange(command, input).await.map_err(|error| format!("{}: {error}", self.program.display()))?;
-        if output.status.success() { Ok(output) } else { Err(complaint(&output)) }
+        if output.status.success() { Ok((process, output)) } else { Err(complaint(&output)) }
     }
 }
 
 /// Writes while reading, so that neither side waits for the other with a full pipe.
-async fn exchange(mut command: Command, input: &str) -> io::Result<Output> {
+async fn exchange(mut command: Command, input: &str) -> io::Result<(u32, Output)> {
     let mut child = command.spawn()?;
+    let process = child.id().expect("nobody has waited for it yet");
     let mut stdin = child.stdin.take().expect("stdin is piped");
     let write = async move {
         let written = stdin.write_all(input.as_bytes()).await;
@@ -58,7 +60,7 @@ async fn exchange(mut command: Command, input: &str) -> io::Result<Output> {
         }
     };
     let ((), output) = tokio::try_join!(write, child.wait_with_output())?;
-    Ok(output)
+    Ok((process, output))
 }
 
 /// What nft says: `/dev/stdin:3:1-9: Error: Could not process rule: No such file or directory`, then a drawing.

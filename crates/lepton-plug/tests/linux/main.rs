@@ -217,6 +217,12 @@ kernel_test! {
         // The guest's carrier makes the kernel speak of the device; and so does a foreign device.
         container.ip(&["link", "set", "eth0", "up"]);
         ip(&["link", "add", "dummy-bridge", "type", "bridge"]);
+        // Neither is a foreign table, whatever its name.
+        for foreign in ["bridge foreign", "inet lepton"] {
+            nft(&["add", "table", foreign]);
+            nft(&["add", "set", foreign, "ports", "{ type ifname; }"]);
+            nft(&["delete", "table", foreign]);
+        }
         assert!(timeout(Duration::from_millis(500), world.plug.changed()).await.is_err());
 
         ip(&["link", "set", &device(2), "nomaster"]);
@@ -244,6 +250,7 @@ kernel_test! {
         ];
         for damage in damages {
             nft(damage);
+            timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{damage:?} goes unnoticed"));
             assert_ne!(world.converge(&ports).await, [], "{damage:?}");
             for (what, _, frame) in frame::forged(1) {
                 assert!(!guest.is_heard_by(&other, &frame).await, "{what} after {damage:?}");

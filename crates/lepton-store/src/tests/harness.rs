@@ -235,10 +235,11 @@ pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
     AllocateForInstance {
         instance: instance(number),
         project: "p1".parse().unwrap(),
-        host: host(),
+        host: Some(host()),
         networks,
         allow_duplicate_networks: false,
         binding: BindingRequest::Tap,
+        own_host: None,
         mac_base: MacBase::default(),
     }
 }

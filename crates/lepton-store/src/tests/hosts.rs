@@ -135,7 +135,7 @@ async fn a_host_has_followed_what_it_last_reported() {
         }
         subject.network("private", &["10.1.0.0/24"]).await;
         let other =
-            lepton_ledger::AllocateForInstance { host: "host-2".parse().unwrap(), ..allocation(1, vec![]) };
+            lepton_ledger::AllocateForInstance { host: "host-2".parse().ok(), ..allocation(1, vec![]) };
         subject.submit(other).await.unwrap();
         let hosts = subject.dump().await.hosts;
         assert_eq!(hosts.iter().map(|host| host.revision.number()).collect::<Vec<_>>(), [0, 1]);

@@ -138,7 +138,8 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
             let own: lepton_types::HostId = format!("host-{}", task % 3).parse().unwrap();
             for life in 1..=4_usize {
                 let at = |step: usize| stores[(task + life + step) % 2];
-                let command = AllocateForInstance { host: own.clone(), ..allocation(task as u128, vec![]) };
+                let command =
+                    AllocateForInstance { host: Some(own.clone()), ..allocation(task as u128, vec![]) };
                 let info = allocate(at(0), command).await.unwrap();
                 at(1).ask(GetInstanceNwInfo { instance: info.instance }).await.unwrap();
                 let plugged = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
