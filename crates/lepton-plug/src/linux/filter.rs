@@ -9,6 +9,9 @@
 //!        └──────────────── no: count the reason and drop ──────────────┘
 //! ```
 //!
+//! What a bridge hands to the host itself (`input`) or takes from it (`output`) is dropped: the host is none of the guests'
+//! neighbours.
+//!
 //! Only what is pinned passes; a port without addresses can use its link-local one. The table's skeleton (counters, sets,
 //! chains, rules) is the same on every host; ports are elements of its sets, so that one port more or less touches no
 //! rule. The whole table is loaded as declare, flush, fill in one transaction; deleting and adding it again would let
@@ -33,10 +36,11 @@ pub(super) use listing::{Found, read};
 pub(super) use watch::{Told, Watch};
 
 /// What is dropped, and why, counted over all ports.
-const COUNTERS: [&str; 9] = [
+const COUNTERS: [&str; 10] = [
     "drop_mac",       // another's source MAC
     "drop_ethertype", // neither ARP nor IPv4 nor IPv6: VLAN tags, spanning tree, …
     "drop_reserved", // to a group address that no bridge forwards (IEEE 802.1Q table 8-1), heard by the host alone
+    "drop_host",     // to the host itself
     "drop_arp",      // another's sender MAC or address in ARP
     "drop_ipv4",     // another's IPv4 source
     "drop_ipv6",     // another's IPv6 source
@@ -57,9 +61,10 @@ const SETS: [(&str, &str); 5] = [
 ];
 
 /// The chains: name and, where packets enter, the hook. -200 is where bridges filter (Linux `NF_BR_PRI_FILTER_BRIDGED`).
-const CHAINS: [(&str, Option<&str>); 6] = [
+const CHAINS: [(&str, Option<&str>); 7] = [
     ("prerouting", Some("prerouting")),
     ("input", Some("input")),
+    ("output", Some("output")),
     ("guest", None),
     ("from_arp", None),
     ("from_ipv4", None),
@@ -74,13 +79,22 @@ const PRIORITY: i64 = -200;
 /// None has a set of its own (`{ a, b }`): when the table is loaded again, such a set is emptied under the packets that
 /// are just passing the old rules, and then it matches nothing. (Measured on Linux 6.18: with such sets most runs of
 /// 2,000 pings lost 1 to 6 while the table was loaded again and again; without them, none of 25 runs lost any.)
-const RULES: [(&str, &str); 24] = [
+const RULES: [(&str, &str); 27] = [
     ("prerouting", "iifname @ports goto guest"),
     // Such frames are not forwarded and never pass prerouting, but the bridge would learn their source MAC.
     (
         "input",
         "iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name drop_reserved drop",
     ),
+    // The host answers for each of its addresses on all of its devices, and routes for whoever finds it (the weak host model
+    // of RFC 1122 §3.3.4.2). So nothing of a guest's reaches its IP stack; what goes to everybody, without being counted.
+    (
+        "input",
+        "iifname @ports ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name drop_host drop",
+    ),
+    ("input", "iifname @ports drop"),
+    // Nor has the host anything to say to guests; its kernel would tell them of the groups that it listens to (RFC 3810).
+    ("output", "oifname @ports drop"),
     ("guest", "iifname . ether saddr != @macs counter name drop_mac drop"),
     ("guest", "ether type ip goto from_ipv4"),
     ("guest", "ether type ip6 goto from_ipv6"),

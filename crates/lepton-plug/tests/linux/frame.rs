@@ -9,6 +9,7 @@ const BROADCAST: [u8; 6] = [0xff; 6];
 const ARP: u16 = 0x0806;
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+const ICMP: u8 = 1;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 
@@ -93,6 +94,21 @@ pub(crate) fn to_reserved_group(number: u8) -> Vec<u8> {
     ethernet([0x01, 0x80, 0xc2, 0, 0, 0x02], mac(number), 0x8809, &[0; 46])
 }
 
+/// An honest ARP request for any address.
+pub(crate) fn who_has(number: u8, target: [u8; 4]) -> Vec<u8> {
+    let mut frame = arp(mac(number), 1, mac(number), v4(number));
+    frame[38..42].copy_from_slice(&target);
+    frame
+}
+
+/// An honest ping to anybody, who can check it.
+pub(crate) fn echo_request(number: u8, to_mac: [u8; 6], to: [u8; 4]) -> Vec<u8> {
+    let mut echo = [8, 0, 0, 0, 0, number, 0, 1].to_vec();
+    let checksum = checksum(&echo).to_be_bytes();
+    echo[2..4].copy_from_slice(&checksum);
+    ethernet(to_mac, mac(number), IPV4, &[ipv4_head(ICMP, &echo, v4(number), to), echo].concat())
+}
+
 /// An honest ARP request that `mark` makes different from others.
 pub(crate) fn arp_request(number: u8, mark: u32) -> Vec<u8> {
     let mut frame = arp(mac(number), 1, mac(number), v4(number));
@@ -125,12 +141,16 @@ fn odd_arp(from: [u8; 6]) -> Vec<u8> {
 
 fn udp4(from: [u8; 6], source: [u8; 4], to: [u8; 4], source_port: u16, port: u16) -> Vec<u8> {
     let udp = udp(source_port, port);
-    let length = u16::try_from(20 + udp.len()).unwrap();
+    ethernet(BROADCAST, from, IPV4, &[ipv4_head(UDP, &udp, source, to), udp].concat())
+}
+
+fn ipv4_head(protocol: u8, payload: &[u8], source: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+    let length = u16::try_from(20 + payload.len()).unwrap();
     let mut head =
-        [&[0x45, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0, 64, UDP, 0, 0], &source, &to].concat();
+        [&[0x45, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0, 64, protocol, 0, 0], &source, &to].concat();
     let checksum = checksum(&head).to_be_bytes();
     head[10..12].copy_from_slice(&checksum);
-    ethernet(BROADCAST, from, IPV4, &[head, udp].concat())
+    head
 }
 
 /// The Internet checksum (RFC 1071); a bridge drops IPv4 without it where `br_netfilter` is loaded.

@@ -143,6 +143,31 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn the_host_itself_neither_answers_a_guest_nor_hears_it() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        // A host with an address elsewhere, that routes for others, and has a way back to the guest.
+        ip(&["link", "add", "uplink", "type", "veth"]);
+        ip(&["addr", "add", "192.0.2.1/24", "dev", "uplink"]);
+        ip(&["link", "set", "uplink", "up"]);
+        ip(&["route", "add", "10.0.0.0/24", "dev", &bridge(1)]);
+        ip(&["neigh", "add", "10.0.0.1", "lladdr", &mac(1), "dev", &bridge(1)]);
+        let host = ip_json(&["link", "show", "dev", &bridge(1)])["address"].as_str().unwrap().parse::<MacAddr>();
+        let host = host.unwrap().octets();
+
+        let before = counter("drop_host");
+        let asked = guest.answers(&frame::who_has(1, [192, 0, 2, 1]), &other).await;
+        let pinged = guest.answers(&frame::echo_request(1, host, [192, 0, 2, 1]), &other).await;
+        assert_eq!((asked, pinged), (vec![], vec![]));
+        assert_eq!(counter("drop_host"), before + 1, "what was for the host alone is counted");
+        let known = ip(&["neigh", "show", "dev", &bridge(1), "nud", "reachable"]);
+        assert!(!known.contains("10.0.0.1"), "nor does it learn where the guest is: {known}");
+    }
+}
+
+kernel_test! {
     async fn a_hypervisor_may_open_the_tap_with_or_without_offloads() {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
