@@ -11,6 +11,7 @@ mod filter;
 mod link;
 mod mark;
 mod netlink;
+mod netns;
 mod nft;
 mod observe;
 mod port;

@@ -8,18 +8,16 @@ use rtnetlink::{
     Handle, LinkMessageBuilder, LinkUnspec, LinkVeth,
     packet_route::link::{InfoData, InfoVeth},
 };
-use tokio::fs::File;
 
 use crate::PlugError;
 
-use super::{link, mark};
+use super::{link, mark, netns};
 
 /// Makes a veth pair whose inner end begins its life in the namespace, so that its name never meets one of ours. Equals
 /// `ip link add NAME mtu MTU group MAKING type veth peer name DEVICE address MAC mtu MTU netns PATH`.
 pub(super) async fn create(handle: &Handle, name: &IfName, inner: &Inner, mtu: Mtu) -> Result<(), PlugError> {
-    let netns = File::open(inner.netns.as_str())
-        .await
-        .map_err(|error| PlugError::new("open", &inner.netns, &error))?;
+    let netns =
+        netns::open(&inner.netns).await.map_err(|error| PlugError::new("open", &inner.netns, &error))?;
     let peer = LinkMessageBuilder::<LinkUnspec>::new()
         .name(inner.device.as_str())
         .address(inner.mac.octets().to_vec())
