@@ -13,7 +13,7 @@ use super::{link, mark};
 /// Makes a bridge that forwards at once, has a MAC of its own, and on which the host has no address. Equals:
 ///
 /// ```text
-/// ip link add NAME address MAC group MAKING type bridge stp_state 0 forward_delay 0 no_linklocal_learn 1
+/// ip link add NAME address MAC group MAKING type bridge stp_state 0 forward_delay 0 mcast_snooping 0 no_linklocal_learn 1
 /// ip link set dev NAME addrgenmode none mtu MTU alias 'lepton bridge' group default
 /// ip link set dev NAME up
 /// ```
@@ -23,6 +23,8 @@ pub(super) async fn create(handle: &Handle, name: &IfName, mtu: Mtu) -> Result<(
         .link_group(mark::MAKING)
         .stp_state(BridgeStpState::Disabled)
         .forward_delay(0)
+        // Else a guest could ask for listeners in a router's stead, and take groups from those who do not answer.
+        .mcast_snooping(false)
         // Else a guest's frame to a reserved group address, which no bridge forwards, could claim another's MAC.
         .no_linklocal_learn(true);
     link::add(handle, name, bridge.build()).await?;

@@ -57,6 +57,7 @@ kernel_test! {
         assert_eq!(link["linkinfo"]["info_data"]["stp_state"], 0);
         assert_eq!(link["linkinfo"]["info_data"]["forward_delay"], 0);
         assert_eq!(link["linkinfo"]["info_data"]["no_linklocal_learn"], 1);
+        assert_eq!(link["linkinfo"]["info_data"]["mcast_snooping"], 0);
     }
 }
 
