@@ -36,7 +36,7 @@ pub enum Refusal {
     #[error("{0} is not there")]
     NoDevice(IfName),
     /// Changing what must be replaced.
-    #[error("{0} is of another kind, or plugged into another bridge")]
+    #[error("{0} is of another kind")]
     NotChangeable(IfName),
     /// Making something that only an observer can have seen.
     #[error("{0} is of no kind that can be made")]

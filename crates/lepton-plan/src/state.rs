@@ -100,9 +100,10 @@ impl Device {
         Self { kind: Kind::desired(port), bridge: Some(port.bridge.clone()), mtu: port.mtu, is_up: true }
     }
 
-    /// Whether changing it in place can make it `wanted`: a device on another's bridge or of another kind is replaced.
+    /// Whether changing it in place can make it `wanted`. From another bridge it is moved: who has it open, as a
+    /// hypervisor has, would lose it for good if it were replaced.
     pub(crate) fn can_become(&self, wanted: &Self) -> bool {
-        self.kind == wanted.kind && (self.bridge.is_none() || self.bridge == wanted.bridge)
+        self.kind == wanted.kind
     }
 }
 

@@ -113,15 +113,14 @@ fn the_last_port_of_a_network_takes_its_filter_and_the_bridge_with_it() {
 }
 
 #[test]
-fn a_tap_on_the_wrong_bridge_is_unplugged_then_plugged() {
+fn a_tap_on_the_wrong_bridge_is_moved() {
     let actions = plan(&host(&[(1, 2, 1500)]), &host(&[(1, 1, 1500)]));
 
     assert_eq!(
         actions,
         [
-            Action::Unplug { device: tap(1) },
             Action::CreateBridge { bridge: bridge(2), mtu: mtu(1500) },
-            Action::Plug { device: tap(1), config: device_on(&bridge(2), 1500) },
+            Action::SetDevice { device: tap(1), config: device_on(&bridge(2), 1500) },
             Action::DeleteBridge { bridge: bridge(1) },
         ]
     );

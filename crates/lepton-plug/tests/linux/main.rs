@@ -317,6 +317,20 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_port_on_another_bridge_is_moved_under_its_hypervisor() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 2, tap())]).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        world.converge(&[port(1, 2, tap()), port(2, 2, tap())]).await;
+        guest.until_reaches(&other).await;
+        ip(&["link", "add", "foreign", "type", "bridge"]);
+        ip(&["link", "set", &device(1), "master", "foreign"]);
+        world.converge(&[port(1, 2, tap()), port(2, 2, tap())]).await;
+        guest.until_reaches(&other).await;
+    }
+}
+
+kernel_test! {
     async fn a_hundred_ports_are_plugged_and_unplugged() {
         let mut world = World::new();
         let ports: Vec<_> = (1..=100).map(|number| port(number, number % 5, tap())).collect();
