@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Manager,
-    holding::Holding,
+    holding::{Holding, parts},
     leftovers::Leftovers,
     outcome::{Failures, is_gone, status},
     pace::Pace,
@@ -165,9 +165,11 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             None => (self.blind_statuses(desired, failures), Vec::new()),
         };
         let Some(report) = self.holding.news(statuses, unplugged) else { return Some(()) };
-        let told = self.manager.report(&self.host, report.clone());
-        in_time(MANAGER_TIMEOUT, told, "told what the host has").await?;
-        self.holding.acknowledge(report);
+        for part in parts(report) {
+            let told = self.manager.report(&self.host, part.clone());
+            in_time(MANAGER_TIMEOUT, told, "told what the host has").await?;
+            self.holding.acknowledge(part);
+        }
         Some(())
     }
 

@@ -31,6 +31,8 @@ struct Ledger {
     statuses: BTreeMap<PortId, PortStatus>,
     heard: Revision,
     unplugged: Vec<PortId>,
+    /// Most ports that one report was about.
+    longest_report: usize,
     /// What goes wrong.
     is_down: bool,
     is_silent: bool,
@@ -121,6 +123,7 @@ impl Manager for FakeManager {
                 return Err("down");
             }
             ledger.heard = report.revision;
+            ledger.longest_report = ledger.longest_report.max(report.ports.len()).max(report.unplugged.len());
             ledger.statuses.extend(report.ports.into_iter().map(|port| (port.id, port.status)));
             for id in report.unplugged {
                 ledger.releasing.remove(&id);
@@ -522,6 +525,28 @@ async fn a_report_whose_answer_was_lost_is_sent_again() {
     manager.until(|ledger| ledger.unplugged.len() >= 2 && ledger.lost_answers == 0).await;
     assert!(manager.ledger.lock().unwrap().unplugged.iter().all(|unplugged| *unplugged == id(1)));
     assert_eq!(host.state(), manager.desired());
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_ports_are_told_of_in_parts() {
+    let (manager, host) = (FakeManager::new(), Host::default());
+    let ports = (0..1000_u32).map(|number| {
+        let id: PortId = format!("{number:08x}-0000-4000-8000-000000000000").parse().unwrap();
+        HostPort { id, device: id.device(), ..port(1) }
+    });
+    let ports: Vec<HostPort> = ports.collect();
+    manager.want(ports.iter().cloned());
+    let _agent = Running::start(&host, &manager);
+    manager.until_all_active().await;
+    assert_eq!(manager.ledger.lock().unwrap().longest_report, 256);
+
+    manager.write(|ledger, revision| {
+        ledger.ports.clear();
+        ledger.releasing.extend(ports.iter().map(|port| (port.id, revision)));
+    });
+    manager.until(|ledger| ledger.releasing.is_empty()).await;
+    let ledger = manager.ledger.lock().unwrap();
+    assert_eq!((ledger.unplugged.len(), ledger.longest_report), (1000, 256));
 }
 
 #[tokio::test(start_paused = true)]
