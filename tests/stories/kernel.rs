@@ -36,16 +36,20 @@ pub(crate) fn finds(line: &str) -> bool {
 
 /// The index of every link by its name.
 pub(crate) fn links() -> BTreeMap<String, u64> {
+    links_if(|_| true)
+}
+
+fn links_if(is_meant: impl Fn(&Value) -> bool) -> BTreeMap<String, u64> {
     let links: Value = serde_json::from_str(&run("ip -j link")).unwrap();
-    let links = links.as_array().unwrap().iter();
+    let links = links.as_array().unwrap().iter().filter(|link| is_meant(link));
     links
         .map(|link| (link["ifname"].as_str().unwrap().to_owned(), link["ifindex"].as_u64().unwrap()))
         .collect()
 }
 
-/// The links that are Lepton's by their names.
+/// The links that are Lepton's by their mark.
 pub(crate) fn own_links() -> BTreeMap<String, u64> {
-    links().into_iter().filter(|(name, _)| name.starts_with("tap") || name.starts_with("brq")).collect()
+    links_if(|link| link["ifalias"].as_str().is_some_and(|alias| alias.starts_with("lepton ")))
 }
 
 /// Lepton's filter table with the handle of every object in it, and without what its counters count.

@@ -9,12 +9,16 @@ use crate::{
     words::{addresses, boot_and_wait, network},
 };
 
-/// Devices and tables of others', some of them with names much like ours.
+/// Devices and tables of others', some of them with names like ours.
 fn foreign_things() {
     for line in [
         "ip link add br0 type bridge",
         "ip link add veth-a master br0 type veth peer name veth-b",
         "ip tuntap add dev mytap0 mode tap",
+        // As Neutron's Linux bridge agent names its own.
+        "ip link add brq11111111-22 type bridge",
+        "ip tuntap add dev tap11111111-22 mode tap",
+        "ip link set tap11111111-22 master brq11111111-22 up",
         "nft add table inet filter",
         "nft add chain inet filter input",
         "nft add rule inet filter input accept",

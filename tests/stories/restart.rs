@@ -1,9 +1,11 @@
 //! A restart is a diff: running instances do not notice.
 
+use std::fs;
+
 use lepton_sim::KernelInstance;
 
 use crate::{
-    daemon::{Daemon, Place, eventually},
+    daemon::{Daemon, HOST, Place, eventually},
     kernel::{Flood, assert_reach_each_other, filter, links},
     namespace::kernel_story,
     programs::programs,
@@ -70,6 +72,34 @@ kernel_story! {
             is_at_work(&place).await;
             assert_eq!((links(), filter()), before);
         }
+        for flood in floods {
+            flood.assert_none_lost();
+        }
+        daemon.stop().await;
+    }
+}
+
+kernel_story! {
+    async fn leptond_starts_under_another_name_or_with_an_empty_ledger_and_disturbs_no_port() {
+        let (place, daemon, _instances, floods) = talking().await;
+        let before = (links(), filter());
+        daemon.stop().await;
+
+        // A machine that was renamed: the ledger knows of no port on a host of this name.
+        let place = place.without("host");
+        let mut daemon = place.spawn(&[("host", "renamed")]);
+        place.ready(&mut daemon).await;
+        is_at_work(&place).await;
+        assert_eq!((links(), filter()), before);
+        place.logged("the manager does not name these devices").await;
+        daemon.stop().await;
+
+        fs::remove_dir_all(place.file("state")).unwrap();
+        let mut daemon = place.spawn(&[("host", HOST)]);
+        place.ready(&mut daemon).await;
+        network(&mut place.client().await, "green", &["10.2.0.0/24"]).await;
+        is_at_work(&place).await;
+        assert_eq!((links(), filter()), before);
         for flood in floods {
             flood.assert_none_lost();
         }

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use lepton_plan::{Action, HostState, plan};
+use lepton_plan::{Action, HostState, orphans, plan};
 use lepton_plug::{Plug, PlugError};
-use lepton_types::{HostChanges, HostId, PortId, PortReport, Revision};
+use lepton_types::{HostChanges, HostId, PortReport, Revision};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Manager,
-    holding::Holding,
-    outcome::status,
+    holding::{Holding, parts},
+    leftovers::Leftovers,
+    outcome::{is_gone, status},
     pace::{Looks, Pace},
     troubles::Troubles,
 };
@@ -38,6 +39,7 @@ pub struct Agent<P, M> {
     troubles: Troubles,
     looks: Looks,
     pace: Pace,
+    leftovers: Leftovers,
 }
 
 impl<P: Plug, M: Manager> Agent<P, M> {
@@ -52,6 +54,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             troubles: Troubles::default(),
             looks: Looks::begin(Instant::now()),
             pace: Pace::new(seed),
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -157,7 +160,9 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     async fn make_it_so(&mut self, desired: &HostState) -> Result<(), PlugError> {
         let known_troubles = self.troubles.names();
         let mut state = self.look().await?;
-        let mut actions = plan(desired, &state);
+        let released = self.holding.released().map(|port| port.device()).collect();
+        self.leftovers.tell(&self.host, &orphans(desired, &released, &state));
+        let mut actions = plan(desired, &released, &state);
         self.troubles.keep_only(&actions);
         actions.retain(|action| !self.troubles.holds_back(action));
         if !actions.is_empty() {
@@ -203,16 +208,17 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             Some(state) => {
                 let statuses = self.holding.ports().map(|port| status(port, desired, state, &self.troubles));
                 // What a failed action has left is known: on the news of its release the device was looked at.
-                let is_gone = |port: &PortId| !state.devices.contains_key(&port.device());
-                (statuses.collect(), self.holding.released().filter(is_gone).collect())
+                (statuses.collect(), self.holding.released().filter(|port| is_gone(*port, state)).collect())
             }
             // What was plugged when the host could be looked at is taken to be plugged; of nothing else is there proof.
             None => (self.blind_statuses(desired), Vec::new()),
         };
         let Some(report) = self.holding.news(statuses, unplugged) else { return Some(()) };
-        let told = self.manager.report(&self.host, report.clone());
-        in_time(MANAGER_TIMEOUT, told, "told what the host has").await?;
-        self.holding.acknowledge(report);
+        for part in parts(report) {
+            let told = self.manager.report(&self.host, part.clone());
+            in_time(MANAGER_TIMEOUT, told, "told what the host has").await?;
+            self.holding.acknowledge(part);
+        }
         Some(())
     }
 

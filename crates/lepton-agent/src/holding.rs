@@ -79,3 +79,18 @@ impl Holding {
         }
     }
 }
+
+/// Ports that the manager is told of in one report: each is a row that it locks while it takes the report.
+const AT_ONCE: usize = 256;
+
+/// The report in parts that can be taken one after the other. Each may be the last one that arrives.
+pub(crate) fn parts(report: HostReport) -> impl Iterator<Item = HostReport> {
+    let HostReport { revision, ports, unplugged } = report;
+    let count = ports.len().max(unplugged.len()).div_ceil(AT_ONCE).max(1);
+    let (mut ports, mut unplugged) = (ports.into_iter(), unplugged.into_iter());
+    (0..count).map(move |_| HostReport {
+        revision,
+        ports: ports.by_ref().take(AT_ONCE).collect(),
+        unplugged: unplugged.by_ref().take(AT_ONCE).collect(),
+    })
+}

@@ -13,6 +13,7 @@
 
 mod agent;
 mod holding;
+mod leftovers;
 mod manager;
 mod outcome;
 mod pace;

@@ -23,7 +23,7 @@ pub trait Manager: Send + Sync {
         report: HostReport,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Waits until the host must have more than it holds; must not end before. Only a hint, and it may be lost. May be dropped and called
-    /// again without losing a hint.
+    /// Waits until the host must have more than it holds. What it tells of may get lost, but it does not end before there is
+    /// something to tell: it is called again at once. May be dropped and called again without losing a hint.
     fn news(&self, host: &HostId, holds: Revision) -> impl Future<Output = ()> + Send;
 }

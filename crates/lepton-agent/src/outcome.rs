@@ -1,7 +1,7 @@
 //! What became of each port in a pass: read off the host's state after it, with the words of what failed on the way.
 
 use lepton_plan::HostState;
-use lepton_types::{HostPort, PortReport, PortStatus};
+use lepton_types::{HostPort, PortId, PortReport, PortStatus};
 
 use crate::troubles::Troubles;
 
@@ -18,4 +18,11 @@ pub(crate) fn status(
         && state.filters.get(&port.device) == desired.filters.get(&port.device);
     let status = if is_ready { PortStatus::Active } else { PortStatus::Error(troubles.reason(port)) };
     PortReport { id: port.id, status }
+}
+
+/// Whether a released port is gone. Something of its name that is not ours is no proof of it: it may be the port's own
+/// device, whose mark somebody took off.
+pub(crate) fn is_gone(port: PortId, state: &HostState) -> bool {
+    let device = port.device();
+    !state.devices.contains_key(&device) && !state.strangers.contains(&device)
 }

@@ -4,15 +4,18 @@
 //! does it and refuses what a kernel would refuse, or what would leave a port's traffic unfiltered.
 //!
 //! ```
+//! use std::collections::BTreeSet;
+//!
 //! use lepton_plan::{HostState, plan};
 //!
 //! let desired = HostState::desired([]);
+//! let released = BTreeSet::new(); // ports whose devices must go
 //! let mut host = HostState::default(); // no filter table yet
-//! for action in plan(&desired, &host) {
+//! for action in plan(&desired, &released, &host) {
 //!     host.apply(&action)?;
 //! }
 //! assert_eq!(host, desired);
-//! assert!(plan(&desired, &host).is_empty());
+//! assert!(plan(&desired, &released, &host).is_empty());
 //! # Ok::<(), lepton_plan::Refusal>(())
 //! ```
 //!
@@ -27,5 +30,5 @@ mod state;
 pub use action::Action;
 pub use model::Refusal;
 pub use name::Role;
-pub use plan::plan;
+pub use plan::{orphans, plan};
 pub use state::{Bridge, Device, Filter, HostState, Inner, Kind};

@@ -21,14 +21,22 @@ pub enum Refusal {
         /// The port's device.
         device: IfName,
     },
+    /// Deleting a bridge that something of others is plugged into.
+    #[error("something that is not Lepton's is plugged into bridge {0}")]
+    BridgeShared(IfName),
     /// Making what is there.
     #[error("{0} is there already")]
     Exists(IfName),
+    /// Making, changing or deleting what bears our name and is not ours.
+    #[error(
+        "a device called {0} is there that is not Lepton's, for it has no alias 'lepton …'; rename or delete it"
+    )]
+    Stranger(IfName),
     /// Changing what is not there.
     #[error("{0} is not there")]
     NoDevice(IfName),
     /// Changing what must be replaced.
-    #[error("{0} is of another kind, or plugged into another bridge")]
+    #[error("{0} is of another kind")]
     NotChangeable(IfName),
     /// Making something that only an observer can have seen.
     #[error("{0} is of no kind that can be made")]
@@ -73,16 +81,25 @@ impl HostState {
     pub fn check(&self, action: &Action) -> Result<(), Refusal> {
         match action {
             Action::LoadFilters { filters } => {
+                let is_new = |device: &&IfName| self.filters.get(*device) != filters.get(*device);
+                filters.keys().filter(is_new).try_for_each(|device| self.check_ours(device))?;
                 match self.devices.keys().find(|device| !filters.contains_key(*device)) {
                     Some(device) => Err(Refusal::NoFilter(device.clone())),
                     None => Ok(()),
                 }
             }
-            Action::SetFilter { .. } => self.check_table(),
-            Action::Unplug { .. } => Ok(()),
-            Action::DeleteBridge { bridge } => self.check_unused(bridge),
+            Action::SetFilter { device, .. } => {
+                self.check_table()?;
+                self.check_ours(device)
+            }
+            Action::Unplug { device } => self.check_ours(device),
+            Action::DeleteBridge { bridge } => {
+                self.check_ours(bridge)?;
+                self.check_unused(bridge)
+            }
             Action::RemoveFilter { device } => {
                 self.check_table()?;
+                self.check_ours(device)?;
                 refuse(self.devices.contains_key(device), || Refusal::FilterInUse(device.clone()))
             }
             Action::CreateBridge { bridge, .. } => self.check_absent(bridge),
@@ -105,12 +122,18 @@ impl HostState {
         refuse(!self.is_filtering, || Refusal::NoFilterTable)
     }
 
+    fn check_ours(&self, name: &IfName) -> Result<(), Refusal> {
+        refuse(self.strangers.contains(name), || Refusal::Stranger(name.clone()))
+    }
+
     fn check_absent(&self, name: &IfName) -> Result<(), Refusal> {
+        self.check_ours(name)?;
         let is_there = self.bridges.contains_key(name) || self.devices.contains_key(name);
         refuse(is_there, || Refusal::Exists(name.clone()))
     }
 
     fn check_unused(&self, bridge: &IfName) -> Result<(), Refusal> {
+        refuse(self.shared.contains(bridge), || Refusal::BridgeShared(bridge.clone()))?;
         match self.devices.iter().find(|(_, device)| device.bridge.as_ref() == Some(bridge)) {
             Some((device, _)) => Err(Refusal::BridgeInUse { bridge: bridge.clone(), device: device.clone() }),
             None => Ok(()),

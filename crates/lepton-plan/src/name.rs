@@ -1,8 +1,11 @@
-//! Which device names are ours. What does not bear one of these names is never observed and never touched.
+//! Which device names can be ours. What does not bear one of these names is never observed and never touched.
+//!
+//! A name alone makes nothing ours, since Neutron's agents name their devices in the same way: what we make bears our mark
+//! as well, and what lacks it is a stranger ([`crate::HostState::strangers`]).
 
 use lepton_types::IfName;
 
-/// What a device with one of our names is for.
+/// What a device of ours is for, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// `brq` and the first 11 characters of a network's id: the network's bridge.
@@ -12,7 +15,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// What a device called `name` is for; `None` when the name is not ours, as `tap0` and `brq-foo` are not.
+    /// What a device called `name` is for; `None` when the name cannot be ours, as `tap0` and `brq-foo` cannot.
     pub fn of(name: &IfName) -> Option<Self> {
         let (prefix, id) = name.as_str().split_at_checked(3)?;
         match prefix {

@@ -7,17 +7,23 @@ use std::{
 
 use lepton_types::{HostPort, IfName, MacAddr, Mtu, NetnsPath, PortBinding};
 
-/// All that is ours on a host. A name that is not ours ([`crate::Role`]) appears nowhere but as a device's bridge.
+/// All that is ours on a host: what bears one of our names ([`crate::Role`]) and our mark, which whatever we make gets.
+/// A name of another form appears nowhere but as a device's bridge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostState {
     /// The networks' bridges.
     pub bridges: BTreeMap<IfName, Bridge>,
-    /// The ports' devices, and whatever else bears one of our names.
+    /// The ports' devices, and whatever else is ours by name and mark.
     pub devices: BTreeMap<IfName, Device>,
-    /// What each port may send. A filter may exist before its device and outlive it.
+    /// What each port may send. A filter may exist before its device and outlive it. Where `is_filtering` is false, what
+    /// is known of the filters that were there.
     pub filters: BTreeMap<IfName, Filter>,
     /// Whether the table that enforces `filters` is there and whole: its chains, sets, counters and rules.
     pub is_filtering: bool,
+    /// What bears one of our names without our mark, as Neutron's devices do; only ever observed, and never touched.
+    pub strangers: BTreeSet<IfName>,
+    /// Bridges of ours that something of others is plugged into, an uplink say; only ever observed.
+    pub shared: BTreeSet<IfName>,
 }
 
 /// A network's bridge.
@@ -49,7 +55,7 @@ pub enum Kind {
     Tap,
     /// The outer end of a veth pair.
     Veth(Inner),
-    /// Something else that bears one of our names; only ever observed, never desired.
+    /// Something else that bears one of our names and our mark; only ever observed, never desired.
     Unknown,
 }
 
@@ -92,8 +98,10 @@ impl HostState {
     pub fn renew(&mut self, names: &BTreeSet<IfName>, seen: Self) {
         self.bridges.retain(|name, _| !names.contains(name));
         self.devices.retain(|name, _| !names.contains(name));
+        self.strangers.retain(|name| !names.contains(name));
         self.bridges.extend(seen.bridges);
         self.devices.extend(seen.devices);
+        self.strangers.extend(seen.strangers);
     }
 }
 
@@ -102,9 +110,10 @@ impl Device {
         Self { kind: Kind::desired(port), bridge: Some(port.bridge.clone()), mtu: port.mtu, is_up: true }
     }
 
-    /// Whether changing it in place can make it `wanted`: a device on another's bridge or of another kind is replaced.
+    /// Whether changing it in place can make it `wanted`. From another bridge it is moved: who has it open, as a
+    /// hypervisor has, would lose it for good if it were replaced.
     pub(crate) fn can_become(&self, wanted: &Self) -> bool {
-        self.kind == wanted.kind && (self.bridge.is_none() || self.bridge == wanted.bridge)
+        self.kind == wanted.kind
     }
 }
 

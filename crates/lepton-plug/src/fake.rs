@@ -118,10 +118,12 @@ impl Plug for Host {
         let mut seen = HostState {
             bridges: inner.state.bridges.clone(),
             devices: inner.state.devices.clone(),
+            strangers: inner.state.strangers.clone(),
             ..HostState::default()
         };
         seen.bridges.retain(|name, _| names.contains(name));
         seen.devices.retain(|name, _| names.contains(name));
+        seen.strangers.retain(|name| names.contains(name));
         Ok(seen)
     }
 
@@ -147,6 +149,8 @@ impl fmt::Debug for Host {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use lepton_plan::{HostState, plan};
 
     use super::*;
@@ -154,7 +158,7 @@ mod tests {
     #[tokio::test]
     async fn actions_change_the_host_and_a_failing_one_does_not() {
         let mut host = Host::default();
-        let actions = plan(&HostState::desired([]), &host.state());
+        let actions = plan(&HostState::desired([]), &BTreeSet::new(), &host.state());
 
         host.fail_if(|number, _| number == 0);
         assert_eq!(

@@ -9,7 +9,7 @@ pub mod linux;
 
 use std::{collections::BTreeSet, future::Future};
 
-use lepton_plan::{Action, HostState, Refusal};
+use lepton_plan::{Action, HostState};
 use lepton_types::IfName;
 
 /// A host that can be observed and changed.
@@ -46,7 +46,7 @@ pub struct PlugError {
     pub operation: &'static str,
     /// What it was tried on: a device's, bridge's or table's name.
     pub subject: String,
-    /// The kernel's own words, or nft's, or the [`Refusal`]'s.
+    /// The kernel's own words, or nft's, or those of the plan's [`Refusal`](lepton_plan::Refusal).
     pub words: String,
 }
 
@@ -61,7 +61,7 @@ impl PlugError {
     }
 
     /// An action that was not tried, because its precondition does not hold.
-    pub fn refused(action: &Action, refusal: &Refusal) -> Self {
+    pub fn refused(action: &Action, refusal: &impl ToString) -> Self {
         let (operation, subject) = match action {
             Action::LoadFilters { .. } => ("load", "the filter table"),
             Action::SetFilter { device, .. } => ("set the filter of", device.as_str()),

@@ -3,12 +3,15 @@
 //! `link` turns rtnetlink into our nouns; `bridge`, `tap`, `veth` and `port` make and change what there is one of per
 //! network and port; `filter` renders and reads the nftables table; `nft` runs the program that loads it.
 //!
-//! Devices and bridges that do not bear our names are neither observed nor touched.
+//! What does not bear one of our names is neither observed nor touched; what bears one and lacks our mark (`mark`) is
+//! observed as a stranger and not touched either.
 
 mod bridge;
 mod filter;
 mod link;
+mod mark;
 mod netlink;
+mod netns;
 mod nft;
 mod observe;
 mod port;
@@ -27,7 +30,7 @@ use lepton_types::IfName;
 use crate::{Plug, PlugError};
 
 use self::{
-    filter::Watch,
+    filter::{Found, Watch},
     link::{IN_FLIGHT, Link, LinkKind},
     netlink::{Event, Netlink},
     nft::Nft,
@@ -52,9 +55,10 @@ pub struct Linux {
 enum Stage {
     Load,
     Filters,
-    Deletions,
+    Unplugs,
     Bridges,
     Devices,
+    Deletions,
 }
 
 /// What our filter table is called in errors, as `nft list table …` takes it.
@@ -90,9 +94,10 @@ impl Linux {
         let done = match stage {
             Stage::Load => self.load(&actions).await,
             Stage::Filters => self.change_filters(&actions).await,
-            Stage::Deletions => self.delete(&actions).await,
+            Stage::Unplugs => self.delete(&actions).await,
             Stage::Bridges => self.make_bridges(&actions).await,
             Stage::Devices => self.make_devices(&actions).await,
+            Stage::Deletions => self.delete_bridges(&actions).await,
         };
         for ((place, action), outcome) in places.into_iter().zip(actions).zip(done) {
             if outcome.is_ok() {
@@ -174,6 +179,22 @@ impl Linux {
         outcomes
     }
 
+    /// Deletes the bridges that nothing is plugged into. Looked at again, for nobody tells us of what others plug in.
+    async fn delete_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {
+        let members = match bridge::members(&self.netlink.handle).await {
+            Ok(members) => members,
+            Err(error) => return vec![Err(error); actions.len()],
+        };
+        let member = |action: &&Action| action.subject().and_then(|bridge| members.get(bridge));
+        let empty: Vec<&Action> = actions.iter().filter(|action| member(action).is_none()).copied().collect();
+        let mut deleted = self.delete(&empty).await.into_iter();
+        let outcomes = actions.iter().map(|action| match member(action) {
+            Some(member) => Err(PlugError::refused(action, &format!("{member} is plugged into it"))),
+            None => deleted.next().unwrap_or(Ok(())),
+        });
+        outcomes.collect()
+    }
+
     async fn make_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {
         let making: Vec<_> = actions.iter().map(|action| self.make_bridge(action)).collect();
         let made: Vec<_> = stream::iter(making).buffered(IN_FLIGHT).collect().await;
@@ -198,41 +219,47 @@ impl Linux {
     }
 
     async fn make_devices(&self, actions: &[&Action]) -> Vec<Outcome> {
-        let is_new_tap =
-            |action: &&&Action| matches!(action, Action::Plug { config, .. } if config.kind == Kind::Tap);
-        let taps: Vec<IfName> =
-            actions.iter().filter(is_new_tap).filter_map(|action| action.subject()).cloned().collect();
-        let mut taps: BTreeMap<IfName, Outcome> =
-            taps.iter().cloned().zip(tap::create(taps.clone()).await).collect();
-        let mut making = Vec::with_capacity(actions.len());
-        for action in actions {
-            let tap = action.subject().and_then(|device| taps.remove(device));
-            making.push(self.make_device(action, tap.unwrap_or(Ok(()))));
-        }
+        let making: Vec<_> = actions.iter().map(|action| self.make_device(action)).collect();
         stream::iter(making).buffered(IN_FLIGHT).collect().await
     }
 
-    /// Makes or changes a device; what became of a new tap is known already.
-    async fn make_device(&self, action: &Action, tap: Outcome) -> Outcome {
-        tap?;
+    async fn make_device(&self, action: &Action) -> Outcome {
         let (Action::Plug { device, config } | Action::SetDevice { device, config }) = action else {
             return Ok(());
         };
-        if let (Action::Plug { .. }, Kind::Veth(inner)) = (action, &config.kind) {
-            veth::create(&self.netlink.handle, device, inner, config.mtu).await?;
-        }
-        self.set_device(device, config).await
-    }
-
-    async fn set_device(&self, device: &IfName, config: &Device) -> Outcome {
         let bridge = self.bridges.iter().find(|(_, name)| config.bridge.as_ref() == Some(*name));
         let (bridge, _) =
             bridge.ok_or_else(|| PlugError::new("plug in", device, "its bridge is not there"))?;
-        port::set(&self.netlink.handle, device, config, *bridge, |change| match &config.kind {
-            Kind::Veth(inner) => change.alias(veth::alias(inner)),
-            Kind::Tap | Kind::Unknown => change,
-        })
-        .await
+        if matches!(action, Action::Plug { .. }) {
+            self.create_device(device, config).await?;
+        } else {
+            self.configure(device, config).await?;
+        }
+        port::plug_in(&self.netlink.handle, device, *bridge).await
+    }
+
+    async fn create_device(&self, device: &IfName, config: &Device) -> Outcome {
+        let handle = &self.netlink.handle;
+        match &config.kind {
+            Kind::Tap => {
+                let tap = tap::create(handle, device).await?;
+                self.configure(device, config).await?;
+                tap.keep().await
+            }
+            Kind::Veth(inner) => {
+                veth::create(handle, device, inner, config.mtu).await?;
+                self.configure(device, config).await
+            }
+            Kind::Unknown => Err(PlugError::new("create", device, "nobody knows its kind")),
+        }
+    }
+
+    async fn configure(&self, device: &IfName, config: &Device) -> Outcome {
+        let alias = match &config.kind {
+            Kind::Veth(inner) => veth::alias(inner),
+            Kind::Tap | Kind::Unknown => mark::TAP.to_owned(),
+        };
+        port::configure(&self.netlink.handle, device, config, &alias).await
     }
 
     /// Remembers what an event is about, if it is ours.
@@ -265,6 +292,7 @@ impl Linux {
         }
         now.bridges.get(name) != self.known.bridges.get(name)
             || now.devices.get(name) != self.known.devices.get(name)
+            || now.strangers.contains(name) != self.known.strangers.contains(name)
     }
 }
 
@@ -274,9 +302,11 @@ impl Plug for Linux {
         self.note_all();
         self.watch.take_change();
         let (links, listing) = tokio::join!(link::list(&self.netlink.handle), self.nft.list());
-        // A table that cannot be listed is one to be loaded, and if that fails too, nft says why.
-        let filters = listing.ok().and_then(|listing| filter::read(&listing));
-        let (state, bridges) = observe::state(&links?, filters);
+        // A table that cannot be listed is one to be loaded, and if that fails too, nft says why. What was in it is not
+        // forgotten: it may hold the filter of a device that nobody else knows one for.
+        let found = listing.ok().and_then(|listing| filter::read(&listing));
+        let lost = || Found { filters: self.known.filters.clone(), is_whole: false };
+        let (state, bridges) = observe::state(&links?, found.unwrap_or_else(lost));
         self.known = state.clone();
         self.bridges = bridges;
         Ok(state)
@@ -327,9 +357,10 @@ impl Stage {
         match action {
             Action::LoadFilters { .. } => Self::Load,
             Action::SetFilter { .. } | Action::RemoveFilter { .. } => Self::Filters,
-            Action::Unplug { .. } | Action::DeleteBridge { .. } => Self::Deletions,
+            Action::Unplug { .. } => Self::Unplugs,
             Action::CreateBridge { .. } | Action::SetBridge { .. } => Self::Bridges,
             Action::Plug { .. } | Action::SetDevice { .. } => Self::Devices,
+            Action::DeleteBridge { .. } => Self::Deletions,
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::{IfName, MacAddr, Mtu, NetworkId, PortBinding, PortId, PortStatus, Re
 pub struct HostChanges {
     /// The revision that the host has once it has followed these changes.
     pub revision: Revision,
-    /// Whether `ports` is all that the host must have; what it has beyond them must go.
+    /// Whether `ports` is all that the host must have, and `released` all that must go. What neither of them names is not
+    /// known here, which is no reason to remove it.
     pub is_complete: bool,
     /// Ports that must be there, new or changed.
     pub ports: Vec<HostPort>,

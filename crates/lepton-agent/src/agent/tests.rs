@@ -6,7 +6,7 @@ use std::{
 
 use lepton_plan::Action;
 use lepton_plug::fake::Host;
-use lepton_types::{HostChanges, HostPort, HostReport, IfName, MacAddr, PortBinding, PortStatus};
+use lepton_types::{HostChanges, HostPort, HostReport, IfName, MacAddr, PortBinding, PortId, PortStatus};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::*;
@@ -34,6 +34,8 @@ struct Ledger {
     statuses: BTreeMap<PortId, PortStatus>,
     heard: Revision,
     unplugged: Vec<PortId>,
+    /// Most ports that one report was about.
+    longest_report: usize,
     /// What goes wrong.
     is_down: bool,
     is_silent: bool,
@@ -124,6 +126,7 @@ impl Manager for FakeManager {
                 return Err("down");
             }
             ledger.heard = report.revision;
+            ledger.longest_report = ledger.longest_report.max(report.ports.len()).max(report.unplugged.len());
             ledger.statuses.extend(report.ports.into_iter().map(|port| (port.id, port.status)));
             for id in report.unplugged {
                 ledger.releasing.remove(&id);
@@ -251,6 +254,51 @@ async fn a_port_that_was_never_plugged_is_reported_unplugged_when_released() {
     let (manager, _host, _agent) = converged([1]).await;
     manager.release(7);
     manager.until(|ledger| ledger.unplugged == [id(7)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_knows_nothing_of_a_port_takes_nothing_from_it() {
+    let (manager, host, agent) = converged([1, 2]).await;
+    agent.stop().await;
+    let before = host.state();
+    // Another ledger, or the same one by another host's name.
+    let other = FakeManager::new();
+    let running = Running::start(&host, &other);
+    time::sleep(RESYNC * 2).await;
+    assert_eq!(host.state(), before);
+
+    other.want([port(3)]);
+    other.until_all_active().await;
+    other.release(1); // it may name it yet
+    other.until(|ledger| ledger.unplugged == [id(1)]).await;
+    let after = host.state();
+    assert!(
+        after.devices.keys().eq(&[device(2), device(3)]) && after.filters.keys().eq(after.devices.keys())
+    );
+
+    running.stop().await;
+    let _agent = Running::start(&host, &manager);
+    manager.until_all_active().await;
+    assert!(host.state().devices.contains_key(&device(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_of_a_ports_name_is_reported_and_proves_no_unplug() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    host.tamper(|state| {
+        state.devices.remove(&device(1)); // its mark was taken off
+        state.strangers.insert(device(1));
+    });
+    let is_stranger =
+        |status: &PortStatus| matches!(status, PortStatus::Error(words) if words.contains("is not Lepton's"));
+    manager.until(|ledger| is_stranger(&ledger.statuses[&id(1)])).await;
+    assert_eq!(manager.ledger.lock().unwrap().statuses[&id(2)], PortStatus::Active);
+
+    manager.release(1);
+    time::sleep(RESYNC * 2).await;
+    assert_eq!(manager.ledger.lock().unwrap().unplugged, []);
+    host.tamper(|state| state.strangers.clear());
+    manager.until(|ledger| ledger.unplugged == [id(1)]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -480,6 +528,28 @@ async fn a_report_whose_answer_was_lost_is_sent_again() {
     manager.until(|ledger| ledger.unplugged.len() >= 2 && ledger.lost_answers == 0).await;
     assert!(manager.ledger.lock().unwrap().unplugged.iter().all(|unplugged| *unplugged == id(1)));
     assert_eq!(host.state(), manager.desired());
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_ports_are_told_of_in_parts() {
+    let (manager, host) = (FakeManager::new(), Host::default());
+    let ports = (0..1000_u32).map(|number| {
+        let id: PortId = format!("{number:08x}-0000-4000-8000-000000000000").parse().unwrap();
+        HostPort { id, device: id.device(), ..port(1) }
+    });
+    let ports: Vec<HostPort> = ports.collect();
+    manager.want(ports.iter().cloned());
+    let _agent = Running::start(&host, &manager);
+    manager.until_all_active().await;
+    assert_eq!(manager.ledger.lock().unwrap().longest_report, 256);
+
+    manager.write(|ledger, revision| {
+        ledger.ports.clear();
+        ledger.releasing.extend(ports.iter().map(|port| (port.id, revision)));
+    });
+    manager.until(|ledger| ledger.releasing.is_empty()).await;
+    let ledger = manager.ledger.lock().unwrap();
+    assert_eq!((ledger.unplugged.len(), ledger.longest_report), (1000, 256));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,13 @@
 use std::net::IpAddr;
 
 use lepton_types::{HostPort, MacAddr, Mtu, NetworkId, PortBinding, PortId};
-use proptest::{collection::btree_map, prelude::*};
+use proptest::{
+    collection::{btree_map, btree_set},
+    prelude::*,
+};
 
 use super::*;
-use crate::{Bridge, Device, Inner, Kind};
+use crate::{Bridge, Device, Inner, Kind, Refusal};
 
 // ---- words of the scenarios
 
@@ -49,6 +52,16 @@ fn host(ports: &[(u8, u8, u32)]) -> HostState {
     state
 }
 
+/// The plan when the ledger has released nothing.
+fn plan(desired: &HostState, observed: &HostState) -> Vec<Action> {
+    plan_releasing(&[], desired, observed)
+}
+
+/// The plan when the ledger has released these ports.
+fn plan_releasing(ports: &[u8], desired: &HostState, observed: &HostState) -> Vec<Action> {
+    super::plan(desired, &ports.iter().copied().map(tap).collect(), observed)
+}
+
 fn applied(mut state: HostState, actions: &[Action]) -> HostState {
     for action in actions {
         state.apply(action).unwrap();
@@ -86,30 +99,29 @@ fn one_port_more_is_one_filter_and_one_plug() {
 }
 
 #[test]
-fn the_last_port_of_a_network_takes_the_bridge_with_it_and_its_filter_goes_last() {
-    let actions = plan(&host(&[(1, 1, 1500)]), &host(&[(1, 1, 1500), (2, 2, 1500)]));
+fn the_last_port_of_a_network_takes_its_filter_and_the_bridge_with_it() {
+    let actions = plan_releasing(&[2], &host(&[(1, 1, 1500)]), &host(&[(1, 1, 1500), (2, 2, 1500)]));
 
     assert_eq!(
         actions,
         [
             Action::Unplug { device: tap(2) },
-            Action::DeleteBridge { bridge: bridge(2) },
             Action::RemoveFilter { device: tap(2) },
+            Action::DeleteBridge { bridge: bridge(2) },
         ]
     );
 }
 
 #[test]
-fn a_tap_on_the_wrong_bridge_is_unplugged_then_plugged() {
+fn a_tap_on_the_wrong_bridge_is_moved() {
     let actions = plan(&host(&[(1, 2, 1500)]), &host(&[(1, 1, 1500)]));
 
     assert_eq!(
         actions,
         [
-            Action::Unplug { device: tap(1) },
-            Action::DeleteBridge { bridge: bridge(1) },
             Action::CreateBridge { bridge: bridge(2), mtu: mtu(1500) },
-            Action::Plug { device: tap(1), config: device_on(&bridge(2), 1500) },
+            Action::SetDevice { device: tap(1), config: device_on(&bridge(2), 1500) },
+            Action::DeleteBridge { bridge: bridge(1) },
         ]
     );
 }
@@ -164,7 +176,7 @@ fn a_lost_filter_table_is_loaded_before_anything_else_and_covers_what_is_about_t
     observed.is_filtering = false;
 
     assert_eq!(
-        plan(&desired, &observed),
+        plan_releasing(&[2], &desired, &observed),
         [
             Action::LoadFilters { filters: [(tap(1), filter(1)), (tap(2), Filter::deny_all())].into() },
             Action::Unplug { device: tap(2) },
@@ -207,6 +219,87 @@ fn a_veth_moves_to_another_namespace_by_being_replaced() {
     );
 }
 
+// ---- what is not named, and what is not ours
+
+#[test]
+fn a_device_that_the_ledger_does_not_name_stays_with_its_filter_and_its_bridge() {
+    let observed = host(&[(1, 1, 1500), (2, 2, 1500)]);
+
+    assert_eq!(plan(&host(&[(1, 1, 1500)]), &observed), []);
+    assert_eq!(plan(&host(&[]), &observed), [], "nor does a ledger without any port");
+    assert_eq!(orphans(&host(&[(1, 1, 1500)]), &BTreeSet::new(), &observed), [tap(2)].into());
+    assert_eq!(orphans(&host(&[]), &[tap(1)].into(), &observed), [tap(2)].into());
+}
+
+#[test]
+fn a_lost_filter_table_gives_an_orphan_back_what_is_known_of_its_filter() {
+    let mut observed = host(&[(1, 1, 1500), (2, 1, 1500)]);
+    observed.is_filtering = false;
+    observed.filters.remove(&tap(2));
+
+    let filters = [(tap(1), filter(1)), (tap(2), Filter::deny_all())].into();
+    assert_eq!(plan(&host(&[]), &observed), [Action::LoadFilters { filters }]);
+}
+
+#[test]
+fn a_filter_without_a_device_goes() {
+    let mut observed = host(&[(1, 1, 1500)]);
+    observed.filters.insert(tap(2), filter(2));
+
+    assert_eq!(plan(&host(&[(1, 1, 1500)]), &observed), [Action::RemoveFilter { device: tap(2) }]);
+}
+
+#[test]
+fn a_bridge_stays_while_something_of_others_is_plugged_into_it() {
+    let mut observed = host(&[(1, 1, 1500)]);
+    observed.shared.insert(bridge(1));
+
+    assert_eq!(
+        plan_releasing(&[1], &host(&[]), &observed),
+        [Action::Unplug { device: tap(1) }, Action::RemoveFilter { device: tap(1) }]
+    );
+}
+
+#[test]
+fn a_stranger_of_a_ports_name_is_not_filtered_and_cannot_be_plugged() {
+    let desired = host(&[(1, 1, 1500)]);
+    let mut observed = host(&[]);
+    observed.strangers.insert(tap(1));
+
+    let plug = Action::Plug { device: tap(1), config: device_on(&bridge(1), 1500) };
+    let actions = plan(&desired, &observed);
+    assert_eq!(actions, [Action::CreateBridge { bridge: bridge(1), mtu: mtu(1500) }, plug]);
+    observed.apply(&actions[0]).unwrap();
+    assert_eq!(observed.apply(&actions[1]), Err(Refusal::Stranger(tap(1))));
+}
+
+#[test]
+fn a_device_that_lost_its_mark_keeps_its_filter() {
+    let mut observed = host(&[(1, 1, 1500)]);
+    observed.devices.clear();
+    observed.strangers.insert(tap(1));
+
+    assert_eq!(plan_releasing(&[1], &host(&[]), &observed), [Action::DeleteBridge { bridge: bridge(1) }]);
+    observed.is_filtering = false;
+    let filters = [(tap(1), filter(1))].into();
+    assert_eq!(plan(&host(&[]), &observed)[0], Action::LoadFilters { filters });
+}
+
+#[test]
+fn a_stranger_of_a_networks_name_is_not_plugged_into() {
+    let desired = host(&[(1, 1, 1500)]);
+    let mut observed = host(&[]);
+    observed.strangers.insert(bridge(1));
+
+    let actions = plan(&desired, &observed);
+    let outcomes: Vec<_> = actions.iter().map(|action| observed.apply(action)).collect();
+    assert_eq!(
+        outcomes,
+        [Ok(()), Err(Refusal::Stranger(bridge(1))), Err(Refusal::NoBridge(bridge(1)))],
+        "{actions:?}"
+    );
+}
+
 // ---- properties: whatever the host looks like, whatever fails
 
 fn any_mtu() -> impl Strategy<Value = Mtu> {
@@ -239,6 +332,16 @@ fn any_desired() -> impl Strategy<Value = HostState> {
     })
 }
 
+/// Ports that the ledger has released.
+fn any_released() -> impl Strategy<Value = BTreeSet<IfName>> {
+    btree_set((0_u8..6).prop_map(tap), 0..6)
+}
+
+/// Names that something else than ours bears.
+fn any_strangers() -> impl Strategy<Value = BTreeSet<IfName>> {
+    btree_set(prop_oneof![(0_u8..6).prop_map(tap), (0_u8..3).prop_map(bridge)], 0..4)
+}
+
 /// A host as it can be found: half made, tampered with, on bridges that are not ours.
 fn any_observed() -> impl Strategy<Value = HostState> {
     let any_bridge = (any_mtu(), any::<bool>()).prop_map(|(mtu, is_up)| Bridge { mtu, is_up });
@@ -256,13 +359,34 @@ fn any_observed() -> impl Strategy<Value = HostState> {
         btree_map((0_u8..6).prop_map(tap), any_device, 0..6),
         btree_map((0_u8..6).prop_map(tap), any_filter(), 0..6),
         any::<bool>(),
+        btree_set((0_u8..3).prop_map(bridge), 0..2),
     )
-        .prop_map(|(bridges, devices, filters, is_filtering)| HostState {
+        .prop_map(|(bridges, devices, filters, is_filtering, shared)| HostState {
             bridges,
             devices,
             filters,
             is_filtering,
+            shared,
+            strangers: BTreeSet::new(),
         })
+}
+
+/// What the host must end with: what is wanted, and what must stay as it was found.
+fn settled(desired: &HostState, released: &BTreeSet<IfName>, start: &HostState) -> HostState {
+    let mut state = HostState { shared: start.shared.clone(), ..desired.clone() };
+    for orphan in orphans(desired, released, start) {
+        let kept = start.filters.get(&orphan).cloned();
+        let filter = if start.is_filtering { kept } else { kept.or_else(|| Some(Filter::deny_all())) };
+        state.filters.extend(filter.map(|filter| (orphan.clone(), filter)));
+        state.devices.insert(orphan.clone(), start.devices[&orphan].clone());
+    }
+    for (name, bridge) in &start.bridges {
+        let is_used = state.devices.values().any(|device| device.bridge.as_ref() == Some(name));
+        if is_used || start.shared.contains(name) {
+            state.bridges.entry(name.clone()).or_insert(*bridge);
+        }
+    }
+    state
 }
 
 /// The devices whose guests could send what they like.
@@ -282,28 +406,28 @@ proptest! {
     /// Whatever subset of actions fails in a first pass, a second pass converges.
     #[test]
     fn failures_never_prevent_convergence(
-        desired in any_desired(), start in any_observed(), fails in any::<u64>(),
+        desired in any_desired(), released in any_released(), start in any_observed(), fails in any::<u64>(),
     ) {
-        let mut host = start;
-        for (at, action) in plan(&desired, &host).iter().enumerate() {
+        let mut host = start.clone();
+        for (at, action) in super::plan(&desired, &released, &host).iter().enumerate() {
             if fails & (1 << (at % 64)) == 0 {
                 let _ = host.apply(action); // may be refused: its predecessor failed
             }
         }
-        for action in &plan(&desired, &host) {
+        for action in &super::plan(&desired, &released, &host) {
             host.apply(action).unwrap();
         }
-        prop_assert_eq!(&host, &desired);
-        prop_assert_eq!(plan(&desired, &host), vec![]);
+        prop_assert_eq!(&host, &settled(&desired, &released, &start));
+        prop_assert_eq!(super::plan(&desired, &released, &host), vec![]);
     }
 
     /// Whatever fails, no action lets a port's traffic through unfiltered that was not so before.
     #[test]
     fn a_ports_traffic_is_never_unfiltered(
-        desired in any_desired(), start in any_observed(), fails in any::<u64>(),
+        desired in any_desired(), released in any_released(), start in any_observed(), fails in any::<u64>(),
     ) {
         let mut host = start;
-        for (at, action) in plan(&desired, &host).iter().enumerate() {
+        for (at, action) in super::plan(&desired, &released, &host).iter().enumerate() {
             let before = unfiltered(&host);
             if fails & (1 << (at % 64)) == 0 {
                 let _ = host.apply(action);
@@ -320,16 +444,40 @@ proptest! {
         prop_assert_eq!(unfiltered(&host), Vec::<IfName>::new());
     }
 
-    /// A port that is as it must be is not mentioned, whatever happens around it.
+    /// A port that is as it must be is not mentioned, whatever happens around it; nor is one that the ledger does not name.
     #[test]
-    fn what_is_right_is_left_alone(desired in any_desired(), start in any_observed()) {
+    fn what_is_right_or_not_named_is_left_alone(
+        desired in any_desired(), released in any_released(), start in any_observed(),
+    ) {
         let start = HostState { is_filtering: true, ..start };
-        let actions = plan(&desired, &start);
-        for (device, want) in &desired.devices {
-            let is_right = start.devices.get(device) == Some(want) && start.filters.get(device) == desired.filters.get(device);
-            if is_right {
-                prop_assert!(actions.iter().all(|action| action.subject() != Some(device)), "{device}: {actions:?}");
-            }
+        let actions = super::plan(&desired, &released, &start);
+        let is_right = |device: &&IfName| {
+            start.devices.get(*device) == desired.devices.get(*device)
+                && start.filters.get(*device) == desired.filters.get(*device)
+        };
+        let right = desired.devices.keys().filter(is_right).cloned();
+        for device in right.chain(orphans(&desired, &released, &start)) {
+            let is_mentioned = actions.iter().any(|action| action.subject() == Some(&device));
+            prop_assert!(!is_mentioned, "{device}: {actions:?}");
         }
+    }
+
+    /// What is not ours is neither made nor changed nor deleted nor filtered, whatever it is called.
+    #[test]
+    fn strangers_are_never_touched(
+        desired in any_desired(), released in any_released(), start in any_observed(), strangers in any_strangers(),
+    ) {
+        let mut host = HostState { strangers: strangers.clone(), ..start.clone() };
+        host.devices.retain(|name, _| !strangers.contains(name));
+        host.bridges.retain(|name, _| !strangers.contains(name));
+        for action in super::plan(&desired, &released, &host) {
+            let is_done = host.apply(&action).is_ok();
+            let is_about_a_stranger = action.subject().is_some_and(|subject| strangers.contains(subject));
+            prop_assert!(!is_done || !is_about_a_stranger, "{action}");
+        }
+        for stranger in &strangers {
+            prop_assert_eq!(host.filters.get(stranger), start.filters.get(stranger), "{}", stranger);
+        }
+        prop_assert_eq!(host.strangers, strangers);
     }
 }

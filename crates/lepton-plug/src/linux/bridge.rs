@@ -1,37 +1,52 @@
 //! Bridges: one per network.
 
+use std::collections::BTreeMap;
+
 use lepton_types::{IfName, Mtu};
 use rand::{RngExt, rand_core::UnwrapErr, rngs::SysRng};
 use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, packet_route::link::BridgeStpState};
 
 use crate::PlugError;
 
-use super::link;
+use super::{link, mark};
 
 /// Makes a bridge that forwards at once, has a MAC of its own, and on which the host has no address. Equals:
 ///
 /// ```text
-/// ip link add NAME address MAC type bridge stp_state 0 forward_delay 0 no_linklocal_learn 1
-/// ip link set dev NAME addrgenmode none mtu MTU
+/// ip link add NAME address MAC group MAKING type bridge stp_state 0 forward_delay 0 mcast_snooping 0 no_linklocal_learn 1
+/// ip link set dev NAME addrgenmode none mtu MTU alias 'lepton bridge' group default
 /// ip link set dev NAME up
 /// ```
 pub(super) async fn create(handle: &Handle, name: &IfName, mtu: Mtu) -> Result<(), PlugError> {
     let bridge = LinkMessageBuilder::<LinkBridge>::new(name.as_str())
         .address(own_mac().to_vec())
+        .link_group(mark::MAKING)
         .stp_state(BridgeStpState::Disabled)
         .forward_delay(0)
+        // Else a guest could ask for listeners in a router's stead, and take groups from those who do not answer.
+        .mcast_snooping(false)
         // Else a guest's frame to a reserved group address, which no bridge forwards, could claim another's MAC.
         .no_linklocal_learn(true);
     link::add(handle, name, bridge.build()).await?;
     set(handle, name, mtu).await
 }
 
-/// Gives a bridge its MTU and sets it up. Equals `ip link set dev NAME addrgenmode none mtu MTU`, then `… up`.
+/// Gives a bridge its MTU and our mark and sets it up. Equals
+/// `ip link set dev NAME addrgenmode none mtu MTU alias 'lepton bridge' group default`, then `… up`.
 pub(super) async fn set(handle: &Handle, name: &IfName, mtu: Mtu) -> Result<(), PlugError> {
     // Set after the bridge is made: an MTU that it is made with follows its ports', one that is set stays.
     let configured = link::without_addresses(link::change(name)).mtu(mtu.into());
-    link::set(handle, name, configured, "set the MTU of").await?;
+    link::set(handle, name, mark::set(configured, mark::BRIDGE), "set the MTU of").await?;
     link::set(handle, name, link::change(name).up(), "set up").await
+}
+
+/// One device of each bridge that has any (`bridge link show`).
+pub(super) async fn members(handle: &Handle) -> Result<BTreeMap<IfName, IfName>, PlugError> {
+    let links = link::list(handle).await?;
+    let names: BTreeMap<u32, &IfName> = links.iter().map(|link| (link.index, &link.name)).collect();
+    let members =
+        links.iter().filter_map(|link| Some(((*names.get(&link.master?)?).clone(), link.name.clone())));
+    Ok(members.collect())
 }
 
 /// A MAC that no bridge on any host has: else it would take its lowest port's, and change with its ports.

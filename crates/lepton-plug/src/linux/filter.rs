@@ -9,6 +9,9 @@
 //!        └──────────────── no: count the reason and drop ──────────────┘
 //! ```
 //!
+//! What a bridge hands to the host itself (`input`) or takes from it (`output`) is dropped: the host is none of the guests'
+//! neighbours.
+//!
 //! Only what is pinned passes; a port without addresses can use its link-local one. The table's skeleton (counters, sets,
 //! chains, rules) is the same on every host; ports are elements of its sets, so that one port more or less touches no
 //! rule. The whole table is loaded as declare, flush, fill in one transaction; deleting and adding it again would let
@@ -29,18 +32,20 @@ use std::{
 use lepton_plan::Filter;
 use lepton_types::IfName;
 
-pub(super) use listing::read;
+pub(super) use listing::{Found, read};
 pub(super) use watch::{Told, Watch};
 
 /// What is dropped, and why, counted over all ports.
-const COUNTERS: [&str; 9] = [
+const COUNTERS: [&str; 11] = [
     "drop_mac",       // another's source MAC
     "drop_ethertype", // neither ARP nor IPv4 nor IPv6: VLAN tags, spanning tree, …
     "drop_reserved", // to a group address that no bridge forwards (IEEE 802.1Q table 8-1), heard by the host alone
+    "drop_host",     // to the host itself
     "drop_arp",      // another's sender MAC or address in ARP
     "drop_ipv4",     // another's IPv4 source
     "drop_ipv6",     // another's IPv6 source
-    "drop_nd",       // a neighbour advertisement for another's address
+    "drop_headers",  // IPv6 whose headers hide what it carries
+    "drop_nd",       // a neighbour advertisement for another's address; neighbour discovery in fragments
     "drop_router",   // a router advertisement or redirect from a guest
     "drop_dhcp",     // a DHCP server's answer from a guest
 ];
@@ -57,9 +62,10 @@ const SETS: [(&str, &str); 5] = [
 ];
 
 /// The chains: name and, where packets enter, the hook. -200 is where bridges filter (Linux `NF_BR_PRI_FILTER_BRIDGED`).
-const CHAINS: [(&str, Option<&str>); 6] = [
+const CHAINS: [(&str, Option<&str>); 7] = [
     ("prerouting", Some("prerouting")),
     ("input", Some("input")),
+    ("output", Some("output")),
     ("guest", None),
     ("from_arp", None),
     ("from_ipv4", None),
@@ -74,13 +80,22 @@ const PRIORITY: i64 = -200;
 /// None has a set of its own (`{ a, b }`): when the table is loaded again, such a set is emptied under the packets that
 /// are just passing the old rules, and then it matches nothing. (Measured on Linux 6.18: with such sets most runs of
 /// 2,000 pings lost 1 to 6 while the table was loaded again and again; without them, none of 25 runs lost any.)
-const RULES: [(&str, &str); 24] = [
+const RULES: [(&str, &str); 37] = [
     ("prerouting", "iifname @ports goto guest"),
     // Such frames are not forwarded and never pass prerouting, but the bridge would learn their source MAC.
     (
         "input",
         "iifname @ports ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 counter name drop_reserved drop",
     ),
+    // The host answers for each of its addresses on all of its devices, and routes for whoever finds it (the weak host model
+    // of RFC 1122 §3.3.4.2). So nothing of a guest's reaches its IP stack; what goes to everybody, without being counted.
+    (
+        "input",
+        "iifname @ports ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name drop_host drop",
+    ),
+    ("input", "iifname @ports drop"),
+    // Nor has the host anything to say to guests; its kernel would tell them of the groups that it listens to (RFC 3810).
+    ("output", "oifname @ports drop"),
     ("guest", "iifname . ether saddr != @macs counter name drop_mac drop"),
     ("guest", "ether type ip goto from_ipv4"),
     ("guest", "ether type ip6 goto from_ipv6"),
@@ -101,9 +116,19 @@ const RULES: [(&str, &str); 24] = [
     ("from_ipv4", "ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept"),
     ("from_ipv4", "iifname . ip saddr @ipv4s accept"),
     ("from_ipv4", "counter name drop_ipv4 drop"),
+    // More headers after a fragment's, even another fragment's, would hide what comes after them (RFC 7113 §3).
+    ("from_ipv6", "frag nexthdr hopopt counter name drop_headers drop"),
+    ("from_ipv6", "frag nexthdr ipv6-route counter name drop_headers drop"),
+    ("from_ipv6", "frag nexthdr ipv6-frag counter name drop_headers drop"),
+    ("from_ipv6", "frag nexthdr ah counter name drop_headers drop"),
+    ("from_ipv6", "frag nexthdr ipv6-opts counter name drop_headers drop"),
+    // A later fragment is worth nothing without the first one, which is judged below.
+    ("from_ipv6", "frag frag-off != 0 iifname . ip6 saddr @ipv6s accept"),
     ("from_ipv6", "icmpv6 type nd-router-advert counter name drop_router drop"),
     ("from_ipv6", "icmpv6 type nd-redirect counter name drop_router drop"),
     ("from_ipv6", "udp sport 547 udp dport 546 counter name drop_dhcp drop"),
+    // Neighbour discovery comes in one piece (RFC 6980 §5); in several, the target could be in another one.
+    ("from_ipv6", "icmpv6 type 133-137 exthdr frag exists counter name drop_nd drop"),
     (
         "from_ipv6",
         "icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @targets counter name drop_nd drop",
@@ -113,7 +138,11 @@ const RULES: [(&str, &str); 24] = [
     ("from_ipv6", "ip6 saddr :: icmpv6 type mld-listener-report accept"),
     ("from_ipv6", "ip6 saddr :: icmpv6 type mld2-listener-report accept"),
     ("from_ipv6", "ip6 saddr :: icmpv6 type nd-router-solicit accept"),
-    ("from_ipv6", "iifname . ip6 saddr @ipv6s accept"),
+    // What the rules above have judged. A field that is not in the packet matches nothing, not even what it is not equal to.
+    ("from_ipv6", "icmpv6 type != nd-router-advert iifname . ip6 saddr @ipv6s accept"),
+    ("from_ipv6", "udp length != 0 iifname . ip6 saddr @ipv6s accept"),
+    ("from_ipv6", "meta l4proto != ipv6-icmp meta l4proto != udp iifname . ip6 saddr @ipv6s accept"),
+    ("from_ipv6", "iifname . ip6 saddr @ipv6s counter name drop_headers drop"),
     ("from_ipv6", "counter name drop_ipv6 drop"),
 ];
 

@@ -22,6 +22,8 @@ use rtnetlink::{
 
 use crate::PlugError;
 
+use super::mark;
+
 /// Devices whose kernel requests are in flight at once. Enough to keep the netlink thread busy; their answers, under
 /// 1 KiB of socket buffer each, stay far below the receive buffer (208 KiB, Linux `rmem_default`).
 pub(super) const IN_FLIGHT: usize = 64;
@@ -37,6 +39,10 @@ pub(super) struct Link {
     pub(super) kind: LinkKind,
     /// A text that only people read, and we.
     pub(super) alias: Option<String>,
+    /// The number that its makers, or whoever has to do with many links at once, gave it.
+    pub(super) group: u32,
+    /// Whether a tap stays when nobody has it open.
+    pub(super) is_persistent: bool,
 }
 
 /// The kinds of device that we make, and the rest.
@@ -146,6 +152,8 @@ impl Link {
             is_up: message.header.flags.contains(LinkFlags::Up),
             kind: LinkKind::Other,
             alias: None,
+            group: 0,
+            is_persistent: false,
         };
         for attribute in &message.attributes {
             match attribute {
@@ -153,7 +161,11 @@ impl Link {
                 // Bridges, taps and veths cannot leave these bounds, and the MTU of other kinds matters to nobody here.
                 LinkAttribute::Mtu(bytes) => link.mtu = Mtu::try_from(*bytes).unwrap_or_default(),
                 LinkAttribute::IfAlias(alias) => link.alias = Some(alias.clone()),
-                LinkAttribute::LinkInfo(infos) => link.kind = LinkKind::parse(infos),
+                LinkAttribute::Group(group) => link.group = *group,
+                LinkAttribute::LinkInfo(infos) => {
+                    link.kind = LinkKind::parse(infos);
+                    link.is_persistent = infos.iter().any(is_persistent);
+                }
                 _ => {}
             }
         }
@@ -163,6 +175,11 @@ impl Link {
     /// What the link is for, if it bears one of our names.
     pub(super) fn role(&self) -> Option<Role> {
         Role::of(&self.name)
+    }
+
+    /// Whether it bears our mark.
+    pub(super) fn is_marked(&self) -> bool {
+        mark::is_on(self.alias.as_deref(), self.group)
     }
 }
 
@@ -195,12 +212,23 @@ fn is_tap(info: &LinkInfo) -> bool {
     const TYPE: u16 = 3;
     /// Linux `IFF_TAP`.
     const TAP: u8 = 2;
+    has_tun_byte(info, TYPE, TAP)
+}
+
+/// Whether a `tun` device stays when nobody has it open.
+fn is_persistent(info: &LinkInfo) -> bool {
+    /// Linux `IFLA_TUN_PERSIST`, one byte.
+    const PERSIST: u16 = 6;
+    has_tun_byte(info, PERSIST, 1)
+}
+
+fn has_tun_byte(info: &LinkInfo, kind: u16, value: u8) -> bool {
     let LinkInfo::Data(InfoData::Tun(data)) = info else { return false };
     data.iter().any(|attribute| match attribute {
         InfoTun::Other(attribute) => {
             let mut bytes = vec![0; attribute.buffer_len()];
             attribute.emit(&mut bytes);
-            bytes.get(2..5) == Some(&[TYPE.to_ne_bytes()[0], TYPE.to_ne_bytes()[1], TAP])
+            bytes.get(2..5) == Some(&[kind.to_ne_bytes()[0], kind.to_ne_bytes()[1], value])
         }
         _ => false,
     })

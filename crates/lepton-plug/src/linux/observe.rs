@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lepton_plan::{Bridge, Device, Filter, HostState, Kind, Role};
+use lepton_plan::{Bridge, Device, HostState, Kind, Role};
 use lepton_types::IfName;
 
 use super::{
+    filter::Found,
     link::{Link, LinkKind},
     veth,
 };
@@ -13,29 +14,29 @@ use super::{
 /// What the host has, and the names of all bridges by their index.
 pub(super) fn state(
     links: &[Link],
-    filters: Option<BTreeMap<IfName, Filter>>,
+    Found { filters, is_whole }: Found,
 ) -> (HostState, BTreeMap<u32, IfName>) {
     let masters: BTreeMap<u32, IfName> = links
         .iter()
         .filter(|link| link.kind == LinkKind::Bridge)
         .map(|link| (link.index, link.name.clone()))
         .collect();
-    let mut state = HostState {
-        is_filtering: filters.is_some(),
-        filters: filters.unwrap_or_default(),
-        ..HostState::default()
-    };
+    let mut state = HostState { is_filtering: is_whole, filters, ..HostState::default() };
     for link in links {
         insert(&mut state, link, &masters);
     }
+    let others = links.iter().filter(|link| link.role().is_none() || !link.is_marked());
+    let used = others.filter_map(|link| masters.get(&link.master?));
+    state.shared = used.filter(|bridge| state.bridges.contains_key(*bridge)).cloned().collect();
     (state, masters)
 }
 
-/// Adds a link to what the host has, if it bears one of our names. A bridge's name on something else makes it a device,
-/// for there it must go.
+/// Adds a link to what the host has, if it bears one of our names. A bridge's name on something else of ours makes it a
+/// device, for it is no bridge.
 pub(super) fn insert(state: &mut HostState, link: &Link, masters: &BTreeMap<u32, IfName>) {
     match link.role() {
         None => {}
+        Some(_) if !link.is_marked() => drop(state.strangers.insert(link.name.clone())),
         Some(Role::Bridge) if link.kind == LinkKind::Bridge => {
             state.bridges.insert(link.name.clone(), Bridge { mtu: link.mtu, is_up: link.is_up });
         }

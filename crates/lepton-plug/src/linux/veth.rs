@@ -8,18 +8,16 @@ use rtnetlink::{
     Handle, LinkMessageBuilder, LinkUnspec, LinkVeth,
     packet_route::link::{InfoData, InfoVeth},
 };
-use tokio::fs::File;
 
 use crate::PlugError;
 
-use super::link;
+use super::{link, mark, netns};
 
 /// Makes a veth pair whose inner end begins its life in the namespace, so that its name never meets one of ours. Equals
-/// `ip link add NAME mtu MTU type veth peer name DEVICE address MAC mtu MTU netns PATH`.
+/// `ip link add NAME mtu MTU group MAKING type veth peer name DEVICE address MAC mtu MTU netns PATH`.
 pub(super) async fn create(handle: &Handle, name: &IfName, inner: &Inner, mtu: Mtu) -> Result<(), PlugError> {
-    let netns = File::open(inner.netns.as_str())
-        .await
-        .map_err(|error| PlugError::new("open", &inner.netns, &error))?;
+    let netns =
+        netns::open(&inner.netns).await.map_err(|error| PlugError::new("open", &inner.netns, &error))?;
     let peer = LinkMessageBuilder::<LinkUnspec>::new()
         .name(inner.device.as_str())
         .address(inner.mac.octets().to_vec())
@@ -27,18 +25,19 @@ pub(super) async fn create(handle: &Handle, name: &IfName, inner: &Inner, mtu: M
         .setns_by_fd(netns.as_raw_fd());
     let pair = LinkMessageBuilder::<LinkVeth>::new(name.as_str(), inner.device.as_str())
         .mtu(mtu.into())
+        .link_group(mark::MAKING)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())));
     link::add(handle, name, pair.build()).await // `netns` is open until the kernel has answered
 }
 
 /// What the outer end's alias says of the inner one, for people and for [`read_alias`]: `lepton MAC DEVICE NETNS`.
 pub(super) fn alias(inner: &Inner) -> String {
-    format!("lepton {} {} {}", inner.mac, inner.device, inner.netns)
+    format!("{}{} {} {}", mark::PREFIX, inner.mac, inner.device, inner.netns)
 }
 
 /// The inner end as [`alias`] noted it; `None` when the text is not ours, or was never written.
 pub(super) fn read_alias(text: &str) -> Option<Inner> {
-    let mut words = text.strip_prefix("lepton ")?.splitn(3, ' ');
+    let mut words = text.strip_prefix(mark::PREFIX)?.splitn(3, ' ');
     Some(Inner {
         mac: words.next()?.parse().ok()?,
         device: words.next()?.parse().ok()?,

@@ -9,8 +9,14 @@ const BROADCAST: [u8; 6] = [0xff; 6];
 const ARP: u16 = 0x0806;
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+const ICMP: u8 = 1;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
+const GRE: u8 = 47;
+/// Extension headers of IPv6.
+const HOP_BY_HOP: u8 = 0;
+const FRAGMENT: u8 = 44;
+const DESTINATION: u8 = 60;
 
 fn mac(number: u8) -> [u8; 6] {
     [0xfa, 0x16, 0x3e, 0, 0, number]
@@ -55,12 +61,21 @@ pub(crate) fn honest(number: u8) -> Vec<Named> {
         ("duplicate address detection of the link-local address", icmp6(own, NO_V6, 135, link_local(number))),
         ("a router solicitation", icmp6(own, link_local(number), 133, NO_V6)),
         ("a router solicitation without an address", icmp6(own, NO_V6, 133, NO_V6)),
+        ("an ICMPv6 echo request", icmp6(own, v6(number), 128, NO_V6)),
+        (
+            "UDP behind options",
+            ipv6(own, v6(number), HOP_BY_HOP, &[options(UDP, 1), udp(5000, 5000)].concat()),
+        ),
+        ("the first fragment of a datagram", fragment(own, v6(number), UDP, 0, true, &udp(5000, 5000)[..8])),
+        ("a later fragment", fragment(own, v6(number), UDP, 1, false, b"lepton")),
+        ("a first fragment of another protocol", fragment(own, v6(number), GRE, 0, true, &[0; 8])),
     ]
 }
 
 /// What guest `number` may not send, and the reason that counts it.
 pub(crate) fn forged(number: u8) -> Vec<Forged> {
     let own = mac(number);
+    let (local, router) = (link_local(number), message6(134, NO_V6));
     vec![
         ("another's MAC", "drop_mac", ipv4(mac(9), v4(number))),
         ("another's MAC in ARP's frame", "drop_mac", arp(mac(9), 1, own, v4(number))),
@@ -79,6 +94,39 @@ pub(crate) fn forged(number: u8) -> Vec<Forged> {
         ("an advertisement of another's address", "drop_nd", icmp6(own, v6(number), 136, v6(9))),
         ("a router advertisement", "drop_router", icmp6(own, link_local(number), 134, NO_V6)),
         ("a redirect", "drop_router", icmp6(own, link_local(number), 137, v6(9))),
+        ("a router advertisement behind options", "drop_router", behind_options(own, 134)),
+        ("a redirect behind options", "drop_router", behind_options(own, 137)),
+        (
+            "a router advertisement in an only fragment",
+            "drop_router",
+            fragment(own, local, ICMPV6, 0, false, &router),
+        ),
+        (
+            "the start of a router advertisement",
+            "drop_router",
+            fragment(own, local, ICMPV6, 0, true, &router[..8]),
+        ),
+        // Options that fill the first fragment: what follows them is in the next one.
+        ("options before a router advertisement", "drop_headers", hidden(own, local, ICMPV6)),
+        ("options before a DHCPv6 server's answer", "drop_headers", hidden(own, local, UDP)),
+        ("a fragment too short for its message", "drop_headers", fragment(own, local, ICMPV6, 0, true, &[])),
+        ("no message behind options", "drop_headers", ipv6(own, local, HOP_BY_HOP, &options(ICMPV6, 1))),
+        ("another's later fragment", "drop_ipv6", fragment(own, v6(9), UDP, 1, false, b"lepton")),
+        (
+            "options in a fragment of a fragment",
+            "drop_headers",
+            fragment(own, local, FRAGMENT, 0, false, &[&[ICMPV6, 0, 0, 8, 0, 0, 0, 1][..], &router].concat()),
+        ),
+        (
+            "an advertisement whose target is in another fragment",
+            "drop_nd",
+            fragment(own, v6(number), ICMPV6, 0, true, &[136, 0, 0, 0, 0, 0, 0, 0]),
+        ),
+        (
+            "a DHCPv6 server's answer behind options",
+            "drop_dhcp",
+            ipv6(own, local, DESTINATION, &[options(UDP, 1), udp(547, 546)].concat()),
+        ),
         ("a VLAN tag", "drop_ethertype", tagged(&ipv4(own, v4(number)), 0x8100)),
         ("a service tag", "drop_ethertype", tagged(&ipv4(own, v4(number)), 0x88a8)),
         ("two tags", "drop_ethertype", tagged(&tagged(&ipv4(own, v4(number)), 0x8100), 0x88a8)),
@@ -91,6 +139,21 @@ pub(crate) fn forged(number: u8) -> Vec<Forged> {
 /// A frame from `number`'s MAC to a group address that no bridge forwards (here LACP's).
 pub(crate) fn to_reserved_group(number: u8) -> Vec<u8> {
     ethernet([0x01, 0x80, 0xc2, 0, 0, 0x02], mac(number), 0x8809, &[0; 46])
+}
+
+/// An honest ARP request for any address.
+pub(crate) fn who_has(number: u8, target: [u8; 4]) -> Vec<u8> {
+    let mut frame = arp(mac(number), 1, mac(number), v4(number));
+    frame[38..42].copy_from_slice(&target);
+    frame
+}
+
+/// An honest ping to anybody, who can check it.
+pub(crate) fn echo_request(number: u8, to_mac: [u8; 6], to: [u8; 4]) -> Vec<u8> {
+    let mut echo = [8, 0, 0, 0, 0, number, 0, 1].to_vec();
+    let checksum = checksum(&echo).to_be_bytes();
+    echo[2..4].copy_from_slice(&checksum);
+    ethernet(to_mac, mac(number), IPV4, &[ipv4_head(ICMP, &echo, v4(number), to), echo].concat())
 }
 
 /// An honest ARP request that `mark` makes different from others.
@@ -125,12 +188,16 @@ fn odd_arp(from: [u8; 6]) -> Vec<u8> {
 
 fn udp4(from: [u8; 6], source: [u8; 4], to: [u8; 4], source_port: u16, port: u16) -> Vec<u8> {
     let udp = udp(source_port, port);
-    let length = u16::try_from(20 + udp.len()).unwrap();
+    ethernet(BROADCAST, from, IPV4, &[ipv4_head(UDP, &udp, source, to), udp].concat())
+}
+
+fn ipv4_head(protocol: u8, payload: &[u8], source: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+    let length = u16::try_from(20 + payload.len()).unwrap();
     let mut head =
-        [&[0x45, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0, 64, UDP, 0, 0], &source, &to].concat();
+        [&[0x45, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0, 64, protocol, 0, 0], &source, &to].concat();
     let checksum = checksum(&head).to_be_bytes();
     head[10..12].copy_from_slice(&checksum);
-    ethernet(BROADCAST, from, IPV4, &[head, udp].concat())
+    head
 }
 
 /// The Internet checksum (RFC 1071); a bridge drops IPv4 without it where `br_netfilter` is loaded.
@@ -145,7 +212,42 @@ fn udp6(from: [u8; 6], source: [u8; 16], source_port: u16, port: u16) -> Vec<u8>
 
 /// An ICMPv6 message whose type needs a target address, or has room for one.
 fn icmp6(from: [u8; 6], source: [u8; 16], kind: u8, target: [u8; 16]) -> Vec<u8> {
-    ipv6(from, source, ICMPV6, &[&[kind, 0, 0, 0, 0, 0, 0, 0][..], &target].concat())
+    ipv6(from, source, ICMPV6, &message6(kind, target))
+}
+
+fn message6(kind: u8, target: [u8; 16]) -> Vec<u8> {
+    [&[kind, 0, 0, 0, 0, 0, 0, 0][..], &target].concat()
+}
+
+/// An ICMPv6 message from the link-local address, behind two headers of options.
+fn behind_options(from: [u8; 6], kind: u8) -> Vec<u8> {
+    let headers = [options(DESTINATION, 1), options(ICMPV6, 2)].concat();
+    ipv6(from, link_local(from[5]), HOP_BY_HOP, &[headers, message6(kind, NO_V6)].concat())
+}
+
+/// A first fragment that ends before the message that its headers lead to.
+fn hidden(from: [u8; 6], source: [u8; 16], protocol: u8) -> Vec<u8> {
+    fragment(from, source, DESTINATION, 0, true, &options(protocol, 2))
+}
+
+/// A header of options that mean nothing, of so many times 8 bytes, before `next`.
+fn options(next: u8, length: u8) -> Vec<u8> {
+    let padding = length * 8 - 4; // after this header's two bytes and the option's two
+    [&[next, length - 1, 1, padding][..], &vec![0; usize::from(padding)]].concat()
+}
+
+/// A fragment at `offset` times 8 bytes.
+fn fragment(
+    from: [u8; 6],
+    source: [u8; 16],
+    next: u8,
+    offset: u16,
+    has_more: bool,
+    payload: &[u8],
+) -> Vec<u8> {
+    let place = (offset << 3 | u16::from(has_more)).to_be_bytes();
+    let head = [next, 0, place[0], place[1], 0, 0, 0, 1];
+    ipv6(from, source, FRAGMENT, &[&head[..], payload].concat())
 }
 
 fn ipv6(from: [u8; 6], source: [u8; 16], protocol: u8, payload: &[u8]) -> Vec<u8> {

@@ -179,6 +179,24 @@ impl Vm {
         timeout(Duration::from_secs(10), ended).await.expect("the last frame passes")
     }
 
+    /// What comes back when a frame is sent: all that is heard until `other` is. A host answers while it takes the frame.
+    pub(crate) async fn answers(&self, frame: &[u8], other: &Self) -> Vec<Vec<u8>> {
+        let end = frame::arp_request(other.number, other.marks.fetch_add(1, Ordering::Relaxed));
+        self.send(frame).await;
+        other.send(&end).await;
+        let mut answers = Vec::new();
+        let ended = async {
+            loop {
+                let heard = self.hear().await;
+                if heard == end {
+                    return answers;
+                }
+                answers.push(heard);
+            }
+        };
+        timeout(Duration::from_secs(10), ended).await.expect("the last frame passes")
+    }
+
     async fn send(&self, frame: &[u8]) {
         let bytes = [vec![0; self.header], frame.to_vec()].concat();
         self.tap.send(&bytes).await.unwrap();

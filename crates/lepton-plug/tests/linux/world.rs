@@ -1,10 +1,10 @@
 //! [`World`]: a host to be converged, and the words that the tests speak of it.
 
-use std::{net::IpAddr, process::Command};
+use std::{collections::BTreeSet, net::IpAddr, process::Command};
 
 use lepton_plan::{Action, HostState, plan};
 use lepton_plug::{Plug, PlugError, linux::Linux};
-use lepton_types::{HostPort, PortBinding, PortId};
+use lepton_types::{HostPort, IfName, PortBinding, PortId};
 use serde_json::Value;
 
 use crate::guest::Container;
@@ -12,11 +12,13 @@ use crate::guest::Container;
 /// The kernel of the test's namespace, behind the back end.
 pub(crate) struct World {
     pub(crate) plug: Linux,
+    /// The devices of all ports that it ever was to have: those that it is to have no more are released.
+    named: BTreeSet<IfName>,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { plug: Linux::open().unwrap() }
+        Self { plug: Linux::open().unwrap(), named: BTreeSet::new() }
     }
 
     /// Two containers on network 1, with their addresses, up.
@@ -31,19 +33,23 @@ impl World {
 
     /// Makes the host have exactly these ports; what had to be done must work, and nothing be left to do.
     pub(crate) async fn converge(&mut self, ports: &[HostPort]) -> Vec<Action> {
-        let desired = HostState::desired(ports);
-        let actions = plan(&desired, &self.plug.observe().await.unwrap());
+        let actions = self.plan(ports).await;
         for (action, outcome) in actions.iter().zip(self.plug.apply(&actions).await) {
             outcome.unwrap_or_else(|error| panic!("{action}: {error}"));
         }
-        let observed = self.plug.observe().await.unwrap();
-        assert_eq!(plan(&desired, &observed), [], "{observed:#?}");
+        assert_eq!(self.plan(ports).await, []);
         actions
+    }
+
+    /// What is to be done for the host to have exactly these ports.
+    pub(crate) async fn plan(&mut self, ports: &[HostPort]) -> Vec<Action> {
+        self.named.extend(ports.iter().map(|port| port.device.clone()));
+        plan(&HostState::desired(ports), &self.named, &self.plug.observe().await.unwrap())
     }
 
     /// Tries to make the host have exactly these ports; answers with what failed.
     pub(crate) async fn try_converge(&mut self, ports: &[HostPort]) -> Vec<PlugError> {
-        let actions = plan(&HostState::desired(ports), &self.plug.observe().await.unwrap());
+        let actions = self.plan(ports).await;
         self.plug.apply(&actions).await.into_iter().filter_map(Result::err).collect()
     }
 }

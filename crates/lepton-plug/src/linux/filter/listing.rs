@@ -77,12 +77,21 @@ struct Table {
     sets: BTreeMap<String, Vec<Value>>,
 }
 
-/// The filters that the table holds; `None` when it is not as it was loaded.
+/// What the table's sets say, and whether its rules enforce it.
+#[derive(Debug, PartialEq, Eq)]
+pub(in super::super) struct Found {
+    /// The ports' filters.
+    pub(in super::super) filters: BTreeMap<IfName, Filter>,
+    /// Whether every other part is as it was loaded; it is not after an upgrade that brought other rules, say.
+    pub(in super::super) is_whole: bool,
+}
+
+/// What is there of the table; `None` when it tells of no filters.
 ///
 /// A text that is no JSON is such a case, not an error: nft 1.0.6 prints one for a table that was put to sleep.
-pub(in super::super) fn read(listing: &[u8]) -> Option<BTreeMap<IfName, Filter>> {
+pub(in super::super) fn read(listing: &[u8]) -> Option<Found> {
     let table = Table::collect(serde_json::from_slice(listing).ok()?);
-    if table.is_whole() { table.filters() } else { None }
+    Some(Found { filters: table.filters()?, is_whole: table.is_whole() })
 }
 
 impl Table {

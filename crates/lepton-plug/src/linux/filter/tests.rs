@@ -87,9 +87,22 @@ fn the_mark_of_the_rules_follows_their_text() {
     assert_eq!(fnv(FNV_START, "foobar"), 0x8594_4171_f739_67e8);
 }
 
-/// What nft 1.0.6 prints after the golden table was loaded, and then changed by `change`.
+/// What is read of what nft 1.0.6 prints after the golden table was loaded, and then changed by `change`.
 fn listing(change: impl FnOnce(String) -> String) -> Option<BTreeMap<IfName, Filter>> {
-    read(change(include_str!("golden.json").to_owned()).as_bytes())
+    whole(change(include_str!("golden.json").to_owned()).as_bytes())
+}
+
+/// The filters of a table that is whole.
+fn whole(listing: &[u8]) -> Option<BTreeMap<IfName, Filter>> {
+    read(listing).filter(|found| found.is_whole).map(|found| found.filters)
+}
+
+#[test]
+fn the_filters_of_a_damaged_table_are_read_all_the_same() {
+    for (from, to) in [("lepton ", "lepton of another version "), ("\"prio\": -200", "\"prio\": -100")] {
+        let text = include_str!("golden.json").replace(from, to);
+        assert_eq!(read(text.as_bytes()), Some(Found { filters: filters(), is_whole: false }), "{from}");
+    }
 }
 
 #[test]
@@ -98,7 +111,7 @@ fn a_table_put_to_sleep_is_noticed() {
     assert_eq!(listing(sleeping), None);
     // What nft 1.0.6 makes of it.
     assert_eq!(
-        read(br#"{"nftables": [{"table": {"family": "bridge", "name": "lepton", "handle": 1, "flags": "#),
+        whole(br#"{"nftables": [{"table": {"family": "bridge", "name": "lepton", "handle": 1, "flags": "#),
         None
     );
 }
@@ -110,7 +123,7 @@ fn what_was_loaded_is_read_back() {
 
 #[test]
 fn an_absent_table_is_not_whole() {
-    assert_eq!(read(br#"{"nftables": [{"metainfo": {"json_schema_version": 1}}]}"#), None);
+    assert_eq!(whole(br#"{"nftables": [{"metainfo": {"json_schema_version": 1}}]}"#), None);
     assert_eq!(listing(|text| text.replace("\"lepton\"", "\"another\"")), None);
 }
 
@@ -144,15 +157,15 @@ fn a_changed_part_is_noticed() {
 #[test]
 fn a_missing_rule_is_noticed_whichever_it_is() {
     let text = include_str!("golden.json");
-    let whole: serde_json::Value = serde_json::from_str(text).unwrap();
-    let objects = whole["nftables"].as_array().unwrap();
+    let listed: serde_json::Value = serde_json::from_str(text).unwrap();
+    let objects = listed["nftables"].as_array().unwrap();
     let rules = objects.iter().enumerate().filter(|(_, object)| object.get("rule").is_some());
     assert_eq!(rules.clone().count(), RULES.len());
     for (place, _) in rules {
         let mut objects = objects.clone();
         objects.remove(place);
         let text = serde_json::json!({ "nftables": objects }).to_string();
-        assert_eq!(read(text.as_bytes()), None, "without object {place}");
+        assert_eq!(whole(text.as_bytes()), None, "without object {place}");
     }
 }
 
