@@ -34,6 +34,7 @@ pub(crate) fn for_refusal(
         }
         "INTERNAL" => "this is a fault of leptond's; its log says more",
         "LEDGER_UNAVAILABLE" => "leptond's database does not answer: see its log, then run the command again",
+        "METHOD_NOT_FOUND" => "that leptond is older than this program: use the `lepton` that came with it",
         "NETWORK_IN_USE" => {
             "deallocate the instances that use it first; a released port counts until its host has unplugged it, or \
              `lepton host fence HOST` says that it never will"

@@ -121,7 +121,7 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
     let mut networks = Vec::new();
     let mut page_token = String::new();
     loop {
-        let left = options.limit.map_or(PAGE, |limit| limit.get() - networks.len());
+        let left = options.limit.map_or(PAGE, |limit| limit.get().saturating_sub(networks.len()));
         let request = pb::ListNetworksRequest {
             project_id: options.project.clone(),
             page_size: i32::try_from(left.min(PAGE)).expect("a page has at most 1000 networks"),
@@ -134,7 +134,10 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
             break;
         }
     }
-    let has_more = !page_token.is_empty();
+    // A server may give more than it was asked for.
+    let most = options.limit.map_or(usize::MAX, NonZeroUsize::get);
+    let has_more = !page_token.is_empty() || networks.len() > most;
+    networks.truncate(most);
     if networks.is_empty() {
         output.remark("There are none; `lepton network create LABEL --cidr CIDR` makes one.");
     }

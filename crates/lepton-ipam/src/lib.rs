@@ -27,6 +27,7 @@ mod eui64;
 mod mac_base;
 mod requested_ip;
 mod reserved;
+mod special;
 mod subnet_set;
 mod subnet_spec;
 

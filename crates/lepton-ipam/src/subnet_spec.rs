@@ -5,7 +5,10 @@ use std::{net::IpAddr, time::Duration};
 use lepton_types::{AddressFamily, AddressMode, AddressPool, Cidr, NetworkId, Subnet, SubnetId};
 use serde::{Deserialize, Serialize};
 
-use crate::reserved::{Reserved, first_host, last_host};
+use crate::{
+    reserved::{Reserved, first_host, last_host},
+    special::Special,
+};
 
 mod error;
 mod pools;
@@ -80,12 +83,8 @@ impl SubnetSpec {
 
     fn check_limits(&self) -> Result<(), SubnetSpecError> {
         let cidr = self.cidr;
-        let (first, last) = (cidr.first(), cidr.last());
-        if first.is_multicast() && last.is_multicast() {
-            return Err(SubnetSpecError::NotUnicast { cidr, kind: "multicast" });
-        }
-        if first.is_loopback() && last.is_loopback() {
-            return Err(SubnetSpecError::NotUnicast { cidr, kind: "loopback" });
+        if let Some(Special { range, kind }) = Special::within(cidr) {
+            return Err(SubnetSpecError::NotUnicast { cidr, range, kind });
         }
         if self.dns.len() > Self::DNS_MAX {
             return Err(SubnetSpecError::TooManyDns { count: self.dns.len() });

@@ -43,6 +43,9 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &Role::ALL),
 ];
 
+/// Most characters of an unknown method that an answer repeats; ours have half of that.
+const LONGEST_METHOD: usize = 128;
+
 /// The tower layer that identifies every caller and refuses the calls that its role does not include.
 #[derive(Clone, Debug)]
 pub struct Authorise {
@@ -63,7 +66,7 @@ enum Refusal {
     Unidentified(#[from] Unidentified),
     #[error("{method} is for {}, and {:?} is {}", list(allowed), caller.name(), caller.role())]
     RoleNotAllowed { method: String, caller: Caller, allowed: &'static [Role] },
-    #[error("this server has no method {method}")]
+    #[error("this server has no method {method}; it may be older than its caller")]
     UnknownMethod { method: String },
 }
 
@@ -112,7 +115,8 @@ where
 fn authorise(trust: &Trust, method: &str, connection: &http::Extensions) -> Result<Caller, Refusal> {
     let caller = trust.identify(connection)?;
     let Some((_, allowed)) = ACCESS.iter().find(|(name, _)| *name == method) else {
-        return Err(Refusal::UnknownMethod { method: method.to_owned() });
+        // Whoever called it knows how it goes on; the answer must stay small.
+        return Err(Refusal::UnknownMethod { method: method.chars().take(LONGEST_METHOD).collect() });
     };
     if !allowed.contains(&caller.role()) {
         return Err(Refusal::RoleNotAllowed { method: method.to_owned(), caller, allowed });
@@ -134,8 +138,10 @@ impl From<Refusal> for Status {
                 ];
                 status(Code::PermissionDenied, "ROLE_NOT_ALLOWED", message, metadata)
             }
-            // As every gRPC server answers it; clients probe for methods this way.
-            Refusal::UnknownMethod { .. } => Status::unimplemented(message),
+            // The code with which every gRPC server answers; clients probe for methods this way.
+            Refusal::UnknownMethod { method } => {
+                status(Code::Unimplemented, "METHOD_NOT_FOUND", message, [("method", method)])
+            }
         }
     }
 }

@@ -124,7 +124,7 @@ impl fmt::Display for Role {
 impl Caller {
     /// The caller's name: the same for every call of the same principal, so it is also the scope of its request ids.
     ///
-    /// `unix:` and the uid, `loopback`, or the SPIFFE id of the certificate.
+    /// `unix:` and the uid, `loopback` for all who call that way (ADR 9), or the SPIFFE id of the certificate.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -198,7 +198,7 @@ impl Manager {
             }
         };
         let done = self.inner.waits.spawn(wait).await;
-        done.unwrap_or_else(|_| Err(SubmitError::Store(StoreError::Closed).into()))
+        done.unwrap_or_else(|died| Err(SubmitError::Store(StoreError::Internal(died.to_string())).into()))
     }
 
     /// Waits until every port is plugged, or it is clear why not.

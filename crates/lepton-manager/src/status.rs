@@ -112,8 +112,8 @@ impl From<ManagerError> for Status {
 
 fn store_failed(error: &StoreError, message: String) -> Status {
     match error {
-        StoreError::QueueFull { waiting, retry_after } => {
-            let mut details = details("QUEUE_FULL", [("waiting", waiting.to_string())]);
+        StoreError::QueueFull { limit, retry_after } => {
+            let mut details = details("QUEUE_FULL", [("limit", limit.to_string())]);
             details.set_retry_info(Some(*retry_after));
             Status::with_error_details(Code::ResourceExhausted, message, details)
         }

@@ -12,10 +12,10 @@ pub enum StoreError {
     #[error("the ledger's database does not answer: {0}")]
     Unavailable(String),
     /// Too many requests wait already.
-    #[error("{waiting} requests wait already; try again in {} ms", retry_after.as_millis())]
+    #[error("{limit} requests wait already; try again in {} ms", retry_after.as_millis())]
     QueueFull {
-        /// How many wait.
-        waiting: usize,
+        /// How many may wait.
+        limit: usize,
         /// When there should be room again.
         retry_after: Duration,
     },

@@ -99,7 +99,7 @@ impl Store {
         command: C,
         envelope: Envelope,
     ) -> Result<Reply<C::Answer>, SubmitError> {
-        send(&self.writer, command, envelope, false).await
+        send(&self.writer, command, envelope, false, &self.closing).await
     }
 
     /// Says what a command would answer now, and changes nothing. Questions are asked this way too.
@@ -113,7 +113,8 @@ impl Store {
         envelope: Envelope,
     ) -> Result<C::Answer, SubmitError> {
         let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        let reply = send(&self.readers[turn % self.readers.len()], command, envelope, true).await?;
+        let reader = &self.readers[turn % self.readers.len()];
+        let reply = send(reader, command, envelope, true, &self.closing).await?;
         Ok(reply.answer)
     }
 
@@ -169,14 +170,48 @@ async fn send<C: Command>(
     command: C,
     envelope: Envelope,
     is_rehearsal: bool,
+    closing: &CancellationToken,
 ) -> Result<Reply<C::Answer>, SubmitError> {
     let (caller, answer) = oneshot::channel();
     let job = Box::new(Submitted::new(command, envelope, is_rehearsal, caller));
     lane.try_send(job).map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => {
-            StoreError::QueueFull { waiting: lane.max_capacity(), retry_after: RETRY_AFTER }
+            StoreError::QueueFull { limit: lane.max_capacity(), retry_after: RETRY_AFTER }
         }
-        mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        mpsc::error::TrySendError::Closed(_) if closing.is_cancelled() => StoreError::Closed,
+        mpsc::error::TrySendError::Closed(_) => dead(),
     })?;
-    answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    // A store that closes answers all that it has taken on.
+    answer.await.unwrap_or_else(|_| Err(dead().into()))
+}
+
+/// What callers are told of a lane that ended without having been told to.
+fn dead() -> StoreError {
+    StoreError::Internal("the task that decides commands has died".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use lepton_ledger::GetInstanceNwInfo;
+    use lepton_types::InstanceId;
+
+    use super::*;
+
+    /// What is said of a question when nobody takes from the lane any more.
+    async fn told(is_closing: bool) -> SubmitError {
+        let (lane, queue) = mpsc::channel(1);
+        drop(queue);
+        let closing = CancellationToken::new();
+        if is_closing {
+            closing.cancel();
+        }
+        let question = GetInstanceNwInfo { instance: InstanceId::from(uuid::Uuid::from_u128(1)) };
+        send(&lane, question, Envelope::anonymous(), true, &closing).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_died_is_a_fault_and_not_a_stop() {
+        assert!(matches!(told(true).await, SubmitError::Store(StoreError::Closed)));
+        assert!(matches!(told(false).await, SubmitError::Store(StoreError::Internal(_))));
+    }
 }

@@ -94,7 +94,7 @@ pub struct Config {
     pub backend: Backend,
     /// What the MACs of ports start with.
     pub mac_base: MacBase,
-    /// How many mutating requests may wait for the ledger.
+    /// How many changes may wait for the ledger, and how many questions for each of its readers.
     pub queue_limit: NonZeroUsize,
     /// How long the answers to request ids are kept, at least 24 hours.
     pub keep_request_ids: Duration,

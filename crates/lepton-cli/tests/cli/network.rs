@@ -75,6 +75,14 @@ async fn list_stops_at_its_limit() {
 }
 
 #[tokio::test]
+async fn a_server_that_gives_more_than_it_was_asked_for_is_cut() {
+    let arguments = ["network", "list", "--limit", "1", "-o", "json"];
+    let text = shown(&arguments, [page([private(), storage()], "")]).await;
+    assert_eq!(text.matches("\"label\"").count(), 1, "{text}");
+    assert!(text.contains("\"has_more\": true") && text.ends_with("exit code 0\n\n"), "{text}");
+}
+
+#[tokio::test]
 async fn show_tells_all_of_a_network() {
     assert_snapshot!(in_every_format(&["network", "show", NETWORK], || private().into()).await);
 }

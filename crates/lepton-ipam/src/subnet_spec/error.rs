@@ -10,11 +10,13 @@ use crate::Reserved;
 /// Why a subnet cannot be as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubnetSpecError {
-    /// A prefix of addresses that no guest can have.
-    #[error("{cidr} holds only {kind} addresses, which guests cannot have")]
+    /// A prefix with addresses that no guest can have.
+    #[error("{cidr} holds {kind} addresses ({range}), which guests cannot have; use a prefix without them")]
     NotUnicast {
         /// The prefix.
         cidr: Cidr,
+        /// Those addresses.
+        range: Cidr,
         /// What its addresses are.
         kind: &'static str,
     },

@@ -36,7 +36,7 @@ fn told(field: &str, text: &str) -> (String, String) {
 #[test]
 fn an_ipv4_subnet_gets_a_gateway_and_a_pool_of_all_hosts() {
     for (cidr, gateway, first, last) in [
-        ("0.0.0.0/0", "0.0.0.1", "0.0.0.1", "255.255.255.254"),
+        ("32.0.0.0/3", "32.0.0.1", "32.0.0.1", "63.255.255.254"),
         ("10.0.0.0/8", "10.0.0.1", "10.0.0.1", "10.255.255.254"),
         ("10.1.0.0/24", "10.1.0.1", "10.1.0.1", "10.1.0.254"),
         ("10.1.0.4/30", "10.1.0.5", "10.1.0.5", "10.1.0.6"),
@@ -224,14 +224,18 @@ fn limits_hold_to_the_last_allowed_value() {
 
 #[test]
 fn prefixes_that_no_guest_can_live_in_are_refused() {
-    for (cidr, kind) in [
-        ("224.0.0.0/4", "multicast"),
-        ("239.1.2.0/24", "multicast"),
-        ("ff00::/8", "multicast"),
-        ("127.0.0.0/8", "loopback"),
-        ("::1/128", "loopback"),
+    for (cidr, kind, range) in [
+        ("224.0.0.0/4", "multicast", "224.0.0.0/4"),
+        ("239.1.2.0/24", "multicast", "224.0.0.0/4"),
+        ("ff00::/8", "multicast", "ff00::/8"),
+        ("127.0.0.0/8", "loopback", "127.0.0.0/8"),
+        ("fe80::/64", "link-local", "fe80::/10"),
+        ("255.255.255.255/32", "reserved", "240.0.0.0/4"),
+        ("128.0.0.0/1", "link-local", "169.254.0.0/16"),
     ] {
-        let text = format!("{cidr} holds only {kind} addresses, which guests cannot have");
+        let text = format!(
+            "{cidr} holds {kind} addresses ({range}), which guests cannot have; use a prefix without them"
+        );
         assert_eq!(refusal(&spec(cidr)), told("cidr", &text));
     }
 }

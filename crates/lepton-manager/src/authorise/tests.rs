@@ -110,10 +110,18 @@ async fn a_caller_that_is_nobody_is_unauthenticated_even_for_health() {
 
 #[tokio::test]
 async fn a_method_without_a_row_reaches_nobody() {
-    for method in
-        ["/lepton.v1.NetworkManager/Unknown", "/lepton.v1.NetworkManager/CreateNetworks/", "/", "/metrics"]
-    {
+    let long = format!("/{}", "x".repeat(8000));
+    for method in [
+        "/lepton.v1.NetworkManager/Unknown",
+        "/lepton.v1.NetworkManager/CreateNetworks/",
+        "/",
+        "/metrics",
+        &long,
+    ] {
         let (status, caller) = call(method, Some(Admin)).await;
         assert_eq!((status.code(), caller), (Code::Unimplemented, None), "{method}");
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((&*info.reason, &*info.domain), ("METHOD_NOT_FOUND", "lepton"));
+        assert!(method.starts_with(&info.metadata["method"]) && status.message().len() < 256, "{method}");
     }
 }

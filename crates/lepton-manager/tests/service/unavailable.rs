@@ -25,7 +25,7 @@ async fn a_full_queue_says_when_to_come_back() {
     }
     let refused = Problem::of(calls.join_next().await.unwrap().unwrap());
     let words = ["1 requests wait already", "try again in 50 ms"];
-    refused.assert(Code::ResourceExhausted, "QUEUE_FULL", &[("waiting", "1")], &words);
+    refused.assert(Code::ResourceExhausted, "QUEUE_FULL", &[("limit", "1")], &words);
     let delay = refused.details.retry_info().unwrap().retry_delay;
     assert_eq!(delay, Some(Duration::from_millis(50)));
 

@@ -80,10 +80,10 @@ async fn one_more_than_the_queue_holds_is_told_to_come_back() {
         let (taken, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!((taken.len(), refused.len()), (4, 16));
         for outcome in refused {
-            let Err(SubmitError::Store(StoreError::QueueFull { waiting, retry_after })) = outcome else {
+            let Err(SubmitError::Store(StoreError::QueueFull { limit, retry_after })) = outcome else {
                 panic!("{outcome:?}");
             };
-            assert_eq!(waiting, 4);
+            assert_eq!(limit, 4);
             assert!(retry_after > Duration::ZERO);
         }
         subject.allocate(21).await.unwrap();

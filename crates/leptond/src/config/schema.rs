@@ -181,7 +181,10 @@ settings! {
     /// The octets that the MAC of every new port starts with, three to five of them.
     mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
 
-    /// How many mutating requests may wait for the ledger, 1 to 1000000; the next one is answered `QUEUE_FULL`.
+    /// How many requests may wait for the ledger, 1 to 1000000; the next one is answered `QUEUE_FULL`.
+    ///
+    /// That many changes, and apart from them that many questions and dry runs for each of the two readers that answer those
+    /// in turn.
     queue_limit: QueueLimit, "queue.limit", Integer, "4096";
 
     /// How long the answer to a `request_id` is remembered, 24 hours to 365 days.

@@ -315,6 +315,20 @@ fn no_password_is_ever_shown() {
 /// The example file as it is in the repository.
 const EXAMPLE: &str = include_str!("../../../../deploy/lepton.toml");
 
+/// One that is missing from the list would keep leptond from starting where it is set for `lepton`.
+#[test]
+fn the_variables_of_the_command_line_are_no_settings() {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/cli.md");
+    let manual = fs::read_to_string(manual).unwrap();
+    let named = manual.split("(environment: `").skip(1).filter_map(|rest| rest.split('`').next());
+    let named: Vec<_> = named.collect();
+    assert!(named.contains(&"LEPTON_ENDPOINT") && named.len() > 3, "{named:?}");
+    for name in named {
+        let sources = Sources { variables: vec![(name.into(), "x".into())], ..silent() };
+        assert!(Config::load(&sources).is_ok(), "{name}");
+    }
+}
+
 #[test]
 fn the_example_file_is_current() {
     assert!(EXAMPLE == example(), "write it anew: leptond --print-reference example >deploy/lepton.toml");
