@@ -13,7 +13,10 @@ use std::{fmt, net::IpAddr};
 
 use lepton_types::{AddressFamily, Cidr, Subnet};
 
-use crate::bits::{address_at, bits_of};
+use crate::{
+    bits::{address_at, bits_of},
+    special::Special,
+};
 
 /// Why an address of a subnet is never a guest's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub enum Reserved {
     SubnetRouterAnycast,
     /// The subnet's gateway.
     Gateway,
+    /// Something that it means on every network: loopback, multicast and the like.
+    Special(&'static str),
 }
 
 impl Reserved {
@@ -38,7 +43,7 @@ impl Reserved {
         }
     }
 
-    /// What the prefix alone reserves `address` for, if it does.
+    /// What the prefix alone, or every network, reserves `address` for, if it does.
     pub(crate) fn by_prefix(cidr: Cidr, address: IpAddr) -> Option<Self> {
         if address == cidr.first() && address != first_host(cidr) {
             Some(match cidr.family() {
@@ -48,7 +53,7 @@ impl Reserved {
         } else if address == cidr.last() && address != last_host(cidr) {
             Some(Self::Broadcast)
         } else {
-            None
+            Special::of(address).map(|special| Self::Special(special.kind))
         }
     }
 }
@@ -78,6 +83,7 @@ fn has_reserved(cidr: Cidr) -> bool {
 impl fmt::Display for Reserved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Special(kind) => return write!(f, "a {kind} address"),
             Self::Network => "the network address",
             Self::Broadcast => "the broadcast address",
             Self::SubnetRouterAnycast => "the subnet-router anycast address",

@@ -1,10 +1,10 @@
 //! [`Special`]: addresses that mean the same on every network, so that no guest anywhere may have one.
+//! A prefix may reach over them; its pools then leave them out.
 //!
 //! | range | what it is | source |
 //! |---|---|---|
 //! | `0.0.0.0/8` | this network | RFC 1122 §3.2.1.3 |
 //! | `127.0.0.0/8` | loopback | RFC 1122 §3.2.1.3 |
-//! | `169.254.0.0/16` | link-local | RFC 3927 §2.1 |
 //! | `224.0.0.0/4` | multicast | RFC 5771 |
 //! | `240.0.0.0/4` | reserved, and broadcast | RFC 1112 §4, RFC 919 §7 |
 //! | `::/96` | unspecified, loopback, and what was IPv4-compatible | RFC 4291 §2.5 |
@@ -12,7 +12,14 @@
 //! | `fe80::/10` | link-local: every port has one of its own | RFC 4291 §2.5.6 |
 //! | `ff00::/8` | multicast | RFC 4291 §2.7 |
 
-use lepton_types::Cidr;
+use std::net::IpAddr;
+
+use lepton_types::{AddressPool, Cidr};
+
+use crate::{
+    bits::{address_at, bits_of},
+    reserved::{first_host, last_host},
+};
 
 /// A range of such addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +30,10 @@ pub(crate) struct Special {
     pub(crate) kind: &'static str,
 }
 
-const RANGES: [(&str, &str); 9] = [
+/// Ascending in each family.
+const RANGES: [(&str, &str); 8] = [
     ("0.0.0.0/8", "\"this network\""),
     ("127.0.0.0/8", "loopback"),
-    ("169.254.0.0/16", "link-local"),
     ("224.0.0.0/4", "multicast"),
     ("240.0.0.0/4", "reserved"),
     ("::/96", "unspecified and loopback"),
@@ -36,67 +43,109 @@ const RANGES: [(&str, &str); 9] = [
 ];
 
 impl Special {
-    /// The first range that has an address of the prefix.
-    pub(crate) fn within(cidr: Cidr) -> Option<Self> {
-        let mut ranges = RANGES
+    fn all() -> impl Iterator<Item = Self> {
+        RANGES
             .into_iter()
-            .map(|(range, kind)| Self { range: range.parse().expect("a test parses every range"), kind });
-        ranges.find(|special| special.range.overlaps(cidr))
+            .map(|(range, kind)| Self { range: range.parse().expect("a test parses every range"), kind })
     }
+
+    /// The range that the address is in.
+    pub(crate) fn of(address: IpAddr) -> Option<Self> {
+        Self::all().find(|special| special.range.contains(address))
+    }
+
+    /// The first range that has an address of the prefix.
+    pub(crate) fn in_prefix(cidr: Cidr) -> Option<Self> {
+        Self::all().find(|special| special.range.overlaps(cidr))
+    }
+
+    /// The first range that has an address of the pool.
+    pub(crate) fn in_pool(pool: AddressPool) -> Option<Self> {
+        Self::all().find(|special| {
+            special.range.contains(pool.first)
+                || special.range.contains(pool.last)
+                || pool.contains(special.range.first())
+        })
+    }
+}
+
+/// Everything in the prefix that a guest may have, ascending.
+pub(crate) fn ordinary(cidr: Cidr) -> Vec<AddressPool> {
+    let at = |bits| address_at(cidr.family(), bits).expect("an address between two of a family is one of it");
+    let mut pools = Vec::new();
+    let (mut next, last) = (bits_of(first_host(cidr)), bits_of(last_host(cidr)));
+    for special in Special::all().filter(|special| special.range.overlaps(cidr)) {
+        let (from, to) = (bits_of(special.range.first()), bits_of(special.range.last()));
+        if next < from {
+            pools.push(AddressPool { first: at(next), last: at(last.min(from - 1)) });
+        }
+        match to.checked_add(1) {
+            Some(behind) => next = next.max(behind),
+            None => return pools,
+        }
+    }
+    if next <= last {
+        pools.push(AddressPool { first: at(next), last: at(last) });
+    }
+    pools
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn within(cidr: &str) -> Option<&'static str> {
-        Special::within(cidr.parse().unwrap()).map(|special| special.kind)
+    fn pools(cidr: &str) -> Vec<String> {
+        let pools = ordinary(cidr.parse().unwrap());
+        pools.iter().map(|pool| format!("{}-{}", pool.first, pool.last)).collect()
     }
 
     #[test]
-    fn every_range_is_found_in_itself() {
+    fn every_range_is_found_by_its_ends_and_leaves_nothing() {
         for (range, kind) in RANGES {
-            assert_eq!(within(range), Some(kind), "{range}");
+            let cidr: Cidr = range.parse().unwrap();
+            for address in [cidr.first(), cidr.last()] {
+                assert_eq!(Special::of(address).map(|special| special.kind), Some(kind), "{range}");
+            }
+            assert_eq!(Special::in_prefix(cidr).map(|special| special.kind), Some(kind), "{range}");
+            assert_eq!(pools(range), [""; 0], "{range}");
         }
     }
 
     #[test]
-    fn what_lies_inside_and_what_reaches_into_a_range_is_found() {
-        for cidr in [
-            "0.0.0.0/32",
-            "127.1.2.0/24",
-            "169.254.169.254/32",
-            "255.255.255.255/32",
-            "128.0.0.0/1",
-            "0.0.0.0/0",
-            "::/0",
-            "::1/128",
-            "fe80::/64",
-            "febf::/16",
-            "::ffff:10.0.0.0/104",
-            "ff02::1/128",
-        ] {
-            assert!(within(cidr).is_some(), "{cidr}");
-        }
+    fn an_ordinary_prefix_is_one_pool_of_its_hosts() {
+        assert_eq!(pools("10.1.0.0/24"), ["10.1.0.1-10.1.0.254"]);
+        assert_eq!(pools("192.168.0.0/31"), ["192.168.0.0-192.168.0.1"]);
+        assert_eq!(pools("169.254.192.0/18"), ["169.254.192.1-169.254.255.254"]);
+        assert_eq!(pools("fd00::/127"), ["fd00::-fd00::1"]);
+        assert_eq!(pools("2001:db8::/112"), ["2001:db8::1-2001:db8::ffff"]);
     }
 
     #[test]
-    fn what_guests_have_is_free() {
-        for cidr in [
-            "10.0.0.0/8",
-            "1.0.0.0/8",
-            "100.64.0.0/10",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "169.253.0.0/16",
-            "223.255.255.0/24",
-            "fd00::/8",
-            "2001:db8::/32",
-            "2000::/3",
-            "64:ff9b::/96",
-            "fec0::/10",
-        ] {
-            assert_eq!(within(cidr), None, "{cidr}");
-        }
+    fn a_wide_prefix_leaves_out_what_no_guest_may_have() {
+        assert_eq!(pools("0.0.0.0/0"), ["1.0.0.0-126.255.255.255", "128.0.0.0-223.255.255.255"]);
+        assert_eq!(pools("126.0.0.0/7"), ["126.0.0.1-126.255.255.255"]);
+        assert_eq!(pools("0.0.0.0/7"), ["1.0.0.0-1.255.255.254"]);
+        assert_eq!(pools("224.0.0.0/3"), [""; 0]);
+        assert_eq!(
+            pools("::/0"),
+            [
+                "::1:0:0-::fffe:ffff:ffff",
+                "::1:0:0:0-fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                "fec0::-feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+            ]
+        );
+        assert_eq!(pools("::1/128"), [""; 0]);
+    }
+
+    #[test]
+    fn a_pool_around_or_across_a_range_is_found() {
+        let kind = |first: &str, last: &str| {
+            let pool = AddressPool { first: first.parse().unwrap(), last: last.parse().unwrap() };
+            Special::in_pool(pool).map(|special| special.kind)
+        };
+        assert_eq!(kind("126.0.0.1", "128.0.0.1"), Some("loopback"));
+        assert_eq!(kind("126.0.0.1", "127.0.0.0"), Some("loopback"));
+        assert_eq!(kind("127.255.255.255", "128.0.0.1"), Some("loopback"));
+        assert_eq!(kind("10.0.0.1", "126.255.255.255"), None);
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     reserved::{Reserved, first_host, last_host},
-    special::Special,
+    special::{Special, ordinary},
 };
 
 mod error;
@@ -83,7 +83,9 @@ impl SubnetSpec {
 
     fn check_limits(&self) -> Result<(), SubnetSpecError> {
         let cidr = self.cidr;
-        if let Some(Special { range, kind }) = Special::within(cidr) {
+        if let Some(Special { range, kind }) = Special::in_prefix(cidr)
+            && ordinary(cidr).is_empty()
+        {
             return Err(SubnetSpecError::NotUnicast { cidr, range, kind });
         }
         if self.dns.len() > Self::DNS_MAX {
@@ -99,7 +101,7 @@ impl SubnetSpec {
         let cidr = self.cidr;
         let gateway = match self.gateway {
             Gateway::None => return Ok(None),
-            Gateway::Default => return Ok(Some(first_host(cidr))),
+            Gateway::Default => return Ok(ordinary(cidr).first().map(|pool| pool.first)),
             Gateway::At(gateway) => gateway,
         };
         if AddressFamily::of(gateway) != cidr.family() {
@@ -130,11 +132,7 @@ impl SubnetSpec {
     }
 
     fn plan_pools(&self) -> Result<Vec<AddressPool>, SubnetSpecError> {
-        if self.pools.is_empty() {
-            Ok(vec![AddressPool { first: first_host(self.cidr), last: last_host(self.cidr) }])
-        } else {
-            pools::plan(self.cidr, &self.pools)
-        }
+        if self.pools.is_empty() { Ok(ordinary(self.cidr)) } else { pools::plan(self.cidr, &self.pools) }
     }
 
     /// Refuses a subnet that could never give out an address.

@@ -14,8 +14,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{Hub, hub::InstanceWatch};
 
-/// How often a caller that waits for its ports looks again without having been told: another manager may have heard
-/// the host's report.
+/// How often those who wait look again without having been told: another manager may have heard the host's report, or
+/// have given the host something to do.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often taking an allocation back is tried; after that the ports stay visible, for the caller to deallocate.
@@ -286,11 +286,21 @@ impl Manager {
         self.submit(ReportHost { host, report }, Envelope::anonymous(), false).await
     }
 
-    /// Waits until the host must have more than the revision that it holds, as far as this process has heard.
+    /// Waits until the host must have more than the revision that it holds. What another manager of the same ledger
+    /// decided is heard of within a second.
     pub async fn host_news(&self, host: &HostId, holds: Revision) {
         let mut revisions = self.inner.hub.watch_host(host);
-        // The hub lives as long as this manager does, so the channel cannot be closed.
-        let _ = revisions.wait_for(|revision| *revision > holds).await;
+        loop {
+            tokio::select! {
+                // The hub lives as long as this manager does, so the channel cannot be closed.
+                _ = revisions.wait_for(|revision| *revision > holds) => return, // cancel-safe
+                () = time::sleep(LOOK_AGAIN), if self.inner.store.is_shared() => {}
+            }
+            let changes = self.host_changes(host.clone(), Some(holds)).await;
+            if changes.is_ok_and(|changes| changes.revision > holds) {
+                return;
+            }
+        }
     }
 
     /// Ends the waiting of callers for their ports: what is not plugged by now is undone, and they are told so.

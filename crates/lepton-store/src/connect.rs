@@ -74,6 +74,11 @@ impl Connections {
         Ok(Some(connections))
     }
 
+    /// Whether other processes write to the database.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.options, Options::Postgres(_))
+    }
+
     /// How long to try to reach the database before giving up.
     pub(crate) fn patience(&self) -> Duration {
         self.patience

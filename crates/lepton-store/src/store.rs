@@ -148,6 +148,14 @@ impl Store {
         }
     }
 
+    /// Whether other managers may change the ledger too, of which the observer is not told.
+    pub fn is_shared(&self) -> bool {
+        match &self.backend {
+            Backend::Memory(_) => false,
+            Backend::Engine(engine) => engine.connections().is_shared(),
+        }
+    }
+
     /// Where the ledger is, for tests that look behind the store.
     #[cfg(test)]
     pub(crate) fn backend(&self) -> &Backend {

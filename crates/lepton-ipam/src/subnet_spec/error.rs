@@ -10,8 +10,10 @@ use crate::Reserved;
 /// Why a subnet cannot be as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubnetSpecError {
-    /// A prefix with addresses that no guest can have.
-    #[error("{cidr} holds {kind} addresses ({range}), which guests cannot have; use a prefix without them")]
+    /// A prefix with nothing but addresses that no guest can have.
+    #[error(
+        "{cidr} holds nothing but {kind} addresses ({range}), which guests cannot have; use another prefix"
+    )]
     NotUnicast {
         /// The prefix.
         cidr: Cidr,
@@ -108,6 +110,18 @@ pub enum SubnetSpecError {
         /// The prefix.
         cidr: Cidr,
     },
+    /// A pool with addresses that no guest can have.
+    #[error("the pool {}-{} holds {kind} addresses ({range}), which guests cannot have; leave them out", pool.first, pool.last)]
+    PoolSpecial {
+        /// Which pool, counted from 0.
+        index: usize,
+        /// The pool.
+        pool: AddressPool,
+        /// Those addresses.
+        range: Cidr,
+        /// What they are.
+        kind: &'static str,
+    },
     /// An address in two pools.
     #[error(
         "the pool {}-{} overlaps the pool {}-{}; join them or move one",
@@ -176,6 +190,7 @@ impl SubnetSpecError {
             Self::PoolFamily { index, .. }
             | Self::PoolReversed { index, .. }
             | Self::PoolOutside { index, .. }
+            | Self::PoolSpecial { index, .. }
             | Self::PoolsOverlap { index, .. } => SpecField::AllocationPool(index),
             Self::QuarantineTooLong { .. } => SpecField::Quarantine,
         }

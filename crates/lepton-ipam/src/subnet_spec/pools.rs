@@ -3,7 +3,10 @@
 use lepton_types::{AddressFamily, AddressPool, Cidr, Subnet};
 
 use super::{SubnetSpec, SubnetSpecError};
-use crate::reserved::{first_host, last_host};
+use crate::{
+    reserved::{first_host, last_host},
+    special::Special,
+};
 
 /// The given pools in ascending order, when they are in the prefix and disjoint.
 pub(super) fn plan(cidr: Cidr, given: &[AddressPool]) -> Result<Vec<AddressPool>, SubnetSpecError> {
@@ -37,6 +40,8 @@ fn check(cidr: Cidr, index: usize, pool: AddressPool) -> Result<(), SubnetSpecEr
         Err(SubnetSpecError::PoolReversed { index, pool })
     } else if !cidr.contains(pool.first) || !cidr.contains(pool.last) {
         Err(SubnetSpecError::PoolOutside { index, pool, cidr })
+    } else if let Some(Special { range, kind }) = Special::in_pool(pool) {
+        Err(SubnetSpecError::PoolSpecial { index, pool, range, kind })
     } else {
         Ok(())
     }

@@ -231,13 +231,29 @@ fn prefixes_that_no_guest_can_live_in_are_refused() {
         ("127.0.0.0/8", "loopback", "127.0.0.0/8"),
         ("fe80::/64", "link-local", "fe80::/10"),
         ("255.255.255.255/32", "reserved", "240.0.0.0/4"),
-        ("128.0.0.0/1", "link-local", "169.254.0.0/16"),
+        ("224.0.0.0/3", "multicast", "224.0.0.0/4"),
     ] {
         let text = format!(
-            "{cidr} holds {kind} addresses ({range}), which guests cannot have; use a prefix without them"
+            "{cidr} holds nothing but {kind} addresses ({range}), which guests cannot have; use another prefix"
         );
         assert_eq!(refusal(&spec(cidr)), told("cidr", &text));
     }
+}
+
+#[test]
+fn a_wide_prefix_gives_nothing_that_no_guest_can_have() {
+    let all = plan(&spec("0.0.0.0/0")).unwrap();
+    assert_eq!((all.gateway, all.pools.len()), (Some(ip("1.0.0.0")), 2));
+    let at = |gateway: &str| SubnetSpec { gateway: Gateway::At(ip(gateway)), ..spec("0.0.0.0/0") };
+    let text = "the gateway 127.0.0.1 is a loopback address of 0.0.0.0/0; use another address or leave it empty for \
+                the default";
+    assert_eq!(refusal(&at("127.0.0.1")), told("gateway", text));
+    let pools = vec![AddressPool { first: ip("126.0.0.1"), last: ip("130.0.0.1") }];
+    let text = "the pool 126.0.0.1-130.0.0.1 holds loopback addresses (127.0.0.0/8), which guests cannot have; leave \
+                them out";
+    assert_eq!(refusal(&SubnetSpec { pools, ..spec("0.0.0.0/0") }), told("allocation_pools[0]", text));
+    assert!(crate::check_requested(&all, ip("224.0.0.1")).is_err());
+    assert!(crate::check_requested(&all, ip("169.254.0.1")).is_ok());
 }
 
 /// Specifications that are mostly valid, small prefixes and pools at their edges above all.
