@@ -55,7 +55,7 @@ async fn a_second_daemon_of_the_same_configuration_refuses_and_the_first_serves_
     let first = place.start().await;
     let mut client = place.client().await;
     let said = fails(&place, &[]).await;
-    assert!(said.contains("another process answers there (is leptond running already?)"), "{said}");
+    assert!(said.contains("another leptond uses the state directory"), "{said}");
     network(&mut client, "blue", &["10.1.0.0/24"]).await;
     network(&mut place.client().await, "green", &["10.2.0.0/24"]).await;
     first.stop().await;

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use crate::{
     error::Error,
+    host::{self, HostCommand},
     instance::{self, InstanceCommand},
     network::{self, NetworkCommand},
     output::{self, Format, Output},
@@ -15,10 +16,10 @@ use crate::{
     version::VersionView,
 };
 
-/// Networks and instances of a lepton daemon (leptond).
+/// Networks, instances and hosts of a lepton daemon (leptond).
 ///
 /// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
-/// 3 the server cannot be reached or does not answer.
+/// 3 the server cannot be reached, does not answer, or cannot at present, as while its database is away.
 #[derive(Debug, Parser)]
 #[command(name = "lepton", version, max_term_width = 110)]
 pub(crate) struct CommandLine {
@@ -49,6 +50,9 @@ enum Command {
     /// Give instances their vNICs, look at them and take them back
     #[command(subcommand)]
     Instance(InstanceCommand),
+    /// Fence hosts that are gone
+    #[command(subcommand)]
+    Host(HostCommand),
     /// Print the version of this program and of the API that it speaks
     Version,
     /// Print a shell's completion script
@@ -98,6 +102,10 @@ impl CommandLine {
             Command::Instance(command) => {
                 let settings = self.connection.resolve()?;
                 block_on(instance::run(command, &settings, output))
+            }
+            Command::Host(command) => {
+                let settings = self.connection.resolve()?;
+                block_on(host::run(command, &settings, output))
             }
             Command::Version => output.print(&VersionView::default()),
             Command::Completion { shell } => output::write(completion(shell)),

@@ -39,7 +39,7 @@ enum Kind {
     Failed,
     /// The server understood and said no.
     Refused,
-    /// No server answered.
+    /// No server answered, or one that cannot at present.
     Unreachable,
     /// The command line's or the configuration's.
     Usage,
@@ -97,7 +97,9 @@ impl Error {
     /// The server said no.
     pub(crate) fn refused(status: &Status) -> Self {
         let details = status.get_error_details();
-        let mut error = Self::new(Kind::Refused, status.message().to_owned());
+        let is_away = status.code() == Code::Unavailable;
+        let kind = if is_away { Kind::Unreachable } else { Kind::Refused };
+        let mut error = Self::new(kind, status.message().to_owned());
         let report = &mut error.0;
         report.code = Some(code_word(status.code()));
         if let Some(info) = details.error_info() {
@@ -109,7 +111,8 @@ impl Error {
             let (field, description) = (violation.field.clone(), violation.description.clone());
             report.violations.push(Violation { field, description });
         }
-        report.hint = hints::for_refusal(report.reason.as_deref(), status.code()).map(str::to_owned);
+        report.hint =
+            hints::for_refusal(report.reason.as_deref(), status.code(), &report.metadata).map(str::to_owned);
         error
     }
 
@@ -122,7 +125,7 @@ impl Error {
     /// The same, of a call that changes something: unless the server said no, it may have been carried out.
     pub(crate) fn of_change(mut self, change: &Change) -> Self {
         let id = &change.request_id;
-        if self.0.kind == Kind::Unreachable && !change.is_dry_run {
+        if self.0.is_open() && !change.is_dry_run {
             self = self.with_hint(&format!(
                 "it may have been carried out all the same; the same command with `--request-id {id}` gets its answer \
                  and does not do it twice"
@@ -169,6 +172,14 @@ impl Kind {
 }
 
 impl Report {
+    /// Whether it leaves open what became of the call: a commit whose answer was lost may have happened, and a fault of
+    /// the server's may have come after it.
+    fn is_open(&self) -> bool {
+        let is_undone = self.metadata.get("undone").is_some_and(|undone| undone == "true");
+        let is_lost = self.kind == Kind::Unreachable || self.code == Some(code_word(Code::Internal));
+        is_lost && !is_undone
+    }
+
     /// What people read: what is wrong with which input, and the way out.
     fn to_text(&self) -> String {
         let mut lines = vec![format!("error: {}", self.headline())];
@@ -190,7 +201,7 @@ impl Report {
     fn headline(&self) -> String {
         let what = match &self.violations[..] {
             // Only the server's words may hold what a terminal should not see; ours may have several lines.
-            [] if self.kind == Kind::Refused => clean(&self.message),
+            [] if self.code.is_some() => clean(&self.message),
             [] => self.message.clone(),
             [violation] => violation.to_string(),
             several => format!("{} arguments are wrong", several.len()),

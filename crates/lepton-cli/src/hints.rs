@@ -1,14 +1,19 @@
 //! Ways out: what a user can do about an error, by the server's reason, and which argument a request's field comes from.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use tonic::Code;
 
 use crate::endpoint::Endpoint;
 
 /// What to do about a refusal; none where its text says it all.
-pub(crate) fn for_refusal(reason: Option<&str>, code: Code) -> Option<&'static str> {
+pub(crate) fn for_refusal(
+    reason: Option<&str>,
+    code: Code,
+    metadata: &BTreeMap<String, String>,
+) -> Option<&'static str> {
     let Some(reason) = reason else { return for_foreign_refusal(code) };
+    let stands = metadata.get("undone").is_some_and(|undone| undone == "false");
     Some(match reason {
         "DUPLICATE_NETWORK" => "`--allow-duplicate-networks` permits several vNICs on one network",
         "FIXED_IP_ALREADY_IN_USE" => {
@@ -23,13 +28,15 @@ pub(crate) fn for_refusal(reason: Option<&str>, code: Code) -> Option<&'static s
         "INSTANCE_ALREADY_ALLOCATED" => {
             "`lepton instance show INSTANCE` shows its vNICs; `lepton instance deallocate INSTANCE` takes them back"
         }
+        "INSTANCE_DEALLOCATED" => "somebody else took its vNICs back: allocate it anew if it is still wanted",
         "INSTANCE_NOT_FOUND" => {
             "`lepton instance allocate INSTANCE --project PROJECT` gives an instance its vNICs"
         }
         "INTERNAL" => "this is a fault of leptond's; its log says more",
         "LEDGER_UNAVAILABLE" => "leptond's database does not answer: see its log, then run the command again",
         "NETWORK_IN_USE" => {
-            "deallocate the instances that use it first; a released port counts until its host has unplugged it"
+            "deallocate the instances that use it first; a released port counts until its host has unplugged it, or \
+             `lepton host fence HOST` says that it never will"
         }
         "NETWORK_NOT_FOUND" => {
             "`lepton network list` shows the networks that there are, with `--project` a project's"
@@ -39,6 +46,10 @@ pub(crate) fn for_refusal(reason: Option<&str>, code: Code) -> Option<&'static s
              it and its quarantine is over"
         }
         "NO_MORE_MAC_ADDRESSES" => "give leptond another MAC base in its configuration",
+        "PORT_PLUG_FAILED" | "PORT_PLUG_TIMEOUT" if stands => {
+            "the allocation stands and the host tries again by itself: `lepton instance show INSTANCE` shows how it goes, \
+             `lepton instance deallocate INSTANCE` takes it back"
+        }
         "PORT_PLUG_FAILED" => {
             "nothing was kept; without `--wait` the allocation stays and the host tries again by itself"
         }
@@ -151,7 +162,7 @@ mod tests {
         for reason in reasons {
             // A malformed field's description says what it should be.
             if reason != "INVALID_FIELD" {
-                assert!(for_refusal(Some(&reason), Code::Unknown).is_some(), "{reason}");
+                assert!(for_refusal(Some(&reason), Code::Unknown, &BTreeMap::new()).is_some(), "{reason}");
             }
         }
     }

@@ -20,6 +20,7 @@ mod duration;
 mod endpoint;
 mod error;
 mod hints;
+mod host;
 mod instance;
 mod network;
 mod output;

@@ -4,6 +4,7 @@
 //! is `null` (an empty list for lists); enums are words; durations are seconds with an `s` and times RFC 3339, as in
 //! Protobuf's JSON. The views in the modules below are the whole description of these shapes.
 
+mod host;
 mod instance;
 mod network;
 mod table;
@@ -17,6 +18,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub(crate) use self::{
+    host::FencedView,
     instance::{DeallocatedView, NetworkInfoView, ValidatedView},
     network::{DeletedView, NetworkView, NetworksView},
     table::clean,

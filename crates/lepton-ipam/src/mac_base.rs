@@ -50,6 +50,13 @@ impl MacBase {
         MacAddr::from(octets)
     }
 
+    /// The MAC at this place of the range, which begins again at its end.
+    pub fn nth(&self, number: u64) -> MacAddr {
+        let mut octets = self.octets;
+        octets[self.length..].copy_from_slice(&number.to_be_bytes()[8 - Self::WHOLE + self.length..]);
+        MacAddr::from(octets)
+    }
+
     /// Whether `mac` is of the range.
     pub fn contains(&self, mac: MacAddr) -> bool {
         mac.octets()[..self.length] == self.octets[..self.length]
@@ -139,6 +146,14 @@ mod tests {
             let mac = base.draw(&mut StdRng::seed_from_u64(seed));
             prop_assert!(mac.is_unicast() && base.contains(mac) && mac.to_string().starts_with(&text));
         }
+    }
+
+    #[test]
+    fn the_macs_of_a_base_are_counted_and_begin_again() {
+        let base: MacBase = "fa:16:3e:4f".parse().unwrap();
+        assert_eq!(base.nth(0).to_string(), "fa:16:3e:4f:00:00");
+        assert_eq!(base.nth(0x1_0203).to_string(), "fa:16:3e:4f:02:03");
+        assert_eq!(base.nth(u64::MAX).to_string(), "fa:16:3e:4f:ff:ff");
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Command for AllocateForInstance {
         let mut seats = Vec::with_capacity(wanted.len());
         for (position, (wanted, mac)) in (0..).zip(wanted.iter().zip(macs)) {
             let port = Port {
-                id: ledger.new_id(),
+                id: ledger.draws().port_id(position),
                 instance: self.instance,
                 incarnation,
                 network: wanted.network,
@@ -146,10 +146,17 @@ impl Command for AllocateForInstance {
     }
 }
 
-/// A vNIC to be: its network, and for each subnet the address that it must have, or none for any.
+/// A vNIC to be: its network, and for each subnet the address that was asked for, or none for any.
 pub(crate) struct Wanted {
     network: NetworkId,
-    subnets: Vec<(Subnet, Option<IpAddr>)>,
+    subnets: Vec<(Subnet, Option<Wish>)>,
+}
+
+/// An address that was asked for, and where.
+struct Wish {
+    address: IpAddr,
+    /// Its path in the request.
+    field: String,
 }
 
 /// What choosing the networks needs, for the round before it.
@@ -194,24 +201,23 @@ fn candidates(
 }
 
 fn refusal(error: &OrderError) -> Refusal {
-    let network = error.network();
+    let (network, field) = (error.network(), format!("networks[{}].network_id", error.index()));
     match error {
-        OrderError::NotFound { .. } => Refusal::NetworkNotFound { network },
-        OrderError::Duplicate { .. } => {
-            Refusal::DuplicateNetwork { network, field: format!("networks[{}].network_id", error.index()) }
-        }
+        OrderError::NotFound { .. } => Refusal::NetworkNotFound { network, field: Some(field) },
+        OrderError::Duplicate { .. } => Refusal::DuplicateNetwork { network, field },
     }
 }
 
-/// Which address the vNIC must have in which subnet of its network.
-fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, Option<IpAddr>)>, Refusal> {
+/// Which address was asked for in which subnet of the vNIC's network.
+fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, Option<Wish>)>, Refusal> {
     let mut subnets: Vec<_> =
-        ledger.subnets_of(choice.network).into_iter().map(|subnet| (subnet, None)).collect();
+        ledger.subnets_of(choice.network).into_iter().map(|subnet| (subnet, None::<Wish>)).collect();
     for (address_index, &address) in choice.fixed_ips.iter().enumerate() {
+        let field = format!("networks[{index}].fixed_ips[{address_index}]");
         let invalid = |problem: String| Refusal::FixedIpInvalid {
             address,
             network: choice.network,
-            field: format!("networks[{index}].fixed_ips[{address_index}]"),
+            field: field.clone(),
             problem,
         };
         let Some((subnet, wish)) = subnets.iter_mut().find(|(subnet, _)| subnet.cidr.contains(address))
@@ -219,19 +225,21 @@ fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, O
             return Err(invalid(format!("no subnet of network {} contains {address}", choice.network)));
         };
         check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
-        if let Some(first) = wish.replace(address) {
+        if let Some(first) = wish {
             return Err(invalid(format!(
-                "{first} and {address} are both in subnet {}; a vNIC has one address in each subnet",
-                subnet.cidr
+                "{} and {address} are both in subnet {}; a vNIC has one address in each subnet",
+                first.address, subnet.cidr
             )));
         }
+        *wish = Some(Wish { address, field });
     }
     Ok(subnets)
 }
 
 /// A free MAC for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
 pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<MacAddr>, Stop> {
-    let mut macs: Vec<MacAddr> = wanted.iter().map(|_| base.draw(ledger.random())).collect();
+    let mut macs: Vec<MacAddr> =
+        (0..).zip(wanted).map(|(position, _)| ledger.draws().mac_nearby(base, position)).collect();
     // All that the vNICs are going to need is loaded in one round.
     let keys = wanted.iter().zip(&macs).flat_map(|(wanted, mac)| keys_of(wanted, *mac));
     let keys: Vec<Key> = keys.collect();
@@ -242,7 +250,7 @@ pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) ->
             if attempts == MAC_ATTEMPTS {
                 return Err(Refusal::NoMoreMacAddresses { base: base.to_string() }.into());
             }
-            macs[index] = base.draw(ledger.random());
+            macs[index] = ledger.draws().mac(base);
             attempts += 1;
         }
     }
@@ -253,7 +261,7 @@ fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
     let mut keys = vec![Key::Mac(mac)];
     for (subnet, wish) in &wanted.subnets {
         match (wish, subnet.mode) {
-            (Some(address), _) => keys.extend(pool::keys_of(subnet, *address)),
+            (Some(wish), _) => keys.extend(pool::keys_of(subnet, wish.address)),
             (None, AddressMode::Eui64) => keys.push(Key::FixedIp(subnet.id, eui64(subnet, mac))),
             (None, AddressMode::Pool) => keys.extend(pool::keys_of_next(subnet)),
         }
@@ -286,28 +294,51 @@ pub(crate) struct Seat<'w> {
 /// lest another one of them be given such an address by chance.
 pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<(), Stop> {
     let places = || seats.iter().flat_map(|seat| seat.wanted.subnets.iter().map(move |place| (seat, place)));
-    for (seat, (subnet, wish)) in places() {
+    for_all(places(), |(seat, (subnet, wish))| {
         let network = seat.wanted.network;
-        if let Some(address) = must_have(subnet, *wish, seat.mac)
+        if let Some(address) = must_have(subnet, wish.as_ref(), seat.mac)
             && !ledger.take(subnet, address, seat.port)?
         {
-            return Err(Refusal::FixedIpAlreadyInUse { address, network }.into());
+            let field = wish.as_ref().map(|wish| wish.field.clone());
+            return Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into());
         }
-    }
-    for (seat, (subnet, wish)) in places() {
+        Ok(())
+    })?;
+    for_all(places(), |(seat, (subnet, wish))| {
         let (network, cidr) = (seat.wanted.network, subnet.cidr);
-        if must_have(subnet, *wish, seat.mac).is_none() {
+        if must_have(subnet, wish.as_ref(), seat.mac).is_none() {
             ledger.take_next(subnet, seat.port)?.ok_or(Refusal::NoMoreFixedIps { network, cidr })?;
         }
+        Ok(())
+    })
+}
+
+/// Decides each thing even when one before it stopped for want of a row, so that one round loads what all of them miss.
+/// A refusal counts only when nothing before it was missing: otherwise it may rest on what is not known yet.
+fn for_all<T>(
+    things: impl Iterator<Item = T>,
+    mut decide: impl FnMut(T) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let mut so_far = Ok(());
+    for thing in things {
+        match decide(thing) {
+            Ok(()) => {}
+            Err(Stop::Missing) => so_far = Err(Stop::Missing),
+            Err(Stop::Refused(refusal)) => so_far = so_far.and(Err(refusal.into())),
+        }
+        if matches!(so_far, Err(Stop::Refused(_))) {
+            return so_far;
+        }
     }
-    Ok(())
+    so_far
 }
 
 /// The one address that will do: the one that was asked for, or the one that follows from the MAC.
-fn must_have(subnet: &Subnet, wish: Option<IpAddr>, mac: MacAddr) -> Option<IpAddr> {
+fn must_have(subnet: &Subnet, wish: Option<&Wish>, mac: MacAddr) -> Option<IpAddr> {
+    let address = wish.map(|wish| wish.address);
     match subnet.mode {
-        AddressMode::Eui64 => Some(wish.unwrap_or_else(|| eui64(subnet, mac))),
-        AddressMode::Pool => wish,
+        AddressMode::Eui64 => Some(address.unwrap_or_else(|| eui64(subnet, mac))),
+        AddressMode::Pool => address,
     }
 }
 

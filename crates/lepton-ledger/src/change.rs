@@ -48,11 +48,12 @@ impl<R> RowChange<R> {
 }
 
 /// The net effect of many changes of one table: one change a row, in the order of the keys, nothing that came to nothing.
-pub fn coalesce<R: Row>(changes: impl IntoIterator<Item = RowChange<R>>) -> Vec<RowChange<R>> {
-    let mut net: BTreeMap<R::Key, RowChange<R>> = BTreeMap::new();
+pub fn coalesce<'c, R: Row>(changes: impl IntoIterator<Item = &'c RowChange<R>>) -> Vec<RowChange<&'c R>> {
+    let mut net: BTreeMap<R::Key, RowChange<&R>> = BTreeMap::new();
     for change in changes {
-        let Some(key) = change.before.as_ref().or(change.after.as_ref()).map(Row::key) else { continue };
-        net.entry(key).and_modify(|first| first.after = change.after.clone()).or_insert(change);
+        let (before, after) = (change.before.as_ref(), change.after.as_ref());
+        let Some(key) = before.or(after).map(Row::key) else { continue };
+        net.entry(key).and_modify(|first| first.after = after).or_insert(RowChange { before, after });
     }
     net.into_values().filter(|change| change.before != change.after).collect()
 }

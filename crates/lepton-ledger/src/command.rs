@@ -69,6 +69,15 @@ impl Envelope {
     }
 }
 
+/// What a request is answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply<A> {
+    /// The answer.
+    pub answer: A,
+    /// Whether it was given before, under the same request id, so that nothing was decided now.
+    pub is_repeated: bool,
+}
+
 /// What tells two bodies of the same call apart: SHA-256 over the call's name and the command's identity.
 fn fingerprint<C: Command>(command: &C) -> [u8; 32] {
     let body = serde_json::to_vec(command).expect("a command is plain data with text keys");
@@ -80,22 +89,29 @@ fn fingerprint<C: Command>(command: &C) -> [u8; 32] {
 /// # Errors
 ///
 /// As [`Command::decide`]; a refusal as well when the id belongs to another body.
-pub fn execute<C: Command>(command: &C, envelope: &Envelope, ledger: &mut View) -> Result<C::Answer, Stop> {
+pub fn execute<C: Command>(
+    command: &C,
+    envelope: &Envelope,
+    ledger: &mut View,
+) -> Result<Reply<C::Answer>, Stop> {
     let mut keys = command.keys();
     keys.extend(envelope.request_key().cloned().map(Key::Request));
     ledger.need(keys)?;
 
-    let Some((key, fingerprint)) = &envelope.request else { return command.decide(ledger) };
+    let Some((key, fingerprint)) = &envelope.request else {
+        return Ok(Reply { answer: command.decide(ledger)?, is_repeated: false });
+    };
     if let Some(record) = ledger.request(key)? {
         let answer =
             (record.fingerprint == *fingerprint).then(|| serde_json::from_str(&record.answer).ok()).flatten();
-        return answer.ok_or_else(|| Refusal::RequestIdReused { request_id: key.id.clone() }.into());
+        let answer = answer.ok_or_else(|| Refusal::RequestIdReused { request_id: key.id.clone() })?;
+        return Ok(Reply { answer, is_repeated: true });
     }
     let answer = command.decide(ledger)?;
     let text = serde_json::to_string(&answer).expect("an answer is plain data with text keys");
     let created_at = ledger.now();
     ledger.insert(RequestRecord { key: key.clone(), fingerprint: *fingerprint, answer: text, created_at });
-    Ok(answer)
+    Ok(Reply { answer, is_repeated: false })
 }
 
 #[cfg(test)]

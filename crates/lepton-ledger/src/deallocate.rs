@@ -42,8 +42,9 @@ impl Command for DeallocateForInstance {
     }
 }
 
-/// Takes back an allocation whose ports could not be plugged in time, and the memory of its answer, so that the
-/// request may be tried again under its id.
+/// Takes back an allocation whose ports could not be plugged in time, and with it the memory of its answer, so that the
+/// request may be tried again under its id. An allocation that has ended already keeps its answer, which may be a later
+/// life's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UndoAllocation {
     /// Which instance.
@@ -66,14 +67,15 @@ impl Command for UndoAllocation {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Released, Stop> {
+        let found = ledger.instance(self.instance)?.cloned();
+        let Some(instance) = found.filter(|instance| instance.incarnation == self.incarnation) else {
+            return Ok(Released { ports: Vec::new() });
+        };
         if let Some(key) = &self.request {
             ledger.request(key)?;
             ledger.end::<RequestRecord>(key);
         }
-        match ledger.instance(self.instance)?.cloned() {
-            Some(instance) if instance.incarnation == self.incarnation => release(ledger, &instance),
-            Some(_) | None => Ok(Released { ports: Vec::new() }),
-        }
+        release(ledger, &instance)
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 
-use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, SubnetId};
+use lepton_types::{
+    HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, SubnetId, Timestamp,
+};
 
 use crate::RequestKey;
 
 /// A row, or a small indexed set of rows, that a command needs in its view.
 ///
-/// The order of the variants is the order in which a store loads, and so locks, what one round misses.
+/// Keys are ordered so that what one round misses does not depend on who missed it first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The record of an earlier request, if there is one.
@@ -43,8 +45,13 @@ pub enum Key {
     Block(SubnetId, IpAddr),
     /// The owner row of one address of a subnet.
     FixedIp(SubnetId, IpAddr),
-    /// Addresses of a subnet whose quarantine is over.
-    RestedIn(SubnetId),
+    /// Addresses of a subnet whose quarantine is over, a bounded number of them.
+    RestedIn {
+        /// Whose addresses.
+        subnet: SubnetId,
+        /// Only those behind this one, in the order in which quarantine ended.
+        after: Option<(Timestamp, IpAddr)>,
+    },
     /// Addresses of any subnet whose quarantine is over, a bounded number of them.
     Rested,
     /// An instance, its ports of any incarnation and their addresses.

@@ -17,6 +17,7 @@ mod command;
 mod deallocate;
 #[cfg(test)]
 mod example;
+mod fence;
 mod key;
 mod network;
 mod network_info;
@@ -30,8 +31,9 @@ mod view;
 
 pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
-pub use command::{Command, Envelope, Stop, execute};
+pub use command::{Command, Envelope, Reply, Stop, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
+pub use fence::{FenceHost, Fenced};
 pub use key::Key;
 pub use lepton_ipam::Block;
 pub use network::{

@@ -50,7 +50,7 @@ impl Command for CreateNetworks {
         let mut made = Vec::with_capacity(self.networks.len());
         for (index, spec) in self.networks.iter().enumerate() {
             let network = Network {
-                id: ledger.new_id(),
+                id: ledger.draws().id(),
                 project: spec.project.clone(),
                 label: spec.label.clone(),
                 priority: spec.priority,
@@ -60,7 +60,7 @@ impl Command for CreateNetworks {
             };
             ledger.insert(network.clone());
             for (subnet_index, subnet) in spec.subnets.iter().enumerate() {
-                let subnet = subnet.plan(ledger.new_id(), network.id).map_err(|error| {
+                let subnet = subnet.plan(ledger.draws().id(), network.id).map_err(|error| {
                     let field = format!("networks[{index}].subnets[{subnet_index}].{}", error.field());
                     Refusal::invalid_field(field, error.to_string())
                 })?;
@@ -95,7 +95,7 @@ impl Command for DeleteNetwork {
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
         let network = self.network;
         let found = ledger.network(network)?.map(|network| network.sequence);
-        let sequence = found.ok_or(Refusal::NetworkNotFound { network })?;
+        let sequence = found.ok_or(Refusal::NetworkNotFound { network, field: None })?;
         if let Some(port) = ledger.port_on(network)? {
             return Err(Refusal::NetworkInUse { network, instance: port.instance }.into());
         }
@@ -122,7 +122,7 @@ impl Command for GetNetwork {
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
         let found = ledger.network(self.network)?.cloned();
-        let network = found.ok_or(Refusal::NetworkNotFound { network: self.network })?;
+        let network = found.ok_or(Refusal::NetworkNotFound { network: self.network, field: None })?;
         Ok(NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })
     }
 }

@@ -107,7 +107,7 @@ impl View {
                 (Some(block), Some(frontier)) if block.first() < frontier => return Ok(Some(block)),
                 (_, Some(frontier)) => self.open_block(subnet, frontier)?,
                 (None, None) => {
-                    if self.reclaim(subnet)? == 0 {
+                    if !self.reclaim(subnet)? {
                         return Ok(None);
                     }
                 }
@@ -124,14 +124,21 @@ impl View {
         Ok(())
     }
 
-    /// Gives back addresses of a dry subnet that rested long enough, without waiting for the sweep; answers how many
-    /// of them the pools have again.
-    fn reclaim(&mut self, subnet: &Subnet) -> Result<usize, Stop> {
-        let rested = self.rested_in(subnet.id)?;
-        self.need(rested.iter().filter_map(|row| key_of_block(subnet, row.address)))?;
-        for row in &rested {
-            self.give_back(subnet, row)?;
+    /// Gives back addresses of a dry subnet that rested long enough, without waiting for the sweep; answers whether the
+    /// pools have any again.
+    fn reclaim(&mut self, subnet: &Subnet) -> Result<bool, Stop> {
+        loop {
+            let rested = self.rested_in(subnet.id)?;
+            if rested.is_empty() {
+                return Ok(false);
+            }
+            self.need(rested.iter().filter_map(|row| key_of_block(subnet, row.address)))?;
+            for row in &rested {
+                self.give_back(subnet, row)?;
+            }
+            if rested.iter().any(|row| in_pool(subnet, row.address)) {
+                return Ok(true);
+            }
         }
-        Ok(rested.iter().filter(|row| in_pool(subnet, row.address)).count())
     }
 }

@@ -17,8 +17,13 @@ pub struct Violation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Fields that are malformed or contradict each other.
-    #[error("{}", Listed(.0))]
-    InvalidFields(Vec<Violation>),
+    #[error("{}", Listed { violations, more: *more })]
+    InvalidFields {
+        /// What is told of, at least one.
+        violations: Vec<Violation>,
+        /// How many more there are that an answer has no room for.
+        more: usize,
+    },
     /// The request id was used for another request.
     #[error("request id {request_id} was used for a request with another body; choose a fresh one")]
     RequestIdReused {
@@ -52,6 +57,8 @@ pub enum Refusal {
     NetworkNotFound {
         /// The id that was asked for.
         network: NetworkId,
+        /// Its path in the request, when it is one of the networks that an instance asks for.
+        field: Option<String>,
     },
     /// A requested address is not free.
     #[error(
@@ -62,6 +69,8 @@ pub enum Refusal {
         address: IpAddr,
         /// Its network.
         network: NetworkId,
+        /// Its path in the request; none when it follows from a MAC.
+        field: Option<String>,
     },
     /// A subnet has nothing left to give.
     #[error("subnet {cidr} of network {network} has no free address; release some, or use another network")]
@@ -115,28 +124,35 @@ pub enum Refusal {
     },
 }
 
-struct Listed<'a>(&'a [Violation]);
+struct Listed<'a> {
+    violations: &'a [Violation],
+    more: usize,
+}
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, violation) in self.0.iter().enumerate() {
+        for (index, violation) in self.violations.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{}: {}", violation.field, violation.problem)?;
         }
-        Ok(())
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 
 impl Refusal {
     /// A single field is wrong.
     pub fn invalid_field(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::InvalidFields(vec![Violation { field: field.into(), problem: problem.into() }])
+        let violations = vec![Violation { field: field.into(), problem: problem.into() }];
+        Self::InvalidFields { violations, more: 0 }
     }
 
     /// The reason's name on every face.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::InvalidFields(_) => "INVALID_FIELD",
+            Self::InvalidFields { .. } => "INVALID_FIELD",
             Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
             Self::DuplicateNetwork { .. } => "DUPLICATE_NETWORK",
             Self::FixedIpInvalid { .. } => "FIXED_IP_INVALID",
@@ -154,8 +170,10 @@ impl Refusal {
     /// What the refusal is about, by name, for programs.
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::InvalidFields(violations) => {
-                violations.first().map(|first| ("field", first.field.clone())).into_iter().collect()
+            Self::InvalidFields { violations, more } => {
+                let first = violations.first().map(|first| ("field", first.field.clone()));
+                let more = (*more > 0).then(|| ("more", more.to_string()));
+                first.into_iter().chain(more).collect()
             }
             Self::RequestIdReused { request_id } => vec![("request_id", request_id.to_string())],
             Self::DuplicateNetwork { network, field } => {
@@ -166,9 +184,15 @@ impl Refusal {
                 ("network_id", network.to_string()),
                 ("field", field.clone()),
             ],
-            Self::NetworkNotFound { network } => vec![("network_id", network.to_string())],
-            Self::FixedIpAlreadyInUse { address, network } => {
-                vec![("fixed_ip", address.to_string()), ("network_id", network.to_string())]
+            Self::NetworkNotFound { network, field } => {
+                let field = field.iter().map(|field| ("field", field.clone()));
+                field.chain([("network_id", network.to_string())]).collect()
+            }
+            Self::FixedIpAlreadyInUse { address, network, field } => {
+                let field = field.iter().map(|field| ("field", field.clone()));
+                field
+                    .chain([("fixed_ip", address.to_string()), ("network_id", network.to_string())])
+                    .collect()
             }
             Self::NoMoreFixedIps { network, cidr } => {
                 vec![("network_id", network.to_string()), ("cidr", cidr.to_string())]

@@ -84,15 +84,7 @@ impl Command for ReportHost {
             self.set_status(ledger, report)?;
         }
         let unplugged = self.unplugged(ledger)?;
-        self.need_addresses(ledger, &unplugged)?;
-        for port in unplugged {
-            for fixed_ip in ledger.fixed_ips_of(port.id) {
-                if let Some(subnet) = ledger.subnet(fixed_ip.subnet)?.cloned() {
-                    ledger.release(&subnet, &fixed_ip)?;
-                }
-            }
-            ledger.end::<Port>(&port.id);
-        }
+        end(ledger, &unplugged)?;
         let mut host = ledger.host(&self.host)?;
         host.applied = host.applied.max(self.report.revision);
         ledger.replace(host);
@@ -119,19 +111,33 @@ impl ReportHost {
         }
         Ok(ports)
     }
+}
 
-    /// Loads in two rounds all that freeing the ports' addresses needs: their subnets, then their blocks.
-    fn need_addresses(&self, ledger: &mut View, ports: &[Port]) -> Result<(), Stop> {
-        let fixed_ips: Vec<_> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
-        ledger.need(fixed_ips.iter().map(|row| Key::Subnet(row.subnet)))?;
-        let mut keys = Vec::new();
-        for row in &fixed_ips {
-            if let Some(subnet) = ledger.subnet(row.subnet)? {
-                keys.extend(pool::key_of_block(subnet, row.address));
+/// Ends released ports that are on no host any more: their addresses go back.
+pub(crate) fn end(ledger: &mut View, ports: &[Port]) -> Result<(), Stop> {
+    need_addresses(ledger, ports)?;
+    for port in ports {
+        for fixed_ip in ledger.fixed_ips_of(port.id) {
+            if let Some(subnet) = ledger.subnet(fixed_ip.subnet)?.cloned() {
+                ledger.release(&subnet, &fixed_ip)?;
             }
         }
-        ledger.need(keys)
+        ledger.end::<Port>(&port.id);
     }
+    Ok(())
+}
+
+/// Loads in two rounds all that freeing the ports' addresses needs: their subnets, then their blocks.
+fn need_addresses(ledger: &mut View, ports: &[Port]) -> Result<(), Stop> {
+    let fixed_ips: Vec<_> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
+    ledger.need(fixed_ips.iter().map(|row| Key::Subnet(row.subnet)))?;
+    let mut keys = Vec::new();
+    for row in &fixed_ips {
+        if let Some(subnet) = ledger.subnet(row.subnet)? {
+            keys.extend(pool::key_of_block(subnet, row.address));
+        }
+    }
+    ledger.need(keys)
 }
 
 #[cfg(test)]

@@ -36,8 +36,10 @@ impl Command for ValidateNetworks {
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
-        let seats = wanted.iter().zip(macs).map(|(wanted, mac)| Seat { port: ledger.new_id(), mac, wanted });
-        let seats: Vec<_> = seats.collect();
+        let seats = (0..).zip(wanted.iter().zip(macs));
+        let seats: Vec<_> = seats
+            .map(|(position, (wanted, mac))| Seat { port: ledger.draws().port_id(position), mac, wanted })
+            .collect();
         give_addresses(ledger, &seats)
     }
 }

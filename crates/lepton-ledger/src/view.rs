@@ -1,5 +1,6 @@
 //! [`View`]: the part of the ledger that a batch of commands has in memory.
 
+mod draws;
 mod lookup;
 mod table;
 
@@ -8,16 +9,14 @@ use std::{
     net::IpAddr,
 };
 
+use self::draws::Draws;
+pub use self::table::Table;
+use crate::{Change, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop};
 use lepton_ipam::Block;
 use lepton_types::{
     AddressFamily, Cidr, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Revision,
     Subnet, SubnetId, Timestamp,
 };
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use uuid::Uuid;
-
-pub use self::table::Table;
-use crate::{Change, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop};
 
 /// The part of the ledger that a batch of commands has in memory: rows as loaded, overlaid with what the batch decided.
 ///
@@ -30,13 +29,13 @@ pub struct View {
     incarnations: BTreeMap<InstanceId, u64>,
     newest_network: u64,
     free_blocks_known: BTreeMap<SubnetId, Option<IpAddr>>,
+    rested_known: BTreeMap<SubnetId, Option<(Timestamp, IpAddr)>>,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
     changes: Vec<Change>,
     now: Timestamp,
-    seed: [u8; 32],
-    random: StdRng,
+    draws: Draws,
 }
 
 /// The rows, a table each.
@@ -88,13 +87,13 @@ impl View {
             incarnations: BTreeMap::new(),
             newest_network: 0,
             free_blocks_known: BTreeMap::new(),
+            rested_known: BTreeMap::new(),
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),
             changes: Vec::new(),
             now,
-            seed,
-            random: StdRng::from_seed(seed),
+            draws: Draws::new(seed),
         }
     }
 
@@ -103,7 +102,7 @@ impl View {
     pub fn restart(&mut self, now: Timestamp, seed: [u8; 32]) {
         self.undo_to(0);
         self.now = now;
-        self.seed = seed;
+        self.draws = Draws::new(seed);
     }
 
     /// The moment of the decision.
@@ -111,14 +110,9 @@ impl View {
         self.now
     }
 
-    /// A fresh identity.
-    pub(crate) fn new_id<I: From<Uuid>>(&mut self) -> I {
-        uuid::Builder::from_random_bytes(self.random.random()).into_uuid().into()
-    }
-
-    /// The source of what is random in a decision; the same for every attempt at it.
-    pub(crate) fn random(&mut self) -> &mut StdRng {
-        &mut self.random
+    /// What is random in the decision.
+    pub(crate) fn draws(&mut self) -> &mut Draws {
+        &mut self.draws
     }
 
     /// Runs a decision that keeps its changes if it succeeds. `number` tells it apart from the batch's others, so that
@@ -133,7 +127,7 @@ impl View {
         decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let before = self.changes.len();
-        self.reseed(number);
+        self.draws.start(number);
         let result = decide(self);
         if result.is_err() {
             self.undo_to(before);
@@ -152,18 +146,10 @@ impl View {
         decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let before = self.changes.len();
-        self.reseed(number);
+        self.draws.start(number);
         let result = decide(self);
         self.undo_to(before);
         result
-    }
-
-    fn reseed(&mut self, number: usize) {
-        let mut seed = self.seed;
-        for (byte, salt) in seed.iter_mut().zip((number as u64).to_le_bytes()) {
-            *byte ^= salt;
-        }
-        self.random = StdRng::from_seed(seed);
     }
 
     fn undo_to(&mut self, length: usize) {
@@ -312,7 +298,13 @@ impl View {
         self.free_blocks_known.insert(subnet, up_to);
     }
 
-    /// What the commands missed since the last call, in the order to load and to lock it.
+    /// Says that of the subnet's addresses whose quarantine is over all are loaded up to this one; all of them, when that
+    /// is none.
+    pub fn note_rested(&mut self, subnet: SubnetId, up_to: Option<(Timestamp, IpAddr)>) {
+        self.rested_known.insert(subnet, up_to);
+    }
+
+    /// What the commands missed since the last call, each key once and in order.
     pub fn take_missing(&mut self) -> Vec<Key> {
         std::mem::take(&mut self.missing).into_iter().collect()
     }

@@ -34,6 +34,7 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.NetworkManager/ValidateNetworks", &[Admin, Compute, Reader]),
     ("/lepton.v1.NetworkManager/AllocateForInstance", &[Admin, Compute]),
     ("/lepton.v1.NetworkManager/DeallocateForInstance", &[Admin, Compute]),
+    ("/lepton.v1.NetworkManager/FenceHost", &[Admin]),
     ("/lepton.v1.NetworkManager/GetInstanceNwInfo", &[Admin, Compute, Reader]),
     // What every caller may ask, whatever it is.
     ("/grpc.health.v1.Health/Check", &Role::ALL),

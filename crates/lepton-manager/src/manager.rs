@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, Refusal, ReportHost, UndoAllocation,
+    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, Refusal, Reply, ReportHost,
+    UndoAllocation,
 };
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
@@ -75,6 +76,14 @@ pub enum ManagerError {
         /// Whether the allocation could be taken back.
         is_undone: bool,
     },
+    /// The instance was deallocated while the caller waited for its ports.
+    #[error("instance {instance} was deallocated before host {host} had plugged its ports")]
+    Deallocated {
+        /// Which instance.
+        instance: InstanceId,
+        /// The host.
+        host: HostId,
+    },
     /// The server stopped before the ports that the caller waited for were plugged.
     #[error("the server is stopping, and host {host} has not plugged the ports of instance {instance} yet; {}", undone(*is_undone))]
     Stopping {
@@ -88,31 +97,33 @@ pub enum ManagerError {
 }
 
 fn undone(is_undone: bool) -> &'static str {
-    if is_undone { "the allocation was undone" } else { "the allocation could not be undone; deallocate it" }
+    if is_undone {
+        "the allocation was undone"
+    } else {
+        "the allocation stands: wait for it again under the same request id, or deallocate it"
+    }
 }
 
-/// What waiting for an instance's ports came to.
-enum Plugged {
-    All(NetworkInfo),
-    /// The instance lives no more, or anew: what was answered first is all there is to say.
-    Gone,
+/// Why an instance's ports are not all plugged.
+enum Shortfall {
     Failed(PortId, String),
     TimedOut,
     Stopping,
+    /// The instance lives no more, or anew.
+    Gone,
 }
 
-impl Plugged {
-    /// What to tell the caller whose allocation was, or should have been, taken back.
+impl Shortfall {
+    /// What to tell the caller.
     fn into_error(self, answer: NetworkInfo, is_undone: bool) -> ManagerError {
         let NetworkInfo { instance, host, .. } = answer;
         match self {
             Self::Failed(port, problem) => {
                 ManagerError::PlugFailed { instance, host, port, problem, is_undone }
             }
+            Self::TimedOut => ManagerError::PlugTimeout { instance, host, is_undone },
             Self::Stopping => ManagerError::Stopping { instance, host, is_undone },
-            Self::All(_) | Self::Gone | Self::TimedOut => {
-                ManagerError::PlugTimeout { instance, host, is_undone }
-            }
+            Self::Gone => ManagerError::Deallocated { instance, host },
         }
     }
 }
@@ -148,12 +159,11 @@ impl Manager {
         validate_only: bool,
     ) -> Result<C::Answer, ManagerError> {
         let store = &self.inner.store;
-        let answer = if validate_only {
-            store.rehearse(command, envelope).await
+        if validate_only {
+            Ok(store.rehearse(command, envelope).await?)
         } else {
-            store.submit(command, envelope).await
-        };
-        Ok(answer?)
+            Ok(store.submit(command, envelope).await?.answer)
+        }
     }
 
     /// Asks a question.
@@ -163,7 +173,8 @@ impl Manager {
 
     /// Allocates, and answers when every port is plugged; undoes the allocation when one fails or `patience` ends.
     ///
-    /// It comes to its end also when its caller goes away, so that nothing stays half done.
+    /// It comes to its end also when its caller goes away, so that nothing stays half done. A repeated request waits too,
+    /// but undoes nothing: what it asks for was allocated by the request before it, and may have been running since.
     pub(crate) async fn allocate_and_wait(
         &self,
         command: AllocateForInstance,
@@ -175,12 +186,13 @@ impl Manager {
         let wait = async move {
             // Watching starts before the ports are there, so that no report is missed.
             let mut watch = manager.inner.hub.watch_instance(command.instance);
-            let answer = manager.submit(command, envelope.clone(), false).await?;
+            let Reply { answer, is_repeated } =
+                manager.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
             match manager.plugged(&answer, &mut watch, deadline).await? {
-                Plugged::All(info) => Ok(info),
-                Plugged::Gone => Ok(answer),
-                shortfall @ (Plugged::Failed(..) | Plugged::TimedOut | Plugged::Stopping) => {
-                    let is_undone = manager.undo(&answer, &envelope).await;
+                Ok(info) => Ok(info),
+                Err(shortfall) => {
+                    let is_ours = !is_repeated && !matches!(shortfall, Shortfall::Gone);
+                    let is_undone = is_ours && manager.undo(&answer, &envelope).await;
                     Err(shortfall.into_error(answer, is_undone))
                 }
             }
@@ -189,18 +201,19 @@ impl Manager {
         done.unwrap_or_else(|_| Err(SubmitError::Store(StoreError::Closed).into()))
     }
 
+    /// Waits until every port is plugged, or it is clear why not.
     async fn plugged(
         &self,
         answer: &NetworkInfo,
         watch: &mut InstanceWatch,
         deadline: Instant,
-    ) -> Result<Plugged, ManagerError> {
+    ) -> Result<Result<NetworkInfo, Shortfall>, ManagerError> {
         loop {
             let info = match self.ask(GetInstanceNwInfo { instance: answer.instance }).await {
                 Ok(info) if info.incarnation == answer.incarnation => info,
-                Ok(_) => return Ok(Plugged::Gone),
+                Ok(_) => return Ok(Err(Shortfall::Gone)),
                 Err(ManagerError::Submit(SubmitError::Refused(Refusal::InstanceNotFound { .. }))) => {
-                    return Ok(Plugged::Gone);
+                    return Ok(Err(Shortfall::Gone));
                 }
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 // The database may come back before the deadline; until then nothing is known to have failed.
@@ -211,16 +224,16 @@ impl Manager {
                 PortStatus::Pending | PortStatus::Active => None,
             });
             if let Some((port, problem)) = failed {
-                return Ok(Plugged::Failed(port, problem));
+                return Ok(Err(Shortfall::Failed(port, problem)));
             }
             if info.vifs.iter().all(|vif| vif.status == PortStatus::Active) {
-                return Ok(Plugged::All(info));
+                return Ok(Ok(info));
             }
             if Instant::now() >= deadline {
-                return Ok(Plugged::TimedOut);
+                return Ok(Err(Shortfall::TimedOut));
             }
             if self.inner.no_more_waiting.is_cancelled() {
-                return Ok(Plugged::Stopping);
+                return Ok(Err(Shortfall::Stopping));
             }
             tokio::select! {
                 () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told

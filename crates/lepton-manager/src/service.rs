@@ -2,6 +2,7 @@
 
 use lepton_ledger::{Command, Envelope, NetworkWithSubnets, Refusal};
 use lepton_proto::v1::{self, network_manager_server::NetworkManager};
+use lepton_types::PortId;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -147,6 +148,19 @@ impl NetworkManager for NetworkManagerService {
         let released = self.submit(call, command, request.get_ref().validate_only).await?;
         let released_port_ids = released.ports.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::DeallocateForInstanceResponse { released_port_ids }))
+    }
+
+    async fn fence_host(
+        &self,
+        request: Request<v1::FenceHostRequest>,
+    ) -> Result<Response<v1::FenceHostResponse>, Status> {
+        let (call, command) = parse(&request, |request| &request.request_id, instance::fence_host)?;
+        let fenced = self.submit(call, command, request.get_ref().validate_only).await?;
+        let texts = |ids: Vec<PortId>| ids.iter().map(ToString::to_string).collect();
+        Ok(Response::new(v1::FenceHostResponse {
+            ended_port_ids: texts(fenced.ended),
+            live_port_ids: texts(fenced.live),
+        }))
     }
 
     async fn get_instance_nw_info(

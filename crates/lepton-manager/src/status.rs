@@ -39,12 +39,14 @@ pub(crate) fn refused(refusal: &Refusal) -> Status {
 
 fn code(refusal: &Refusal) -> Code {
     match refusal {
-        Refusal::InvalidFields(_)
+        Refusal::InvalidFields { .. }
         | Refusal::RequestIdReused { .. }
         | Refusal::DuplicateNetwork { .. }
-        | Refusal::FixedIpInvalid { .. } => Code::InvalidArgument,
-        Refusal::NetworkNotFound { .. } | Refusal::InstanceNotFound { .. } => Code::NotFound,
-        Refusal::FixedIpAlreadyInUse { .. }
+        | Refusal::FixedIpInvalid { .. }
+        | Refusal::NetworkNotFound { field: Some(_), .. }
+        | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
+        Refusal::NetworkNotFound { field: None, .. } | Refusal::InstanceNotFound { .. } => Code::NotFound,
+        Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::IncarnationMismatch { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
@@ -56,11 +58,14 @@ fn code(refusal: &Refusal) -> Code {
 fn violations(refusal: &Refusal) -> Vec<Violation> {
     let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
     match refusal {
-        Refusal::InvalidFields(violations) => violations.clone(),
+        Refusal::InvalidFields { violations, .. } => violations.clone(),
         Refusal::RequestIdReused { .. } => one("request_id"),
-        Refusal::DuplicateNetwork { field, .. } | Refusal::FixedIpInvalid { field, .. } => one(field),
-        Refusal::NetworkNotFound { .. }
-        | Refusal::FixedIpAlreadyInUse { .. }
+        Refusal::DuplicateNetwork { field, .. }
+        | Refusal::FixedIpInvalid { field, .. }
+        | Refusal::NetworkNotFound { field: Some(field), .. }
+        | Refusal::FixedIpAlreadyInUse { field: Some(field), .. } => one(field),
+        Refusal::NetworkNotFound { field: None, .. }
+        | Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::NoMoreFixedIps { .. }
         | Refusal::NoMoreMacAddresses { .. }
         | Refusal::InstanceAlreadyAllocated { .. }
@@ -76,20 +81,29 @@ impl From<ManagerError> for Status {
         match error {
             ManagerError::Submit(SubmitError::Refused(refusal)) => refused(&refusal),
             ManagerError::Submit(SubmitError::Store(error)) => store_failed(&error, message),
-            ManagerError::PlugFailed { instance, port, problem, .. } => {
+            ManagerError::PlugFailed { instance, port, problem, is_undone, .. } => {
                 let metadata = [
                     ("instance_id", instance.to_string()),
                     ("port_id", port.to_string()),
                     ("problem", problem),
+                    ("undone", is_undone.to_string()),
                 ];
                 status(Code::Aborted, "PORT_PLUG_FAILED", message, metadata)
             }
-            ManagerError::PlugTimeout { instance, host, .. } => {
-                let metadata = [("instance_id", instance.to_string()), ("host", host.to_string())];
+            ManagerError::PlugTimeout { instance, host, is_undone } => {
+                let metadata = [
+                    ("instance_id", instance.to_string()),
+                    ("host", host.to_string()),
+                    ("undone", is_undone.to_string()),
+                ];
                 status(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", message, metadata)
             }
-            ManagerError::Stopping { instance, .. } => {
+            ManagerError::Deallocated { instance, .. } => {
                 let metadata = [("instance_id", instance.to_string())];
+                status(Code::Aborted, "INSTANCE_DEALLOCATED", message, metadata)
+            }
+            ManagerError::Stopping { instance, is_undone, .. } => {
+                let metadata = [("instance_id", instance.to_string()), ("undone", is_undone.to_string())];
                 status(Code::Unavailable, "SHUTTING_DOWN", message, metadata)
             }
         }

@@ -11,7 +11,9 @@ CREATE TABLE networks (
     priority BIGINT NOT NULL,
     mtu BIGINT NOT NULL CHECK (mtu BETWEEN 68 AND 65535),
     sequence BIGINT NOT NULL UNIQUE,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    -- Its bridge's name on every host: two networks of one name would be one network.
+    bridge TEXT NOT NULL UNIQUE
 );
 CREATE INDEX networks_by_project ON networks (project_id, sequence);
 
@@ -74,7 +76,8 @@ CREATE TABLE ports (
 );
 CREATE UNIQUE INDEX ports_by_mac ON ports (mac);
 CREATE UNIQUE INDEX ports_by_instance ON ports (instance_id, incarnation, position);
-CREATE UNIQUE INDEX ports_by_device ON ports (host_id, device);
+-- Devices are named by the counted bits of their ports' ids, so this order keeps a batch's ports together (ADR 10).
+CREATE UNIQUE INDEX ports_by_device ON ports (device);
 CREATE INDEX ports_by_revision ON ports (host_id, revision);
 CREATE INDEX ports_by_network ON ports (network_id);
 
@@ -90,7 +93,7 @@ CREATE TABLE fixed_ips (
 ) {without_rowid};
 CREATE INDEX fixed_ips_by_port ON fixed_ips (port_id) WHERE port_id IS NOT NULL;
 CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until) WHERE quarantined_until IS NOT NULL;
-CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until)
+CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until, address)
     WHERE quarantined_until IS NOT NULL;
 
 CREATE TABLE requests (
@@ -113,6 +116,7 @@ CREATE TABLE network_history (
     mtu BIGINT NOT NULL,
     sequence BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
+    bridge TEXT NOT NULL,
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX network_history_by_id ON network_history (id, ended_at);

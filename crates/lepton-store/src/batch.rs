@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lepton_ledger::{Change, Command, Envelope, Refusal, RequestKey, RequestRecord, Stop, View, execute};
+use lepton_ledger::{
+    Change, Command, Envelope, Refusal, Reply, RequestKey, RequestRecord, Stop, View, execute,
+};
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
@@ -38,8 +40,8 @@ pub(crate) struct Submitted<C: Command> {
     command: C,
     envelope: Envelope,
     is_rehearsal: bool,
-    decision: Option<Result<C::Answer, Refusal>>,
-    caller: oneshot::Sender<Result<C::Answer, SubmitError>>,
+    decision: Option<Result<Reply<C::Answer>, Refusal>>,
+    caller: oneshot::Sender<Result<Reply<C::Answer>, SubmitError>>,
 }
 
 impl<C: Command> Submitted<C> {
@@ -47,7 +49,7 @@ impl<C: Command> Submitted<C> {
         command: C,
         envelope: Envelope,
         is_rehearsal: bool,
-        caller: oneshot::Sender<Result<C::Answer, SubmitError>>,
+        caller: oneshot::Sender<Result<Reply<C::Answer>, SubmitError>>,
     ) -> Self {
         Self { command, envelope, is_rehearsal, decision: None, caller }
     }
@@ -59,7 +61,7 @@ impl<C: Command> Job for Submitted<C> {
         let outcome =
             if self.is_rehearsal { view.rehearse(number, decide) } else { view.attempt(number, decide) };
         self.decision = match outcome {
-            Ok(answer) => Some(Ok(answer)),
+            Ok(reply) => Some(Ok(reply)),
             Err(Stop::Refused(refusal)) => Some(Err(refusal)),
             Err(Stop::Missing) => None,
         };
@@ -77,7 +79,7 @@ impl<C: Command> Job for Submitted<C> {
 
     fn settle(self: Box<Self>, outcome: Result<(), StoreError>) {
         let answer = match (outcome, self.decision) {
-            (Ok(()), Some(Ok(answer))) => Ok(answer),
+            (Ok(()), Some(Ok(reply))) => Ok(reply),
             (Ok(()), Some(Err(refusal))) => Err(SubmitError::Refused(refusal)),
             (Ok(()), None) => Err(StoreError::Internal("the command was never decided".into()).into()),
             (Err(error), _) => Err(error.into()),

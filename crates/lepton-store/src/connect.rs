@@ -170,14 +170,17 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
         .statement_cache_capacity(PREPARED)
         // 64 MiB, in KiB: the upper pages of every index stay in memory at a million ports.
         .pragma("cache_size", "-65536")
+        // 32 MiB of pages: a page that changes often is copied from the log into the file once for many changes.
+        .pragma("wal_autocheckpoint", "8192")
         .disable_statement_logging();
-    let reader = writer.clone().read_only(true).create_if_missing(false);
+    // Questions look up single rows; what the kernel has cached of the file is near enough.
+    let reader = writer.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-8192");
     Options::Sqlite { writer: Box::new(writer), reader: Box::new(reader) }
 }
 
 fn postgres(url: &str, patience: Duration) -> Result<Options, sqlx::Error> {
     // A manager that was frozen in the middle of a batch must not hold its locks for longer than the others wait.
-    let idle_limit = patience.as_millis().to_string();
+    let limit = patience.as_millis().to_string();
     let options = PgConnectOptions::from_str(url)?
         .application_name("leptond")
         .statement_cache_capacity(PREPARED)
@@ -185,7 +188,17 @@ fn postgres(url: &str, patience: Duration) -> Result<Options, sqlx::Error> {
             // The ledger acknowledges nothing that is not on the server's disk, whatever the server's default is.
             ("synchronous_commit", "on"),
             ("default_transaction_isolation", "read committed"),
-            ("idle_in_transaction_session_timeout", &idle_limit),
+            ("idle_in_transaction_session_timeout", &limit),
+            // Nobody waits for what a statement finds once the batch has been given up.
+            ("lock_timeout", &limit),
+            ("statement_timeout", &limit),
+            // Every statement of the ledger looks rows up by an index. Plans are made while the tables are empty, and
+            // kept; without this, they would read the whole tables later.
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
         ])
         .disable_statement_logging();
     Ok(Options::Postgres(Box::new(options)))

@@ -174,9 +174,14 @@ impl Tx {
         sqlx::AssertSqlSafe(self.engine.statements.text(sql, rows, width, dialect))
     }
 
+    /// Whether it may change the ledger.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.access == Access::Write
+    }
+
     /// Whether others write meanwhile, so that what it decides on must be locked.
     pub(crate) fn is_shared(&self) -> bool {
-        matches!((&self.connection, self.access), (Connection::Postgres(_), Access::Write))
+        self.is_writing() && matches!(self.connection, Connection::Postgres(_))
     }
 
     /// Makes what was written durable. Without an answer it may have happened.

@@ -45,11 +45,11 @@ impl Failure {
     }
 }
 
+/// Goes by codes alone; texts and names differ between engines and releases.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "sqlx adds kinds of errors; any that is not known is a fault"
 )]
-/// Goes by codes alone; texts and names differ between engines and releases.
 fn classify(error: &sqlx::Error) -> Failure {
     let text = error.to_string();
     match error {
@@ -78,9 +78,11 @@ fn is_lost_race(code: &str) -> bool {
         || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
-/// PostgreSQL: connection exceptions; the server shuts down, crashed, or is starting; it ended an idle transaction.
+/// PostgreSQL: connection exceptions; the server shuts down, crashed, or is starting; it ended an idle transaction or
+/// an idle session.
 fn is_disconnected(code: &str) -> bool {
-    (code.len() == 5 && code.starts_with("08")) || matches!(code, "57P01" | "57P02" | "57P03" | "25P03")
+    (code.len() == 5 && code.starts_with("08"))
+        || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
 }
 
 /// PostgreSQL: read-only (a standby), insufficient resources, operator intervention, system errors. SQLite:
@@ -94,4 +96,26 @@ fn is_out_of_reach(code: &str) -> bool {
 /// SQLite's codes are numbers of at most four digits; PostgreSQL's have five characters.
 fn sqlite_code(code: &str) -> Option<u32> {
     if code.len() < 5 { code.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_code_means_decides_what_is_done_about_it() {
+        for code in ["40001", "40P01", "55P03", "5", "261", "517", "6", "262"] {
+            assert!(is_lost_race(code), "{code}");
+        }
+        for code in ["08000", "08006", "57P01", "57P02", "57P03", "57P05", "25P03"] {
+            assert!(is_disconnected(code) && !is_lost_race(code), "{code}");
+        }
+        for code in ["25006", "53100", "53300", "57014", "58030", "8", "10", "266", "13", "14"] {
+            assert!(is_out_of_reach(code) && !is_lost_race(code) && !is_disconnected(code), "{code}");
+        }
+        for code in ["", "42601", "22012", "XX000", "1", "11", "19", "26"] {
+            let is_fault = !is_out_of_reach(code) && !is_lost_race(code) && !is_disconnected(code);
+            assert!(is_fault, "{code}");
+        }
+    }
 }

@@ -96,13 +96,24 @@ impl Lane {
                 settle(batch, &Err(failure.into()));
             }
             Err(failure) if batch.len() == 1 => settle(batch, &Err(failure.into())),
-            // One command may be at fault; alone, it cannot harm its neighbours.
-            Err(_) => {
-                for job in batch {
-                    let mut alone = vec![job];
-                    let outcome = self.attempts(&mut alone).await.map_err(StoreError::from);
-                    settle(alone, &outcome);
-                }
+            Err(_) => self.serve_one_by_one(batch).await,
+        }
+    }
+
+    /// Serves each job as a batch of its own: one command may be at fault, and alone it cannot harm its neighbours. When
+    /// the database goes away, those that are left do not wait for it one after the other.
+    async fn serve_one_by_one(&self, batch: Vec<Box<dyn Job>>) {
+        let mut jobs = batch.into_iter();
+        while let Some(job) = jobs.next() {
+            if job.is_abandoned() {
+                continue;
+            }
+            let mut alone = vec![job];
+            let outcome = self.attempts(&mut alone).await.map_err(StoreError::from);
+            let is_gone = matches!(outcome, Err(StoreError::Unavailable(_)));
+            settle(alone, &outcome);
+            if is_gone {
+                return settle(jobs.collect(), &outcome);
             }
         }
     }

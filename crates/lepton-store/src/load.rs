@@ -1,6 +1,9 @@
 //! Loads what a batch misses: one statement a table, in the order of the keys.
 
-use lepton_ledger::{Key, View};
+use std::net::IpAddr;
+
+use lepton_ledger::{Key, RequestKey, View};
+use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, SubnetId};
 
 use crate::{
     engine::Tx,
@@ -11,19 +14,19 @@ use crate::{
 /// The keys of one round, by kind.
 #[derive(Debug, Default)]
 struct Round<'k> {
-    requests: Vec<lepton_ledger::RequestKey>,
-    networks: Vec<lepton_types::NetworkId>,
-    projects: Vec<lepton_types::ProjectId>,
-    subnets: Vec<lepton_types::SubnetId>,
-    frontiers: Vec<lepton_types::SubnetId>,
-    free_blocks: Vec<(lepton_types::SubnetId, Option<std::net::IpAddr>)>,
-    blocks: Vec<(lepton_types::SubnetId, std::net::IpAddr)>,
-    fixed_ips: Vec<(lepton_types::SubnetId, std::net::IpAddr)>,
-    instances: Vec<lepton_types::InstanceId>,
-    past_lives: Vec<lepton_types::InstanceId>,
-    ports: Vec<lepton_types::PortId>,
-    macs: Vec<lepton_types::MacAddr>,
-    hosts: Vec<lepton_types::HostId>,
+    requests: Vec<RequestKey>,
+    networks: Vec<NetworkId>,
+    projects: Vec<ProjectId>,
+    subnets: Vec<SubnetId>,
+    frontiers: Vec<SubnetId>,
+    free_blocks: Vec<(SubnetId, Option<IpAddr>)>,
+    blocks: Vec<(SubnetId, IpAddr)>,
+    fixed_ips: Vec<(SubnetId, IpAddr)>,
+    instances: Vec<InstanceId>,
+    past_lives: Vec<InstanceId>,
+    ports: Vec<PortId>,
+    macs: Vec<MacAddr>,
+    hosts: Vec<HostId>,
     /// Sets that are asked for rarely, a statement each.
     others: Vec<&'k Key>,
 }
@@ -48,7 +51,7 @@ impl<'k> Round<'k> {
                 Key::Host(id) => round.hosts.push(id.clone()),
                 Key::NetworkPage { .. }
                 | Key::NewestNetwork
-                | Key::RestedIn(_)
+                | Key::RestedIn { .. }
                 | Key::Rested
                 | Key::PortOn(_)
                 | Key::HostPorts(..) => round.others.push(key),
@@ -60,7 +63,7 @@ impl<'k> Round<'k> {
 
 /// Loads everything that the keys name into the view and says so in it.
 pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
-    let round = Round::new(&keys);
+    let mut round = Round::new(&keys);
     requests::load(tx, &round.requests, view).await?;
     networks::load(tx, &round.networks, view).await?;
     if !round.projects.is_empty() {
@@ -71,14 +74,22 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     blocks::load_free(tx, &round.free_blocks, view).await?;
     blocks::load(tx, &round.blocks, view).await?;
     fixed_ips::load(tx, &round.fixed_ips, view).await?;
-    instances::load(tx, &round.instances, view).await?;
+    let hosts_of_instances = instances::load(tx, &round.instances, view).await?;
     instances::load_past_lives(tx, &round.past_lives, view).await?;
     ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
     for key in &round.others {
         load_other(tx, key, view).await?;
     }
+    // A change of an instance is a change of its host. All of a batch's hosts are locked at once and in one order, lest
+    // two managers wait for each other.
+    if tx.is_writing() {
+        round.hosts.extend(hosts_of_instances);
+        round.hosts.sort_unstable();
+        round.hosts.dedup();
+    }
     hosts::load(tx, &round.hosts, view).await?;
+    round.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
     for key in keys {
         view.mark_loaded(key);
     }
@@ -91,8 +102,8 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
             networks::load_page(tx, project.as_ref(), *after, *limit, view).await
         }
         Key::NewestNetwork => networks::load_newest(tx, view).await,
-        Key::RestedIn(subnet) => fixed_ips::load_rested(tx, Some(*subnet), view.now(), view).await,
-        Key::Rested => fixed_ips::load_rested(tx, None, view.now(), view).await,
+        Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
+        Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
         Key::HostPorts(host, after) => ports::load_of_host(tx, host, *after, view).await,
         Key::Request(_)

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lepton_ledger::{Change, Command, Envelope};
+use lepton_ledger::{Change, Command, Envelope, Reply};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -94,7 +94,11 @@ impl Store {
     /// # Errors
     ///
     /// The command's refusal, or why the store does not answer.
-    pub async fn submit<C: Command>(&self, command: C, envelope: Envelope) -> Result<C::Answer, SubmitError> {
+    pub async fn submit<C: Command>(
+        &self,
+        command: C,
+        envelope: Envelope,
+    ) -> Result<Reply<C::Answer>, SubmitError> {
         send(&self.writer, command, envelope, false).await
     }
 
@@ -109,7 +113,8 @@ impl Store {
         envelope: Envelope,
     ) -> Result<C::Answer, SubmitError> {
         let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        send(&self.readers[turn % self.readers.len()], command, envelope, true).await
+        let reply = send(&self.readers[turn % self.readers.len()], command, envelope, true).await?;
+        Ok(reply.answer)
     }
 
     /// Asks a question: a command that changes nothing.
@@ -164,7 +169,7 @@ async fn send<C: Command>(
     command: C,
     envelope: Envelope,
     is_rehearsal: bool,
-) -> Result<C::Answer, SubmitError> {
+) -> Result<Reply<C::Answer>, SubmitError> {
     let (caller, answer) = oneshot::channel();
     let job = Box::new(Submitted::new(command, envelope, is_rehearsal, caller));
     lane.try_send(job).map_err(|error| match error {

@@ -15,23 +15,23 @@ use crate::{
 
 /// The changes of a batch, by table, one a row.
 #[derive(Debug, Default)]
-struct Sets {
-    networks: Vec<RowChange<Network>>,
-    subnets: Vec<RowChange<Subnet>>,
-    frontiers: Vec<RowChange<Frontier>>,
-    blocks: Vec<RowChange<Block>>,
-    instances: Vec<RowChange<Instance>>,
-    ports: Vec<RowChange<Port>>,
-    fixed_ips: Vec<RowChange<FixedIp>>,
-    hosts: Vec<RowChange<Host>>,
-    requests: Vec<RowChange<RequestRecord>>,
+struct Sets<'c> {
+    networks: Vec<&'c RowChange<Network>>,
+    subnets: Vec<&'c RowChange<Subnet>>,
+    frontiers: Vec<&'c RowChange<Frontier>>,
+    blocks: Vec<&'c RowChange<Block>>,
+    instances: Vec<&'c RowChange<Instance>>,
+    ports: Vec<&'c RowChange<Port>>,
+    fixed_ips: Vec<&'c RowChange<FixedIp>>,
+    hosts: Vec<&'c RowChange<Host>>,
+    requests: Vec<&'c RowChange<RequestRecord>>,
 }
 
-impl Sets {
-    fn new(changes: &[Change]) -> Self {
+impl<'c> Sets<'c> {
+    fn new(changes: &'c [Change]) -> Self {
         let mut sets = Self::default();
         for change in changes {
-            match change.clone() {
+            match change {
                 Change::Network(change) => sets.networks.push(change),
                 Change::Subnet(change) => sets.subnets.push(change),
                 Change::Frontier(change) => sets.frontiers.push(change),
@@ -47,10 +47,11 @@ impl Sets {
     }
 }
 
-impl Sets {
+impl Sets<'_> {
     /// Drops what the batch did to the addresses of subnets that it then ended: they go with the subnet.
     fn forget_ended_subnets(&mut self) {
-        let ended: BTreeSet<SubnetId> = self.subnets.iter().filter_map(ended_subnet).collect();
+        let ended: BTreeSet<SubnetId> =
+            self.subnets.iter().filter_map(|change| ended_subnet(change)).collect();
         if !ended.is_empty() {
             self.frontiers.retain(|change| !is_of(&ended, change, |row| row.subnet));
             self.blocks.retain(|change| !is_of(&ended, change, Block::subnet));
@@ -98,26 +99,26 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
 }
 
 /// The net effect on one table.
-struct Net<R> {
-    changes: Vec<RowChange<R>>,
+struct Net<'c, R> {
+    changes: Vec<RowChange<&'c R>>,
 }
 
-impl<R: Stored> Net<R> {
-    fn new(changes: Vec<RowChange<R>>) -> Self {
+impl<'c, R: Stored> Net<'c, R> {
+    fn new(changes: Vec<&'c RowChange<R>>) -> Self {
         Self { changes: coalesce(changes) }
     }
 
     async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
         let ended = self.changes.iter().filter(|change| change.after.is_none());
-        let rows: Vec<&R> = ended.filter_map(|change| change.before.as_ref()).collect();
+        let rows: Vec<&R> = ended.filter_map(|change| change.before).collect();
         table::delete(tx, &rows).await
     }
 
     async fn put(&self, tx: &mut Tx) -> Result<(), Failure> {
         let (old, new): (Vec<_>, Vec<_>) = self.changes.iter().partition(|change| change.before.is_some());
-        let rows: Vec<&R> = new.into_iter().filter_map(|change| change.after.as_ref()).collect();
+        let rows: Vec<&R> = new.into_iter().filter_map(|change| change.after).collect();
         table::insert(tx, &rows).await?;
-        let rows: Vec<&R> = old.into_iter().filter_map(|change| change.after.as_ref()).collect();
+        let rows: Vec<&R> = old.into_iter().filter_map(|change| change.after).collect();
         table::update(tx, &rows).await
     }
 }

@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::Shown;
+
 /// An IPv4 or IPv6 prefix such as `10.1.0.0/24`; no host bit is set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -25,8 +27,8 @@ pub enum AddressFamily {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CidrError {
     /// Not `ADDRESS/LENGTH` at all.
-    #[error("{0:?} is not a CIDR (expected ADDRESS/LENGTH, for example 10.1.0.0/24 or fd00:1::/64)")]
-    Malformed(String),
+    #[error("{0} is not a CIDR (expected ADDRESS/LENGTH, for example 10.1.0.0/24 or fd00:1::/64)")]
+    Malformed(Shown),
     /// A prefix whose address part lies inside it.
     #[error("{given} has host bits set; the network that contains it is {corrected}")]
     HostBits {
@@ -112,7 +114,7 @@ impl FromStr for Cidr {
     type Err = CidrError;
 
     fn from_str(text: &str) -> Result<Self, CidrError> {
-        let given: IpNet = text.parse().map_err(|_| CidrError::Malformed(text.to_owned()))?;
+        let given: IpNet = text.parse().map_err(|_| CidrError::Malformed(Shown::new(text)))?;
         let corrected = Self::from(given);
         if corrected.0 == given { Ok(corrected) } else { Err(CidrError::HostBits { given, corrected }) }
     }

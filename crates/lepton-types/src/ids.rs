@@ -6,19 +6,21 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::Shown;
+
 /// A text that should have been a UUID.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a UUID (expected 32 hexadecimal digits, for example 11111111-1111-4111-8111-111111111111)"
+    "{0} is not a UUID (expected 32 hexadecimal digits, for example 11111111-1111-4111-8111-111111111111)"
 )]
-pub struct UuidError(String);
+pub struct UuidError(Shown);
 
 /// A text that cannot be an id: empty, too long, or with characters that cannot be told from each other in a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a valid {what} (expected 1 to {max} printable ASCII characters without spaces)", max = TEXT_ID_MAX)]
+#[error("{text} is not a valid {what} (expected 1 to {max} printable ASCII characters without spaces)", max = TEXT_ID_MAX)]
 pub struct TextIdError {
     what: &'static str,
-    text: String,
+    text: Shown,
 }
 
 /// Longest id that another system may give us, in bytes: what Nova and Keystone store.
@@ -48,7 +50,7 @@ macro_rules! ids {
             type Err = UuidError;
 
             fn from_str(text: &str) -> Result<Self, UuidError> {
-                Uuid::try_parse(text).map(Self).map_err(|_| UuidError(text.to_owned()))
+                Uuid::try_parse(text).map(Self).map_err(|_| UuidError(Shown::new(text)))
             }
         }
 
@@ -88,7 +90,7 @@ macro_rules! text_ids {
                 if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
                     Ok(Self(text.into_boxed_str()))
                 } else {
-                    Err(TextIdError { what: $what, text })
+                    Err(TextIdError { what: $what, text: Shown::new(&text) })
                 }
             }
         }

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Shown;
+
 /// Name of a network device: 1 to 15 printable bytes without `/`, `:` and white space, neither `.` nor `..`.
 ///
 /// Source: Linux `dev_valid_name()`; `:` is refused there too, since it once marked aliases.
@@ -13,10 +15,8 @@ pub struct IfName(Box<str>);
 
 /// A text that the kernel would refuse as a device's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a device name (expected 1 to 15 printable ASCII characters without '/', ':' and spaces)"
-)]
-pub struct IfNameError(String);
+#[error("{0} is not a device name (expected 1 to 15 printable ASCII characters without '/', ':' and spaces)")]
+pub struct IfNameError(Shown);
 
 impl IfName {
     const MAX: usize = 15;
@@ -36,7 +36,7 @@ impl TryFrom<String> for IfName {
         if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(is_allowed) && !is_path {
             Ok(Self(text.into_boxed_str()))
         } else {
-            Err(IfNameError(text))
+            Err(IfNameError(Shown::new(&text)))
         }
     }
 }

@@ -28,6 +28,7 @@ mod network;
 mod network_info;
 mod port;
 mod revision;
+mod shown;
 mod subnet;
 mod timestamp;
 
@@ -44,5 +45,6 @@ pub use network::Network;
 pub use network_info::{NetworkInfo, SubnetInfo, Vif, VifNetwork};
 pub use port::{NetnsPath, NetnsPathError, Port, PortBinding, PortStatus};
 pub use revision::Revision;
+pub use shown::Shown;
 pub use subnet::{AddressMode, AddressPool, Subnet};
 pub use timestamp::Timestamp;

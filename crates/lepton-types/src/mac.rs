@@ -4,6 +4,8 @@ use std::{fmt, net::Ipv6Addr, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Shown;
+
 /// A 48-bit MAC address, shown in lower case with colons.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -11,10 +13,8 @@ pub struct MacAddr([u8; 6]);
 
 /// A text that is not a MAC address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a MAC address (expected six pairs of hexadecimal digits, for example fa:16:3e:11:22:33)"
-)]
-pub struct MacAddrError(String);
+#[error("{0} is not a MAC address (expected six pairs of hexadecimal digits, for example fa:16:3e:11:22:33)")]
+pub struct MacAddrError(Shown);
 
 impl MacAddr {
     /// The six octets, most significant first.
@@ -54,7 +54,7 @@ impl FromStr for MacAddr {
     type Err = MacAddrError;
 
     fn from_str(text: &str) -> Result<Self, MacAddrError> {
-        let error = || MacAddrError(text.to_owned());
+        let error = || MacAddrError(Shown::new(text));
         let mut octets = [0; 6];
         let mut pairs = text.split(':');
         for octet in &mut octets {

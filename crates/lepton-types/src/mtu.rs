@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Shown;
+
 /// Largest IP packet that a link carries, in bytes, without the Ethernet header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
@@ -55,7 +57,7 @@ impl FromStr for Mtu {
     type Err = MtuError;
 
     fn from_str(text: &str) -> Result<Self, MtuError> {
-        text.parse::<u32>().map_err(|_| MtuError(format!("{text:?}")))?.try_into()
+        text.parse::<u32>().map_err(|_| MtuError(Shown::new(text).to_string()))?.try_into()
     }
 }
 

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Shown;
+
 /// A label for people: 1 to 255 characters, no control characters. Never an identity.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -16,16 +18,16 @@ pub enum NameError {
     #[error("the name is empty (expected 1 to {max} characters)", max = Name::MAX)]
     Empty,
     /// Too many characters.
-    #[error("the name has {length} characters (expected at most {max}): {start:?}…", max = Name::MAX)]
+    #[error("the name has {length} characters (expected at most {max}): {start}", max = Name::MAX)]
     TooLong {
         /// How many characters it has.
         length: usize,
         /// How it starts.
-        start: String,
+        start: Shown,
     },
     /// A character that a terminal would obey rather than show.
-    #[error("the name {0:?} has a control character")]
-    ControlCharacter(String),
+    #[error("the name {0} has a control character")]
+    ControlCharacter(Shown),
 }
 
 impl Name {
@@ -45,9 +47,9 @@ impl TryFrom<String> for Name {
         if length == 0 {
             Err(NameError::Empty)
         } else if length > Self::MAX {
-            Err(NameError::TooLong { length, start: text.chars().take(32).collect() })
+            Err(NameError::TooLong { length, start: Shown::new(&text) })
         } else if text.chars().any(char::is_control) {
-            Err(NameError::ControlCharacter(text))
+            Err(NameError::ControlCharacter(Shown::new(&text)))
         } else {
             Ok(Self(text.into_boxed_str()))
         }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HostId, IfName, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, Timestamp};
+use crate::{HostId, IfName, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, Shown, Timestamp};
 
 /// One vNIC of an instance and its plug on a host.
 ///
@@ -81,8 +81,8 @@ pub struct NetnsPath(Box<str>);
 
 /// A text that cannot be a namespace's path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a network namespace's path (expected an absolute path without '..', at most {max} bytes)", max = NetnsPath::MAX)]
-pub struct NetnsPathError(String);
+#[error("{0} is not a network namespace's path (expected an absolute path without '..', at most {max} bytes)", max = NetnsPath::MAX)]
+pub struct NetnsPathError(Shown);
 
 impl Port {
     /// Name of the port's device on its host: `tap` and the id's first 11 characters, as OpenStack's operators know it.
@@ -121,7 +121,7 @@ impl TryFrom<String> for NetnsPath {
         if is_plain && text.split('/').all(|part| part != "..") {
             Ok(Self(text.into_boxed_str()))
         } else {
-            Err(NetnsPathError(text))
+            Err(NetnsPathError(Shown::new(&text)))
         }
     }
 }

@@ -6,10 +6,12 @@ use lepton_agent::{Agent, Manager as AgentManager};
 use lepton_manager::{Manager, ManagerError};
 use lepton_plug::{fake, linux::Linux};
 use lepton_types::{HostChanges, HostId, HostReport, Revision};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Backend;
+use crate::{config::Backend, tasks::Tasks};
+
+/// What the agent is called when it dies.
+const NAME: &str = "the agent";
 
 /// The manager of this process, as its agent sees it.
 #[derive(Clone, Debug)]
@@ -37,7 +39,7 @@ impl AgentManager for Embedded {
 ///
 /// The kernel cannot be reached.
 pub(crate) fn start(
-    tasks: &mut JoinSet<()>,
+    tasks: &mut Tasks,
     backend: Backend,
     host: &HostId,
     manager: &Manager,
@@ -48,11 +50,11 @@ pub(crate) fn start(
     match backend {
         Backend::Linux => {
             let linux = Linux::open()?;
-            tasks.spawn(Agent::new(host, linux, manager, seed).run(shutdown));
+            tasks.spawn(NAME, Agent::new(host, linux, manager, seed).run(shutdown));
         }
         Backend::Fake => {
             tracing::warn!("agent.backend = fake: ports are plugged in memory only");
-            tasks.spawn(Agent::new(host, fake::Host::default(), manager, seed).run(shutdown));
+            tasks.spawn(NAME, Agent::new(host, fake::Host::default(), manager, seed).run(shutdown));
         }
     }
     Ok(())

@@ -9,7 +9,11 @@ pub mod config;
 pub mod listen;
 pub mod logging;
 mod run;
+mod state_dir;
+mod tasks;
 pub mod tls;
 
 pub use arguments::{Arguments, Task};
 pub use run::{RunError, run};
+pub use state_dir::StateDirError;
+pub use tasks::TaskEnded;

@@ -9,7 +9,8 @@
 //! They accept until the shutdown, then let the calls under way finish. Who calls is [`lepton_manager::Authorise`]'s business.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, ErrorKind},
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -34,7 +35,7 @@ use crate::{
 
 mod unix;
 
-pub use unix::UnixSocketError;
+pub use unix::{UnixSocketError, find_group};
 
 use unix::UnixSocket;
 
@@ -168,9 +169,12 @@ impl Addresses {
         fs::rename(&draft, &file)
     }
 
-    /// Removes what [`Addresses::record`] wrote.
+    /// Removes what [`Addresses::record`] wrote, if nobody else has.
     pub fn forget(state_dir: &Path) -> io::Result<()> {
-        fs::remove_file(state_dir.join(ADDRESSES_FILE))
+        match fs::remove_file(state_dir.join(ADDRESSES_FILE)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 }
 

@@ -12,10 +12,13 @@ use std::{
 use leptond::{
     Arguments, Task,
     config::{self, Config, Mistakes, Sources, TcpListen},
-    logging, run, tls,
+    listen, logging, run, tls,
 };
 use nix::unistd;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Exit code of a start or a run that failed.
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
             Ok(config) => print(&format!("OK\n\n{}", config.effective)),
             Err(mistakes) => fail(&mistakes, WRONG),
         },
-        Task::Run => match load(arguments) {
+        Task::Run => match load(arguments).and_then(checked) {
             Ok(config) => serve(config),
             Err(mistakes) => fail(&mistakes, WRONG),
         },
@@ -53,24 +56,34 @@ fn load(arguments: Arguments) -> Result<Config, Mistakes> {
     })
 }
 
-/// The configuration, if the files that it names can be used.
+/// The configuration, if the files and the group that it names can be used.
 fn checked(config: Config) -> Result<Config, Mistakes> {
     if let Some(TcpListen::Tls(_, files)) = &config.listen.tcp {
         tls::load(files)?;
+    }
+    if let Some(unix) = &config.listen.unix {
+        listen::find_group(unix)?;
     }
     Ok(config)
 }
 
 fn serve(config: Config) -> ExitCode {
-    let served = logging::start(&config.log).map_err(Into::into).and_then(|()| run_until_signal(config));
+    let served = logging::start(&config.log).map_err(Into::into).and_then(|()| run_to_the_end(config));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&with_causes(&*error), FAILED),
     }
 }
 
+/// Runs until it is stopped, then ends without waiting for system calls that do not return.
+fn run_to_the_end(config: Config) -> Result<(), Box<dyn Error>> {
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(run_until_signal(config));
+    runtime.shutdown_background();
+    ended
+}
+
 /// Runs until SIGTERM or SIGINT, and drains; a second one ends the draining.
-#[tokio::main]
 async fn run_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
     let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let shutdown = CancellationToken::new();

@@ -1,10 +1,12 @@
 //! [`run()`]: builds every part once, in dependency order, and serves until it is told to stop.
 
 use std::{
-    fs::DirBuilder,
+    convert::Infallible,
+    error::Error,
+    future::{self, Future},
     io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::Path,
+    pin::pin,
     time::Duration,
 };
 
@@ -12,10 +14,7 @@ use lepton_manager::{Manager, NetworkManagerService, keep_house};
 use lepton_proto::v1::network_manager_server::NetworkManagerServer;
 use lepton_store::{Database, StoreError};
 use sd_notify::NotifyState;
-use tokio::{
-    task::JoinSet,
-    time::{self, Instant},
-};
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     server::NamedService,
@@ -27,6 +26,8 @@ use crate::{
     agent,
     config::{Config, Roles},
     listen::{Addresses, ListenError, Listeners},
+    state_dir::{StateDir, StateDirError},
+    tasks::{TaskEnded, Tasks},
 };
 
 /// How long a start waits for a database that cannot be reached: as long as it takes to start one on the same machine.
@@ -38,20 +39,17 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 /// How long callers that waited in vain have, when draining ends, to be told so: the time to undo some allocations.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Mode of the state directory if it must be made: the ledger is nobody else's business.
-const STATE_DIR_MODE: u32 = 0o700;
+/// How long the rest of a stop may take once no call is under way: the agent's pass, what is still to be undone, the
+/// ledger's last batch. On an idle machine that is milliseconds; what is cut the next start takes up, since both the agent
+/// and the ledger survive a crash at any point.
+const REST: Duration = Duration::from_secs(8);
 
 /// Why the process ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// There is no place for the state.
-    #[error("cannot use the state directory {}", path.display())]
-    StateDir {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] StoreError),
@@ -64,6 +62,9 @@ pub enum RunError {
     /// The services cannot be described to clients.
     #[error("cannot build the reflection service")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// A part of the daemon died.
+    #[error(transparent)]
+    Task(#[from] TaskEnded),
     /// The server failed.
     #[error("cannot serve")]
     Serve(#[from] tonic::transport::Error),
@@ -71,28 +72,61 @@ pub enum RunError {
 
 /// Serves as configured until `shutdown`, then lets the calls under way finish.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    let state_dir = |source| RunError::StateDir { path: config.state_dir.clone(), source };
-    DirBuilder::new().recursive(true).mode(STATE_DIR_MODE).create(&config.state_dir).map_err(state_dir)?;
-
-    // Whoever has the addresses is the only one here: another process of the same configuration stops at this point.
-    let listeners = Listeners::bind(&config.listen).await?;
+    // Whoever has the state directory is the only one here: another process of the same configuration stops at this point.
+    let _state_dir = StateDir::hold(&config.state_dir)?;
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
     // The agent works on while calls are drained, because some of them wait for it.
     let stop = CancellationToken::new();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
-    tasks.spawn(limit_waiting(manager.clone(), config.drain, shutdown.clone(), stop.clone()));
-    if config.roles == Roles::ManagerAndAgent {
-        agent::start(&mut tasks, config.backend, &config.host, &manager, stop.clone())
-            .map_err(RunError::Agent)?;
-    }
-
-    let served = serve(&config, listeners, &manager, shutdown).await;
+    let mut tasks = Tasks::default();
+    let worked = work(&config, &manager, &mut tasks, &shutdown, &stop).await;
     stop.cancel();
-    while tasks.join_next().await.is_some() {}
-    manager.close().await;
-    tracing::info!("stopped");
-    served
+    finish(tasks, &manager, REST).await;
+    worked
+}
+
+/// Listens, now that the ledger can answer, starts the tasks, and serves.
+async fn work(
+    config: &Config,
+    manager: &Manager,
+    tasks: &mut Tasks,
+    shutdown: &CancellationToken,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    let listeners = Listeners::bind(&config.listen).await?;
+    tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
+    if config.roles == Roles::ManagerAndAgent {
+        agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(RunError::Agent)?;
+    }
+    beside(tasks, serve(config, listeners, manager, shutdown), shutdown).await
+}
+
+/// Lets the tasks, which have been told to end, and the manager come to their ends, or cuts them.
+async fn finish(mut tasks: Tasks, manager: &Manager, patience: Duration) {
+    let end = async {
+        tasks.finish().await;
+        manager.close().await;
+    };
+    match time::timeout(patience, end).await {
+        Ok(()) => tracing::info!("stopped"),
+        Err(_) => tracing::warn!(?patience, "stopped before the agent and the ledger had come to their ends"),
+    }
+}
+
+/// Serves as long as every task lives; when one dies everything stops, so that whoever started the daemon starts it anew.
+async fn beside(
+    tasks: &mut Tasks,
+    serving: impl Future<Output = Result<(), RunError>>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
+    let mut serving = pin!(serving);
+    let dead = tokio::select! {
+        served = &mut serving => return served,
+        dead = tasks.ended() => dead,
+    };
+    tracing::error!(error = &dead as &(dyn Error + 'static), "a part of the daemon died, so all of it stops");
+    shutdown.cancel();
+    serving.await?;
+    Err(dead.into())
 }
 
 /// The manager over its ledger; none when the shutdown came first.
@@ -100,7 +134,11 @@ async fn open_manager(config: &Config, shutdown: &CancellationToken) -> Result<O
     let (store, settings) = (config.store(), config.manager());
     let deadline = Instant::now() + DATABASE_PATIENCE;
     loop {
-        match Manager::open(&store, settings.clone()).await {
+        let opened = tokio::select! {
+            () = shutdown.cancelled() => return Ok(None),
+            opened = Manager::open(&store, settings.clone()) => opened, // a migration that is cut is rolled back
+        };
+        match opened {
             Ok(manager) => return Ok(Some(manager)),
             Err(error @ StoreError::Open { .. })
                 if is_remote(&store.database) && Instant::now() < deadline =>
@@ -125,7 +163,7 @@ async fn serve(
     config: &Config,
     listeners: Listeners,
     manager: &Manager,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
 ) -> Result<(), RunError> {
     let (health, routes) = routes(manager).await?;
     let addresses = listeners.addresses();
@@ -139,14 +177,19 @@ async fn serve(
         let _stop = shutdown.clone().drop_guard();
         listeners.serve(routes, authorise, config.drain + FAREWELL, shutdown.clone()).await
     };
-    let (served, ()) = tokio::join!(serving, announce_stop(health, &shutdown));
-    let path = config.state_dir.clone();
-    Addresses::forget(&config.state_dir).map_err(|source| RunError::StateDir { path, source })?;
+    let (served, ()) = tokio::select! {
+        served = async { tokio::join!(serving, announce_stop(health, shutdown)) } => served,
+        never = limit_waiting(manager, config.drain, shutdown) => match never {},
+    };
+    if let Err(error) = Addresses::forget(&config.state_dir) {
+        tracing::warn!(%error, "cannot remove the file that told where this process listens");
+    }
     Ok(served?)
 }
 
 fn record(addresses: &Addresses, state_dir: &Path) -> Result<(), RunError> {
-    addresses.record(state_dir).map_err(|source| RunError::StateDir { path: state_dir.to_owned(), source })
+    let refused = |source| StateDirError::Refused { path: state_dir.to_owned(), source };
+    Ok(addresses.record(state_dir).map_err(refused)?)
 }
 
 /// The services, and the one that says how they are.
@@ -170,17 +213,13 @@ async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError>
 }
 
 /// Ends the waiting for ports when draining has taken its time, so that the callers are told before they are cut.
-async fn limit_waiting(
-    manager: Manager,
-    drain: Duration,
-    shutdown: CancellationToken,
-    stop: CancellationToken,
-) {
+///
+/// It never ends by itself: it goes with the serving that it accompanies.
+async fn limit_waiting(manager: &Manager, drain: Duration, shutdown: &CancellationToken) -> Infallible {
     shutdown.cancelled().await;
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = time::sleep(drain) => manager.end_waiting(),
-    }
+    time::sleep(drain).await;
+    manager.end_waiting();
+    future::pending().await
 }
 
 /// Tells whoever watches that this process stops, and ends their watching, which would last as long as the draining.
@@ -198,5 +237,38 @@ async fn announce_stop(mut health: HealthReporter, shutdown: &CancellationToken)
 fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "cannot tell the service manager");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lepton_store::StoreConfig;
+
+    use super::*;
+
+    /// As an agent is whose kernel, or a manager whose database, does not answer.
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_does_not_wait_for_a_task_that_does_not_end() {
+        let settings = lepton_manager::Settings { mac_base: "fa:16:3e".parse().unwrap(), own_host: None };
+        let manager = Manager::open(&StoreConfig::new(Database::Memory), settings).await.unwrap();
+        let mut tasks = Tasks::default();
+        tasks.spawn("the agent", future::pending());
+        let start = Instant::now();
+        finish(tasks, &manager, REST).await;
+        assert_eq!(start.elapsed(), REST);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_dies_ends_the_serving_and_is_the_error() {
+        let (mut tasks, shutdown) = (Tasks::default(), CancellationToken::new());
+        tasks.spawn("the housekeeper", future::pending());
+        tasks.spawn("the agent", async { panic!("out of taps") });
+        let serving = async {
+            shutdown.cancelled().await;
+            Ok(())
+        };
+        let error = beside(&mut tasks, serving, &shutdown).await.unwrap_err();
+        assert!(matches!(error, RunError::Task(_)), "{error:?}");
+        assert!(error.to_string().starts_with("the agent ended by itself"), "{error}");
     }
 }

@@ -137,6 +137,33 @@ fn check_config_reads_the_files_for_tls() {
     assert!(stderr.contains("tls: cert, key and client_ca cannot be used: "), "{stderr}");
 }
 
+/// systemd does not try again what ends with 2, and tries for ever what ends with 1.
+#[test]
+fn what_a_configuration_names_and_is_not_there_ends_a_check_and_a_run_with_2() {
+    let place = Place::new();
+    let state = format!("--state-dir={}", place.path("state"));
+    let socket = format!("--listen-unix={}", place.path("lepton.sock"));
+    let tls = ["--tls-cert", "--tls-key", "--tls-client-ca"].map(|flag| format!("{flag}=/nonexistent.pem"));
+    let tls: Vec<_> = tls.iter().map(String::as_str).collect();
+    for (wrong, told) in [
+        (
+            &["--listen-unix-group=no-such-group"][..],
+            "listen.unix_group: the group no-such-group does not exist",
+        ),
+        (&tls, "tls.cert: cannot read /nonexistent.pem"),
+    ] {
+        for check in [&["--check-config"][..], &[]] {
+            let common =
+                ["--config=/dev/null", "--listen-tcp=127.0.0.1:0", "--agent-backend=fake", &state, &socket];
+            let arguments: Vec<_> = check.iter().chain(&common).chain(wrong).copied().collect();
+            let (code, _, stderr) = output(&arguments);
+            assert_eq!(code, Some(2), "{check:?} {stderr}");
+            assert!(stderr.contains(told), "{stderr}");
+        }
+    }
+    assert!(!Path::new(&place.path("state")).exists());
+}
+
 #[test]
 fn a_wrong_command_line_exits_with_2() {
     let (code, _, stderr) = output(&["--frobnicate"]);
@@ -170,6 +197,15 @@ fn it_tells_systemd_when_it_is_ready_and_when_it_stops() {
 }
 
 #[test]
+fn a_good_stop_is_one_also_when_somebody_removed_the_record_of_the_addresses() {
+    let place = Place::new();
+    let mut daemon = place.start();
+    assert_eq!(place.notification(), "READY=1");
+    fs::remove_file(place.path("state/listen.json")).unwrap();
+    assert!(daemon.stop());
+}
+
+#[test]
 fn a_second_daemon_leaves_the_first_alone() {
     let place = Place::new();
     let mut first = place.start();
@@ -179,9 +215,32 @@ fn a_second_daemon_leaves_the_first_alone() {
     assert_eq!(second.0.wait().unwrap().code(), Some(1));
     let mut log = String::new();
     second.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    assert!(log.contains("another process answers there"), "{log}");
+    assert!(log.contains("another leptond uses the state directory"), "{log}");
 
     UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+    assert!(first.stop());
+}
+
+/// Its ledger is open by then, and is left as it was.
+#[test]
+fn a_daemon_of_another_state_on_the_same_addresses_leaves_the_first_alone() {
+    let place = Place::new();
+    let mut first = place.start();
+    assert_eq!(place.notification(), "READY=1");
+
+    let (state, socket) = (place.path("other"), place.path("run/lepton.sock"));
+    let (code, _, stderr) = output(&[
+        "--config=/dev/null",
+        "--agent-backend=fake",
+        "--state-dir",
+        &state,
+        "--listen-unix",
+        &socket,
+    ]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("another process answers there"), "{stderr}");
+
+    UnixStream::connect(&socket).unwrap();
     assert!(first.stop());
 }
 

@@ -1,6 +1,6 @@
 //! Servers that are not there, come back, break off or never answer; readers that go away.
 
-use std::{io, process::Stdio};
+use std::{collections::HashMap, io, process::Stdio};
 
 use insta::assert_snapshot;
 use lepton_proto::v1 as pb;
@@ -11,6 +11,7 @@ use tokio::{
     task::JoinSet,
 };
 use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
     fixtures::{INSTANCE, NETWORK, storage},
@@ -149,12 +150,55 @@ fn uuid_of(request: &str) -> &str {
 }
 
 #[tokio::test]
-async fn a_server_that_stays_unavailable_has_refused() {
+async fn a_server_that_stays_unavailable_is_not_reached() {
     let server =
         Server::playing((0..5).map(|_| Turn::Refuse(Status::new(Code::Unavailable, "still starting"))));
     let arguments = ["network", "list"];
     assert_snapshot!(Terminal::at(&server).run(&arguments).await.transcript(&arguments));
     assert_eq!(server.requests().len(), 5);
+}
+
+/// A server's answer that leaves open whether the change happened, as often as it is asked.
+fn lost(code: Code, reason: &'static str) -> Server {
+    let refusal = move || {
+        let details = ErrorDetails::with_error_info(reason, "lepton", HashMap::new());
+        Turn::Refuse(Status::with_error_details(code, format!("message of {reason}"), details))
+    };
+    Server::playing((0..5).map(move |_| refusal()))
+}
+
+#[tokio::test]
+async fn a_change_that_a_failing_server_may_have_made_can_be_repeated_under_its_id() {
+    let mut text = String::new();
+    for (code, reason) in [
+        (Code::Unavailable, "LEDGER_UNAVAILABLE"),
+        (Code::Unavailable, "SHUTTING_DOWN"),
+        (Code::Internal, "INTERNAL"),
+    ] {
+        let server = lost(code, reason);
+        let arguments = ["network", "delete", NETWORK, "--request-id", "r1"];
+        text += &Terminal::at(&server).run(&arguments).await.transcript(&arguments);
+    }
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn the_id_that_was_made_for_a_change_is_not_lost_with_its_answer() {
+    let server = lost(Code::Unavailable, "LEDGER_UNAVAILABLE");
+    let run = Terminal::at(&server).run(&["network", "create", "private"]).await;
+    let sent = uuid_of(&server.requests()[0]).to_owned();
+    assert_eq!(run.exit_code, Some(3));
+    assert!(run.stderr.contains(&format!("`--request-id {sent}`")), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_dry_run_and_a_question_of_a_failing_server_have_changed_nothing() {
+    let mut text = String::new();
+    for arguments in [&["network", "delete", NETWORK, "--dry-run"][..], &["network", "list"]] {
+        let server = lost(Code::Unavailable, "LEDGER_UNAVAILABLE");
+        text += &Terminal::at(&server).run(arguments).await.transcript(arguments);
+    }
+    assert_snapshot!(text);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 
 mod connection;
 mod fixtures;
+mod host;
 mod instance;
 mod network;
 mod refusals;

@@ -75,19 +75,38 @@ async fn every_reason_has_its_hint() {
         (&network, Code::Internal, "INTERNAL"),
         (&instance, Code::InvalidArgument, "DUPLICATE_NETWORK"),
         (&instance, Code::InvalidArgument, "FIXED_IP_INVALID"),
-        (&instance, Code::FailedPrecondition, "FIXED_IP_ALREADY_IN_USE"),
+        (&instance, Code::InvalidArgument, "FIXED_IP_ALREADY_IN_USE"),
         (&instance, Code::ResourceExhausted, "NO_MORE_FIXED_IPS"),
         (&instance, Code::ResourceExhausted, "NO_MORE_MAC_ADDRESSES"),
         (&instance, Code::ResourceExhausted, "QUEUE_FULL"),
         (&instance, Code::AlreadyExists, "INSTANCE_ALREADY_ALLOCATED"),
+        (&instance, Code::Aborted, "INSTANCE_DEALLOCATED"),
         (&instance, Code::Aborted, "PORT_PLUG_FAILED"),
         (&instance, Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT"),
+        (&instance, Code::Aborted, "INSTANCE_DEALLOCATED"),
         (&release, Code::FailedPrecondition, "INCARNATION_MISMATCH"),
         (&release, Code::NotFound, "INSTANCE_NOT_FOUND"),
         (&release, Code::NotFound, "A_REASON_OF_TOMORROW"),
     ] {
         let message = format!("message of {reason}");
         text += &shown(arguments, [refusal(code, reason, &[], &message)]).await;
+    }
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn a_hint_knows_whether_an_allocation_was_undone() {
+    let arguments = ["instance", "allocate", INSTANCE, "--project", "p1", "--wait", "--request-id", "r1"];
+    let mut text = String::new();
+    for (code, reason) in [
+        (Code::Aborted, "PORT_PLUG_FAILED"),
+        (Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT"),
+        (Code::Unavailable, "SHUTTING_DOWN"),
+    ] {
+        for undone in ["true", "false"] {
+            let refusal = || refusal(code, reason, &[("undone", undone)], &format!("message of {reason}"));
+            text += &shown(&arguments, (0..5).map(|_| refusal())).await;
+        }
     }
     assert_snapshot!(text);
 }

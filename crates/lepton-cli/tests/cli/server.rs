@@ -141,6 +141,13 @@ impl NetworkManager for Script {
         self.play(request).await
     }
 
+    async fn fence_host(
+        &self,
+        request: Request<pb::FenceHostRequest>,
+    ) -> Result<Response<pb::FenceHostResponse>, Status> {
+        self.play(request).await
+    }
+
     async fn get_instance_nw_info(
         &self,
         request: Request<pb::GetInstanceNwInfoRequest>,

@@ -84,8 +84,8 @@ fn each_port_raises_the_hosts_revision() {
 fn refused(ledger: &mut View, command: &AllocateForInstance) -> Refusal {
     let before = format!("{ledger:?}");
     let refusal = decided(ledger, command).unwrap_err();
-    let without_random = |shown: &str| shown.split(", random:").next().map(str::to_owned);
-    assert!(without_random(&format!("{ledger:?}")) == without_random(&before), "something is left behind");
+    let without_draws = |shown: &str| shown.split(", draws:").next().map(str::to_owned);
+    assert!(without_draws(&format!("{ledger:?}")) == without_draws(&before), "something is left behind");
     refusal
 }
 
@@ -101,13 +101,15 @@ fn every_refusal_names_what_is_wrong() {
     assert_eq!(refused(&mut ledger, &allocation(1, vec![])), already);
     for network in [unknown, foreign] {
         let command = allocation(2, vec![requested(id, &[]), requested(network, &[])]);
-        assert_eq!(refused(&mut ledger, &command), Refusal::NetworkNotFound { network });
+        let field = Some("networks[1].network_id".to_owned());
+        assert_eq!(refused(&mut ledger, &command), Refusal::NetworkNotFound { network, field });
     }
     let twice = allocation(2, vec![requested(id, &[]), requested(id, &[])]);
     let field = "networks[1].network_id".to_owned();
     assert_eq!(refused(&mut ledger, &twice), Refusal::DuplicateNetwork { network: id, field });
     let taken = refused(&mut ledger, &allocation(2, vec![requested(id, &["10.1.0.9"])]));
-    assert_eq!(taken, Refusal::FixedIpAlreadyInUse { address: "10.1.0.9".parse().unwrap(), network: id });
+    let (address, field) = ("10.1.0.9".parse().unwrap(), Some("networks[0].fixed_ips[0]".to_owned()));
+    assert_eq!(taken, Refusal::FixedIpAlreadyInUse { address, network: id, field });
     for (wishes, at, problem) in [
         (&["10.9.0.1"] as &[&str], 0, "contains"),
         (&["fd00::1"], 0, "contains"),
@@ -147,7 +149,7 @@ fn a_mac_base_without_a_free_mac_is_told() {
     for last in 0..=255 {
         let mac = MacAddr::from([0xfa, 0x16, 0x3e, 0x00, 0x01, last]);
         if mac != port.mac {
-            let id = ledger.new_id();
+            let id = ledger.draws().id();
             ledger.insert(Port { id, mac, is_released: true, ..port.clone() });
         }
     }
@@ -200,7 +202,8 @@ fn several_vnics_need_names_that_tell_them_apart() {
         ..allocation(1, networks)
     };
     for name in ["eth0", "longest-name-xx"] {
-        let Refusal::InvalidFields(violations) = refused(&mut ledger, &command(name, two.clone())) else {
+        let Refusal::InvalidFields { violations, .. } = refused(&mut ledger, &command(name, two.clone()))
+        else {
             panic!("{name}");
         };
         assert_eq!(violations[0].field, "binding.veth.guest_device");
@@ -255,6 +258,35 @@ fn an_allocation_misses_exactly_what_it_needs_in_three_rounds() {
     let info = decided(&mut ledger, &command).unwrap();
     assert_eq!(fixed_ips(&info)[0], "10.1.0.2");
     assert_eq!(info.vifs[0].mac, mac, "every attempt draws the same MAC");
+}
+
+#[test]
+fn the_blocks_of_all_networks_are_missed_in_one_round() {
+    let mut whole = empty();
+    let count = 70;
+    let all: Vec<_> = (0..count)
+        .map(|number| made(&mut whole, network("one of many", &[&format!("10.{number}.0.0/24")])))
+        .collect();
+    let command = allocation(1, vec![]);
+    let mut ledger = unloaded();
+    let keys = missing(&mut ledger, &command);
+    for made in &all {
+        ledger.load(made.network.clone());
+        ledger.load(made.subnets[0].clone());
+        ledger.mark_loaded(Key::Network(made.network.id));
+    }
+    loaded(&mut ledger, keys);
+    let keys = missing(&mut ledger, &command);
+    for made in &all {
+        let id = made.subnets[0].id;
+        ledger.load(whole.row::<crate::Frontier>(&id).unwrap().clone());
+        ledger.note_free_blocks(id, None);
+    }
+    loaded(&mut ledger, keys);
+    let keys = missing(&mut ledger, &command);
+    assert_eq!(keys.len(), count, "{keys:?}");
+    loaded(&mut ledger, keys);
+    assert_eq!(decided(&mut ledger, &command).unwrap().vifs.len(), count);
 }
 
 #[test]

@@ -13,6 +13,12 @@ fn life(incarnation: u64) -> Instance {
     }
 }
 
+impl RowChange<&Instance> {
+    fn cloned(self) -> RowChange<Instance> {
+        RowChange { before: self.before.cloned(), after: self.after.cloned() }
+    }
+}
+
 fn change(before: Option<u64>, after: Option<u64>) -> RowChange<Instance> {
     RowChange { before: before.map(life), after: after.map(life) }
 }
@@ -20,7 +26,8 @@ fn change(before: Option<u64>, after: Option<u64>) -> RowChange<Instance> {
 #[test]
 fn many_changes_of_a_row_are_one() {
     let net = |changes: &[(Option<u64>, Option<u64>)]| {
-        coalesce(changes.iter().map(|(before, after)| change(*before, *after)))
+        let changes: Vec<_> = changes.iter().map(|(before, after)| change(*before, *after)).collect();
+        coalesce(&changes).into_iter().map(RowChange::cloned).collect::<Vec<_>>()
     };
     assert_eq!(net(&[(None, Some(1)), (Some(1), Some(2))]), [change(None, Some(2))]);
     assert_eq!(net(&[(Some(1), Some(2)), (Some(2), Some(3))]), [change(Some(1), Some(3))]);
@@ -34,7 +41,9 @@ fn many_changes_of_a_row_are_one() {
 fn rows_are_told_apart_by_their_keys_and_come_in_their_order() {
     let other = |number| Instance { id: instance(number), ..life(1) };
     let insert = |number| RowChange { before: None, after: Some(other(number)) };
-    assert_eq!(coalesce([insert(3), insert(2), insert(5)]), [insert(2), insert(3), insert(5)]);
+    let changes = [insert(3), insert(2), insert(5)];
+    let net: Vec<_> = coalesce(&changes).into_iter().map(RowChange::cloned).collect();
+    assert_eq!(net, [insert(2), insert(3), insert(5)]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
 fn run(ledger: &mut View, id: Option<&str>, command: &AllocateForInstance) -> Result<NetworkInfo, Stop> {
     let envelope = Envelope::new("nova", id.map(|id| id.parse().unwrap()), command);
     let number = ledger.changes().len();
-    ledger.attempt(number, |ledger| execute(command, &envelope, ledger))
+    ledger.attempt(number, |ledger| execute(command, &envelope, ledger)).map(|reply| reply.answer)
 }
 
 #[test]

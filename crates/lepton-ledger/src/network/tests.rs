@@ -24,7 +24,8 @@ fn networks_are_numbered_in_the_requests_order() {
 fn a_bad_subnet_is_refused_by_its_field() {
     let mut ledger = empty();
     let networks = vec![network("good", &["10.0.0.0/24"]), network("bad", &["fd00::/64", "10.0.0.0/32"])];
-    let Err(Refusal::InvalidFields(violations)) = decided(&mut ledger, &CreateNetworks { networks }) else {
+    let Err(Refusal::InvalidFields { violations, .. }) = decided(&mut ledger, &CreateNetworks { networks })
+    else {
         panic!("a /32 has no room for a gateway and a guest");
     };
     assert_eq!(violations[0].field, "networks[1].subnets[1].cidr");
@@ -45,8 +46,11 @@ fn a_network_is_deleted_with_its_subnets_unless_a_port_is_on_it() {
     decided(&mut ledger, &delete).unwrap();
     assert_eq!(changes(&ledger, before), ["-subnet", "-subnet", "-network"]);
     let network = made.network.id;
-    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network }));
-    assert_eq!(decided(&mut ledger, &GetNetwork { network }), Err(Refusal::NetworkNotFound { network }));
+    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network, field: None }));
+    assert_eq!(
+        decided(&mut ledger, &GetNetwork { network }),
+        Err(Refusal::NetworkNotFound { network, field: None })
+    );
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn each_command_misses_what_it_names() {
     assert_eq!(keys, [Key::Network(id), Key::PortOn(id)]);
     loaded(&mut ledger, keys);
     let delete = DeleteNetwork { network: id };
-    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network: id }));
+    assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network: id, field: None }));
     let list = ListNetworks { project: None, after: 3, limit: 10 };
     assert_eq!(missing(&mut ledger, &list), [Key::NetworkPage { project: None, after: 3, limit: 11 }]);
 }

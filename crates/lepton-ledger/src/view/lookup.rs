@@ -106,10 +106,14 @@ impl View {
         Ok(self.row(&(subnet, address)))
     }
 
-    /// Addresses of the subnet that rested long enough.
+    /// Addresses of the subnet that rested long enough: some of them, none only when there are none.
     pub(crate) fn rested_in(&mut self, subnet: SubnetId) -> Result<Vec<FixedIp>, Stop> {
-        self.need([Key::RestedIn(subnet)])?;
-        Ok(self.known_rested().filter(|row| row.subnet == subnet).collect())
+        let rested: Vec<_> = self.known_rested().filter(|row| row.subnet == subnet).collect();
+        let known_up_to = self.rested_known.get(&subnet).copied();
+        if rested.is_empty() && known_up_to != Some(None) {
+            self.need([Key::RestedIn { subnet, after: known_up_to.flatten() }])?;
+        }
+        Ok(rested)
     }
 
     /// Addresses of any subnet that rested long enough, a bounded number of them.

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    AllocateForInstance, Command, CreateNetworks, DeallocateForInstance, DeleteNetwork, NetworkSpec, Refusal,
-    ReportHost, SweepQuarantine, UndoAllocation,
+    AllocateForInstance, Command, CreateNetworks, DeallocateForInstance, DeleteNetwork, Holder, NetworkSpec,
+    Refusal, ReportHost, SweepQuarantine, UndoAllocation,
     example::{
         NOW, allocation, deallocation, decided, empty, fixed_ips, host, instance, made, network, requested,
     },
@@ -194,7 +194,7 @@ proptest! {
 #[test]
 fn an_attempt_draws_the_same_however_often_it_is_made() {
     let draw =
-        |ledger: &mut View, number| ledger.attempt(number, |ledger| Ok(ledger.new_id::<PortId>())).unwrap();
+        |ledger: &mut View, number| ledger.attempt(number, |ledger| Ok(ledger.draws().port_id(0))).unwrap();
     let mut ledger = empty();
     let first = draw(&mut ledger, 1);
     assert_eq!(draw(&mut ledger, 1), first);
@@ -243,6 +243,27 @@ fn a_partial_view_asks_for_the_blocks_above_those_it_knows() {
     assert_eq!(ledger.take_missing(), [next]);
     ledger.note_free_blocks(subnet.id, None);
     assert_eq!(lowest(&mut ledger), Ok(Some("10.1.9.0".parse().unwrap())));
+}
+
+#[test]
+fn a_partial_view_asks_for_more_rested_addresses_until_there_are_none() {
+    let subnet = SubnetId::from(uuid::Uuid::from_u128(1));
+    let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);
+    let asks = |ledger: &mut View, after| {
+        assert_eq!(ledger.rested_in(subnet), Err(Stop::Missing));
+        assert_eq!(ledger.take_missing(), [Key::RestedIn { subnet, after }]);
+        ledger.mark_loaded(Key::RestedIn { subnet, after });
+    };
+    asks(&mut ledger, None);
+    let (address, until): (IpAddr, _) = ("10.1.0.9".parse().unwrap(), Timestamp::from(NOW));
+    let row = FixedIp { subnet, address, holder: Holder::Quarantine(until), since: until };
+    ledger.load(row.clone());
+    ledger.note_rested(subnet, Some((until, address)));
+    assert_eq!(ledger.rested_in(subnet), Ok(vec![row]));
+    ledger.end::<FixedIp>(&(subnet, address));
+    asks(&mut ledger, Some((until, address)));
+    ledger.note_rested(subnet, None);
+    assert_eq!(ledger.rested_in(subnet), Ok(vec![]));
 }
 
 #[test]

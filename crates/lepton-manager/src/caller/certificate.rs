@@ -6,6 +6,7 @@
 
 use std::{fmt, str::FromStr};
 
+use lepton_types::Shown;
 use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 
 use super::{Caller, Role};
@@ -36,8 +37,8 @@ pub enum CertificateError {
     #[error("the client certificate has {0} SPIFFE ids (expected one URI SAN {EXPECTED})")]
     NotOneId(usize),
     /// A SPIFFE id of another form.
-    #[error("{0:?} does not name a caller (expected a URI SAN {EXPECTED})")]
-    NotACaller(String),
+    #[error("{0} does not name a caller (expected a URI SAN {EXPECTED})")]
+    NotACaller(Shown),
     /// The role is none of ours.
     #[error("the role of {0:?} is unknown (expected admin, compute, agent or reader)")]
     UnknownRole(String),
@@ -78,9 +79,9 @@ impl fmt::Display for TrustDomain {
 /// Source: SPIFFE X509-SVID §2 for exactly one id a certificate.
 pub(super) fn caller(der: &[u8], trusted: Option<&TrustDomain>) -> Result<Caller, CertificateError> {
     let id = spiffe_id(der)?;
-    let (domain, role, name) = split(&id).ok_or_else(|| CertificateError::NotACaller(id.clone()))?;
+    let (domain, role, name) = split(&id).ok_or_else(|| CertificateError::NotACaller(Shown::new(&id)))?;
     if !is_segment(name) || id.len() > ID_MAX {
-        return Err(CertificateError::NotACaller(id));
+        return Err(CertificateError::NotACaller(Shown::new(&id)));
     }
     if let Some(expected) = trusted
         && domain != *expected

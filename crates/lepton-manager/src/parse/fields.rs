@@ -4,16 +4,35 @@ use std::{fmt::Display, str::FromStr, time::Duration};
 
 use lepton_ledger::{Refusal, Violation};
 
-/// The violations found so far. Parsing goes on behind a wrong field, so that a caller learns of all of them at once.
+/// Most violations that are told of at once.
+const MOST_VIOLATIONS: usize = 16;
+
+/// Most bytes of violations that are told of at once. They travel thrice in an answer's trailers: as `grpc-message`, where
+/// a byte may take three, and twice in base64. That is up to 6 bytes for each, of the 16 KiB that clients take.
+const MOST_BYTES: usize = 2 * 1024;
+
+/// The violations found so far. Parsing goes on behind a wrong field, so that a caller learns of all of them at once,
+/// or of as many as an answer can carry.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     violations: Vec<Violation>,
+    bytes: usize,
+    /// How many were found for which there is no room.
+    more: usize,
 }
 
 impl Fields {
     /// Notes what is wrong with a field.
     pub(crate) fn wrong(&mut self, field: impl Into<String>, problem: impl Into<String>) {
-        self.violations.push(Violation { field: field.into(), problem: problem.into() });
+        let violation = Violation { field: field.into(), problem: problem.into() };
+        let bytes = self.bytes + violation.field.len() + violation.problem.len();
+        let has_room = self.more == 0 && self.violations.len() < MOST_VIOLATIONS && bytes <= MOST_BYTES;
+        if has_room || self.violations.is_empty() {
+            self.violations.push(violation);
+            self.bytes = bytes;
+        } else {
+            self.more += 1;
+        }
     }
 
     /// Parses a field that must be there.
@@ -54,7 +73,7 @@ impl Fields {
     pub(crate) fn finish<T>(self, parsed: Option<T>) -> Result<T, Refusal> {
         match parsed {
             Some(parsed) if self.violations.is_empty() => Ok(parsed),
-            Some(_) | None => Err(Refusal::InvalidFields(self.violations)),
+            Some(_) | None => Err(Refusal::InvalidFields { violations: self.violations, more: self.more }),
         }
     }
 }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, ValidateNetworks,
+    AllocateForInstance, BindingRequest, DeallocateForInstance, FenceHost, GetInstanceNwInfo, Refusal,
+    ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
+use lepton_types::{IfName, Shown};
 use lepton_vnic::RequestedNetwork;
 
 use super::{Fields, MOST_NETWORKS};
@@ -90,10 +92,10 @@ fn binding(fields: &mut Fields, binding: Option<&v1::PortBinding>) -> Option<Bin
 
 /// A device name in which `%` stands for nothing but the position, at its end: the kernel would read any other `%` as
 /// a pattern of its own.
-fn guest_device(fields: &mut Fields, name: &str) -> Option<lepton_types::IfName> {
+fn guest_device(fields: &mut Fields, name: &str) -> Option<IfName> {
     const FIELD: &str = "binding.veth.guest_device";
     if name.strip_suffix("%d").unwrap_or(name).contains('%') {
-        fields.wrong(FIELD, format!("{name:?} has a % that is not a %d at its end"));
+        fields.wrong(FIELD, format!("{} has a % that is not a %d at its end", Shown::new(name)));
         return None;
     }
     fields.required(FIELD, name)
@@ -140,6 +142,12 @@ pub(crate) fn deallocate_for_instance(
     let instance = fields.required("instance_id", &request.instance_id);
     let incarnation = (request.incarnation != 0).then_some(request.incarnation);
     fields.finish(instance.map(|instance| DeallocateForInstance { instance, incarnation }))
+}
+
+/// Parses `FenceHost`.
+pub(crate) fn fence_host(mut fields: Fields, request: &v1::FenceHostRequest) -> Result<FenceHost, Refusal> {
+    let host = fields.required("host", &request.host);
+    fields.finish(host.map(|host| FenceHost { host }))
 }
 
 /// Parses `GetInstanceNwInfo`.

@@ -1,11 +1,11 @@
 //! Requests about networks.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
-use lepton_ipam::{Gateway, SubnetSpec, check_together};
+use lepton_ipam::{Gateway, SubnetSpec, SubnetSpecError, check_together};
 use lepton_ledger::{CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkSpec, Refusal};
 use lepton_proto::v1;
-use lepton_types::{AddressFamily, AddressMode, AddressPool, Mtu};
+use lepton_types::{AddressFamily, AddressMode, AddressPool, Mtu, Shown};
 use uuid::Uuid;
 
 use super::{Fields, MOST_NETWORKS};
@@ -15,6 +15,9 @@ const PAGE: u16 = 100;
 
 /// Most networks on a page.
 const LARGEST_PAGE: u16 = 1000;
+
+/// Most subnets of one network that are looked at; it may have two.
+const MOST_SUBNETS: usize = 16;
 
 /// Parses `CreateNetworks`.
 pub(crate) fn create_networks(
@@ -58,6 +61,11 @@ fn network_spec(fields: &mut Fields, path: &str, spec: &v1::NetworkSpec) -> Opti
 }
 
 fn subnet_specs(fields: &mut Fields, path: &str, specs: &[v1::SubnetSpec]) -> Option<Vec<SubnetSpec>> {
+    if specs.len() > MOST_SUBNETS {
+        let problem = format!("{} subnets are given (expected at most one of each family)", specs.len());
+        fields.wrong(format!("{path}.subnets"), problem);
+        return None;
+    }
     let parsed: Vec<_> = specs
         .iter()
         .enumerate()
@@ -73,13 +81,13 @@ fn subnet_specs(fields: &mut Fields, path: &str, specs: &[v1::SubnetSpec]) -> Op
 fn subnet_spec(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option<SubnetSpec> {
     let cidr = fields.required(&format!("{path}.cidr"), &spec.cidr);
     let gateway = gateway(fields, path, spec);
-    let dns = fields.each(&format!("{path}.dns"), &spec.dns);
+    let dns = dns(fields, path, &spec.dns);
     let mode = address_mode(fields, path, spec.address_mode);
     let pools = pools(fields, path, &spec.allocation_pools);
     let quarantine = quarantine(fields, path, spec.quarantine.as_ref());
     let spec = SubnetSpec {
         gateway: gateway?,
-        dns,
+        dns: dns?,
         mode: mode?,
         pools: pools?,
         quarantine: quarantine?,
@@ -100,10 +108,23 @@ fn gateway(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option<Gat
         ("", true) => Some(Gateway::None),
         (text, false) => fields.required(&field, text).map(Gateway::At),
         (text, true) => {
-            fields.wrong(field, format!("{text} is given together with no_gateway; leave one of them out"));
+            fields.wrong(
+                field,
+                format!("{} is given together with no_gateway; leave one of them out", Shown::new(text)),
+            );
             None
         }
     }
+}
+
+/// The name servers that can be read, unless there are so many that none need be.
+fn dns(fields: &mut Fields, path: &str, texts: &[String]) -> Option<Vec<IpAddr>> {
+    let (field, count) = (format!("{path}.dns"), texts.len());
+    if count > SubnetSpec::DNS_MAX {
+        fields.wrong(field, SubnetSpecError::TooManyDns { count }.to_string());
+        return None;
+    }
+    Some(fields.each(&field, texts))
 }
 
 fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<AddressMode>> {
@@ -121,6 +142,11 @@ fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<Add
 
 /// All the pools or none, since what is said of one behind a malformed one would name it by a wrong index.
 fn pools(fields: &mut Fields, path: &str, pools: &[v1::AllocationPool]) -> Option<Vec<AddressPool>> {
+    if pools.len() > SubnetSpec::POOLS_MAX {
+        let problem = SubnetSpecError::TooManyPools { count: pools.len() }.to_string();
+        fields.wrong(format!("{path}.allocation_pools"), problem);
+        return None;
+    }
     let parse = |(index, pool): (usize, &v1::AllocationPool)| {
         let first = fields.required(&format!("{path}.allocation_pools[{index}].first"), &pool.first);
         let last = fields.required(&format!("{path}.allocation_pools[{index}].last"), &pool.last);
@@ -176,7 +202,10 @@ pub(crate) fn list_networks(request: &v1::ListNetworksRequest) -> Result<ListNet
         token => {
             let after = token.parse().ok().filter(|after| i64::try_from(*after).is_ok());
             if after.is_none() {
-                fields.wrong("page_token", format!("{token:?} is not a next_page_token of this call"));
+                fields.wrong(
+                    "page_token",
+                    format!("{} is not a next_page_token of this call", Shown::new(token)),
+                );
             }
             after
         }

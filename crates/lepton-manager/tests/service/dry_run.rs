@@ -89,7 +89,7 @@ async fn what_would_be_refused_is_refused() {
         ..allocation_on(2, vec![requested(&id, &["10.0.0.9"])])
     };
     let problem = server.refuses(async |client| client.allocate_for_instance(taken).await).await;
-    assert_eq!((problem.code, &*problem.reason), (Code::FailedPrecondition, "FIXED_IP_ALREADY_IN_USE"));
+    assert_eq!((problem.code, &*problem.reason), (Code::InvalidArgument, "FIXED_IP_ALREADY_IN_USE"));
 
     let late = v1::DeallocateForInstanceRequest { validate_only: true, incarnation: 7, ..deallocation(1) };
     let problem = server.refuses(async |client| client.deallocate_for_instance(late).await).await;

@@ -64,8 +64,6 @@ async fn a_network_that_does_not_exist_is_not_found() {
     for problem in [
         server.refuses(async |client| client.get_network(get).await).await,
         server.refuses(async |client| client.delete_network(delete).await).await,
-        server.refuses(async |client| client.allocate_for_instance(allocate).await).await,
-        server.refuses(async |client| client.validate_networks(validate).await).await,
     ] {
         problem.assert(
             Code::NotFound,
@@ -73,6 +71,15 @@ async fn a_network_that_does_not_exist_is_not_found() {
             &[("network_id", UNKNOWN)],
             &[UNKNOWN, "not found"],
         );
+    }
+    for problem in [
+        server.refuses(async |client| client.allocate_for_instance(allocate).await).await,
+        server.refuses(async |client| client.validate_networks(validate).await).await,
+    ] {
+        let metadata = [("network_id", UNKNOWN), ("field", "networks[0].network_id")];
+        let words = [UNKNOWN, "not found"];
+        problem.assert(Code::InvalidArgument, "NETWORK_NOT_FOUND", &metadata, &words);
+        assert_eq!(problem.violations[0].0, "networks[0].network_id");
     }
 }
 
@@ -85,7 +92,8 @@ async fn another_projects_network_is_as_one_that_does_not_exist() {
     for wish in wished {
         let request = allocation_on(1, vec![wish]);
         let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
-        problem.assert(Code::NotFound, "NETWORK_NOT_FOUND", &[("network_id", &id)], &[&id]);
+        let metadata = [("network_id", &*id), ("field", "networks[0].network_id")];
+        problem.assert(Code::InvalidArgument, "NETWORK_NOT_FOUND", &metadata, &[&id]);
         assert!(!problem.message.contains("secret") && !problem.message.contains("10.0.0.0"), "{problem:?}");
     }
 }
@@ -166,9 +174,10 @@ async fn a_fixed_ip_that_a_port_has_is_in_use() {
     for taken in ["10.0.0.9", "fd00::9"] {
         let request = allocation_on(2, vec![requested(&id, &[taken])]);
         let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
-        let metadata = [("fixed_ip", taken), ("network_id", &*id)];
+        let metadata = [("fixed_ip", taken), ("network_id", &*id), ("field", "networks[0].fixed_ips[0]")];
         let words = [taken, &id, "is taken; choose another one"];
-        problem.assert(Code::FailedPrecondition, "FIXED_IP_ALREADY_IN_USE", &metadata, &words);
+        problem.assert(Code::InvalidArgument, "FIXED_IP_ALREADY_IN_USE", &metadata, &words);
+        assert_eq!(problem.violations[0].0, "networks[0].fixed_ips[0]");
     }
 }
 
@@ -185,8 +194,8 @@ async fn a_fixed_ip_that_rests_in_quarantine_is_in_use() {
 
     let request = allocation_on(2, wish);
     let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
-    let metadata = [("fixed_ip", "10.0.0.9"), ("network_id", &*id)];
-    problem.assert(Code::FailedPrecondition, "FIXED_IP_ALREADY_IN_USE", &metadata, &["10.0.0.9"]);
+    let metadata = [("fixed_ip", "10.0.0.9"), ("network_id", &*id), ("field", "networks[0].fixed_ips[0]")];
+    problem.assert(Code::InvalidArgument, "FIXED_IP_ALREADY_IN_USE", &metadata, &["10.0.0.9"]);
 }
 
 #[tokio::test]

@@ -78,7 +78,8 @@ async fn a_port_that_fails_undoes_the_allocation_and_its_request_id() {
     server.report(&ports[1..], &PortStatus::Error(words.into())).await;
 
     let problem = Problem::of(calls.join_next().await.unwrap().unwrap());
-    let metadata = [("instance_id", &*instance(1)), ("port_id", &*told[1]), ("problem", words)];
+    let metadata =
+        [("instance_id", &*instance(1)), ("port_id", &*told[1]), ("problem", words), ("undone", "true")];
     problem.assert(
         Code::Aborted,
         "PORT_PLUG_FAILED",
@@ -103,7 +104,7 @@ async fn a_host_that_takes_too_long_undoes_the_allocation() {
     let server = Server::start().await;
     server.network("tiny", &["10.1.0.0/30"]).await;
     let problem = Problem::of(server.client().await.allocate_for_instance(waiting(SHORT)).await);
-    let metadata = [("instance_id", &*instance(1)), ("host", "host-1")];
+    let metadata = [("instance_id", &*instance(1)), ("host", "host-1"), ("undone", "true")];
     let words = ["host-1", &instance(1), "in time", "the allocation was undone"];
     problem.assert(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", &metadata, &words);
     server.assert_not_allocated(1).await;
@@ -145,12 +146,41 @@ async fn a_repetition_waits_for_the_same_ports() {
 }
 
 #[tokio::test]
-async fn who_deallocates_meanwhile_ends_the_waiting() {
+async fn who_waits_for_an_instance_that_is_deallocated_is_told_so() {
     let (server, mut calls) = under_way().await;
     server.ports_to_plug().await;
     server.deallocate(1).await;
-    calls.join_next().await.unwrap().unwrap().unwrap();
+    let problem = Problem::of(calls.join_next().await.unwrap().unwrap());
+    let metadata = [("instance_id", &*instance(1))];
+    problem.assert(Code::Aborted, "INSTANCE_DEALLOCATED", &metadata, &[&instance(1), "was deallocated"]);
     server.assert_not_allocated(1).await;
+}
+
+/// What a repeated request asks for may have been running for hours.
+#[tokio::test]
+async fn a_repetition_never_undoes_what_the_first_call_was_answered() {
+    let (server, mut calls) = under_way().await;
+    let ports = server.ports_to_plug().await;
+    server.report(&ports, &PortStatus::Active).await;
+    let first = calls.join_next().await.unwrap().unwrap().unwrap().into_inner();
+
+    server.report(&ports[..1], &PortStatus::Error("somebody removed the tap".into())).await;
+    let problem = Problem::of(server.client().await.allocate_for_instance(waiting(LONG)).await);
+    let told = ports[0].to_string();
+    let metadata = [
+        ("instance_id", &*instance(1)),
+        ("port_id", &*told),
+        ("problem", "somebody removed the tap"),
+        ("undone", "false"),
+    ];
+    problem.assert(Code::Aborted, "PORT_PLUG_FAILED", &metadata, &["the allocation stands"]);
+    server.report(&ports[..1], &PortStatus::Pending).await;
+    let problem = Problem::of(server.client().await.allocate_for_instance(waiting(SHORT)).await);
+    let metadata = [("instance_id", &*instance(1)), ("host", "host-1"), ("undone", "false")];
+    problem.assert(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", &metadata, &["the allocation stands"]);
+
+    server.report(&ports[..1], &PortStatus::Active).await;
+    assert_eq!(server.info(1).await.unwrap(), first, "the instance lives on");
 }
 
 #[tokio::test]
@@ -158,7 +188,7 @@ async fn a_stop_undoes_what_is_not_plugged_yet() {
     let (server, mut calls) = under_way().await;
     let ports = server.ports_to_plug().await;
     server.manager.close().await;
-    let metadata = [("instance_id", &*instance(1))];
+    let metadata = [("instance_id", &*instance(1)), ("undone", "true")];
     let problem = Problem::of(calls.join_next().await.unwrap().unwrap());
     problem.assert(Code::Unavailable, "SHUTTING_DOWN", &metadata, &["stopping", "the allocation was undone"]);
 

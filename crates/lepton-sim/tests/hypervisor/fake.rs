@@ -131,6 +131,13 @@ impl NetworkManager for Service {
         found.map(Response::new).ok_or_else(|| Status::not_found("no such instance"))
     }
 
+    async fn fence_host(
+        &self,
+        _: Request<v1::FenceHostRequest>,
+    ) -> Result<Response<v1::FenceHostResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+
     async fn create_networks(
         &self,
         _: Request<v1::CreateNetworksRequest>,

@@ -16,7 +16,7 @@ use crate::{
 
 /// How many of a subnet's blocks with free addresses one question loads. A batch of allocations from a pool that
 /// churn has left with one free address in each block takes one question for so many of them.
-const AT_ONCE: usize = 16;
+const AT_ONCE: u8 = 16;
 
 impl Stored for Block {
     const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) {rows}";
@@ -63,7 +63,7 @@ pub(crate) async fn load_free(
     let keys: BTreeMap<_, _> = keys.iter().copied().collect();
     for (subnet, after) in keys {
         let after = after.map(address_bytes).unwrap_or_default();
-        let values = vec![subnet.as_uuid().into(), after.into(), i64::try_from(AT_ONCE).unwrap_or(1).into()];
+        let values = vec![subnet.as_uuid().into(), after.into(), i64::from(AT_ONCE).into()];
         let found = tx.fetch(SQL, values).await?;
         let mut highest = None;
         for row in &found {
@@ -71,7 +71,7 @@ pub(crate) async fn load_free(
             highest = highest.max(Some(block.first()));
             view.load(block);
         }
-        let is_all = found.len() < AT_ONCE;
+        let is_all = found.len() < AT_ONCE.into();
         view.note_free_blocks(subnet, highest.filter(|_| !is_all));
     }
     Ok(())

@@ -3,19 +3,26 @@
 use std::net::IpAddr;
 
 use lepton_ledger::{FixedIp, Holder, View};
-use lepton_types::{HostId, InstanceId, PortId, Revision, SubnetId, Timestamp};
+use lepton_types::{PortId, SubnetId, Timestamp};
 
 use super::{enter, load_by};
 use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value, damaged},
+    sql::{Columns, Value, address_bytes, damaged},
     table::Stored,
 };
 
 /// Most resting addresses that one question loads.
-const AT_ONCE: i64 = 1024;
+const AT_ONCE: u16 = 1024;
+
+/// The columns that [`Stored::read`] reads, in its order.
+macro_rules! fixed_ip_columns {
+    () => {
+        "subnet_id, address, port_id, quarantined_until, since"
+    };
+}
 
 impl Stored for FixedIp {
     const INSERT: &'static str =
@@ -61,56 +68,71 @@ impl Stored for FixedIp {
 
 /// Loads the owner rows of addresses.
 pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where (subnet_id, address) in ({rows}) order by subnet_id, address {lock}";
+    const SQL: &str = concat!(
+        "select ",
+        fixed_ip_columns!(),
+        " from fixed_ips
+         where (subnet_id, address) in ({rows}) order by subnet_id, address {lock}"
+    );
     load_by::<FixedIp, _>(tx, SQL, keys, |(subnet, at)| vec![subnet.as_uuid().into(), (*at).into()], view)
         .await
 }
 
 /// Loads the addresses of ports. The locks on the ports are enough: an address leaves a port only with its port's end.
 pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id {in}";
+    const SQL: &str = concat!(
+        "select ",
+        fixed_ip_columns!(),
+        " from fixed_ips
+         where port_id {in}"
+    );
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
 }
 
-/// Loads the addresses of instances' ports; as [`load_of_ports`], without locks of their own.
-pub(super) async fn load_of_instances(
-    tx: &mut Tx,
-    ids: &[InstanceId],
-    view: &mut View,
-) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in (select id from ports where instance_id {in})";
-    load_by::<FixedIp, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
+/// Loads addresses of any subnet that have rested long enough, the longest rested first.
+pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        fixed_ip_columns!(),
+        " from fixed_ips where quarantined_until <= $1 order by quarantined_until limit $2 {lock}"
+    );
+    let values = vec![view.now().micros().into(), i64::from(AT_ONCE).into()];
+    enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
 }
 
-/// Loads the addresses of a host's ports that changed after a revision.
-pub(super) async fn load_of_host(
+/// Loads addresses of a subnet that have rested long enough, the longest rested first, from behind one on.
+pub(crate) async fn load_rested_in(
     tx: &mut Tx,
-    host: &HostId,
-    after: Revision,
+    subnet: SubnetId,
+    after: Option<(Timestamp, IpAddr)>,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where port_id in (select id from ports where host_id = $1 and revision > $2)";
-    let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
-    enter::<FixedIp>(&found, view)
-}
-
-/// Loads addresses that have rested until `now`, the longest rested first: of one subnet, or of any.
-pub(crate) async fn load_rested(
-    tx: &mut Tx,
-    subnet: Option<SubnetId>,
-    now: Timestamp,
-    view: &mut View,
-) -> Result<(), Failure> {
-    const IN_SUBNET: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where subnet_id = $3 and quarantined_until <= $1 order by quarantined_until limit $2 {lock}";
-    const ANYWHERE: &str = "select subnet_id, address, port_id, quarantined_until, since from fixed_ips
-         where quarantined_until <= $1 order by quarantined_until limit $2 {lock}";
-    let mut values = vec![now.micros().into(), AT_ONCE.into()];
-    let sql = if subnet.is_some() { IN_SUBNET } else { ANYWHERE };
-    values.extend(subnet.map(|subnet| subnet.as_uuid().into()));
-    enter::<FixedIp>(&tx.fetch(sql, values).await?, view)
+    const SQL: &str = concat!(
+        "select ",
+        fixed_ip_columns!(),
+        " from fixed_ips
+         where subnet_id = $1 and quarantined_until <= $2 and (quarantined_until, address) > ($3, $4)
+         order by quarantined_until, address limit $5 {lock}"
+    );
+    let (until, address) =
+        after.map_or((i64::MIN, Vec::new()), |(until, address)| (until.micros(), address_bytes(address)));
+    let values = vec![
+        subnet.as_uuid().into(),
+        view.now().micros().into(),
+        until.into(),
+        address.into(),
+        i64::from(AT_ONCE).into(),
+    ];
+    let found = tx.fetch(SQL, values).await?;
+    let mut last = None;
+    for row in &found {
+        let row = FixedIp::read(&mut row.columns())?;
+        if let Holder::Quarantine(until) = row.holder {
+            last = Some((until, row.address));
+        }
+        view.load(row);
+    }
+    let is_all = found.len() < AT_ONCE.into();
+    view.note_rested(subnet, last.filter(|_| !is_all));
+    Ok(())
 }

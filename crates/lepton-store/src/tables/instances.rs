@@ -1,9 +1,9 @@
 //! `instances`: the present life of each instance, and the past ones in the history.
 
 use lepton_ledger::{Instance, View};
-use lepton_types::InstanceId;
+use lepton_types::{HostId, InstanceId};
 
-use super::{fixed_ips, load_by, ports};
+use super::ports;
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -49,13 +49,18 @@ impl Stored for Instance {
     }
 }
 
-/// Loads instances with their ports of any incarnation and the ports' addresses.
-pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<(), Failure> {
+/// Loads instances with their ports of any incarnation and the ports' addresses; answers the instances' hosts.
+pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<Vec<HostId>, Failure> {
     const SQL: &str = "select id, incarnation, project_id, host_id, created_at
          from instances where id {in} order by id {lock}";
-    load_by::<Instance, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
+    let mut hosts = Vec::new();
+    for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
+        let instance = Instance::read(&mut row.columns())?;
+        hosts.push(instance.host.clone());
+        view.load(instance);
+    }
     ports::load_of_instances(tx, ids, view).await?;
-    fixed_ips::load_of_instances(tx, ids, view).await
+    Ok(hosts)
 }
 
 /// Loads the last incarnations that the history knows.

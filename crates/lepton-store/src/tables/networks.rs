@@ -12,16 +12,24 @@ use crate::{
     table::Stored,
 };
 
+/// The columns that [`Stored::read`] reads, in its order.
+macro_rules! network_columns {
+    () => {
+        "id, project_id, label, priority, mtu, sequence, created_at"
+    };
+}
+
 impl Stored for Network {
     const INSERT: &'static str =
-        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at) {rows}";
+        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at, bridge) {rows}";
     const UPDATE: &'static str =
         "update networks set project_id = v.column2, label = v.column3, priority = v.column4, mtu = v.column5,
              sequence = v.column6, created_at = v.column7
          from ({rows}) as v where networks.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from networks where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
-        "insert into network_history (id, project_id, label, priority, mtu, sequence, created_at, ended_at)
+        "insert into network_history
+             (id, project_id, label, priority, mtu, sequence, created_at, bridge, ended_at)
          {rows}",
     );
 
@@ -34,6 +42,7 @@ impl Stored for Network {
             i64::from(self.mtu.bytes()).into(),
             self.sequence.into(),
             self.created_at.micros().into(),
+            String::from(self.bridge()).into(),
         ]
     }
 
@@ -61,8 +70,7 @@ fn narrow<T: TryFrom<i64>>(number: i64, what: &str) -> Result<T, StoreError> {
 
 /// Loads networks with their subnets.
 pub(crate) async fn load(tx: &mut Tx, ids: &[NetworkId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
-         from networks where id {in}";
+    const SQL: &str = concat!("select ", network_columns!(), " from networks where id {in}");
     load_by::<Network, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
     subnets::load_of_networks(tx, ids, view).await?;
     for id in ids {
@@ -77,11 +85,15 @@ pub(crate) async fn load_of_projects(
     projects: &[ProjectId],
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
-         from networks where project_id {in}
+    const SQL: &str = concat!(
+        "select ",
+        network_columns!(),
+        " from networks where project_id {in}
          union all
-         select id, project_id, label, priority, mtu, sequence, created_at
-         from networks where project_id is null";
+         select ",
+        network_columns!(),
+        " from networks where project_id is null"
+    );
     let found = tx.fetch_for(SQL, projects, |project| vec![project.as_str().into()]).await?;
     enter_with_subnets(tx, &found, view).await
 }
@@ -94,16 +106,23 @@ pub(crate) async fn load_page(
     limit: u16,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const ALL: &str = "select id, project_id, label, priority, mtu, sequence, created_at
-         from networks where sequence > $1 order by sequence limit $2";
+    const ALL: &str = concat!(
+        "select ",
+        network_columns!(),
+        " from networks where sequence > $1 order by sequence limit $2"
+    );
     // Each half follows its own index, so that a page costs what it holds, not what the other projects have.
-    const VISIBLE: &str = "select * from (
-             select * from (select id, project_id, label, priority, mtu, sequence, created_at
-                 from networks where project_id = $3 and sequence > $1 order by sequence limit $2) as own
+    const VISIBLE: &str = concat!(
+        "select * from (
+             select * from (select ",
+        network_columns!(),
+        " from networks where project_id = $3 and sequence > $1 order by sequence limit $2) as own
              union all
-             select * from (select id, project_id, label, priority, mtu, sequence, created_at
-                 from networks where project_id is null and sequence > $1 order by sequence limit $2) as global
-         ) as visible order by sequence limit $2";
+             select * from (select ",
+        network_columns!(),
+        " from networks where project_id is null and sequence > $1 order by sequence limit $2) as global
+         ) as visible order by sequence limit $2"
+    );
     let mut values = vec![after.into(), i64::from(limit).into()];
     let found = match project {
         None => tx.fetch(ALL, values).await?,

@@ -8,9 +8,17 @@ use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value, damaged, json},
+    sql::{Columns, Row, Value, damaged, json},
     table::Stored,
 };
+
+/// The columns that [`Stored::read`] reads, in its order.
+macro_rules! port_columns {
+    () => {
+        "id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
+             status, error, is_released, revision, created_at"
+    };
+}
 
 impl Stored for Port {
     const INSERT: &'static str =
@@ -99,42 +107,42 @@ fn status(status: &str, error: Option<String>) -> Result<PortStatus, StoreError>
 
 /// Loads ports with their addresses.
 pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where id {in} order by id {lock}";
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where id {in} order by id {lock}");
     load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
     fixed_ips::load_of_ports(tx, ids, view).await
 }
 
-/// Loads the ports of instances, of any incarnation.
+/// Loads the ports of instances, of any incarnation, with their addresses.
 pub(super) async fn load_of_instances(
     tx: &mut Tx,
     ids: &[InstanceId],
     view: &mut View,
 ) -> Result<(), Failure> {
     const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where instance_id {in} order by id {lock}";
-    load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
+        concat!("select ", port_columns!(), " from ports where instance_id {in} order by id {lock}");
+    let found = tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await?;
+    enter_with_addresses(tx, &found, view).await
+}
+
+async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Result<(), Failure> {
+    enter::<Port>(found, view)?;
+    let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?;
+    fixed_ips::load_of_ports(tx, &ids, view).await?;
+    for id in ids {
+        view.mark_loaded(Key::Port(id));
+    }
+    Ok(())
 }
 
 /// Loads the ports that have the MACs.
 pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where mac {in}";
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where mac {in}");
     load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac_number(*mac).into()], view).await
 }
 
 /// Loads one port of a network, if there is any.
 pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where network_id = $1 limit 1";
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where network_id = $1 limit 1");
     enter::<Port>(&tx.fetch(SQL, vec![network.as_uuid().into()]).await?, view)
 }
 
@@ -145,14 +153,7 @@ pub(crate) async fn load_of_host(
     after: Revision,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str =
-        "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at
-         from ports where host_id = $1 and revision > $2";
-    for row in tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await? {
-        let port = Port::read(&mut row.columns())?;
-        view.mark_loaded(Key::Port(port.id));
-        view.load(port);
-    }
-    fixed_ips::load_of_host(tx, host, after, view).await
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where host_id = $1 and revision > $2");
+    let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
+    enter_with_addresses(tx, &found, view).await
 }

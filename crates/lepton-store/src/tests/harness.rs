@@ -155,7 +155,7 @@ impl Subject {
     }
 
     pub(super) async fn submit<C: Command>(&self, command: C) -> Result<C::Answer, SubmitError> {
-        self.store().submit(command, Envelope::anonymous()).await
+        self.store().submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
     }
 
     /// Submits under a request id.
@@ -166,7 +166,7 @@ impl Subject {
         command: C,
     ) -> Result<C::Answer, SubmitError> {
         let envelope = Envelope::new(caller, Some(id.parse().unwrap()), &command);
-        self.store().submit(command, envelope).await
+        self.store().submit(command, envelope).await.map(|reply| reply.answer)
     }
 
     /// Makes a global network.

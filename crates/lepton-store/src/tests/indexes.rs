@@ -4,10 +4,15 @@ use super::harness::{Kind, Subject, allocation};
 use crate::{failure::Failure, lane::Backend};
 
 /// Copies of rows that differ from them in all but what one index is about. A network's id stands in for a fresh one.
-const COPIES: [(&str, &str); 11] = [
+const COPIES: [(&str, &str); 12] = [
     (
         "a network's number",
-        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at
+        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at, 'other'
+         from networks, subnets",
+    ),
+    (
+        "a bridge",
+        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence + 1, created_at, bridge
          from networks, subnets",
     ),
     (
@@ -31,7 +36,7 @@ const COPIES: [(&str, &str); 11] = [
     ),
     (
         "a device",
-        "insert into ports select network_id, instance_id, incarnation, network_id, project_id, host_id, position + 1,
+        "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
              mac + 1, device, binding, status, error, is_released, revision, created_at from ports",
     ),
     (

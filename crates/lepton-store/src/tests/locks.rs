@@ -68,7 +68,7 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         (Key::FreeBlocks { subnet: at, after: None }, BLOCKS),
         (Key::Block(at, "10.1.0.0".parse().unwrap()), BLOCKS),
         (Key::FixedIp(at, "10.1.0.2".parse().unwrap()), FIXED_IPS),
-        (Key::RestedIn(at), RESTING),
+        (Key::RestedIn { subnet: at, after: None }, RESTING),
         (Key::Rested, RESTING),
         (Key::Instance(instance(1)), INSTANCES),
         (Key::Instance(instance(1)), PORTS),

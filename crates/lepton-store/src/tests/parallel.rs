@@ -24,7 +24,7 @@ async fn allocate(
     store: &Store,
     command: AllocateForInstance,
 ) -> Result<lepton_types::NetworkInfo, SubmitError> {
-    store.submit(command, Envelope::anonymous()).await
+    store.submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,8 +94,9 @@ async fn one_request_sent_to_both_managers_at_once_is_carried_out_once() {
                 let id = format!("boot-{round}").parse().unwrap();
                 store.submit(command.clone(), Envelope::new("nova", Some(id), &command))
             });
-            let infos: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
-            assert!(infos.iter().all(|info| *info == infos[0]), "{kind:?}");
+            let replies: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+            assert!(replies.iter().all(|reply| reply.answer == replies[0].answer), "{kind:?}");
+            assert_eq!(replies.iter().filter(|reply| !reply.is_repeated).count(), 1, "{kind:?}");
         }
         assert_eq!(subject.dump().await.ports.len(), 40);
     }
@@ -119,7 +120,7 @@ async fn a_report_to_one_manager_and_a_release_by_the_other_both_happen() {
                 other.submit(end, Envelope::anonymous())
             );
             reported.unwrap();
-            assert_eq!(ended.unwrap().ports.len(), 1);
+            assert_eq!(ended.unwrap().answer.ports.len(), 1);
         }
     });
     join_all(pairs).await;
@@ -147,7 +148,7 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
                 at(2).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
                 let end = DeallocateForInstance { instance: info.instance, incarnation: Some(life as u64) };
                 let released = at(3).submit(end, Envelope::anonymous()).await.unwrap();
-                let report = HostReport { unplugged: released.ports, ..HostReport::default() };
+                let report = HostReport { unplugged: released.answer.ports, ..HostReport::default() };
                 at(4).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
             }
         });

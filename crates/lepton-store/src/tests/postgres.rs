@@ -190,7 +190,7 @@ async fn call(subject: &Subject, heard: &Heard) {
             let envelope = Envelope::new("nova", Some(id), &command);
             match subject.store().submit(command.clone(), envelope).await {
                 Ok(info) => {
-                    heard.acknowledged.lock().unwrap().insert(number, info);
+                    heard.acknowledged.lock().unwrap().insert(number, info.answer);
                     break;
                 }
                 Err(SubmitError::Store(StoreError::Unavailable(_))) => {

@@ -116,7 +116,11 @@ async fn a_rehearsal_answers_as_the_real_thing_and_writes_nothing() {
         assert_eq!(subject.dump().await, before);
         assert_eq!(subject.take_told(), []);
         let real = subject.store().submit(command.clone(), envelope()).await.unwrap();
-        assert_eq!(fixed_ips(&real)[0], "10.1.0.3", "the rehearsal took nothing, not even the request id");
+        assert_eq!(
+            fixed_ips(&real.answer)[0],
+            "10.1.0.3",
+            "the rehearsal took nothing, not even the request id"
+        );
     })
     .await;
 }

@@ -121,7 +121,7 @@ settings! {
     host: Optional<HostId>, "host", Text, "";
 
     /// The folder for the embedded database and for `listen.json`, which tells where the process listens. It
-    /// is made, for leptond's user only, when it is missing.
+    /// is made, for leptond's user only, when it is missing. One process at a time uses it.
     state_dir: AbsolutePath, "state_dir", Text, "/var/lib/lepton";
 
     /// Where the ledger is: `sqlite:` and an absolute path, or `postgres://user:password@host/database`.
@@ -194,7 +194,7 @@ settings! {
     /// `info,lepton_store=debug`.
     log_level: LogFilter, "log.level", Text, "info";
 
-    /// How long a stop waits for calls that are under way, at most 10 minutes.
+    /// How long a stop waits for calls that are under way, at most 10 minutes. All of it ends within 10 seconds more.
     shutdown_drain: DrainTime, "shutdown.drain", Text, "10s";
 }
 

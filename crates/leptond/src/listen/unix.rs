@@ -13,7 +13,7 @@ use nix::{
 };
 use tokio::net::{UnixListener, UnixSocket as Unbound, UnixStream};
 
-use crate::config::{GroupName, UnixListen};
+use crate::config::{GroupName, Mistakes, UnixListen};
 
 /// Connections that may wait to be accepted: what Linux allows by default (`net.core.somaxconn` is 4096 since 5.4, and
 /// cuts more), generous for a loop that only accepts.
@@ -47,7 +47,7 @@ pub enum UnixSocketError {
     #[error("a file that is not a socket has this name")]
     NotASocket,
     /// The system has no such group.
-    #[error("the group {0} (listen.unix_group) does not exist")]
+    #[error("the group {0} does not exist; make it, or name another one as listen.unix_group")]
     UnknownGroup(GroupName),
     /// The system refused.
     #[error("cannot {doing}")]
@@ -105,6 +105,23 @@ impl Drop for SocketFile {
 
 fn refused(doing: &'static str) -> impl Fn(io::Error) -> UnixSocketError {
     move |source| UnixSocketError::Refused { doing, source }
+}
+
+/// The id of the socket's group, if one is configured.
+///
+/// # Errors
+///
+/// The mistake of naming a group that the system does not have. That its groups cannot be looked up is no mistake of the
+/// configuration's, and is told when the socket is made.
+pub fn find_group(unix: &UnixListen) -> Result<Option<u32>, Mistakes> {
+    match unix.group.as_ref().map(group_id).transpose() {
+        Err(error @ UnixSocketError::UnknownGroup(_)) => {
+            let mut mistakes = Mistakes::default();
+            mistakes.add("listen.unix_group", "listen.unix_group", error);
+            Err(mistakes)
+        }
+        found => Ok(found.unwrap_or_default()),
+    }
 }
 
 fn group_id(name: &GroupName) -> Result<u32, UnixSocketError> {

@@ -285,6 +285,13 @@ impl NetworkManager for Stub {
         self.answer()
     }
 
+    async fn fence_host(
+        &self,
+        _: Request<pb::FenceHostRequest>,
+    ) -> Result<Response<pb::FenceHostResponse>, Status> {
+        self.answer()
+    }
+
     async fn get_instance_nw_info(
         &self,
         _: Request<pb::GetInstanceNwInfoRequest>,

@@ -58,7 +58,7 @@ fn ids_of_another_form_name_nobody() {
         "SPIFFE://example.org/lepton/admin/a",
         &too_long,
     ] {
-        assert_eq!(caller(&certificate(&[id]), None), Err(CertificateError::NotACaller(id.to_owned())));
+        assert_eq!(caller(&certificate(&[id]), None), Err(CertificateError::NotACaller(Shown::new(id))));
     }
 }
 

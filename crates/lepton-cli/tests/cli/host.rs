@@ -1,0 +1,27 @@
+//! `lepton host`.
+
+use insta::assert_snapshot;
+use lepton_proto::v1 as pb;
+
+use crate::{
+    fixtures::{PORT, STORAGE_PORT},
+    terminal::{in_every_format, with_requests},
+};
+
+#[tokio::test]
+async fn fence_lists_what_ended_and_what_lives() {
+    let answer = || {
+        pb::FenceHostResponse {
+            ended_port_ids: vec![PORT.to_owned()],
+            live_port_ids: vec![STORAGE_PORT.to_owned()],
+        }
+        .into()
+    };
+    assert_snapshot!(in_every_format(&["host", "fence", "nod7", "--request-id", "r1"], answer).await);
+}
+
+#[tokio::test]
+async fn fence_may_be_a_dry_run() {
+    let arguments = ["host", "fence", "nod7", "--dry-run", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [pb::FenceHostResponse::default().into()]).await);
+}

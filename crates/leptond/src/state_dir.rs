@@ -1,0 +1,80 @@
+//! [`StateDir`]: the folder for what must survive the process, held against every other process.
+
+use std::{
+    fs::{DirBuilder, File, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Mode of the folder if it must be made: the ledger is nobody else's business.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Mode of the file that is locked.
+const LOCK_MODE: u32 = 0o600;
+
+/// Name of the file that is locked, with flock(2): the kernel lets it go however its process ends, so the file may stay.
+const LOCK_FILE: &str = "leptond.lock";
+
+/// A state directory that no other process uses as long as this lives.
+#[derive(Debug)]
+pub(crate) struct StateDir {
+    _lock: File,
+}
+
+/// Why a state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDirError {
+    /// The system refused.
+    #[error("cannot use the state directory {}", path.display())]
+    Refused {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "another leptond uses the state directory {}: stop it, or give each one a state_dir, a database and addresses of \
+         its own", path.display()
+    )]
+    Held {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+impl StateDir {
+    /// Makes the directory if it is missing, and holds it.
+    pub(crate) fn hold(path: &Path) -> Result<Self, StateDirError> {
+        let refused = |source| StateDirError::Refused { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(refused)?;
+        let lock = File::options().create(true).append(true).mode(LOCK_MODE).open(path.join(LOCK_FILE));
+        let lock = lock.map_err(refused)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StateDirError::Held { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(refused(source)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_held_by_one_at_a_time() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("state");
+        let held = StateDir::hold(&path).unwrap();
+        let error = StateDir::hold(&path).unwrap_err();
+        assert!(matches!(error, StateDirError::Held { .. }), "{error:?}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+
+        drop(held);
+        StateDir::hold(&path).unwrap();
+    }
+}

@@ -1,0 +1,73 @@
+//! [`Tasks`]: what a daemon does beside serving, by name, so that the end of one does not go unnoticed.
+
+use std::{
+    collections::HashMap,
+    future::{self, Future},
+};
+
+use tokio::task::{Id, JoinError, JoinSet};
+
+/// The tasks of a daemon, none of which may end before it is told to.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    running: JoinSet<()>,
+    names: HashMap<Id, &'static str>,
+}
+
+/// A task that ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} ended by itself, without which nothing here would be kept right")]
+pub struct TaskEnded {
+    name: &'static str,
+    /// Its panic, unless it just returned.
+    source: Option<JoinError>,
+}
+
+impl Tasks {
+    /// Starts a task, by a name such as `the agent`.
+    pub(crate) fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let id = self.running.spawn(task).id();
+        self.names.insert(id, name);
+    }
+
+    /// Waits for the first task to end. Cancel-safe.
+    pub(crate) async fn ended(&mut self) -> TaskEnded {
+        match self.running.join_next_with_id().await {
+            Some(Ok((id, ()))) => TaskEnded { name: self.name(id), source: None },
+            Some(Err(error)) => TaskEnded { name: self.name(error.id()), source: Some(error) },
+            None => future::pending().await,
+        }
+    }
+
+    /// Waits for all tasks, which have been told to end.
+    pub(crate) async fn finish(&mut self) {
+        while let Some(ended) = self.running.join_next_with_id().await {
+            if let Err(error) = ended {
+                tracing::error!(task = self.name(error.id()), %error, "a task did not end well");
+            }
+        }
+    }
+
+    fn name(&self, id: Id) -> &'static str {
+        self.names.get(&id).copied().expect("every task is spawned under a name")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_is_told_by_its_name_and_the_cause() {
+        let mut tasks = Tasks::default();
+        tasks.spawn("the gardener", future::pending());
+        tasks.spawn("the cook", async { panic!("no salt") });
+        let ended = tasks.ended().await;
+        assert_eq!(ended.name, "the cook");
+        assert!(ended.source.unwrap().to_string().contains("no salt"));
+
+        tasks.spawn("the guest", async {});
+        let ended = tasks.ended().await;
+        assert!(ended.to_string().contains("the guest") && ended.source.is_none(), "{ended}");
+    }
+}
