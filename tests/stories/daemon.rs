@@ -12,7 +12,7 @@ use lepton_proto::v1::network_manager_client::NetworkManagerClient;
 use lepton_sim::{Hypervisor, connect};
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, geteuid},
 };
 use tempfile::TempDir;
 use tokio::{
@@ -38,6 +38,8 @@ pub(crate) struct Place {
     notifications: UnixDatagram,
     /// Settings of every daemon that is started here, as flags.
     settings: Vec<String>,
+    /// What setpriv(1) takes from the daemons.
+    privileges: Vec<&'static str>,
 }
 
 /// A running daemon; killed when it is dropped, and when this process ends.
@@ -70,13 +72,21 @@ impl Place {
         // The later of two flags would be refused, so the story's go first and keep ours out.
         let own = own.filter(|(key, _)| settings.iter().all(|(given, _)| given != key));
         let settings = settings.iter().copied().chain(own).map(|(key, text)| flag(key, text)).collect();
-        Self { folder, notifications, settings }
+        Self { folder, notifications, settings, privileges: Vec::new() }
     }
 
     /// The same place, whose daemons get another value for this setting when they are started.
     pub(crate) fn without(mut self, key: &str) -> Self {
         let flag = flag(key, "");
         self.settings.retain(|setting| !setting.starts_with(&flag));
+        self
+    }
+
+    /// The same place, whose daemons have none of root's rights over files, should the stories run as root.
+    pub(crate) fn without_privileges(mut self) -> Self {
+        if geteuid().is_root() {
+            self.privileges = vec!["--bounding-set", "-all"];
+        }
         self
     }
 
@@ -93,7 +103,9 @@ impl Place {
         let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
         // setpriv becomes leptond, having asked the kernel to end it when this thread does.
         let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--"])
+            .args(["--pdeathsig", "KILL"])
+            .args(&self.privileges)
+            .arg("--")
             .arg(&programs().leptond)
             .args(["--config", "/dev/null"])
             .args(&self.settings)

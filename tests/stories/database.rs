@@ -1,6 +1,11 @@
 //! A SQLite file that cannot be the ledger; two daemons on one configuration.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
+
+use lepton_proto::v1;
 
 use crate::{
     daemon::{Daemon, Place},
@@ -8,7 +13,7 @@ use crate::{
 };
 
 /// Starts a daemon that must end at once, with exit code 1; answers with what it said.
-async fn fails(place: &Place, settings: &[(&str, &str)]) -> String {
+pub(crate) async fn fails(place: &Place, settings: &[(&str, &str)]) -> String {
     let before = place.log().len();
     let mut daemon: Daemon = place.spawn(settings);
     assert_eq!(daemon.ended().await, Some(1), "{}", place.log());
@@ -28,12 +33,41 @@ async fn a_file_that_is_no_ledger_is_refused_with_a_clear_error() {
         let url = format!("sqlite:{}", path.display());
         let said = fails(&place, &[("database.url", &url)]).await;
         assert!(said.contains(&format!("leptond: cannot open the ledger at {url}: ")), "{said}");
+        let advice = if *path == garbage { "name another path" } else { "its folder must be there" };
+        assert!(said.contains(advice), "{said}");
     }
     assert!(fs::read_to_string(&garbage).unwrap().starts_with("This is a letter"));
 
     let other = Place::new(&[("agent.backend", "fake"), ("state_dir", garbage.to_str().unwrap())]);
     let said = fails(&other, &[]).await;
     assert!(said.contains("cannot use the state directory") && said.contains("garbage.db"), "{said}");
+}
+
+#[tokio::test]
+async fn a_ledger_that_may_not_be_used_is_refused_with_a_clear_error_and_used_once_it_may() {
+    let place = Place::with_fake_host().without_privileges();
+    let daemon = place.start().await;
+    network(&mut place.client().await, "blue", &["10.1.0.0/24"]).await;
+    daemon.stop().await;
+    let file = place.file("state/lepton.db");
+    let before = fs::read(&file).unwrap();
+    let beside = || fs::read_dir(place.file("state")).unwrap().count();
+    let files = beside();
+    for mode in [0o000, 0o200, 0o400] {
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let said = fails(&place, &[]).await;
+        let named = format!("leptond: cannot open the ledger at sqlite:{}: ", file.display());
+        assert!(said.contains(&named), "mode {mode:o}: {said}");
+        let told = format!("{}: Permission denied; it must be readable and writable", file.display());
+        assert!(said.contains(&told), "mode {mode:o}: {said}");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        assert_eq!((fs::read(&file).unwrap(), beside()), (before.clone(), files), "mode {mode:o}");
+    }
+    let daemon = place.start().await;
+    let request = v1::ListNetworksRequest::default();
+    let networks = place.client().await.list_networks(request).await.unwrap().into_inner().networks;
+    assert_eq!(networks.len(), 1);
+    daemon.stop().await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod churn;
 mod commands;
 mod credentials;
 mod database;
+mod disk;
 mod faces;
 mod life;
 mod postgres;

@@ -10,6 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::{
+    errno::Errno,
+    unistd::{AccessFlags, access},
+};
 use sqlx::{
     ConnectOptions, Connection as _, PgConnection, SqliteConnection,
     postgres::PgConnectOptions,
@@ -19,7 +23,7 @@ use sqlx::{
 use crate::{
     config::{Database, StoreConfig},
     error::StoreError,
-    failure::Failure,
+    failure::{Failure, explained},
 };
 
 /// Statements kept prepared on each connection; above the number of texts that there are.
@@ -64,7 +68,10 @@ impl Connections {
         let problem = |problem: String| StoreError::Open { location: config.database.to_string(), problem };
         let options = match &config.database {
             Database::Memory => return Ok(None),
-            Database::Sqlite(path) => sqlite(path, patience),
+            Database::Sqlite(path) => {
+                ensure_writable(path).map_err(problem)?;
+                sqlite(path, patience)
+            }
             Database::Postgres(url) => postgres(url, patience).map_err(|error| problem(error.to_string()))?,
         };
         let (writing, reading) = Default::default();
@@ -144,7 +151,7 @@ impl Connections {
                 Ok(Err(error)) => error,
                 Err(_) => return Err(format!("no answer within {} ms", self.patience.as_millis())),
             };
-            let text = error.to_string();
+            let text = explained(&error);
             let is_hopeless = !matches!(Failure::from(error), Failure::Disconnected(_));
             if is_hopeless || Instant::now() + RETRY > deadline {
                 return Err(text);
@@ -161,6 +168,26 @@ impl Connection {
             Self::Postgres(connection) => connection.close().await,
         }
     }
+}
+
+/// SQLite opens a file that it may not write as one that it only reads, leaves others beside it that nobody may write
+/// either, and tells of it when something is written. So the system is asked before.
+fn ensure_writable(path: &Path) -> Result<(), String> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match access(&*file, AccessFlags::R_OK | AccessFlags::W_OK) {
+            // What is not there will be made, or SQLite says why not.
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(error) => {
+                let (file, words) = (Path::new(&file).display(), error.desc());
+                return Err(format!(
+                    "{file}: {words}; it must be readable and writable for this process's user"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn sqlite(path: &Path, patience: Duration) -> Options {

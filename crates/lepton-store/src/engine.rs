@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite, postgres::PgArguments};
+use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
 
 use crate::{
     config::StoreConfig,
@@ -160,14 +160,18 @@ impl Tx {
         }
     }
 
-    fn text(&self, sql: &'static str, rows: usize, values: usize) -> AssertSqlSafe<Arc<str>> {
+    #[expect(
+        clippy::disallowed_types,
+        clippy::disallowed_methods,
+        reason = "the text is a literal of ours with parameters filled in"
+    )]
+    fn text(&self, sql: &'static str, rows: usize, values: usize) -> sqlx::AssertSqlSafe<Arc<str>> {
         let width = values.checked_div(rows).unwrap_or_default();
         let dialect = match self.connection {
             Connection::Sqlite(_) => Dialect::Sqlite,
             Connection::Postgres(_) => Dialect::Postgres { is_locking: self.is_shared() },
         };
-        // The text is a literal of ours with parameters filled in.
-        AssertSqlSafe(self.engine.statements.text(sql, rows, width, dialect))
+        sqlx::AssertSqlSafe(self.engine.statements.text(sql, rows, width, dialect))
     }
 
     /// Whether it may change the ledger.

@@ -71,6 +71,21 @@ fn classify(error: &sqlx::Error) -> Failure {
     }
 }
 
+/// Why a database cannot be opened: the error's own words, and what to do about it where its code tells.
+pub(crate) fn explained(error: &sqlx::Error) -> String {
+    let code = error.as_database_error().and_then(|database| sqlite_code(&database.code()?));
+    let advice = match code.map(|code| code & 0xff) {
+        // SQLITE_CANTOPEN
+        Some(14) => "; its folder must be there, and writable for this process's user",
+        // SQLITE_FULL
+        Some(13) => "; make room on its disk",
+        // SQLITE_NOTADB
+        Some(26) => "; name another path, where nothing else is kept",
+        _ => "",
+    };
+    format!("{error}{advice}")
+}
+
 /// PostgreSQL: serialization failure, deadlock, lock not available. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their
 /// extended codes.
 fn is_lost_race(code: &str) -> bool {

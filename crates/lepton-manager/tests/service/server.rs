@@ -259,6 +259,11 @@ async fn connect(endpoint: String) -> Client {
 }
 
 /// A statement that the test made.
+#[expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the test made it of names in the schema"
+)]
 pub(crate) fn sql(text: String) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(text)
 }

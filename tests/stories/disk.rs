@@ -1,0 +1,177 @@
+//! A disk that is full: a clear error, no acknowledged write lost, and service again once there is room.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use lepton_proto::v1;
+use tokio::task::JoinSet;
+use tonic::{Code, Status};
+
+use crate::{
+    daemon::{Client, Place, eventually},
+    database::fails,
+    kernel::run,
+    namespace::kernel_story,
+    words::{all_active, allocation, assert_no_address_twice, network, nw_info, without_status},
+};
+
+/// A small file system of a story's own on a folder of its place; gone when it is dropped.
+struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    /// Room for a ledger with some instances, its log and what SQLite's connections share.
+    const SIZE: &str = "16m";
+
+    fn mount(folder: &Path) -> Self {
+        fs::create_dir(folder).unwrap();
+        run(&format!("mount -t tmpfs -o size={} tmpfs {}", Self::SIZE, folder.display()));
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Takes all the room that is left but for so many bytes.
+    fn fill(&self, left: u64) {
+        let mut ballast = File::create(self.ballast()).unwrap();
+        let full = loop {
+            if let Err(error) = ballast.write_all(&[0; 4096]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
+        ballast.set_len(ballast.metadata().unwrap().len() - left).unwrap();
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.folder.join("ballast")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run(&format!("umount -l {}", self.folder.display()));
+    }
+}
+
+/// What was acknowledged, and which instances were refused.
+#[derive(Default)]
+struct Story {
+    acknowledged: Vec<v1::NetworkInfo>,
+    refused: Vec<u128>,
+    next: u128,
+}
+
+impl Story {
+    /// Allocates for some more instances at once, and for those that were refused before; answers with the refusals.
+    async fn allocate(&mut self, client: &Client, more: u128) -> Vec<Status> {
+        let mut calls = JoinSet::new();
+        let fresh = self.next..self.next + more;
+        self.next = fresh.end;
+        for number in std::mem::take(&mut self.refused).into_iter().chain(fresh) {
+            let mut client = client.clone();
+            let request = allocation(number, &format!("boot-{number}"));
+            calls.spawn(async move { (number, client.allocate_for_instance(request).await) });
+        }
+        let mut refusals = Vec::new();
+        for (number, outcome) in calls.join_all().await {
+            match outcome {
+                Ok(info) => self.acknowledged.push(info.into_inner()),
+                Err(refusal) => {
+                    self.refused.push(number);
+                    refusals.push(refusal);
+                }
+            }
+        }
+        refusals
+    }
+
+    /// Allocates until something is refused; answers with the refusals.
+    async fn allocate_until_refused(&mut self, client: &Client) -> Vec<Status> {
+        loop {
+            let refusals = self.allocate(client, 4).await;
+            if !refusals.is_empty() {
+                return refusals;
+            }
+        }
+    }
+
+    /// Checks that the ledger has what was acknowledged, and nothing else.
+    async fn assert_kept(&self, place: &Place, client: &mut Client) {
+        for info in &self.acknowledged {
+            let number = uuid::Uuid::parse_str(&info.instance_id).unwrap().as_u128();
+            let told = nw_info(client, number).await.unwrap();
+            assert_eq!(without_status(&told), without_status(info));
+        }
+        assert_no_address_twice(&self.acknowledged);
+        assert_eq!(place.ledger().instances().await, i64::try_from(self.acknowledged.len()).unwrap());
+        place.ledger().assert_whole().await;
+    }
+}
+
+kernel_story! {
+    async fn a_full_disk_is_unavailable_loses_nothing_and_is_written_again_once_there_is_room() {
+        let place = Place::with_fake_host();
+        let disk = Disk::mount(&place.file("state"));
+        let mut daemon = place.start().await;
+        let mut client = place.client().await;
+        network(&mut client, "blue", &["10.1.0.0/16", "fd00:1::/64"]).await;
+        let mut story = Story::default();
+        for is_killed in [false, true, false] {
+            let before = story.acknowledged.len();
+            disk.fill(256 << 10);
+            for refused in story.allocate_until_refused(&client).await {
+                let reason = lepton_sim::reason(&refused);
+                assert_eq!((refused.code(), &*reason), (Code::Unavailable, "LEDGER_UNAVAILABLE"));
+                assert!(refused.message().contains("full"), "{refused:?}");
+            }
+            assert!(story.acknowledged.len() > before, "it was full from the start");
+            // What does not write is answered all the while.
+            story.assert_kept(&place, &mut client).await;
+
+            if is_killed {
+                daemon.kill().await;
+                disk.fill(0);
+                let said = fails(&place, &[]).await;
+                assert!(said.contains(&place.file("state").display().to_string()), "{said}");
+                assert!(said.contains("full") || said.contains("No space left"), "{said}");
+                disk.make_room();
+                daemon = place.start().await;
+                client = place.client().await;
+            } else {
+                disk.make_room();
+            }
+            story.assert_kept(&place, &mut client).await;
+            // The very requests that were refused, by their ids.
+            let refusals = story.allocate(&client, 0).await;
+            assert!(refusals.is_empty(), "{refusals:?}");
+            story.assert_kept(&place, &mut client).await;
+            eventually("the agent has reported what it has plugged", async || {
+                all_active(&nw_info(&mut place.client().await, story.next - 1).await.unwrap())
+            })
+            .await;
+        }
+        daemon.stop().await;
+    }
+}
+
+kernel_story! {
+    async fn a_disk_that_is_full_at_the_start_is_told_of_and_used_once_there_is_room() {
+        let place = Place::with_fake_host();
+        let disk = Disk::mount(&place.file("state"));
+        disk.fill(0);
+        let said = fails(&place, &[]).await;
+        assert!(said.contains(&place.file("state").display().to_string()) && said.contains("full; make room"), "{said}");
+
+        disk.make_room();
+        let daemon = place.start().await;
+        network(&mut place.client().await, "blue", &["10.1.0.0/24"]).await;
+        daemon.stop().await;
+    }
+}
