@@ -259,7 +259,7 @@ impl Linux {
             Kind::Veth(inner) => veth::alias(inner),
             Kind::Tap | Kind::Unknown => mark::TAP.to_owned(),
         };
-        port::configure(&self.netlink.handle, device, config, &alias).await
+        link::configure(&self.netlink.handle, device, config.mtu, &alias).await
     }
 
     /// Remembers what an event is about, if it is ours.

@@ -340,6 +340,49 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn an_mtu_too_small_for_ipv6_is_set_and_left_again_without_an_address_for_the_host() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        let with_mtu = |bytes: u32| {
+            let mut ports = [port(1, 1, tap()), port(2, 1, veth(&container.netns))];
+            ports.iter_mut().for_each(|port| port.mtu = bytes.try_into().unwrap());
+            ports
+        };
+        let names = [bridge(1), device(1), device(2)];
+        world.converge(&with_mtu(68)).await;
+        let _vm = Vm::boot(1); // its carrier is what the kernel gives addresses for
+        let before = names.clone().map(|name| ip_json(&["link", "show", "dev", &name])["ifindex"].clone());
+        for bytes in [576, 1500, 1279, 1280, 68, 9000] {
+            world.converge(&with_mtu(bytes)).await;
+            for (name, before) in names.iter().zip(&before) {
+                let link = ip_json(&["addr", "show", "dev", name]);
+                assert_eq!((&link["ifindex"], &link["mtu"]), (before, &bytes.into()), "{name}");
+                assert_eq!(link["addr_info"], serde_json::json!([]), "{name} with {bytes}");
+                assert!(link["flags"].as_array().unwrap().contains(&"UP".into()), "{link}");
+            }
+        }
+    }
+}
+
+kernel_test! {
+    async fn an_mtu_that_somebody_made_too_small_for_ipv6_is_repaired() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        for name in [bridge(1), device(1)] {
+            for damage in [&["mtu", "1000"][..], &["mtu", "68", "down"], &["down"]] {
+                ip(&[&["link", "set", "dev", &*name], damage].concat());
+                timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+                assert_ne!(world.converge(&ports).await, [], "{name} {damage:?}");
+                guest.until_reaches(&other).await;
+                assert_eq!(ip_json(&["addr", "show", "dev", &name])["addr_info"], serde_json::json!([]), "{name}");
+            }
+        }
+    }
+}
+
+kernel_test! {
     async fn a_port_on_another_bridge_is_moved_under_its_hypervisor() {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap()), port(2, 2, tap())]).await;
