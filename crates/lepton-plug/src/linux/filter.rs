@@ -111,7 +111,8 @@ const RULES: [(&str, &str); 37] = [
         "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iifname . arp saddr ether @macs arp saddr ip 0.0.0.0 accept",
     ),
     ("from_arp", "counter name drop_arp drop"),
-    ("from_ipv4", "udp sport 67 udp dport 68 counter name drop_dhcp drop"),
+    // Whatever port it comes from: a client looks only at the one that it listens on (RFC 2131 §4.1, RFC 8415 §7.2).
+    ("from_ipv4", "udp dport 68 counter name drop_dhcp drop"),
     // A client without an address asks everybody (RFC 2131 §4.1).
     ("from_ipv4", "ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept"),
     ("from_ipv4", "iifname . ip saddr @ipv4s accept"),
@@ -126,7 +127,7 @@ const RULES: [(&str, &str); 37] = [
     ("from_ipv6", "frag frag-off != 0 iifname . ip6 saddr @ipv6s accept"),
     ("from_ipv6", "icmpv6 type nd-router-advert counter name drop_router drop"),
     ("from_ipv6", "icmpv6 type nd-redirect counter name drop_router drop"),
-    ("from_ipv6", "udp sport 547 udp dport 546 counter name drop_dhcp drop"),
+    ("from_ipv6", "udp dport 546 counter name drop_dhcp drop"),
     // Neighbour discovery comes in one piece (RFC 6980 §5); in several, the target could be in another one.
     ("from_ipv6", "icmpv6 type 133-137 exthdr frag exists counter name drop_nd drop"),
     (
