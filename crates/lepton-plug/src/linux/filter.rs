@@ -154,17 +154,22 @@ type Element = (&'static str, String);
 /// may let packets slip through.
 pub(super) const REMOVE_TABLE: &str = "add table bridge lepton\ndelete table bridge lepton\n";
 
-/// The whole table with exactly these filters in it, as one transaction that interrupts nothing.
-pub(super) fn render_table(filters: &BTreeMap<IfName, Filter>) -> String {
-    let mut text = render_skeleton();
+/// The whole table with exactly these filters and without these stray chains in it, as one transaction that interrupts
+/// nothing.
+pub(super) fn render_table(filters: &BTreeMap<IfName, Filter>, strays: &[u64]) -> String {
+    let mut text = render_skeleton(strays);
     render_elements(&mut text, "add", &elements_of(filters));
     text
 }
 
 /// The same as several transactions, for a kernel that takes no more than `ports_at_once` in one: first the skeleton with
 /// all ports, of which nothing passes yet, then what each may send. It interrupts ports, but lets nothing slip through.
-pub(super) fn render_parts(filters: &BTreeMap<IfName, Filter>, ports_at_once: usize) -> Vec<String> {
-    let mut first = render_skeleton();
+pub(super) fn render_parts(
+    filters: &BTreeMap<IfName, Filter>,
+    strays: &[u64],
+    ports_at_once: usize,
+) -> Vec<String> {
+    let mut first = render_skeleton(strays);
     let (ports, rest): (BTreeSet<Element>, BTreeSet<Element>) =
         elements_of(filters).into_iter().partition(|(set, _)| *set == "ports");
     render_elements(&mut first, "add", &ports);
@@ -178,8 +183,8 @@ pub(super) fn render_parts(filters: &BTreeMap<IfName, Filter>, ports_at_once: us
     [first].into_iter().chain(parts).collect()
 }
 
-/// The table without any port.
-fn render_skeleton() -> String {
+/// The table without any port. Chains that are not ours are named by their handles, for their names may be anything.
+fn render_skeleton(strays: &[u64]) -> String {
     let mut text = "add table bridge lepton\n".to_owned();
     for counter in COUNTERS {
         line(&mut text, format_args!("add counter bridge lepton {counter}"));
@@ -193,6 +198,9 @@ fn render_skeleton() -> String {
         line(&mut text, format_args!("add chain bridge lepton {chain}{}", hook.unwrap_or_default()));
     }
     line(&mut text, format_args!("flush table bridge lepton")); // the chains' rules; sets and counters stay
+    for handle in strays {
+        line(&mut text, format_args!("delete chain bridge lepton handle {handle}"));
+    }
     for (set, _) in SETS {
         line(&mut text, format_args!("flush set bridge lepton {set}"));
     }

@@ -287,7 +287,7 @@ kernel_test! {
         let (guest, other) = (Vm::boot(1), Vm::boot(2));
         guest.until_reaches(&other).await;
 
-        let damages: [&[&str]; 8] = [
+        let damages: [&[&str]; 12] = [
             &["flush", "ruleset"],
             &["delete", "table", "bridge", "lepton"],
             &["flush", "chain", "bridge", "lepton", "from_ipv4"],
@@ -296,6 +296,10 @@ kernel_test! {
             &["add", "element", "bridge", "lepton", "ipv4s", "{", &device(1), ".", "10.0.0.2", "}"],
             &["flush", "set", "bridge", "lepton", "macs"],
             &["add", "table", "bridge", "lepton", "{ flags dormant; }"],
+            &["add", "chain", "bridge", "lepton", "extra"],
+            &["add", "chain", "bridge", "lepton", "extra", "{ type filter hook prerouting priority -300; policy drop; }"],
+            &["add chain bridge lepton extra; add rule bridge lepton extra accept; insert rule bridge lepton guest jump extra"],
+            &["add rule bridge lepton from_arp drop"],
         ];
         for damage in damages {
             nft(damage);
@@ -305,7 +309,31 @@ kernel_test! {
                 assert!(!guest.is_heard_by(&other, &frame).await, "{what} after {damage:?}");
             }
             assert!(guest.is_heard_by(&other, &frame::honest(1)[0].1).await, "{damage:?}");
+            assert!(!nft(&["list", "table", "bridge", "lepton"]).contains("extra"), "{damage:?}");
         }
+    }
+}
+
+kernel_test! {
+    async fn a_stray_chain_goes_in_a_transaction_that_keeps_the_counters_unless_it_is_in_use() {
+        let (mut world, first, second) = World::with_two_containers().await;
+        let ports = [port(1, 1, veth(&first.netns)), port(2, 1, veth(&second.netns))];
+        first.ping(&second, Duration::from_secs(5)).await;
+        first.send_from_foreign_address(&second).await;
+        let dropped = counter("drop_ipv4");
+        assert!(dropped > 0);
+        nft(&["add chain bridge lepton a; add chain bridge lepton b; add rule bridge lepton a jump b"]);
+        let has_stray = || nft(&["list", "table", "bridge", "lepton"]).contains("chain a {");
+        assert!(has_stray());
+        world.converge(&ports).await;
+        assert!(!has_stray());
+        assert_eq!(counter("drop_ipv4"), dropped, "the table is the same one");
+
+        // A map holds on to the chain that it names.
+        nft(&["add chain bridge lepton a; add map bridge lepton m { type mark : verdict; elements = { 1 : jump a }; }"]);
+        world.converge(&ports).await;
+        assert!(!has_stray());
+        first.ping(&second, Duration::from_secs(5)).await;
     }
 }
 

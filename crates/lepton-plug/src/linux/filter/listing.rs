@@ -54,6 +54,7 @@ struct Chain {
     #[serde(flatten)]
     named: Named,
     r#type: Option<String>,
+    handle: Option<u64>,
     hook: Option<String>,
     prio: Option<i64>,
     policy: Option<String>,
@@ -84,6 +85,8 @@ pub(in super::super) struct Found {
     pub(in super::super) filters: BTreeMap<IfName, Filter>,
     /// Whether every other part is as it was loaded; it is not after an upgrade that brought other rules, say.
     pub(in super::super) is_whole: bool,
+    /// The handles of the chains that somebody else has added.
+    pub(in super::super) strays: Vec<u64>,
 }
 
 /// What is there of the table; `None` when it tells of no filters.
@@ -91,7 +94,7 @@ pub(in super::super) struct Found {
 /// A text that is no JSON is such a case, not an error: nft 1.0.6 prints one for a table that was put to sleep.
 pub(in super::super) fn read(listing: &[u8]) -> Option<Found> {
     let table = Table::collect(serde_json::from_slice(listing).ok()?);
-    Some(Found { filters: table.filters()?, is_whole: table.is_whole() })
+    Some(Found { filters: table.filters()?, is_whole: table.is_whole(), strays: table.strays() })
 }
 
 impl Table {
@@ -127,6 +130,14 @@ impl Table {
                 .iter()
                 .all(|(chain, hook)| self.chains.get(*chain).is_some_and(|chain| chain.is_at(*hook)))
             && CHAINS.iter().all(|(chain, _)| self.has_its_rules(chain))
+            && self.chains.len() == CHAINS.len()
+    }
+
+    /// The chains that are not ours: what they drop or accept is not ours to say, and they are in our table.
+    fn strays(&self) -> Vec<u64> {
+        let is_ours = |name: &str| CHAINS.iter().any(|(chain, _)| *chain == name);
+        let strays = self.chains.values().filter(|chain| !is_ours(&chain.named.name));
+        strays.filter_map(|chain| chain.handle).collect()
     }
 
     fn has_its_rules(&self, chain: &str) -> bool {

@@ -14,12 +14,12 @@ fn filters() -> BTreeMap<IfName, Filter> {
 
 #[test]
 fn the_table_is_the_golden_one() {
-    assert_eq!(render_table(&filters()), include_str!("golden.nft"));
+    assert_eq!(render_table(&filters(), &[]), include_str!("golden.nft"));
 }
 
 #[test]
 fn a_host_without_ports_has_the_skeleton_and_no_elements() {
-    let text = render_table(&BTreeMap::new());
+    let text = render_table(&BTreeMap::new(), &[]);
     assert!(text.contains("add rule") && !text.contains("add element"), "{text}");
 }
 
@@ -39,7 +39,7 @@ fn one_port_more_is_elements_and_no_rule() {
 
 #[test]
 fn a_table_in_parts_is_the_table_and_admits_ports_one_part_after_the_other() {
-    let parts = render_parts(&filters(), 2);
+    let parts = render_parts(&filters(), &[], 2);
     assert_eq!(parts.len(), 3);
     assert!(parts[0].contains("\"tapcccccccc-00\"") && !parts[0].contains("fa:16:3e"), "{}", parts[0]);
     assert!(
@@ -53,7 +53,7 @@ fn a_table_in_parts_is_the_table_and_admits_ports_one_part_after_the_other() {
         words.dedup();
         words
     };
-    assert_eq!(words(&parts.concat()), words(&render_table(&filters())));
+    assert_eq!(words(&parts.concat()), words(&render_table(&filters(), &[])));
 }
 
 #[test]
@@ -101,7 +101,11 @@ fn whole(listing: &[u8]) -> Option<BTreeMap<IfName, Filter>> {
 fn the_filters_of_a_damaged_table_are_read_all_the_same() {
     for (from, to) in [("lepton ", "lepton of another version "), ("\"prio\": -200", "\"prio\": -100")] {
         let text = include_str!("golden.json").replace(from, to);
-        assert_eq!(read(text.as_bytes()), Some(Found { filters: filters(), is_whole: false }), "{from}");
+        assert_eq!(
+            read(text.as_bytes()),
+            Some(Found { filters: filters(), is_whole: false, strays: vec![] }),
+            "{from}"
+        );
     }
 }
 
@@ -152,6 +156,21 @@ fn a_changed_part_is_noticed() {
             "{from} → {to}"
         );
     }
+}
+
+#[test]
+fn a_chain_more_is_noticed_and_deleted_by_its_handle() {
+    let mut listed: serde_json::Value = serde_json::from_str(include_str!("golden.json")).unwrap();
+    let stray = serde_json::json!({
+        "chain": {"family": "bridge", "table": "lepton", "name": "a\nname", "handle": 4711}
+    });
+    listed["nftables"].as_array_mut().unwrap().push(stray);
+    let found = read(listed.to_string().as_bytes()).unwrap();
+    assert_eq!(found, Found { filters: filters(), is_whole: false, strays: vec![4711] });
+    let text = render_table(&found.filters, &found.strays);
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+    let deletion = place("\ndelete chain bridge lepton handle 4711\n");
+    assert!(place("\nflush table") < deletion, "a chain that a rule jumps to cannot be deleted");
 }
 
 #[test]
