@@ -151,10 +151,12 @@ impl Table {
 
     /// The ports' filters; `None` when the sets do not agree, or hold what we did not put there.
     fn filters(&self) -> Option<BTreeMap<IfName, Filter>> {
-        let macs = self.pairs("macs", |text| text.parse::<MacAddr>().ok())?;
-        let ipv4s = self.pairs("ipv4s", |text| text.parse().ok().map(IpAddr::V4))?;
-        let ipv6s = self.pairs("ipv6s", |text| text.parse().ok().map(IpAddr::V6))?;
-        if self.pairs("targets", read_target)? != ipv6s {
+        let macs = self.pairs("macs", |value| value.as_str()?.parse::<MacAddr>().ok())?;
+        let ipv4s = self.pairs("ipv4s", |value| value.as_str()?.parse().ok().map(IpAddr::V4))?;
+        let ipv6s = self.pairs("ipv6s", |value| value.as_str()?.parse().ok().map(IpAddr::V6))?;
+        if self.pairs("targets", |value| read_target(value.as_str()?))? != ipv6s
+            || self.pairs("links", read_link)? != macs
+        {
             return None;
         }
         let ports = self.sets.get("ports")?.iter().map(|element| read_device(element.as_str()?));
@@ -172,11 +174,11 @@ impl Table {
     }
 
     /// A set of device and value, by device.
-    fn pairs<T>(&self, set: &str, parse: impl Fn(&str) -> Option<T>) -> Option<BTreeMap<IfName, Vec<T>>> {
+    fn pairs<T>(&self, set: &str, parse: impl Fn(&Value) -> Option<T>) -> Option<BTreeMap<IfName, Vec<T>>> {
         let mut pairs = BTreeMap::<IfName, Vec<T>>::new();
         for element in self.sets.get(set)? {
             let [device, value] = element.get("concat")?.as_array()?.as_slice() else { return None };
-            pairs.entry(read_device(device.as_str()?)?).or_default().push(parse(value.as_str()?)?);
+            pairs.entry(read_device(device.as_str()?)?).or_default().push(parse(value)?);
         }
         Some(pairs)
     }
@@ -205,4 +207,11 @@ pub(super) fn read_target(text: &str) -> Option<IpAddr> {
         }
         None => text.parse().ok().map(IpAddr::V6),
     }
+}
+
+/// A number, or the address itself, as an nft that knows the field's name may print it.
+pub(super) fn read_link(value: &Value) -> Option<MacAddr> {
+    let Some(bits) = value.as_u64() else { return value.as_str()?.parse().ok() };
+    let [0, 0, octets @ ..] = bits.to_be_bytes() else { return None };
+    Some(MacAddr::from(octets))
 }

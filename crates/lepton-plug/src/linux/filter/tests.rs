@@ -33,7 +33,8 @@ fn one_port_more_is_elements_and_no_rule() {
          add element bridge lepton ipv4s { \"tapaaaaaaaa-00\" . 10.0.0.1 }\n\
          add element bridge lepton ipv6s { \"tapaaaaaaaa-00\" . fd00::1, \"tapaaaaaaaa-00\" . fe80::f816:3eff:fe00:1 }\n\
          add element bridge lepton targets { \"tapaaaaaaaa-00\" . 0xfd000000000000000000000000000001, \
-         \"tapaaaaaaaa-00\" . 0xfe80000000000000f8163efffe000001 }\n"
+         \"tapaaaaaaaa-00\" . 0xfe80000000000000f8163efffe000001 }\n\
+         add element bridge lepton links { \"tapaaaaaaaa-00\" . 0xfa163e000001 }\n"
     );
 }
 
@@ -144,6 +145,7 @@ fn a_changed_part_is_noticed() {
         ("\"fe80::f816:3eff:fe00:1\"", "\"fe80::bad\""), // a link-local address that does not follow
         ("\"tapbbbbbbbb-00\", \"fa:16:3e", "\"tapcccccccc-00\", \"fa:16:3e"), // two MACs for one port, none for another
         ("[\"tapaaaaaaaa-00\"", "[\"eth0\""),                                 // a port that is not ours
+        ("274973436411905", "274973436411909"), // another MAC in neighbour discovery than in frames
         ("0xfd000000000000000000000000000001", "0xfd000000000000000000000000000002"), // a target that is no source
     ];
     for (from, to) in changes {
@@ -192,6 +194,14 @@ fn a_missing_rule_is_noticed_whichever_it_is() {
 fn a_target_may_be_printed_as_an_address() {
     assert_eq!(target("fd00::1"), target("0xfd000000000000000000000000000001"));
     assert_eq!(target("0xnothing"), None);
+}
+
+#[test]
+fn a_link_layer_address_is_read_as_a_number_or_as_what_it_is() {
+    let link = |value: serde_json::Value| listing::read_link(&value);
+    assert_eq!(link(0xfa16_3e00_0001_u64.into()), Some("fa:16:3e:00:00:01".parse().unwrap()));
+    assert_eq!(link("fa:16:3e:00:00:01".into()), Some("fa:16:3e:00:00:01".parse().unwrap()));
+    assert_eq!((link((1_u64 << 48).into()), link(serde_json::Value::Null)), (None, None));
 }
 
 fn target(text: &str) -> Option<IpAddr> {
