@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   frame from a bridge's port
-//!        │ prerouting: is it one of @ports?  ── no ──▶ not ours to judge
+//!        │ prerouting: is it one of @ports?  ── no ──▶ of our ports' group? ── no ──▶ not ours to judge: an uplink, say
+//!        │                                                   │ yes: renamed; drop
 //!        ▼
 //!      guest: the port's MAC? ─▶ ARP, IPv4, IPv6? ─▶ from_arp │ from_ipv4 │ from_ipv6: the port's addresses? ─▶ accept
 //!        │                             │                               │
@@ -36,7 +37,8 @@ pub(super) use listing::{Found, read};
 pub(super) use watch::{Told, Watch};
 
 /// What is dropped, and why, counted over all ports.
-const COUNTERS: [&str; 11] = [
+const COUNTERS: [&str; 12] = [
+    "drop_port",      // from a device of ours that somebody renamed
     "drop_mac",       // another's source MAC
     "drop_ethertype", // neither ARP nor IPv4 nor IPv6: VLAN tags, spanning tree, …
     "drop_reserved", // to a group address that no bridge forwards (IEEE 802.1Q table 8-1), heard by the host alone
@@ -83,8 +85,11 @@ const PRIORITY: i64 = -200;
 /// None has a set of its own (`{ a, b }`): when the table is loaded again, such a set is emptied under the packets that
 /// are just passing the old rules, and then it matches nothing. (Measured on Linux 6.18: with such sets most runs of
 /// 2,000 pings lost 1 to 6 while the table was loaded again and again; without them, none of 25 runs lost any.)
-const RULES: [(&str, &str); 47] = [
+const RULES: [(&str, &str); 49] = [
     ("prerouting", "iifname @ports goto guest"),
+    // The number is `mark::PORTS`. A name that is not in the set says nothing of its device: an uplink of the operator's may
+    // be on the bridge, and nft can tell bridges apart only where the kernel has CONFIG_NFT_BRIDGE_META.
+    ("prerouting", "iifgroup 1818587248 counter name drop_port drop"),
     // Such frames are not forwarded and never pass prerouting, but the bridge would learn their source MAC.
     (
         "input",
@@ -97,6 +102,7 @@ const RULES: [(&str, &str); 47] = [
         "iifname @ports ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name drop_host drop",
     ),
     ("input", "iifname @ports drop"),
+    ("input", "iifgroup 1818587248 drop"),
     // Nor has the host anything to say to guests; its kernel would tell them of the groups that it listens to (RFC 3810).
     ("output", "oifname @ports drop"),
     ("guest", "iifname . ether saddr != @macs counter name drop_mac drop"),

@@ -94,7 +94,7 @@ pub(super) fn change(name: &IfName) -> LinkMessageBuilder<LinkUnspec> {
 }
 
 /// Gives a link its MTU and our mark, and keeps the kernel from giving the host an address on a tenant's network. Equals
-/// `ip link set dev NAME addrgenmode none mtu MTU alias ALIAS group default`.
+/// `ip link set dev NAME addrgenmode none mtu MTU alias ALIAS group GROUP`.
 ///
 /// To be done before the link is set up; in one request the kernel would set it up before it takes away its addresses. A
 /// link that has no IPv6, because its MTU is below [`Mtu::MIN_IPV6`] or the kernel has none, is set down: with a larger MTU

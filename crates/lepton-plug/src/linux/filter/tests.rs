@@ -82,6 +82,13 @@ fn filters_that_change_nothing_are_no_text() {
 }
 
 #[test]
+fn the_rules_name_the_ports_group() {
+    let number = crate::linux::mark::PORTS.to_string();
+    let groups = RULES.iter().filter_map(|(_, rule)| rule.split_once("iifgroup "));
+    assert!(groups.clone().count() > 0 && groups.clone().all(|(_, rest)| rest.starts_with(&number)));
+}
+
+#[test]
 fn the_mark_of_the_rules_follows_their_text() {
     assert_ne!(fnv(FNV_START, "a rule"), fnv(FNV_START, "another rule"));
     // The vector of the reference implementation (isthe.com, FNV-1a, "foobar").
