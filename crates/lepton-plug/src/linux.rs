@@ -48,6 +48,8 @@ pub struct Linux {
     suspects: BTreeSet<IfName>,
     /// Whether somebody has changed the filter table since.
     watch: Watch,
+    /// The handles of the chains that others had added to the filter table when it was last looked at.
+    strays: Vec<u64>,
 }
 
 /// What one call to the kernel, or one run of `nft`, can do together. Actions of a plan come in runs of one stage.
@@ -82,6 +84,7 @@ impl Linux {
             bridges: BTreeMap::new(),
             suspects: BTreeSet::new(),
             watch: Watch::default(),
+            strays: Vec::new(),
         })
     }
 
@@ -120,12 +123,15 @@ impl Linux {
 
     /// Loads the table in one transaction, or as near to it as can be.
     async fn load_table(&mut self, filters: &BTreeMap<IfName, Filter>) -> Outcome {
-        let Err(words) = self.load_text(&filter::render_table(filters)).await else { return Ok(()) };
+        let strays = std::mem::take(&mut self.strays);
+        let Err(words) = self.load_text(&filter::render_table(filters, &strays)).await else { return Ok(()) };
         tracing::warn!(%words, "the filter table cannot be loaded in one transaction; trying in parts");
-        let mut parts = filter::render_parts(filters, FILTERS_AT_ONCE);
+        let parts = filter::render_parts(filters, &strays, FILTERS_AT_ONCE);
         let Err(words) = self.load_all(&parts).await else { return Ok(()) };
-        // Something of the same name and another type is in the way; only a new table gets rid of it.
+        // Something of the same name and another type is in the way, or a stray chain is in use or gone; only a new table
+        // gets rid of it.
         tracing::warn!(%words, "the filter table cannot be repaired in place and is made anew");
+        let mut parts = filter::render_parts(filters, &[], FILTERS_AT_ONCE);
         parts[0].insert_str(0, filter::REMOVE_TABLE);
         self.load_all(&parts).await.map_err(|words| PlugError::new("load", TABLE, &words))
     }
@@ -259,7 +265,7 @@ impl Linux {
             Kind::Veth(inner) => veth::alias(inner),
             Kind::Tap | Kind::Unknown => mark::TAP.to_owned(),
         };
-        port::configure(&self.netlink.handle, device, config, &alias).await
+        link::configure(&self.netlink.handle, device, config.mtu, &alias).await
     }
 
     /// Remembers what an event is about, if it is ours.
@@ -305,8 +311,10 @@ impl Plug for Linux {
         // A table that cannot be listed is one to be loaded, and if that fails too, nft says why. What was in it is not
         // forgotten: it may hold the filter of a device that nobody else knows one for.
         let found = listing.ok().and_then(|listing| filter::read(&listing));
-        let lost = || Found { filters: self.known.filters.clone(), is_whole: false };
-        let (state, bridges) = observe::state(&links?, found.unwrap_or_else(lost));
+        let lost = || Found { filters: self.known.filters.clone(), is_whole: false, strays: Vec::new() };
+        let mut found = found.unwrap_or_else(lost);
+        self.strays = std::mem::take(&mut found.strays);
+        let (state, bridges) = observe::state(&links?, found);
         self.known = state.clone();
         self.bridges = bridges;
         Ok(state)

@@ -35,8 +35,7 @@ pub(super) async fn create(handle: &Handle, name: &IfName, mtu: Mtu) -> Result<(
 /// `ip link set dev NAME addrgenmode none mtu MTU alias 'lepton bridge' group default`, then `… up`.
 pub(super) async fn set(handle: &Handle, name: &IfName, mtu: Mtu) -> Result<(), PlugError> {
     // Set after the bridge is made: an MTU that it is made with follows its ports', one that is set stays.
-    let configured = link::without_addresses(link::change(name)).mtu(mtu.into());
-    link::set(handle, name, mark::set(configured, mark::BRIDGE), "set the MTU of").await?;
+    link::configure(handle, name, mtu, mark::BRIDGE).await?;
     link::set(handle, name, link::change(name).up(), "set up").await
 }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   frame from a bridge's port
-//!        │ prerouting: is it one of @ports?  ── no ──▶ not ours to judge
+//!        │ prerouting: is it one of @ports?  ── no ──▶ of our ports' group? ── no ──▶ not ours to judge: an uplink, say
+//!        │                                                   │ yes: renamed; drop
 //!        ▼
 //!      guest: the port's MAC? ─▶ ARP, IPv4, IPv6? ─▶ from_arp │ from_ipv4 │ from_ipv6: the port's addresses? ─▶ accept
 //!        │                             │                               │
@@ -30,13 +31,14 @@ use std::{
 };
 
 use lepton_plan::Filter;
-use lepton_types::IfName;
+use lepton_types::{IfName, MacAddr};
 
 pub(super) use listing::{Found, read};
 pub(super) use watch::{Told, Watch};
 
 /// What is dropped, and why, counted over all ports.
-const COUNTERS: [&str; 11] = [
+const COUNTERS: [&str; 12] = [
+    "drop_port",      // from a device of ours that somebody renamed
     "drop_mac",       // another's source MAC
     "drop_ethertype", // neither ARP nor IPv4 nor IPv6: VLAN tags, spanning tree, …
     "drop_reserved", // to a group address that no bridge forwards (IEEE 802.1Q table 8-1), heard by the host alone
@@ -45,13 +47,13 @@ const COUNTERS: [&str; 11] = [
     "drop_ipv4",     // another's IPv4 source
     "drop_ipv6",     // another's IPv6 source
     "drop_headers",  // IPv6 whose headers hide what it carries
-    "drop_nd",       // a neighbour advertisement for another's address; neighbour discovery in fragments
-    "drop_router",   // a router advertisement or redirect from a guest
-    "drop_dhcp",     // a DHCP server's answer from a guest
+    "drop_nd", // neighbour discovery about another's address or MAC, or that cannot be read: in fragments, say
+    "drop_router", // a router advertisement or redirect from a guest
+    "drop_dhcp", // a DHCP server's answer from a guest
 ];
 
 /// The sets that ports are elements of: name and type.
-const SETS: [(&str, &str); 5] = [
+const SETS: [(&str, &str); 6] = [
     ("ports", "type ifname"),
     ("macs", "typeof iifname . ether saddr"),
     ("ipv4s", "typeof iifname . ip saddr"),
@@ -59,10 +61,12 @@ const SETS: [(&str, &str); 5] = [
     // The target address of neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4): 128 bits at bit 64 of
     // the ICMPv6 message. A raw field, since nft 1.0.6 has no name for it; the same addresses as in `ipv6s`.
     ("targets", "typeof iifname . @th,64,128"),
+    // The link-layer address in a solicitation's or advertisement's only option (RFC 4861 §4.6.1): the same as in `macs`.
+    ("links", "typeof iifname . @th,208,48"),
 ];
 
 /// The chains: name and, where packets enter, the hook. -200 is where bridges filter (Linux `NF_BR_PRI_FILTER_BRIDGED`).
-const CHAINS: [(&str, Option<&str>); 7] = [
+const CHAINS: [(&str, Option<&str>); 8] = [
     ("prerouting", Some("prerouting")),
     ("input", Some("input")),
     ("output", Some("output")),
@@ -70,6 +74,7 @@ const CHAINS: [(&str, Option<&str>); 7] = [
     ("from_arp", None),
     ("from_ipv4", None),
     ("from_ipv6", None),
+    ("from_nd", None),
 ];
 
 /// Priority of the chains where packets enter.
@@ -80,8 +85,11 @@ const PRIORITY: i64 = -200;
 /// None has a set of its own (`{ a, b }`): when the table is loaded again, such a set is emptied under the packets that
 /// are just passing the old rules, and then it matches nothing. (Measured on Linux 6.18: with such sets most runs of
 /// 2,000 pings lost 1 to 6 while the table was loaded again and again; without them, none of 25 runs lost any.)
-const RULES: [(&str, &str); 37] = [
+const RULES: [(&str, &str); 49] = [
     ("prerouting", "iifname @ports goto guest"),
+    // The number is `mark::PORTS`. A name that is not in the set says nothing of its device: an uplink of the operator's may
+    // be on the bridge, and nft can tell bridges apart only where the kernel has CONFIG_NFT_BRIDGE_META.
+    ("prerouting", "iifgroup 1818587248 counter name drop_port drop"),
     // Such frames are not forwarded and never pass prerouting, but the bridge would learn their source MAC.
     (
         "input",
@@ -94,6 +102,7 @@ const RULES: [(&str, &str); 37] = [
         "iifname @ports ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 counter name drop_host drop",
     ),
     ("input", "iifname @ports drop"),
+    ("input", "iifgroup 1818587248 drop"),
     // Nor has the host anything to say to guests; its kernel would tell them of the groups that it listens to (RFC 3810).
     ("output", "oifname @ports drop"),
     ("guest", "iifname . ether saddr != @macs counter name drop_mac drop"),
@@ -111,7 +120,8 @@ const RULES: [(&str, &str); 37] = [
         "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iifname . arp saddr ether @macs arp saddr ip 0.0.0.0 accept",
     ),
     ("from_arp", "counter name drop_arp drop"),
-    ("from_ipv4", "udp sport 67 udp dport 68 counter name drop_dhcp drop"),
+    // Whatever port it comes from: a client looks only at the one that it listens on (RFC 2131 §4.1, RFC 8415 §7.2).
+    ("from_ipv4", "udp dport 68 counter name drop_dhcp drop"),
     // A client without an address asks everybody (RFC 2131 §4.1).
     ("from_ipv4", "ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept"),
     ("from_ipv4", "iifname . ip saddr @ipv4s accept"),
@@ -126,7 +136,7 @@ const RULES: [(&str, &str); 37] = [
     ("from_ipv6", "frag frag-off != 0 iifname . ip6 saddr @ipv6s accept"),
     ("from_ipv6", "icmpv6 type nd-router-advert counter name drop_router drop"),
     ("from_ipv6", "icmpv6 type nd-redirect counter name drop_router drop"),
-    ("from_ipv6", "udp sport 547 udp dport 546 counter name drop_dhcp drop"),
+    ("from_ipv6", "udp dport 546 counter name drop_dhcp drop"),
     // Neighbour discovery comes in one piece (RFC 6980 §5); in several, the target could be in another one.
     ("from_ipv6", "icmpv6 type 133-137 exthdr frag exists counter name drop_nd drop"),
     (
@@ -138,12 +148,40 @@ const RULES: [(&str, &str); 37] = [
     ("from_ipv6", "ip6 saddr :: icmpv6 type mld-listener-report accept"),
     ("from_ipv6", "ip6 saddr :: icmpv6 type mld2-listener-report accept"),
     ("from_ipv6", "ip6 saddr :: icmpv6 type nd-router-solicit accept"),
+    ("from_ipv6", "icmpv6 type nd-router-solicit goto from_nd"),
+    ("from_ipv6", "icmpv6 type nd-neighbor-solicit goto from_nd"),
+    ("from_ipv6", "icmpv6 type nd-neighbor-advert goto from_nd"),
     // What the rules above have judged. A field that is not in the packet matches nothing, not even what it is not equal to.
     ("from_ipv6", "icmpv6 type != nd-router-advert iifname . ip6 saddr @ipv6s accept"),
     ("from_ipv6", "udp length != 0 iifname . ip6 saddr @ipv6s accept"),
     ("from_ipv6", "meta l4proto != ipv6-icmp meta l4proto != udp iifname . ip6 saddr @ipv6s accept"),
     ("from_ipv6", "iifname . ip6 saddr @ipv6s counter name drop_headers drop"),
     ("from_ipv6", "counter name drop_ipv6 drop"),
+    // Neighbour discovery with an address: nothing before the message, and after it nothing or one option of 8 bytes, the
+    // sender's own link-layer address. An nft rule cannot walk options, so there is no telling what more of them would say.
+    // Those without an address have no such option (RFC 4861 §7.1.1, §6.1.1), and whoever hears one drops it.
+    (
+        "from_nd",
+        "icmpv6 type nd-router-solicit ip6 nexthdr ipv6-icmp ip6 length 8 iifname . ip6 saddr @ipv6s accept",
+    ),
+    (
+        "from_nd",
+        "icmpv6 type nd-router-solicit ip6 nexthdr ipv6-icmp ip6 length 16 @th,64,16 0x0101 iifname . @th,80,48 @links iifname . ip6 saddr @ipv6s accept",
+    ),
+    (
+        "from_nd",
+        "icmpv6 type != nd-router-solicit ip6 nexthdr ipv6-icmp ip6 length 24 iifname . ip6 saddr @ipv6s accept",
+    ),
+    (
+        "from_nd",
+        "icmpv6 type nd-neighbor-solicit ip6 nexthdr ipv6-icmp ip6 length 32 @th,192,16 0x0101 iifname . @th,208,48 @links iifname . ip6 saddr @ipv6s accept",
+    ),
+    (
+        "from_nd",
+        "icmpv6 type nd-neighbor-advert ip6 nexthdr ipv6-icmp ip6 length 32 @th,192,16 0x0201 iifname . @th,208,48 @links iifname . ip6 saddr @ipv6s accept",
+    ),
+    ("from_nd", "iifname . ip6 saddr @ipv6s counter name drop_nd drop"),
+    ("from_nd", "counter name drop_ipv6 drop"),
 ];
 
 /// An element of a set: the set's name and the element as nft writes it.
@@ -153,17 +191,22 @@ type Element = (&'static str, String);
 /// may let packets slip through.
 pub(super) const REMOVE_TABLE: &str = "add table bridge lepton\ndelete table bridge lepton\n";
 
-/// The whole table with exactly these filters in it, as one transaction that interrupts nothing.
-pub(super) fn render_table(filters: &BTreeMap<IfName, Filter>) -> String {
-    let mut text = render_skeleton();
+/// The whole table with exactly these filters and without these stray chains in it, as one transaction that interrupts
+/// nothing.
+pub(super) fn render_table(filters: &BTreeMap<IfName, Filter>, strays: &[u64]) -> String {
+    let mut text = render_skeleton(strays);
     render_elements(&mut text, "add", &elements_of(filters));
     text
 }
 
 /// The same as several transactions, for a kernel that takes no more than `ports_at_once` in one: first the skeleton with
 /// all ports, of which nothing passes yet, then what each may send. It interrupts ports, but lets nothing slip through.
-pub(super) fn render_parts(filters: &BTreeMap<IfName, Filter>, ports_at_once: usize) -> Vec<String> {
-    let mut first = render_skeleton();
+pub(super) fn render_parts(
+    filters: &BTreeMap<IfName, Filter>,
+    strays: &[u64],
+    ports_at_once: usize,
+) -> Vec<String> {
+    let mut first = render_skeleton(strays);
     let (ports, rest): (BTreeSet<Element>, BTreeSet<Element>) =
         elements_of(filters).into_iter().partition(|(set, _)| *set == "ports");
     render_elements(&mut first, "add", &ports);
@@ -177,8 +220,8 @@ pub(super) fn render_parts(filters: &BTreeMap<IfName, Filter>, ports_at_once: us
     [first].into_iter().chain(parts).collect()
 }
 
-/// The table without any port.
-fn render_skeleton() -> String {
+/// The table without any port. Chains that are not ours are named by their handles, for their names may be anything.
+fn render_skeleton(strays: &[u64]) -> String {
     let mut text = "add table bridge lepton\n".to_owned();
     for counter in COUNTERS {
         line(&mut text, format_args!("add counter bridge lepton {counter}"));
@@ -192,6 +235,9 @@ fn render_skeleton() -> String {
         line(&mut text, format_args!("add chain bridge lepton {chain}{}", hook.unwrap_or_default()));
     }
     line(&mut text, format_args!("flush table bridge lepton")); // the chains' rules; sets and counters stay
+    for handle in strays {
+        line(&mut text, format_args!("delete chain bridge lepton handle {handle}"));
+    }
     for (set, _) in SETS {
         line(&mut text, format_args!("flush set bridge lepton {set}"));
     }
@@ -220,8 +266,11 @@ fn elements_of<'a>(filters: impl IntoIterator<Item = (&'a IfName, &'a Filter)>) 
 
 /// The elements that a port's filter is made of.
 fn elements(device: &IfName, filter: &Filter) -> Vec<Element> {
-    let mut elements =
-        vec![("ports", format!("\"{device}\"")), ("macs", format!("\"{device}\" . {}", filter.mac()))];
+    let mut elements = vec![
+        ("ports", format!("\"{device}\"")),
+        ("macs", format!("\"{device}\" . {}", filter.mac())),
+        ("links", format!("\"{device}\" . {:#014x}", bits(filter.mac()))),
+    ];
     for address in filter.addresses() {
         match address {
             IpAddr::V4(address) => elements.push(("ipv4s", format!("\"{device}\" . {address}"))),
@@ -232,6 +281,11 @@ fn elements(device: &IfName, filter: &Filter) -> Vec<Element> {
         }
     }
     elements
+}
+
+/// The address as a number, first byte first.
+fn bits(mac: MacAddr) -> u64 {
+    mac.octets().into_iter().fold(0, |bits, byte| bits << 8 | u64::from(byte))
 }
 
 /// One line per set, in the order of [`SETS`].

@@ -85,7 +85,7 @@ pub(super) async fn set(
     change: LinkMessageBuilder<LinkUnspec>,
     operation: &'static str,
 ) -> Result<(), PlugError> {
-    handle.link().change(change.build()).execute().await.map_err(|error| failed(operation, name, &error))
+    request(handle, change).await.map_err(|error| failed(operation, name, &error))
 }
 
 /// Begins a change of the link called `name`.
@@ -93,11 +93,43 @@ pub(super) fn change(name: &IfName) -> LinkMessageBuilder<LinkUnspec> {
     LinkUnspec::new_with_name(name.as_str())
 }
 
-/// Keeps the kernel from giving the host an address on a tenant's network (`ip link set dev NAME addrgenmode none`).
-/// To be set before the device is up.
-pub(super) fn without_addresses(change: LinkMessageBuilder<LinkUnspec>) -> LinkMessageBuilder<LinkUnspec> {
+/// Gives a link its MTU and our mark, and keeps the kernel from giving the host an address on a tenant's network. Equals
+/// `ip link set dev NAME addrgenmode none mtu MTU alias ALIAS group GROUP`.
+///
+/// To be done before the link is set up; in one request the kernel would set it up before it takes away its addresses. A
+/// link that has no IPv6, because its MTU is below [`Mtu::MIN_IPV6`] or the kernel has none, is set down: with a larger MTU
+/// it gets IPv6 anew, and with that an address at once if it is up.
+pub(super) async fn configure(
+    handle: &Handle,
+    name: &IfName,
+    mtu: Mtu,
+    alias: &str,
+) -> Result<(), PlugError> {
+    const OPERATION: &str = "set the MTU of";
+    let marked = || mark::set(change(name).mtu(mtu.into()), alias);
+    if mtu < Mtu::MIN_IPV6 {
+        return set(handle, name, marked(), OPERATION).await; // the kernel takes IPv6 and its addresses off the link
+    }
+    match request(handle, without_addresses(marked())).await {
+        Err(error) if lacks_ipv6(&error) => {}
+        done => return done.map_err(|error| failed(OPERATION, name, &error)),
+    }
+    set(handle, name, change(name).down(), OPERATION).await?;
+    set(handle, name, marked(), OPERATION).await?;
+    match request(handle, without_addresses(change(name))).await {
+        Err(error) if !lacks_ipv6(&error) => Err(failed(OPERATION, name, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// `ip link set dev NAME addrgenmode none`
+fn without_addresses(change: LinkMessageBuilder<LinkUnspec>) -> LinkMessageBuilder<LinkUnspec> {
     let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
     change.append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![none])]))
+}
+
+async fn request(handle: &Handle, change: LinkMessageBuilder<LinkUnspec>) -> Result<(), Error> {
+    handle.link().change(change.build()).execute().await
 }
 
 /// Deletes links (`ip link del dev NAME`), all of them in one request where there are several: an RCU grace period of
@@ -241,6 +273,13 @@ fn is_absent(error: &Error) -> bool {
     /// Linux `ENODEV`: "No such device".
     const ENODEV: i32 = 19;
     matches!(error, Error::NetlinkError(message) if message.raw_code() == -ENODEV)
+}
+
+/// Whether the kernel says that the link, or the kernel itself, has no IPv6 to be set up.
+fn lacks_ipv6(error: &Error) -> bool {
+    /// Linux `EAFNOSUPPORT`: "Address family not supported by protocol".
+    const EAFNOSUPPORT: i32 = 97;
+    matches!(error, Error::NetlinkError(message) if message.raw_code() == -EAFNOSUPPORT)
 }
 
 /// An operation on a link that failed, in the kernel's own words.

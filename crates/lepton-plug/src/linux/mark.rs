@@ -9,7 +9,11 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 /// The group of what is being made: a number that means nothing to anybody else ("lept" in ASCII).
 pub(super) const MAKING: u32 = 0x6c65_7074;
 
-/// The group that links are in unless somebody says otherwise (`default`).
+/// The group of ports' devices ("lepp" in ASCII). Unlike a name it stays with a device that somebody renames, and so the
+/// filter knows a port whose name it does not know any more.
+pub(super) const PORTS: u32 = 0x6c65_7070;
+
+/// The group that links are in unless somebody says otherwise (`default`), as bridges are.
 const DEFAULT_GROUP: u32 = 0;
 
 /// How the alias of everything of ours begins.
@@ -21,9 +25,9 @@ pub(super) const BRIDGE: &str = "lepton bridge";
 /// A tap's alias.
 pub(super) const TAP: &str = "lepton tap";
 
-/// Gives a link the mark that stays. Equals `ip link set dev NAME alias ALIAS group default`.
+/// Gives a link the mark that stays. Equals `ip link set dev NAME alias ALIAS group GROUP`.
 pub(super) fn set(change: LinkMessageBuilder<LinkUnspec>, alias: &str) -> LinkMessageBuilder<LinkUnspec> {
-    change.alias(alias).link_group(DEFAULT_GROUP)
+    change.alias(alias).link_group(if alias == BRIDGE { DEFAULT_GROUP } else { PORTS })
 }
 
 /// Whether a link with this alias, in this group, is marked as ours.

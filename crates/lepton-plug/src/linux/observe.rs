@@ -14,7 +14,7 @@ use super::{
 /// What the host has, and the names of all bridges by their index.
 pub(super) fn state(
     links: &[Link],
-    Found { filters, is_whole }: Found,
+    Found { filters, is_whole, strays: _ }: Found,
 ) -> (HostState, BTreeMap<u32, IfName>) {
     let masters: BTreeMap<u32, IfName> = links
         .iter()

@@ -49,7 +49,9 @@ pub(crate) fn honest(number: u8) -> Vec<Named> {
         ("an ARP probe", arp(own, 1, own, [0; 4])),
         ("a DHCP discover", udp4(own, [0; 4], [255; 4], 68, 67)),
         ("a DHCP renewal", udp4(own, v4(number), v4(250), 68, 67)),
+        ("a message to a DHCP server from any port", udp4(own, v4(number), v4(250), 5000, 67)),
         ("IPv6", udp6(own, v6(number), 5000, 5000)),
+        ("a DHCPv6 client's message", udp6(own, link_local(number), 546, 547)),
         ("IPv6 from the link-local address", udp6(own, link_local(number), 5000, 5000)),
         ("a neighbour solicitation", icmp6(own, v6(number), 135, v6(9))),
         ("a neighbour advertisement", icmp6(own, v6(number), 136, v6(number))),
@@ -59,8 +61,15 @@ pub(crate) fn honest(number: u8) -> Vec<Named> {
         ),
         ("duplicate address detection", icmp6(own, NO_V6, 135, v6(number))),
         ("duplicate address detection of the link-local address", icmp6(own, NO_V6, 135, link_local(number))),
-        ("a router solicitation", icmp6(own, link_local(number), 133, NO_V6)),
-        ("a router solicitation without an address", icmp6(own, NO_V6, 133, NO_V6)),
+        ("a neighbour solicitation with its MAC", discovery(own, v6(number), 135, &link_layer(1, own))),
+        ("a neighbour advertisement with its MAC", discovery(own, v6(number), 136, &link_layer(2, own))),
+        ("a router solicitation", discovery(own, link_local(number), 133, &[])),
+        ("a router solicitation with its MAC", discovery(own, link_local(number), 133, &link_layer(1, own))),
+        ("a router solicitation without an address", discovery(own, NO_V6, 133, &[])),
+        (
+            "duplicate address detection with a nonce",
+            ipv6(own, NO_V6, ICMPV6, &[message6(135, v6(number)), vec![14, 1, 1, 2, 3, 4, 5, 6]].concat()),
+        ),
         ("an ICMPv6 echo request", icmp6(own, v6(number), 128, NO_V6)),
         (
             "UDP behind options",
@@ -82,7 +91,10 @@ pub(crate) fn forged(number: u8) -> Vec<Forged> {
         ("another's IPv4 address", "drop_ipv4", ipv4(own, v4(9))),
         ("no IPv4 address, but not DHCP", "drop_ipv4", udp4(own, [0; 4], [255; 4], 5000, 5000)),
         ("a DHCP server's offer", "drop_dhcp", udp4(own, v4(number), [255; 4], 67, 68)),
+        ("a DHCP server's offer from another port", "drop_dhcp", udp4(own, v4(number), [255; 4], 6767, 68)),
+        ("a DHCP server's offer without an address", "drop_dhcp", udp4(own, [0; 4], [255; 4], 67, 68)),
         ("a DHCPv6 server's answer", "drop_dhcp", udp6(own, link_local(number), 547, 546)),
+        ("a DHCPv6 server's answer from another port", "drop_dhcp", udp6(own, v6(number), 5470, 546)),
         ("another's MAC inside ARP", "drop_arp", arp(own, 2, mac(9), v4(number))),
         ("another's address inside ARP", "drop_arp", arp(own, 2, own, v4(9))),
         ("a reply that claims no address", "drop_arp", arp(own, 2, own, [0; 4])),
@@ -92,6 +104,48 @@ pub(crate) fn forged(number: u8) -> Vec<Forged> {
         ("no IPv6 address, but data", "drop_ipv6", udp6(own, NO_V6, 5000, 5000)),
         ("duplicate address detection of another's address", "drop_ipv6", icmp6(own, NO_V6, 135, v6(9))),
         ("an advertisement of another's address", "drop_nd", icmp6(own, v6(number), 136, v6(9))),
+        (
+            "another's MAC in a solicitation",
+            "drop_nd",
+            discovery(own, v6(number), 135, &link_layer(1, mac(9))),
+        ),
+        (
+            "another's MAC in an advertisement",
+            "drop_nd",
+            discovery(own, v6(number), 136, &link_layer(2, mac(9))),
+        ),
+        ("another's MAC sent to routers", "drop_nd", discovery(own, local, 133, &link_layer(1, mac(9)))),
+        (
+            "another's MAC in a second option",
+            "drop_nd",
+            discovery(own, v6(number), 136, &[link_layer(2, own), link_layer(2, mac(9))].concat()),
+        ),
+        (
+            "another's MAC after an option that means nothing",
+            "drop_nd",
+            discovery(own, v6(number), 135, &[vec![14, 1, 0, 0, 0, 0, 0, 0], link_layer(1, mac(9))].concat()),
+        ),
+        (
+            "another's MAC in an option that is too long",
+            "drop_nd",
+            discovery(own, v6(number), 135, &[&[1, 2][..], &mac(9), &[0; 8]].concat()),
+        ),
+        (
+            "another's MAC in an advertisement behind options",
+            "drop_nd",
+            ipv6(
+                own,
+                v6(number),
+                HOP_BY_HOP,
+                &[options(ICMPV6, 1), message6(136, v6(number)), link_layer(2, mac(9))].concat(),
+            ),
+        ),
+        (
+            "a solicitation that is cut short",
+            "drop_headers",
+            cut_short(discovery(own, v6(number), 135, &link_layer(1, own))),
+        ),
+        ("another's solicitation", "drop_ipv6", discovery(own, v6(9), 135, &link_layer(1, own))),
         ("a router advertisement", "drop_router", icmp6(own, link_local(number), 134, NO_V6)),
         ("a redirect", "drop_router", icmp6(own, link_local(number), 137, v6(9))),
         ("a router advertisement behind options", "drop_router", behind_options(own, 134)),
@@ -217,6 +271,24 @@ fn icmp6(from: [u8; 6], source: [u8; 16], kind: u8, target: [u8; 16]) -> Vec<u8>
 
 fn message6(kind: u8, target: [u8; 16]) -> Vec<u8> {
     [&[kind, 0, 0, 0, 0, 0, 0, 0][..], &target].concat()
+}
+
+/// A solicitation or advertisement with options: to routers (type 133), or about the sender's own address.
+fn discovery(from: [u8; 6], source: [u8; 16], kind: u8, options: &[u8]) -> Vec<u8> {
+    let message = message6(kind, v6(from[5]));
+    let length = if kind == 133 { 8 } else { 24 };
+    ipv6(from, source, ICMPV6, &[&message[..length], options].concat())
+}
+
+/// The option with a link-layer address (RFC 4861 §4.6.1): the source's (1) or the target's (2).
+fn link_layer(kind: u8, address: [u8; 6]) -> Vec<u8> {
+    [&[kind, 1][..], &address].concat()
+}
+
+/// The frame without its last byte, which its header still counts.
+fn cut_short(mut frame: Vec<u8>) -> Vec<u8> {
+    frame.pop();
+    frame
 }
 
 /// An ICMPv6 message from the link-local address, behind two headers of options.

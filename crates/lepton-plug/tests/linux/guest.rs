@@ -163,9 +163,14 @@ impl Vm {
     /// Whether `other` hears a frame that is sent now. A frame that passes for certain is sent after it: a bridge keeps
     /// the order, so what has not come before that one will not come.
     pub(crate) async fn is_heard_by(&self, other: &Self, frame: &[u8]) -> bool {
-        let end = frame::arp_request(self.number, self.marks.fetch_add(1, Ordering::Relaxed));
+        self.is_heard_before(self, other, frame).await
+    }
+
+    /// The same, where it is `last` who sends what passes for certain.
+    pub(crate) async fn is_heard_before(&self, last: &Self, other: &Self, frame: &[u8]) -> bool {
+        let end = frame::arp_request(last.number, last.marks.fetch_add(1, Ordering::Relaxed));
         self.send(frame).await;
-        self.send(&end).await;
+        last.send(&end).await;
         let mut is_heard = false;
         let ended = async {
             loop {

@@ -25,6 +25,9 @@ use world::{World, addresses, bridge, counter, device, ip, ip_json, mac, nft, po
 /// What the ledger has released, where that does not matter.
 const NOTHING: BTreeSet<IfName> = BTreeSet::new();
 
+/// The group that every port's device is in, as ip prints a number without a name.
+const PORTS_GROUP: &str = "1818587248";
+
 kernel_test! {
     async fn a_tap_appears_on_its_bridge_up_and_with_its_mtu() {
         let mut world = World::new();
@@ -33,7 +36,7 @@ kernel_test! {
         let link = ip_json(&["link", "show", "dev", &device(1)]);
         assert_eq!(link["master"], bridge(1));
         assert_eq!(link["mtu"], 1500);
-        assert_eq!((&link["ifalias"], &link["group"]), (&"lepton tap".into(), &"default".into()));
+        assert_eq!((&link["ifalias"], &link["group"]), (&"lepton tap".into(), &PORTS_GROUP.into()));
         assert_eq!(link["linkinfo"]["info_kind"], "tun");
         assert_eq!(link["linkinfo"]["info_data"]["persist"], true);
         assert_eq!(link["linkinfo"]["info_data"]["multi_queue"], false);
@@ -287,7 +290,7 @@ kernel_test! {
         let (guest, other) = (Vm::boot(1), Vm::boot(2));
         guest.until_reaches(&other).await;
 
-        let damages: [&[&str]; 8] = [
+        let damages: [&[&str]; 12] = [
             &["flush", "ruleset"],
             &["delete", "table", "bridge", "lepton"],
             &["flush", "chain", "bridge", "lepton", "from_ipv4"],
@@ -296,6 +299,10 @@ kernel_test! {
             &["add", "element", "bridge", "lepton", "ipv4s", "{", &device(1), ".", "10.0.0.2", "}"],
             &["flush", "set", "bridge", "lepton", "macs"],
             &["add", "table", "bridge", "lepton", "{ flags dormant; }"],
+            &["add", "chain", "bridge", "lepton", "extra"],
+            &["add", "chain", "bridge", "lepton", "extra", "{ type filter hook prerouting priority -300; policy drop; }"],
+            &["add chain bridge lepton extra; add rule bridge lepton extra accept; insert rule bridge lepton guest jump extra"],
+            &["add rule bridge lepton from_arp drop"],
         ];
         for damage in damages {
             nft(damage);
@@ -305,7 +312,31 @@ kernel_test! {
                 assert!(!guest.is_heard_by(&other, &frame).await, "{what} after {damage:?}");
             }
             assert!(guest.is_heard_by(&other, &frame::honest(1)[0].1).await, "{damage:?}");
+            assert!(!nft(&["list", "table", "bridge", "lepton"]).contains("extra"), "{damage:?}");
         }
+    }
+}
+
+kernel_test! {
+    async fn a_stray_chain_goes_in_a_transaction_that_keeps_the_counters_unless_it_is_in_use() {
+        let (mut world, first, second) = World::with_two_containers().await;
+        let ports = [port(1, 1, veth(&first.netns)), port(2, 1, veth(&second.netns))];
+        first.ping(&second, Duration::from_secs(5)).await;
+        first.send_from_foreign_address(&second).await;
+        let dropped = counter("drop_ipv4");
+        assert!(dropped > 0);
+        nft(&["add chain bridge lepton a; add chain bridge lepton b; add rule bridge lepton a jump b"]);
+        let has_stray = || nft(&["list", "table", "bridge", "lepton"]).contains("chain a {");
+        assert!(has_stray());
+        world.converge(&ports).await;
+        assert!(!has_stray());
+        assert_eq!(counter("drop_ipv4"), dropped, "the table is the same one");
+
+        // A map holds on to the chain that it names.
+        nft(&["add chain bridge lepton a; add map bridge lepton m { type mark : verdict; elements = { 1 : jump a }; }"]);
+        world.converge(&ports).await;
+        assert!(!has_stray());
+        first.ping(&second, Duration::from_secs(5)).await;
     }
 }
 
@@ -335,6 +366,49 @@ kernel_test! {
             assert_eq!(after["ifindex"], before["ifindex"]);
             assert_eq!(after["mtu"], bytes);
             assert_eq!(ip_json(&["link", "show", "dev", &bridge(1)])["mtu"], bytes);
+        }
+    }
+}
+
+kernel_test! {
+    async fn an_mtu_too_small_for_ipv6_is_set_and_left_again_without_an_address_for_the_host() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        let with_mtu = |bytes: u32| {
+            let mut ports = [port(1, 1, tap()), port(2, 1, veth(&container.netns))];
+            ports.iter_mut().for_each(|port| port.mtu = bytes.try_into().unwrap());
+            ports
+        };
+        let names = [bridge(1), device(1), device(2)];
+        world.converge(&with_mtu(68)).await;
+        let _vm = Vm::boot(1); // its carrier is what the kernel gives addresses for
+        let before = names.clone().map(|name| ip_json(&["link", "show", "dev", &name])["ifindex"].clone());
+        for bytes in [576, 1500, 1279, 1280, 68, 9000] {
+            world.converge(&with_mtu(bytes)).await;
+            for (name, before) in names.iter().zip(&before) {
+                let link = ip_json(&["addr", "show", "dev", name]);
+                assert_eq!((&link["ifindex"], &link["mtu"]), (before, &bytes.into()), "{name}");
+                assert_eq!(link["addr_info"], serde_json::json!([]), "{name} with {bytes}");
+                assert!(link["flags"].as_array().unwrap().contains(&"UP".into()), "{link}");
+            }
+        }
+    }
+}
+
+kernel_test! {
+    async fn an_mtu_that_somebody_made_too_small_for_ipv6_is_repaired() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        for name in [bridge(1), device(1)] {
+            for damage in [&["mtu", "1000"][..], &["mtu", "68", "down"], &["down"]] {
+                ip(&[&["link", "set", "dev", &*name], damage].concat());
+                timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+                assert_ne!(world.converge(&ports).await, [], "{name} {damage:?}");
+                guest.until_reaches(&other).await;
+                assert_eq!(ip_json(&["addr", "show", "dev", &name])["addr_info"], serde_json::json!([]), "{name}");
+            }
         }
     }
 }

@@ -1,13 +1,16 @@
 //! What is ours and what is not, and what removal needs.
 
+use std::time::Duration;
+
 use lepton_plan::{Action, Filter, HostState, orphans, plan};
 use lepton_plug::{Plug, linux::Linux};
+use tokio::time::timeout;
 
 use crate::{
-    NOTHING, frame,
+    NOTHING, PORTS_GROUP, frame,
     guest::{Container, Vm},
     namespace::kernel_test,
-    world::{World, bridge, device, ip, ip_json, mac, nft, port, tap, veth},
+    world::{World, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth},
 };
 
 /// Everything about a link but its statistics.
@@ -132,6 +135,37 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_renamed_port_can_send_nothing_and_an_operators_uplink_everything() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other, third) = (Vm::boot(1), Vm::boot(2), Vm::boot(3));
+        guest.until_reaches(&other).await;
+        ip(&["link", "set", &device(1), "down"]);
+        ip(&["link", "set", &device(1), "name", "evil0"]);
+        ip(&["link", "set", "evil0", "up"]);
+
+        for is_mended in [false, true] {
+            let before = counter("drop_port");
+            for (what, frame) in frame::honest(1).into_iter().chain([("another's name", frame::ipv4([2; 6], [10, 0, 0, 9]))]) {
+                assert!(!guest.is_heard_before(&third, &other, &frame).await, "{what}");
+            }
+            assert!(counter("drop_port") > before);
+            assert_eq!(world.converge(&ports).await.is_empty(), is_mended, "the port gets a device again");
+        }
+        world.converge(&[]).await;
+        assert_eq!(ip_json(&["link", "show", "dev", "evil0"])["master"], bridge(1), "nobody knows who uses it");
+
+        // What is not ours is the operator's own.
+        ip(&["link", "set", "evil0", "alias", "uplink", "group", "default"]);
+        world.converge(&ports[1..]).await;
+        third.until_reaches(&other).await;
+        let heard = async { while !guest.is_heard_before(&third, &other, &frame::ipv4([2; 6], [192, 0, 2, 1])).await {} };
+        timeout(Duration::from_secs(5), heard).await.expect("an uplink is not judged");
+    }
+}
+
+kernel_test! {
     async fn a_bridge_that_others_are_plugged_into_outlives_its_ports() {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap()), port(2, 2, tap())]).await;
@@ -170,9 +204,9 @@ kernel_test! {
         let ports = [port(1, 1, tap()), port(2, 1, veth(&container.netns))];
         let mut world = World::new();
         world.converge(&ports).await;
-        for (name, before) in [bridge(1), device(1)].iter().zip(before) {
+        for ((name, group), before) in [(bridge(1), "default"), (device(1), PORTS_GROUP)].iter().zip(before) {
             let after = ip_json(&["link", "show", "dev", name]);
-            assert_eq!((&after["ifindex"], &after["group"]), (&before["ifindex"], &"default".into()));
+            assert_eq!((&after["ifindex"], &after["group"]), (&before["ifindex"], &(*group).into()));
         }
         assert_eq!(container.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(2));
         assert!(ip_json(&["link", "show", "dev", &bridge(1)])["ifalias"].is_string());

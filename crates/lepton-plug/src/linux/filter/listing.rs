@@ -54,6 +54,7 @@ struct Chain {
     #[serde(flatten)]
     named: Named,
     r#type: Option<String>,
+    handle: Option<u64>,
     hook: Option<String>,
     prio: Option<i64>,
     policy: Option<String>,
@@ -84,6 +85,8 @@ pub(in super::super) struct Found {
     pub(in super::super) filters: BTreeMap<IfName, Filter>,
     /// Whether every other part is as it was loaded; it is not after an upgrade that brought other rules, say.
     pub(in super::super) is_whole: bool,
+    /// The handles of the chains that somebody else has added.
+    pub(in super::super) strays: Vec<u64>,
 }
 
 /// What is there of the table; `None` when it tells of no filters.
@@ -91,7 +94,7 @@ pub(in super::super) struct Found {
 /// A text that is no JSON is such a case, not an error: nft 1.0.6 prints one for a table that was put to sleep.
 pub(in super::super) fn read(listing: &[u8]) -> Option<Found> {
     let table = Table::collect(serde_json::from_slice(listing).ok()?);
-    Some(Found { filters: table.filters()?, is_whole: table.is_whole() })
+    Some(Found { filters: table.filters()?, is_whole: table.is_whole(), strays: table.strays() })
 }
 
 impl Table {
@@ -127,6 +130,14 @@ impl Table {
                 .iter()
                 .all(|(chain, hook)| self.chains.get(*chain).is_some_and(|chain| chain.is_at(*hook)))
             && CHAINS.iter().all(|(chain, _)| self.has_its_rules(chain))
+            && self.chains.len() == CHAINS.len()
+    }
+
+    /// The chains that are not ours: what they drop or accept is not ours to say, and they are in our table.
+    fn strays(&self) -> Vec<u64> {
+        let is_ours = |name: &str| CHAINS.iter().any(|(chain, _)| *chain == name);
+        let strays = self.chains.values().filter(|chain| !is_ours(&chain.named.name));
+        strays.filter_map(|chain| chain.handle).collect()
     }
 
     fn has_its_rules(&self, chain: &str) -> bool {
@@ -140,10 +151,12 @@ impl Table {
 
     /// The ports' filters; `None` when the sets do not agree, or hold what we did not put there.
     fn filters(&self) -> Option<BTreeMap<IfName, Filter>> {
-        let macs = self.pairs("macs", |text| text.parse::<MacAddr>().ok())?;
-        let ipv4s = self.pairs("ipv4s", |text| text.parse().ok().map(IpAddr::V4))?;
-        let ipv6s = self.pairs("ipv6s", |text| text.parse().ok().map(IpAddr::V6))?;
-        if self.pairs("targets", read_target)? != ipv6s {
+        let macs = self.pairs("macs", |value| value.as_str()?.parse::<MacAddr>().ok())?;
+        let ipv4s = self.pairs("ipv4s", |value| value.as_str()?.parse().ok().map(IpAddr::V4))?;
+        let ipv6s = self.pairs("ipv6s", |value| value.as_str()?.parse().ok().map(IpAddr::V6))?;
+        if self.pairs("targets", |value| read_target(value.as_str()?))? != ipv6s
+            || self.pairs("links", read_link)? != macs
+        {
             return None;
         }
         let ports = self.sets.get("ports")?.iter().map(|element| read_device(element.as_str()?));
@@ -161,11 +174,11 @@ impl Table {
     }
 
     /// A set of device and value, by device.
-    fn pairs<T>(&self, set: &str, parse: impl Fn(&str) -> Option<T>) -> Option<BTreeMap<IfName, Vec<T>>> {
+    fn pairs<T>(&self, set: &str, parse: impl Fn(&Value) -> Option<T>) -> Option<BTreeMap<IfName, Vec<T>>> {
         let mut pairs = BTreeMap::<IfName, Vec<T>>::new();
         for element in self.sets.get(set)? {
             let [device, value] = element.get("concat")?.as_array()?.as_slice() else { return None };
-            pairs.entry(read_device(device.as_str()?)?).or_default().push(parse(value.as_str()?)?);
+            pairs.entry(read_device(device.as_str()?)?).or_default().push(parse(value)?);
         }
         Some(pairs)
     }
@@ -194,4 +207,11 @@ pub(super) fn read_target(text: &str) -> Option<IpAddr> {
         }
         None => text.parse().ok().map(IpAddr::V6),
     }
+}
+
+/// A number, or the address itself, as an nft that knows the field's name may print it.
+pub(super) fn read_link(value: &Value) -> Option<MacAddr> {
+    let Some(bits) = value.as_u64() else { return value.as_str()?.parse().ok() };
+    let [0, 0, octets @ ..] = bits.to_be_bytes() else { return None };
+    Some(MacAddr::from(octets))
 }

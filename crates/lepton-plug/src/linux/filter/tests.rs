@@ -14,12 +14,12 @@ fn filters() -> BTreeMap<IfName, Filter> {
 
 #[test]
 fn the_table_is_the_golden_one() {
-    assert_eq!(render_table(&filters()), include_str!("golden.nft"));
+    assert_eq!(render_table(&filters(), &[]), include_str!("golden.nft"));
 }
 
 #[test]
 fn a_host_without_ports_has_the_skeleton_and_no_elements() {
-    let text = render_table(&BTreeMap::new());
+    let text = render_table(&BTreeMap::new(), &[]);
     assert!(text.contains("add rule") && !text.contains("add element"), "{text}");
 }
 
@@ -33,13 +33,14 @@ fn one_port_more_is_elements_and_no_rule() {
          add element bridge lepton ipv4s { \"tapaaaaaaaa-00\" . 10.0.0.1 }\n\
          add element bridge lepton ipv6s { \"tapaaaaaaaa-00\" . fd00::1, \"tapaaaaaaaa-00\" . fe80::f816:3eff:fe00:1 }\n\
          add element bridge lepton targets { \"tapaaaaaaaa-00\" . 0xfd000000000000000000000000000001, \
-         \"tapaaaaaaaa-00\" . 0xfe80000000000000f8163efffe000001 }\n"
+         \"tapaaaaaaaa-00\" . 0xfe80000000000000f8163efffe000001 }\n\
+         add element bridge lepton links { \"tapaaaaaaaa-00\" . 0xfa163e000001 }\n"
     );
 }
 
 #[test]
 fn a_table_in_parts_is_the_table_and_admits_ports_one_part_after_the_other() {
-    let parts = render_parts(&filters(), 2);
+    let parts = render_parts(&filters(), &[], 2);
     assert_eq!(parts.len(), 3);
     assert!(parts[0].contains("\"tapcccccccc-00\"") && !parts[0].contains("fa:16:3e"), "{}", parts[0]);
     assert!(
@@ -53,7 +54,7 @@ fn a_table_in_parts_is_the_table_and_admits_ports_one_part_after_the_other() {
         words.dedup();
         words
     };
-    assert_eq!(words(&parts.concat()), words(&render_table(&filters())));
+    assert_eq!(words(&parts.concat()), words(&render_table(&filters(), &[])));
 }
 
 #[test]
@@ -81,6 +82,13 @@ fn filters_that_change_nothing_are_no_text() {
 }
 
 #[test]
+fn the_rules_name_the_ports_group() {
+    let number = crate::linux::mark::PORTS.to_string();
+    let groups = RULES.iter().filter_map(|(_, rule)| rule.split_once("iifgroup "));
+    assert!(groups.clone().count() > 0 && groups.clone().all(|(_, rest)| rest.starts_with(&number)));
+}
+
+#[test]
 fn the_mark_of_the_rules_follows_their_text() {
     assert_ne!(fnv(FNV_START, "a rule"), fnv(FNV_START, "another rule"));
     // The vector of the reference implementation (isthe.com, FNV-1a, "foobar").
@@ -101,7 +109,11 @@ fn whole(listing: &[u8]) -> Option<BTreeMap<IfName, Filter>> {
 fn the_filters_of_a_damaged_table_are_read_all_the_same() {
     for (from, to) in [("lepton ", "lepton of another version "), ("\"prio\": -200", "\"prio\": -100")] {
         let text = include_str!("golden.json").replace(from, to);
-        assert_eq!(read(text.as_bytes()), Some(Found { filters: filters(), is_whole: false }), "{from}");
+        assert_eq!(
+            read(text.as_bytes()),
+            Some(Found { filters: filters(), is_whole: false, strays: vec![] }),
+            "{from}"
+        );
     }
 }
 
@@ -140,6 +152,7 @@ fn a_changed_part_is_noticed() {
         ("\"fe80::f816:3eff:fe00:1\"", "\"fe80::bad\""), // a link-local address that does not follow
         ("\"tapbbbbbbbb-00\", \"fa:16:3e", "\"tapcccccccc-00\", \"fa:16:3e"), // two MACs for one port, none for another
         ("[\"tapaaaaaaaa-00\"", "[\"eth0\""),                                 // a port that is not ours
+        ("274973436411905", "274973436411909"), // another MAC in neighbour discovery than in frames
         ("0xfd000000000000000000000000000001", "0xfd000000000000000000000000000002"), // a target that is no source
     ];
     for (from, to) in changes {
@@ -152,6 +165,21 @@ fn a_changed_part_is_noticed() {
             "{from} → {to}"
         );
     }
+}
+
+#[test]
+fn a_chain_more_is_noticed_and_deleted_by_its_handle() {
+    let mut listed: serde_json::Value = serde_json::from_str(include_str!("golden.json")).unwrap();
+    let stray = serde_json::json!({
+        "chain": {"family": "bridge", "table": "lepton", "name": "a\nname", "handle": 4711}
+    });
+    listed["nftables"].as_array_mut().unwrap().push(stray);
+    let found = read(listed.to_string().as_bytes()).unwrap();
+    assert_eq!(found, Found { filters: filters(), is_whole: false, strays: vec![4711] });
+    let text = render_table(&found.filters, &found.strays);
+    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+    let deletion = place("\ndelete chain bridge lepton handle 4711\n");
+    assert!(place("\nflush table") < deletion, "a chain that a rule jumps to cannot be deleted");
 }
 
 #[test]
@@ -173,6 +201,14 @@ fn a_missing_rule_is_noticed_whichever_it_is() {
 fn a_target_may_be_printed_as_an_address() {
     assert_eq!(target("fd00::1"), target("0xfd000000000000000000000000000001"));
     assert_eq!(target("0xnothing"), None);
+}
+
+#[test]
+fn a_link_layer_address_is_read_as_a_number_or_as_what_it_is() {
+    let link = |value: serde_json::Value| listing::read_link(&value);
+    assert_eq!(link(0xfa16_3e00_0001_u64.into()), Some("fa:16:3e:00:00:01".parse().unwrap()));
+    assert_eq!(link("fa:16:3e:00:00:01".into()), Some("fa:16:3e:00:00:01".parse().unwrap()));
+    assert_eq!((link((1_u64 << 48).into()), link(serde_json::Value::Null)), (None, None));
 }
 
 fn target(text: &str) -> Option<IpAddr> {
