@@ -6,7 +6,7 @@ use lepton_types::{AddressFamily, AddressMode, AddressPool, Cidr, NetworkId, Sub
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    reserved::{Reserved, first_host, last_host},
+    reserved::Reserved,
     special::{Special, ordinary},
 };
 

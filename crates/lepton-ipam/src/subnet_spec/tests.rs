@@ -252,8 +252,8 @@ fn a_wide_prefix_gives_nothing_that_no_guest_can_have() {
     let text = "the pool 126.0.0.1-130.0.0.1 holds loopback addresses (127.0.0.0/8), which guests cannot have; leave \
                 them out";
     assert_eq!(refusal(&SubnetSpec { pools, ..spec("0.0.0.0/0") }), told("allocation_pools[0]", text));
-    assert!(crate::check_requested(&all, ip("224.0.0.1")).is_err());
-    assert!(crate::check_requested(&all, ip("169.254.0.1")).is_ok());
+    assert!(check_requested(&all, ip("224.0.0.1")).is_err());
+    assert!(check_requested(&all, ip("169.254.0.1")).is_ok());
 }
 
 /// Specifications that are mostly valid, small prefixes and pools at their edges above all.
