@@ -8,6 +8,7 @@
 
 mod bridge;
 mod filter;
+mod limit;
 mod link;
 mod mark;
 mod netlink;
@@ -31,6 +32,7 @@ use crate::{Plug, PlugError};
 
 use self::{
     filter::{Found, Watch},
+    limit::Limit,
     link::{IN_FLIGHT, Link, LinkKind},
     netlink::{Event, Netlink},
     nft::Nft,
@@ -89,18 +91,18 @@ impl Linux {
     }
 
     /// Applies a run of actions of one stage: refuses those whose precondition does not hold, and does the rest together.
-    async fn apply_run(&mut self, stage: Stage, run: &[Action]) -> Vec<Outcome> {
+    async fn apply_run(&mut self, stage: Stage, run: &[Action], limit: Limit) -> Vec<Outcome> {
         let mut expected = self.known.clone();
         let mut outcomes: Vec<Outcome> = run.iter().map(|action| check(&mut expected, action)).collect();
         let (places, actions): (Vec<usize>, Vec<&Action>) =
             run.iter().enumerate().filter(|(place, _)| outcomes[*place].is_ok()).unzip();
         let done = match stage {
             Stage::Load => self.load(&actions).await,
-            Stage::Filters => self.change_filters(&actions).await,
-            Stage::Unplugs => self.delete(&actions).await,
-            Stage::Bridges => self.make_bridges(&actions).await,
-            Stage::Devices => self.make_devices(&actions).await,
-            Stage::Deletions => self.delete_bridges(&actions).await,
+            Stage::Filters => self.change_filters(&actions, limit).await,
+            Stage::Unplugs => self.delete(&actions, limit).await,
+            Stage::Bridges => self.make_bridges(&actions, limit).await,
+            Stage::Devices => self.make_devices(&actions, limit).await,
+            Stage::Deletions => self.delete_bridges(&actions, limit).await,
         };
         for ((place, action), outcome) in places.into_iter().zip(actions).zip(done) {
             if outcome.is_ok() {
@@ -116,7 +118,7 @@ impl Linux {
         let mut outcomes = Vec::new();
         for action in actions {
             let Action::LoadFilters { filters } = action else { continue };
-            outcomes.push(self.load_table(filters).await);
+            outcomes.push(self.load_table(filters).await); // at most three runs of nft can be stuck, 30 s
         }
         outcomes
     }
@@ -150,10 +152,10 @@ impl Linux {
     }
 
     /// Sets and removes filters, [`FILTERS_AT_ONCE`] in a transaction; all of a transaction work or none does.
-    async fn change_filters(&mut self, actions: &[&Action]) -> Vec<Outcome> {
+    async fn change_filters(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(actions.len());
         for actions in actions.chunks(FILTERS_AT_ONCE) {
-            let outcome = self.change_some_filters(actions).await;
+            let outcome = limit.of_one(actions[0], self.change_some_filters(actions)).await;
             outcomes.extend(vec![outcome; actions.len()]);
         }
         outcomes
@@ -171,9 +173,9 @@ impl Linux {
         changed.map_err(|words| PlugError::new("change", TABLE, &words))
     }
 
-    async fn delete(&mut self, actions: &[&Action]) -> Vec<Outcome> {
+    async fn delete(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
         let names: Vec<&IfName> = actions.iter().filter_map(|action| action.subject()).collect();
-        let outcomes = link::delete(&self.netlink.handle, &names).await;
+        let outcomes = limit.of_deletion(actions, link::delete(&self.netlink.handle, &names)).await;
         let gone: BTreeSet<&IfName> = names
             .iter()
             .zip(&outcomes)
@@ -186,14 +188,15 @@ impl Linux {
     }
 
     /// Deletes the bridges that nothing is plugged into. Looked at again, for nobody tells us of what others plug in.
-    async fn delete_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {
-        let members = match bridge::members(&self.netlink.handle).await {
+    async fn delete_bridges(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
+        let Some(first) = actions.first() else { return Vec::new() };
+        let members = match limit.of_one(first, bridge::members(&self.netlink.handle)).await {
             Ok(members) => members,
             Err(error) => return vec![Err(error); actions.len()],
         };
         let member = |action: &&Action| action.subject().and_then(|bridge| members.get(bridge));
         let empty: Vec<&Action> = actions.iter().filter(|action| member(action).is_none()).copied().collect();
-        let mut deleted = self.delete(&empty).await.into_iter();
+        let mut deleted = self.delete(&empty, limit).await.into_iter();
         let outcomes = actions.iter().map(|action| match member(action) {
             Some(member) => Err(PlugError::refused(action, &format!("{member} is plugged into it"))),
             None => deleted.next().unwrap_or(Ok(())),
@@ -201,8 +204,9 @@ impl Linux {
         outcomes.collect()
     }
 
-    async fn make_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {
-        let making: Vec<_> = actions.iter().map(|action| self.make_bridge(action)).collect();
+    async fn make_bridges(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
+        let making: Vec<_> =
+            actions.iter().map(|action| limit.of_one(action, self.make_bridge(action))).collect();
         let made: Vec<_> = stream::iter(making).buffered(IN_FLIGHT).collect().await;
         let mut outcomes = Vec::with_capacity(made.len());
         for outcome in made {
@@ -224,8 +228,9 @@ impl Linux {
         Ok(None)
     }
 
-    async fn make_devices(&self, actions: &[&Action]) -> Vec<Outcome> {
-        let making: Vec<_> = actions.iter().map(|action| self.make_device(action)).collect();
+    async fn make_devices(&self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
+        let making: Vec<_> =
+            actions.iter().map(|action| limit.of_one(action, self.make_device(action))).collect();
         stream::iter(making).buffered(IN_FLIGHT).collect().await
     }
 
@@ -335,9 +340,10 @@ impl Plug for Linux {
     }
 
     async fn apply(&mut self, actions: &[Action]) -> Vec<Outcome> {
+        let limit = Limit::begin();
         let mut outcomes = Vec::with_capacity(actions.len());
         for run in actions.chunk_by(|a, b| Stage::of(a) == Stage::of(b)) {
-            outcomes.append(&mut self.apply_run(Stage::of(&run[0]), run).await);
+            outcomes.append(&mut self.apply_run(Stage::of(&run[0]), run, limit).await);
         }
         outcomes
     }

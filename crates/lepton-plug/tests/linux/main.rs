@@ -18,7 +18,7 @@ use lepton_plug::Plug;
 use lepton_types::{IfName, MacAddr};
 use tokio::time::timeout;
 
-use guest::{Container, Vm};
+use guest::{Container, StuckFolder, Vm};
 use namespace::kernel_test;
 use world::{World, addresses, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth};
 
@@ -484,6 +484,24 @@ kernel_test! {
         let other = paths[1..].iter().map(|path| format!("cannot open {path}: it is no network namespace"));
         assert!(words[1..].iter().cloned().eq(other), "{words:?}");
         assert_eq!(ip_json(&["link", "show", "dev", &device(1)])["master"], bridge(1));
+    }
+}
+
+kernel_test! {
+    async fn a_namespace_whose_file_system_does_not_answer_stops_nobody_else() {
+        let mut world = World::new();
+        let Some(stuck) = StuckFolder::mount("/run/stuck") else {
+            return namespace::skip("a_namespace_whose_file_system_does_not_answer", "FUSE cannot be mounted");
+        };
+        let ports = [port(1, 1, tap()), port(2, 1, veth("/run/stuck/web")), port(3, 1, tap())];
+        let failures = timeout(Duration::from_secs(30), world.try_converge(&ports)).await.expect("it is given up");
+
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(words, [format!("cannot plug {}: no end after 10 s", device(2))]);
+        for number in [1, 3] {
+            assert_eq!(ip_json(&["link", "show", "dev", &device(number)])["master"], bridge(1));
+        }
+        drop(stuck);
     }
 }
 
