@@ -35,6 +35,7 @@ use self::{
     limit::Limit,
     link::{IN_FLIGHT, Link, LinkKind},
     netlink::{Event, Netlink},
+    netns::Namespaces,
     nft::Nft,
 };
 
@@ -46,6 +47,8 @@ pub struct Linux {
     known: HostState,
     /// Names of the bridges, ours and others', by their index.
     bridges: BTreeMap<u32, IfName>,
+    /// Which namespaces there were under the paths that veths were handed over by.
+    namespaces: Namespaces,
     /// Devices of ours that somebody may have changed since.
     suspects: BTreeSet<IfName>,
     /// Whether somebody has changed the filter table since.
@@ -84,6 +87,7 @@ impl Linux {
             nft: Nft::find()?,
             known: HostState::default(),
             bridges: BTreeMap::new(),
+            namespaces: Namespaces::default(),
             suspects: BTreeSet::new(),
             watch: Watch::default(),
             strays: Vec::new(),
@@ -244,7 +248,7 @@ impl Linux {
         if matches!(action, Action::Plug { .. }) {
             self.create_device(device, config).await?;
         } else {
-            self.configure(device, config).await?;
+            self.change_device(device, config).await?;
         }
         port::plug_in(&self.netlink.handle, device, *bridge).await
     }
@@ -254,23 +258,27 @@ impl Linux {
         match &config.kind {
             Kind::Tap => {
                 let tap = tap::create(handle, device).await?;
-                self.configure(device, config).await?;
+                link::configure(handle, device, config.mtu, mark::TAP).await?;
                 tap.keep().await
             }
             Kind::Veth(inner) => {
-                veth::create(handle, device, inner, config.mtu).await?;
-                self.configure(device, config).await
+                let alias = veth::create(handle, device, inner, config.mtu).await?;
+                link::configure(handle, device, config.mtu, &alias).await
             }
             Kind::Unknown => Err(PlugError::new("create", device, "nobody knows its kind")),
         }
     }
 
-    async fn configure(&self, device: &IfName, config: &Device) -> Outcome {
+    /// Gives a device that is there its MTU. What its alias says stays true, for its kind stays.
+    async fn change_device(&self, device: &IfName, config: &Device) -> Outcome {
+        let handle = &self.netlink.handle;
         let alias = match &config.kind {
-            Kind::Veth(inner) => veth::alias(inner),
-            Kind::Tap | Kind::Unknown => mark::TAP.to_owned(),
+            Kind::Veth(_) => link::find(handle, device).await?.and_then(|link| link.alias),
+            Kind::Tap | Kind::Unknown => Some(mark::TAP.to_owned()),
         };
-        link::configure(&self.netlink.handle, device, config.mtu, &alias).await
+        let alias =
+            alias.ok_or_else(|| PlugError::new("set up", device, "it is gone, or has lost its alias"))?;
+        link::configure(handle, device, config.mtu, &alias).await
     }
 
     /// Remembers what an event is about, if it is ours.
@@ -299,7 +307,7 @@ impl Linux {
         let Ok(found) = link::find(&self.netlink.handle, name).await else { return false };
         let mut now = HostState::default();
         if let Some(link) = &found {
-            observe::insert(&mut now, link, &self.bridges);
+            observe::insert(&mut now, link, &self.bridges, &self.namespaces);
         }
         now.bridges.get(name) != self.known.bridges.get(name)
             || now.devices.get(name) != self.known.devices.get(name)
@@ -319,7 +327,9 @@ impl Plug for Linux {
         let lost = || Found { filters: self.known.filters.clone(), is_whole: false, strays: Vec::new() };
         let mut found = found.unwrap_or_else(lost);
         self.strays = std::mem::take(&mut found.strays);
-        let (state, bridges) = observe::state(&links?, found);
+        let links = links?;
+        self.namespaces.look_at(observe::namespaces(&links)).await;
+        let (state, bridges) = observe::state(&links, found, &self.namespaces);
         self.known = state.clone();
         self.bridges = bridges;
         Ok(state)
@@ -334,7 +344,8 @@ impl Plug for Linux {
         let bridges = links.iter().filter(|link| link.kind == LinkKind::Bridge);
         self.bridges.extend(bridges.map(|link| (link.index, link.name.clone())));
         let mut seen = HostState::default();
-        links.iter().for_each(|link| observe::insert(&mut seen, link, &self.bridges));
+        self.namespaces.look_at(observe::namespaces(&links)).await;
+        links.iter().for_each(|link| observe::insert(&mut seen, link, &self.bridges, &self.namespaces));
         self.known.renew(names, seen.clone());
         Ok(seen)
     }

@@ -87,7 +87,8 @@ kernel_test! {
 
         let outer = ip_json(&["link", "show", "dev", &device(1)]);
         assert_eq!((&outer["master"], &outer["mtu"]), (&bridge(1).into(), &1400.into()));
-        assert_eq!(outer["ifalias"], format!("lepton {} eth0 {}", mac(1), container.netns));
+        let number = world::run("stat", &["-L", "-c", "%i", &container.netns]);
+        assert_eq!(outer["ifalias"], format!("lepton {} eth0 {} {}", mac(1), number.trim(), container.netns));
         assert_eq!(ip_json(&["link", "show", "dev", &bridge(1)])["mtu"], 1400);
         let inner = container.ip_json(&["link", "show", "dev", "eth0"]);
         assert_eq!((&inner["address"], &inner["mtu"]), (&mac(1).into(), &1400.into()));
@@ -528,6 +529,25 @@ kernel_test! {
         let container = Container::new("web1");
         world.converge(&ports).await;
         assert_eq!(container.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
+    }
+}
+
+kernel_test! {
+    async fn another_namespace_under_the_same_path_gets_the_port_though_the_old_one_lives() {
+        let mut world = World::new();
+        let old = Container::new("web1");
+        let ports = [port(1, 1, veth(&old.netns))];
+        world.converge(&ports).await;
+        let old = old.elsewhere("old1");
+        assert_eq!(world.plan(&ports).await, [], "no namespace under the path proves nothing");
+        let new = Container::new("web1");
+        world.converge(&ports).await;
+
+        assert_eq!(new.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
+        assert!(!old.ip(&["-o", "link"]).contains("eth0"));
+        assert!(!new.ip(&["-o", "link"]).contains("eth1"));
+        ip(&["link", "set", &device(1), "mtu", "1000"]);
+        world.converge(&ports).await; // in place, with its alias
     }
 }
 
