@@ -8,6 +8,7 @@
 
 mod bridge;
 mod filter;
+mod limit;
 mod link;
 mod mark;
 mod netlink;
@@ -31,8 +32,10 @@ use crate::{Plug, PlugError};
 
 use self::{
     filter::{Found, Watch},
+    limit::Limit,
     link::{IN_FLIGHT, Link, LinkKind},
     netlink::{Event, Netlink},
+    netns::Namespaces,
     nft::Nft,
 };
 
@@ -44,6 +47,8 @@ pub struct Linux {
     known: HostState,
     /// Names of the bridges, ours and others', by their index.
     bridges: BTreeMap<u32, IfName>,
+    /// Which namespaces there were under the paths that veths were handed over by.
+    namespaces: Namespaces,
     /// Devices of ours that somebody may have changed since.
     suspects: BTreeSet<IfName>,
     /// Whether somebody has changed the filter table since.
@@ -82,6 +87,7 @@ impl Linux {
             nft: Nft::find()?,
             known: HostState::default(),
             bridges: BTreeMap::new(),
+            namespaces: Namespaces::default(),
             suspects: BTreeSet::new(),
             watch: Watch::default(),
             strays: Vec::new(),
@@ -89,18 +95,18 @@ impl Linux {
     }
 
     /// Applies a run of actions of one stage: refuses those whose precondition does not hold, and does the rest together.
-    async fn apply_run(&mut self, stage: Stage, run: &[Action]) -> Vec<Outcome> {
+    async fn apply_run(&mut self, stage: Stage, run: &[Action], limit: Limit) -> Vec<Outcome> {
         let mut expected = self.known.clone();
         let mut outcomes: Vec<Outcome> = run.iter().map(|action| check(&mut expected, action)).collect();
         let (places, actions): (Vec<usize>, Vec<&Action>) =
             run.iter().enumerate().filter(|(place, _)| outcomes[*place].is_ok()).unzip();
         let done = match stage {
             Stage::Load => self.load(&actions).await,
-            Stage::Filters => self.change_filters(&actions).await,
-            Stage::Unplugs => self.delete(&actions).await,
-            Stage::Bridges => self.make_bridges(&actions).await,
-            Stage::Devices => self.make_devices(&actions).await,
-            Stage::Deletions => self.delete_bridges(&actions).await,
+            Stage::Filters => self.change_filters(&actions, limit).await,
+            Stage::Unplugs => self.delete(&actions, limit).await,
+            Stage::Bridges => self.make_bridges(&actions, limit).await,
+            Stage::Devices => self.make_devices(&actions, limit).await,
+            Stage::Deletions => self.delete_bridges(&actions, limit).await,
         };
         for ((place, action), outcome) in places.into_iter().zip(actions).zip(done) {
             if outcome.is_ok() {
@@ -116,7 +122,7 @@ impl Linux {
         let mut outcomes = Vec::new();
         for action in actions {
             let Action::LoadFilters { filters } = action else { continue };
-            outcomes.push(self.load_table(filters).await);
+            outcomes.push(self.load_table(filters).await); // at most three runs of nft can be stuck, 30 s
         }
         outcomes
     }
@@ -150,10 +156,10 @@ impl Linux {
     }
 
     /// Sets and removes filters, [`FILTERS_AT_ONCE`] in a transaction; all of a transaction work or none does.
-    async fn change_filters(&mut self, actions: &[&Action]) -> Vec<Outcome> {
+    async fn change_filters(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(actions.len());
         for actions in actions.chunks(FILTERS_AT_ONCE) {
-            let outcome = self.change_some_filters(actions).await;
+            let outcome = limit.of_one(actions[0], self.change_some_filters(actions)).await;
             outcomes.extend(vec![outcome; actions.len()]);
         }
         outcomes
@@ -171,9 +177,9 @@ impl Linux {
         changed.map_err(|words| PlugError::new("change", TABLE, &words))
     }
 
-    async fn delete(&mut self, actions: &[&Action]) -> Vec<Outcome> {
+    async fn delete(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
         let names: Vec<&IfName> = actions.iter().filter_map(|action| action.subject()).collect();
-        let outcomes = link::delete(&self.netlink.handle, &names).await;
+        let outcomes = limit.of_deletion(actions, link::delete(&self.netlink.handle, &names)).await;
         let gone: BTreeSet<&IfName> = names
             .iter()
             .zip(&outcomes)
@@ -186,14 +192,15 @@ impl Linux {
     }
 
     /// Deletes the bridges that nothing is plugged into. Looked at again, for nobody tells us of what others plug in.
-    async fn delete_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {
-        let members = match bridge::members(&self.netlink.handle).await {
+    async fn delete_bridges(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
+        let Some(first) = actions.first() else { return Vec::new() };
+        let members = match limit.of_one(first, bridge::members(&self.netlink.handle)).await {
             Ok(members) => members,
             Err(error) => return vec![Err(error); actions.len()],
         };
         let member = |action: &&Action| action.subject().and_then(|bridge| members.get(bridge));
         let empty: Vec<&Action> = actions.iter().filter(|action| member(action).is_none()).copied().collect();
-        let mut deleted = self.delete(&empty).await.into_iter();
+        let mut deleted = self.delete(&empty, limit).await.into_iter();
         let outcomes = actions.iter().map(|action| match member(action) {
             Some(member) => Err(PlugError::refused(action, &format!("{member} is plugged into it"))),
             None => deleted.next().unwrap_or(Ok(())),
@@ -201,8 +208,9 @@ impl Linux {
         outcomes.collect()
     }
 
-    async fn make_bridges(&mut self, actions: &[&Action]) -> Vec<Outcome> {
-        let making: Vec<_> = actions.iter().map(|action| self.make_bridge(action)).collect();
+    async fn make_bridges(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
+        let making: Vec<_> =
+            actions.iter().map(|action| limit.of_one(action, self.make_bridge(action))).collect();
         let made: Vec<_> = stream::iter(making).buffered(IN_FLIGHT).collect().await;
         let mut outcomes = Vec::with_capacity(made.len());
         for outcome in made {
@@ -224,8 +232,9 @@ impl Linux {
         Ok(None)
     }
 
-    async fn make_devices(&self, actions: &[&Action]) -> Vec<Outcome> {
-        let making: Vec<_> = actions.iter().map(|action| self.make_device(action)).collect();
+    async fn make_devices(&self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
+        let making: Vec<_> =
+            actions.iter().map(|action| limit.of_one(action, self.make_device(action))).collect();
         stream::iter(making).buffered(IN_FLIGHT).collect().await
     }
 
@@ -239,7 +248,7 @@ impl Linux {
         if matches!(action, Action::Plug { .. }) {
             self.create_device(device, config).await?;
         } else {
-            self.configure(device, config).await?;
+            self.change_device(device, config).await?;
         }
         port::plug_in(&self.netlink.handle, device, *bridge).await
     }
@@ -249,23 +258,27 @@ impl Linux {
         match &config.kind {
             Kind::Tap => {
                 let tap = tap::create(handle, device).await?;
-                self.configure(device, config).await?;
+                link::configure(handle, device, config.mtu, mark::TAP).await?;
                 tap.keep().await
             }
             Kind::Veth(inner) => {
-                veth::create(handle, device, inner, config.mtu).await?;
-                self.configure(device, config).await
+                let alias = veth::create(handle, device, inner, config.mtu).await?;
+                link::configure(handle, device, config.mtu, &alias).await
             }
             Kind::Unknown => Err(PlugError::new("create", device, "nobody knows its kind")),
         }
     }
 
-    async fn configure(&self, device: &IfName, config: &Device) -> Outcome {
+    /// Gives a device that is there its MTU. What its alias says stays true, for its kind stays.
+    async fn change_device(&self, device: &IfName, config: &Device) -> Outcome {
+        let handle = &self.netlink.handle;
         let alias = match &config.kind {
-            Kind::Veth(inner) => veth::alias(inner),
-            Kind::Tap | Kind::Unknown => mark::TAP.to_owned(),
+            Kind::Veth(_) => link::find(handle, device).await?.and_then(|link| link.alias),
+            Kind::Tap | Kind::Unknown => Some(mark::TAP.to_owned()),
         };
-        link::configure(&self.netlink.handle, device, config.mtu, &alias).await
+        let alias =
+            alias.ok_or_else(|| PlugError::new("set up", device, "it is gone, or has lost its alias"))?;
+        link::configure(handle, device, config.mtu, &alias).await
     }
 
     /// Remembers what an event is about, if it is ours.
@@ -294,7 +307,7 @@ impl Linux {
         let Ok(found) = link::find(&self.netlink.handle, name).await else { return false };
         let mut now = HostState::default();
         if let Some(link) = &found {
-            observe::insert(&mut now, link, &self.bridges);
+            observe::insert(&mut now, link, &self.bridges, &self.namespaces);
         }
         now.bridges.get(name) != self.known.bridges.get(name)
             || now.devices.get(name) != self.known.devices.get(name)
@@ -314,7 +327,9 @@ impl Plug for Linux {
         let lost = || Found { filters: self.known.filters.clone(), is_whole: false, strays: Vec::new() };
         let mut found = found.unwrap_or_else(lost);
         self.strays = std::mem::take(&mut found.strays);
-        let (state, bridges) = observe::state(&links?, found);
+        let links = links?;
+        self.namespaces.look_at(observe::namespaces(&links)).await;
+        let (state, bridges) = observe::state(&links, found, &self.namespaces);
         self.known = state.clone();
         self.bridges = bridges;
         Ok(state)
@@ -329,15 +344,17 @@ impl Plug for Linux {
         let bridges = links.iter().filter(|link| link.kind == LinkKind::Bridge);
         self.bridges.extend(bridges.map(|link| (link.index, link.name.clone())));
         let mut seen = HostState::default();
-        links.iter().for_each(|link| observe::insert(&mut seen, link, &self.bridges));
+        self.namespaces.look_at(observe::namespaces(&links)).await;
+        links.iter().for_each(|link| observe::insert(&mut seen, link, &self.bridges, &self.namespaces));
         self.known.renew(names, seen.clone());
         Ok(seen)
     }
 
     async fn apply(&mut self, actions: &[Action]) -> Vec<Outcome> {
+        let limit = Limit::begin();
         let mut outcomes = Vec::with_capacity(actions.len());
         for run in actions.chunk_by(|a, b| Stage::of(a) == Stage::of(b)) {
-            outcomes.append(&mut self.apply_run(Stage::of(&run[0]), run).await);
+            outcomes.append(&mut self.apply_run(Stage::of(&run[0]), run, limit).await);
         }
         outcomes
     }

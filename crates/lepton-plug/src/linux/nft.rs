@@ -4,9 +4,13 @@ use std::{
     env, io,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    time::Duration,
 };
 
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
+
+/// Longest that a run may take; then it is killed. Loading a thousand ports takes it 10 ms.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The `nft` program (Debian package `nftables`).
 pub(super) struct Nft {
@@ -39,8 +43,9 @@ impl Nft {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("LC_ALL", "C").kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (process, output) =
-            exchange(command, input).await.map_err(|error| format!("{}: {error}", self.program.display()))?;
+        let late = |_| format!("{} has not ended after {} s", self.program.display(), LONGEST.as_secs());
+        let exchanged = timeout(LONGEST, exchange(command, input)).await.map_err(late)?;
+        let (process, output) = exchanged.map_err(|error| format!("{}: {error}", self.program.display()))?;
         if output.status.success() { Ok((process, output)) } else { Err(complaint(&output)) }
     }
 }
@@ -68,4 +73,15 @@ fn complaint(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let first = text.lines().find(|line| !line.trim().is_empty());
     first.map_or_else(|| format!("nft ended with {}", output.status), |line| line.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_is_stuck_fails() {
+        let nft = Nft { program: "yes".into() }; // whatever its arguments are, it does not end
+        assert_eq!(nft.load("").await.unwrap_err(), "yes has not ended after 10 s");
+    }
 }

@@ -1,13 +1,14 @@
 //! What links and filters mean for the host: [`state`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lepton_plan::{Bridge, Device, HostState, Kind, Role};
-use lepton_types::IfName;
+use lepton_types::{IfName, NetnsPath};
 
 use super::{
     filter::Found,
     link::{Link, LinkKind},
+    netns::Namespaces,
     veth,
 };
 
@@ -15,6 +16,7 @@ use super::{
 pub(super) fn state(
     links: &[Link],
     Found { filters, is_whole, strays: _ }: Found,
+    namespaces: &Namespaces,
 ) -> (HostState, BTreeMap<u32, IfName>) {
     let masters: BTreeMap<u32, IfName> = links
         .iter()
@@ -23,7 +25,7 @@ pub(super) fn state(
         .collect();
     let mut state = HostState { is_filtering: is_whole, filters, ..HostState::default() };
     for link in links {
-        insert(&mut state, link, &masters);
+        insert(&mut state, link, &masters, namespaces);
     }
     let others = links.iter().filter(|link| link.role().is_none() || !link.is_marked());
     let used = others.filter_map(|link| masters.get(&link.master?));
@@ -33,7 +35,12 @@ pub(super) fn state(
 
 /// Adds a link to what the host has, if it bears one of our names. A bridge's name on something else of ours makes it a
 /// device, for it is no bridge.
-pub(super) fn insert(state: &mut HostState, link: &Link, masters: &BTreeMap<u32, IfName>) {
+pub(super) fn insert(
+    state: &mut HostState,
+    link: &Link,
+    masters: &BTreeMap<u32, IfName>,
+    namespaces: &Namespaces,
+) {
     match link.role() {
         None => {}
         Some(_) if !link.is_marked() => drop(state.strangers.insert(link.name.clone())),
@@ -41,16 +48,26 @@ pub(super) fn insert(state: &mut HostState, link: &Link, masters: &BTreeMap<u32,
             state.bridges.insert(link.name.clone(), Bridge { mtu: link.mtu, is_up: link.is_up });
         }
         Some(Role::Bridge | Role::Port) => {
-            state.devices.insert(link.name.clone(), device(link, masters));
+            state.devices.insert(link.name.clone(), device(link, masters, namespaces));
         }
     }
 }
 
-fn device(link: &Link, masters: &BTreeMap<u32, IfName>) -> Device {
+/// The namespaces that the veths' inner ends were handed over to.
+pub(super) fn namespaces(links: &[Link]) -> BTreeSet<NetnsPath> {
+    let veths = links.iter().filter(|link| link.kind == LinkKind::Veth && link.role().is_some());
+    let inner = veths.filter_map(|link| veth::read_alias(link.alias.as_deref()?));
+    inner.map(|(inner, _)| inner.netns).collect()
+}
+
+fn device(link: &Link, masters: &BTreeMap<u32, IfName>, namespaces: &Namespaces) -> Device {
     let kind = match (link.kind, link.role()) {
         (LinkKind::Tap, Some(Role::Port)) => Kind::Tap,
         (LinkKind::Veth, Some(Role::Port)) => {
-            link.alias.as_deref().and_then(veth::read_alias).map_or(Kind::Unknown, Kind::Veth)
+            let inner = link.alias.as_deref().and_then(veth::read_alias);
+            // A path under which there is another namespace now asks for another veth.
+            let inner = inner.filter(|(inner, number)| !namespaces.is_another(&inner.netns, *number));
+            inner.map_or(Kind::Unknown, |(inner, _)| Kind::Veth(inner))
         }
         _ => Kind::Unknown,
     };

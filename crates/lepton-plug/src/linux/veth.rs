@@ -15,9 +15,17 @@ use super::{link, mark, netns};
 
 /// Makes a veth pair whose inner end begins its life in the namespace, so that its name never meets one of ours. Equals
 /// `ip link add NAME mtu MTU group MAKING type veth peer name DEVICE address MAC mtu MTU netns PATH`.
-pub(super) async fn create(handle: &Handle, name: &IfName, inner: &Inner, mtu: Mtu) -> Result<(), PlugError> {
-    let netns =
-        netns::open(&inner.netns).await.map_err(|error| PlugError::new("open", &inner.netns, &error))?;
+///
+/// Answers with the pair's [`alias`].
+pub(super) async fn create(
+    handle: &Handle,
+    name: &IfName,
+    inner: &Inner,
+    mtu: Mtu,
+) -> Result<String, PlugError> {
+    let failed = |error| PlugError::new("open", &inner.netns, &error);
+    let netns = netns::open(&inner.netns).await.map_err(failed)?;
+    let number = netns::number(&netns).map_err(failed)?;
     let peer = LinkMessageBuilder::<LinkUnspec>::new()
         .name(inner.device.as_str())
         .address(inner.mac.octets().to_vec())
@@ -27,22 +35,22 @@ pub(super) async fn create(handle: &Handle, name: &IfName, inner: &Inner, mtu: M
         .mtu(mtu.into())
         .link_group(mark::MAKING)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())));
-    link::add(handle, name, pair.build()).await // `netns` is open until the kernel has answered
+    link::add(handle, name, pair.build()).await?; // `netns` is open until the kernel has answered
+    Ok(alias(inner, number))
 }
 
-/// What the outer end's alias says of the inner one, for people and for [`read_alias`]: `lepton MAC DEVICE NETNS`.
-pub(super) fn alias(inner: &Inner) -> String {
-    format!("{}{} {} {}", mark::PREFIX, inner.mac, inner.device, inner.netns)
+/// What the outer end's alias says of the inner one, for people and for [`read_alias`]:
+/// `lepton MAC DEVICE NUMBER NETNS`, where the number tells the namespace from others that come under its path.
+fn alias(inner: &Inner, number: u64) -> String {
+    format!("{}{} {} {number} {}", mark::PREFIX, inner.mac, inner.device, inner.netns)
 }
 
-/// The inner end as [`alias`] noted it; `None` when the text is not ours, or was never written.
-pub(super) fn read_alias(text: &str) -> Option<Inner> {
-    let mut words = text.strip_prefix(mark::PREFIX)?.splitn(3, ' ');
-    Some(Inner {
-        mac: words.next()?.parse().ok()?,
-        device: words.next()?.parse().ok()?,
-        netns: words.next()?.parse().ok()?,
-    })
+/// The inner end as [`alias`] noted it, and its namespace's number; `None` when the text is not ours, or was never written.
+pub(super) fn read_alias(text: &str) -> Option<(Inner, u64)> {
+    let mut words = text.strip_prefix(mark::PREFIX)?.splitn(4, ' ');
+    let (mac, device) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let number = words.next()?.parse().ok()?;
+    Some((Inner { netns: words.next()?.parse().ok()?, device, mac }, number))
 }
 
 #[cfg(test)]
@@ -58,9 +66,9 @@ mod tests {
                 device: "a-device-of-15b".parse().unwrap(),
                 mac: "fa:16:3e:11:22:33".parse().unwrap(),
             };
-            let text = alias(&inner);
+            let text = alias(&inner, u32::MAX.into()); // the kernel numbers namespaces with 32 bits
             assert!(text.len() < 256, "IFALIASZ: {text}");
-            assert_eq!(read_alias(&text), Some(inner));
+            assert_eq!(read_alias(&text), Some((inner, u32::MAX.into())));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Guests: [`Container`]s in namespaces, which have a network stack, and [`Vm`]s, which send frame by frame.
 
 use std::{
+    io::Read,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -30,6 +31,15 @@ impl Container {
 
     pub(crate) fn stop(self) {
         run("ip", &["netns", "del", self.name]);
+    }
+
+    /// Lets the namespace live on under another path, and nothing be under its own.
+    pub(crate) fn elsewhere(self, name: &'static str) -> Self {
+        let netns = format!("/run/netns/{name}");
+        run("touch", &[&netns]);
+        run("mount", &["--bind", &self.netns, &netns]);
+        self.stop();
+        Self { name, netns }
     }
 
     /// Sets port `number`'s inner end up with its addresses, as a container runtime does.
@@ -99,6 +109,34 @@ impl Container {
         let mut addresses = found["addr_info"].as_array().unwrap().iter();
         let global = addresses.find(|address| address["family"] == family && address["scope"] == "global");
         global.unwrap()["local"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A folder in which nothing can be looked up: whoever tries waits until this is dropped.
+pub(crate) struct StuckFolder {
+    server: Child,
+}
+
+impl StuckFolder {
+    /// Mounts a file system (FUSE) whose server never answers; none where that is not allowed.
+    pub(crate) fn mount(path: &str) -> Option<Self> {
+        run("mkdir", &[path]);
+        let options = "fd=3,rootmode=40000,user_id=0,group_id=0";
+        let script = format!(
+            "exec 3<>/dev/fuse && mount -i -t fuse -o {options} stuck {path} && echo mounted && exec sleep 600"
+        );
+        let mut server = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = [0; 7];
+        let is_mounted = server.stdout.take().unwrap().read_exact(&mut said).is_ok();
+        let folder = Self { server };
+        is_mounted.then_some(folder)
+    }
+}
+
+impl Drop for StuckFolder {
+    fn drop(&mut self) {
+        let killed = self.server.kill().and_then(|()| self.server.wait());
+        assert!(killed.is_ok() || std::thread::panicking(), "{killed:?}");
     }
 }
 

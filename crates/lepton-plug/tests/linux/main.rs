@@ -18,7 +18,7 @@ use lepton_plug::Plug;
 use lepton_types::{IfName, MacAddr};
 use tokio::time::timeout;
 
-use guest::{Container, Vm};
+use guest::{Container, StuckFolder, Vm};
 use namespace::kernel_test;
 use world::{World, addresses, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth};
 
@@ -87,7 +87,8 @@ kernel_test! {
 
         let outer = ip_json(&["link", "show", "dev", &device(1)]);
         assert_eq!((&outer["master"], &outer["mtu"]), (&bridge(1).into(), &1400.into()));
-        assert_eq!(outer["ifalias"], format!("lepton {} eth0 {}", mac(1), container.netns));
+        let number = world::run("stat", &["-L", "-c", "%i", &container.netns]);
+        assert_eq!(outer["ifalias"], format!("lepton {} eth0 {} {}", mac(1), number.trim(), container.netns));
         assert_eq!(ip_json(&["link", "show", "dev", &bridge(1)])["mtu"], 1400);
         let inner = container.ip_json(&["link", "show", "dev", "eth0"]);
         assert_eq!((&inner["address"], &inner["mtu"]), (&mac(1).into(), &1400.into()));
@@ -488,6 +489,24 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_namespace_whose_file_system_does_not_answer_stops_nobody_else() {
+        let mut world = World::new();
+        let Some(stuck) = StuckFolder::mount("/run/stuck") else {
+            return namespace::skip("a_namespace_whose_file_system_does_not_answer", "FUSE cannot be mounted");
+        };
+        let ports = [port(1, 1, tap()), port(2, 1, veth("/run/stuck/web")), port(3, 1, tap())];
+        let failures = timeout(Duration::from_secs(30), world.try_converge(&ports)).await.expect("it is given up");
+
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(words, [format!("cannot plug {}: no end after 10 s", device(2))]);
+        for number in [1, 3] {
+            assert_eq!(ip_json(&["link", "show", "dev", &device(number)])["master"], bridge(1));
+        }
+        drop(stuck);
+    }
+}
+
+kernel_test! {
     async fn the_kernels_explanation_is_part_of_the_error() {
         let mut world = World::new();
         let mut wanted = port(1, 1, tap());
@@ -510,6 +529,25 @@ kernel_test! {
         let container = Container::new("web1");
         world.converge(&ports).await;
         assert_eq!(container.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
+    }
+}
+
+kernel_test! {
+    async fn another_namespace_under_the_same_path_gets_the_port_though_the_old_one_lives() {
+        let mut world = World::new();
+        let old = Container::new("web1");
+        let ports = [port(1, 1, veth(&old.netns))];
+        world.converge(&ports).await;
+        let old = old.elsewhere("old1");
+        assert_eq!(world.plan(&ports).await, [], "no namespace under the path proves nothing");
+        let new = Container::new("web1");
+        world.converge(&ports).await;
+
+        assert_eq!(new.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
+        assert!(!old.ip(&["-o", "link"]).contains("eth0"));
+        assert!(!new.ip(&["-o", "link"]).contains("eth1"));
+        ip(&["link", "set", &device(1), "mtu", "1000"]);
+        world.converge(&ports).await; // in place, with its alias
     }
 }
 

@@ -12,6 +12,9 @@ const INSIDE: &str = "LEPTON_INSIDE_NAMESPACE";
 /// When set to 1, a test that cannot run fails instead of being skipped; CI sets it.
 const REQUIRE: &str = "LEPTON_REQUIRE_KERNEL_TESTS";
 
+/// How the line that tells of a skipped test begins.
+const SKIPPED: &str = "*** SKIPPED";
+
 /// An async test in user, network and mount namespaces of its own.
 macro_rules! kernel_test {
     ($(#[$attribute:meta])* async fn $name:ident() $body:block) => {
@@ -32,11 +35,7 @@ pub(crate) fn isolated(name: &str, body: impl Future<Output = ()>) {
         return runtime.unwrap().block_on(body);
     }
     if let Err(reason) = can_run() {
-        let is_required = env::var(REQUIRE).is_ok_and(|value| value == "1");
-        assert!(!is_required, "kernel tests are required here, but {reason}");
-        // Not by a macro, whose words the test harness keeps to itself when a test passes.
-        let loud = format!("\n*** SKIPPED {name}: {reason} ***\n\n");
-        return io::stderr().write_all(loud.as_bytes()).unwrap();
+        return skip(name, &reason);
     }
     let program = env::current_exe().unwrap();
     let inner =
@@ -45,6 +44,18 @@ pub(crate) fn isolated(name: &str, body: impl Future<Output = ()>) {
         let said = [inner.stdout, inner.stderr].concat();
         panic!("{name} failed in its namespace:\n{}", String::from_utf8_lossy(&said));
     }
+    if inner.stderr.windows(SKIPPED.len()).any(|words| words == SKIPPED.as_bytes()) {
+        io::stderr().write_all(&inner.stderr).unwrap();
+    }
+}
+
+/// Says loudly that a test is skipped, from within its namespace as well.
+pub(crate) fn skip(name: &str, reason: &str) {
+    let is_required = env::var(REQUIRE).is_ok_and(|value| value == "1");
+    assert!(!is_required, "kernel tests are required here, but {reason}");
+    // Not by a macro, whose words the test harness keeps to itself when a test passes.
+    let loud = format!("\n{SKIPPED} {name}: {reason} ***\n\n");
+    io::stderr().write_all(loud.as_bytes()).unwrap();
 }
 
 /// Begins a command that runs in new namespaces.
