@@ -1,6 +1,9 @@
 //! A restart is a diff: running instances do not notice.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use lepton_sim::KernelInstance;
 
@@ -30,7 +33,8 @@ async fn talking() -> (Place, Daemon, [KernelInstance; 2], [Flood; 2]) {
 
 /// Waits until the daemon that just started has compared its host with the ledger: it acts on what comes after.
 async fn is_at_work(place: &Place) {
-    let hypervisor = place.hypervisor(4).await;
+    static PROBES: AtomicU64 = AtomicU64::new(4);
+    let hypervisor = place.hypervisor(PROBES.fetch_add(1, Ordering::Relaxed)).await;
     let info = hypervisor.boot(boot_and_wait()).await.unwrap();
     hypervisor.kill(info.instance_id.parse().unwrap()).await.unwrap();
     let device = info.vifs[0].device.clone();
