@@ -69,6 +69,7 @@ impl Connections {
         let options = match &config.database {
             Database::Memory => return Ok(None),
             Database::Sqlite(path) => {
+                make_private(path);
                 ensure_writable(path).map_err(problem)?;
                 sqlite(path, patience)
             }
@@ -188,6 +189,16 @@ fn ensure_writable(path: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Makes the file for our own eyes, if there is none: SQLite would make it for everybody's. Its log takes the same mode.
+/// What goes wrong here SQLite tells better when it opens the file.
+fn make_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
 }
 
 fn sqlite(path: &Path, patience: Duration) -> Options {

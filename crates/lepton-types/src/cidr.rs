@@ -114,10 +114,20 @@ impl FromStr for Cidr {
     type Err = CidrError;
 
     fn from_str(text: &str) -> Result<Self, CidrError> {
-        let given: IpNet = text.parse().map_err(|_| CidrError::Malformed(Shown::new(text)))?;
+        let given = plain(text).ok_or_else(|| CidrError::Malformed(Shown::new(text)))?;
         let corrected = Self::from(given);
         if corrected.0 == given { Ok(corrected) } else { Err(CidrError::HostBits { given, corrected }) }
     }
+}
+
+/// `ADDRESS/LENGTH`, both in decimal without leading zeros: some read `010` as eight.
+fn plain(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    let is_decimal = length.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_decimal || (length.starts_with('0') && length != "0") {
+        return None;
+    }
+    IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()
 }
 
 impl TryFrom<String> for Cidr {
@@ -174,7 +184,20 @@ mod tests {
 
     #[test]
     fn a_bare_address_is_not_a_prefix() {
-        for text in ["10.1.0.0", "", "10.1/16", "10.1.0.0/33", "fd00::/129", "10.1.0.0/-1"] {
+        for text in [
+            "10.1.0.0",
+            "",
+            "/",
+            "10.1.0.0/",
+            "10.1/16",
+            "10.1.0.0/33",
+            "fd00::/129",
+            "10.1.0.0/-1",
+            "10.0.0.0/+8",
+            "10.0.0.0/08",
+            "010.0.0.0/8",
+            "10.0.0.0/8/8",
+        ] {
             assert!(matches!(text.parse::<Cidr>(), Err(CidrError::Malformed(_))), "{text:?}");
         }
     }

@@ -21,6 +21,7 @@ use tonic::{
     service::{Routes, RoutesBuilder},
 };
 use tonic_health::server::HealthReporter;
+use tracing::field;
 
 use crate::{
     agent,
@@ -168,7 +169,9 @@ async fn serve(
     let (health, routes) = routes(manager).await?;
     let addresses = listeners.addresses();
     record(addresses, &config.state_dir)?;
-    tracing::info!(unix = ?addresses.unix, tcp = ?addresses.tcp, tls = addresses.tls, host = %config.host, "listening");
+    let unix = addresses.unix.as_ref().map(|path| field::display(path.display()));
+    let tcp = addresses.tcp.map(field::display);
+    tracing::info!(unix, tcp, tls = addresses.tls, host = %config.host, "listening");
     notify(&[NotifyState::Ready]);
 
     let authorise = config.authorise();

@@ -1,8 +1,9 @@
 //! [`Fields`]: collects what is wrong with a request, field by field.
 
-use std::{fmt::Display, str::FromStr, time::Duration};
+use std::{fmt::Display, net::IpAddr, str::FromStr, time::Duration};
 
 use lepton_ledger::{Refusal, Violation};
+use lepton_types::Shown;
 
 /// Most violations that are told of at once.
 const MOST_VIOLATIONS: usize = 16;
@@ -58,9 +59,26 @@ impl Fields {
         elements.filter_map(|(index, text)| self.required(&format!("{field}[{index}]"), text)).collect()
     }
 
+    /// Parses an address that must be there.
+    pub(crate) fn address(&mut self, field: &str, text: &str) -> Option<IpAddr> {
+        self.required::<Address>(field, text).map(|address| address.0)
+    }
+
+    /// Parses each address of a list.
+    pub(crate) fn addresses(&mut self, field: &str, texts: &[String]) -> Vec<IpAddr> {
+        self.each::<Address>(field, texts).into_iter().map(|address| address.0).collect()
+    }
+
     /// Parses a span of time that is not negative; an absent one is none.
     pub(crate) fn duration(&mut self, field: &str, span: Option<&prost_types::Duration>) -> Option<Duration> {
+        /// Nanoseconds beyond these are seconds (google/protobuf/duration.proto).
+        const MOST_NANOS: i32 = 999_999_999;
+
         let span = *span?;
+        if !(0..=MOST_NANOS).contains(&span.nanos) && span.seconds >= 0 {
+            self.wrong(field, format!("{} nanos are out of range (expected 0 to {MOST_NANOS})", span.nanos));
+            return None;
+        }
         let parsed = Duration::try_from(span);
         parsed.map_err(|_| self.wrong(field, format!("{span} is negative or out of range"))).ok()
     }
@@ -75,5 +93,20 @@ impl Fields {
             Some(parsed) if self.violations.is_empty() => Ok(parsed),
             Some(_) | None => Err(Refusal::InvalidFields { violations: self.violations, more: self.more }),
         }
+    }
+}
+
+/// An address whose error names what was given, as the standard library's does not.
+struct Address(IpAddr);
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not an IP address (expected for example 10.1.0.5 or fd00:1::5)")]
+struct AddressError(Shown);
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        text.parse().map(Self).map_err(|_| AddressError(Shown::new(text)))
     }
 }

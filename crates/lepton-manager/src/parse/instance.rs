@@ -72,7 +72,7 @@ fn requested_networks(fields: &mut Fields, requested: &[v1::RequestedNetwork]) -
                 .wrong(field, format!("{count} addresses are requested (expected at most {MOST_FIXED_IPS})"));
             return None;
         }
-        let fixed_ips = fields.each(&field, &requested.fixed_ips);
+        let fixed_ips = fields.addresses(&field, &requested.fixed_ips);
         Some(RequestedNetwork { network: network?, fixed_ips })
     };
     requested.iter().enumerate().filter_map(parse).collect()

@@ -106,7 +106,7 @@ fn gateway(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option<Gat
     match (spec.gateway.as_str(), spec.no_gateway) {
         ("", false) => Some(Gateway::Default),
         ("", true) => Some(Gateway::None),
-        (text, false) => fields.required(&field, text).map(Gateway::At),
+        (text, false) => fields.address(&field, text).map(Gateway::At),
         (text, true) => {
             fields.wrong(
                 field,
@@ -124,7 +124,7 @@ fn dns(fields: &mut Fields, path: &str, texts: &[String]) -> Option<Vec<IpAddr>>
         fields.wrong(field, SubnetSpecError::TooManyDns { count }.to_string());
         return None;
     }
-    Some(fields.each(&field, texts))
+    Some(fields.addresses(&field, texts))
 }
 
 fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<AddressMode>> {
@@ -148,8 +148,8 @@ fn pools(fields: &mut Fields, path: &str, pools: &[v1::AllocationPool]) -> Optio
         return None;
     }
     let parse = |(index, pool): (usize, &v1::AllocationPool)| {
-        let first = fields.required(&format!("{path}.allocation_pools[{index}].first"), &pool.first);
-        let last = fields.required(&format!("{path}.allocation_pools[{index}].last"), &pool.last);
+        let first = fields.address(&format!("{path}.allocation_pools[{index}].first"), &pool.first);
+        let last = fields.address(&format!("{path}.allocation_pools[{index}].last"), &pool.last);
         Some(AddressPool { first: first?, last: last? })
     };
     pools.iter().enumerate().map(parse).collect::<Vec<_>>().into_iter().collect()

@@ -54,7 +54,7 @@ fn refused_allocations() -> Vec<(v1::AllocateForInstanceRequest, &'static str, &
         (
             allocation_on(1, vec![requested(&id, &[]), requested(&id, &["10.0.0.5", "10.0.0.5/24"])]),
             "networks[1].fixed_ips[1]",
-            "invalid IP address",
+            "is not an IP address",
         ),
         (
             allocation_on(1, vec![requested(&id, &["10.0.0.5"; 65])]),
@@ -100,7 +100,7 @@ async fn all_wrong_fields_of_an_allocation_are_told_at_once() {
         ("instance_id", "\"me\""),
         ("project_id", "is required"),
         ("networks[0].network_id", "\"here\""),
-        ("networks[0].fixed_ips[0]", "invalid IP address"),
+        ("networks[0].fixed_ips[0]", "is not an IP address"),
         ("wait_for_active", "negative"),
     ]);
 }

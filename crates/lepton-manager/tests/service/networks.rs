@@ -47,13 +47,15 @@ fn refused_subnets() -> Vec<(v1::SubnetSpec, &'static str, &'static str)> {
         (subnet(""), "cidr", "is required"),
         (subnet("10.0.0.0"), "cidr", "\"10.0.0.0\" is not a CIDR"),
         (subnet("10.0.0.0/33"), "cidr", "is not a CIDR"),
+        (subnet("010.0.0.0/8"), "cidr", "\"010.0.0.0/8\" is not a CIDR"),
+        (rest(1, 2_000_000_000), "quarantine", "2000000000 nanos are out of range"),
         (subnet("10.0.0.9/24"), "cidr", "host bits set; the network that contains it is 10.0.0.0/24"),
         (subnet("fd00::1/64"), "cidr", "the network that contains it is fd00::/64"),
         (subnet("10.0.0.1/32"), "cidr", "too small for what is reserved"),
         (subnet("fd00::1/128"), "cidr", "too small for what is reserved"),
         (subnet("224.0.0.0/8"), "cidr", "multicast"),
         (subnet("127.0.0.0/24"), "cidr", "loopback"),
-        (gateway("10.0.0.256"), "gateway", "invalid IP address"),
+        (gateway("10.0.0.256"), "gateway", "\"10.0.0.256\" is not an IP address"),
         (gateway("10.0.1.1"), "gateway", "the gateway 10.0.1.1 is outside 10.0.0.0/24"),
         (gateway("fd00::1"), "gateway", "is not an IPv4 address"),
         (gateway("10.0.0.0"), "gateway", "is the network address of 10.0.0.0/24"),
@@ -62,7 +64,7 @@ fn refused_subnets() -> Vec<(v1::SubnetSpec, &'static str, &'static str)> {
         (
             v1::SubnetSpec { dns: vec!["9.9.9.9".into(), "dns".into()], ..v4() },
             "dns[1]",
-            "invalid IP address",
+            "is not an IP address",
         ),
         (v1::SubnetSpec { dns: vec!["9.9.9.9".into(); 17], ..v4() }, "dns", "17 name servers are too many"),
         (v1::SubnetSpec { address_mode: 7, ..v4() }, "address_mode", "7 is no address mode"),
@@ -82,7 +84,7 @@ fn refused_subnets() -> Vec<(v1::SubnetSpec, &'static str, &'static str)> {
             "leave the pools out",
         ),
         (pools(vec![pool("", "10.0.0.9")]), "allocation_pools[0].first", "is required"),
-        (pools(vec![pool("10.0.0.5", "x")]), "allocation_pools[0].last", "invalid IP address"),
+        (pools(vec![pool("10.0.0.5", "x")]), "allocation_pools[0].last", "is not an IP address"),
         (pools(vec![pool("10.0.0.9", "10.0.0.5")]), "allocation_pools[0]", "ends before it begins"),
         (
             pools(vec![pool("10.0.0.5", "10.0.0.9"), pool("10.0.1.5", "10.0.1.9")]),
@@ -163,9 +165,9 @@ async fn all_wrong_fields_are_told_at_once() {
         ("networks[0].label", "empty"),
         ("networks[0].mtu", "1 is not an MTU"),
         ("networks[0].subnets[0].cidr", "10.0.0.0/8"),
-        ("networks[0].subnets[0].gateway", "invalid IP address"),
+        ("networks[0].subnets[0].gateway", "is not an IP address"),
         ("networks[0].subnets[0].address_mode", "9"),
-        ("networks[0].subnets[1].dns[0]", "invalid IP address"),
+        ("networks[0].subnets[1].dns[0]", "is not an IP address"),
         ("networks[2].label", "empty"),
         ("networks[2].subnets[1].cidr", "\"nowhere\" is not a CIDR"),
     ]);
@@ -181,7 +183,7 @@ async fn a_pool_behind_a_malformed_one_is_not_called_by_its_name() {
     };
     let request = create(vec![v1::NetworkSpec { subnets: vec![spec], ..network("n", &[]) }]);
     let problem = server.refuses(async |client| client.create_networks(request).await).await;
-    problem.assert_fields(&[("networks[0].subnets[0].allocation_pools[0].first", "invalid IP address")]);
+    problem.assert_fields(&[("networks[0].subnets[0].allocation_pools[0].first", "is not an IP address")]);
 }
 
 #[tokio::test]

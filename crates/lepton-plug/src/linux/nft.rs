@@ -81,7 +81,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_run_that_is_stuck_fails() {
-        let nft = Nft { program: "yes".into() }; // whatever its arguments are, it does not end
-        assert_eq!(nft.load("").await.unwrap_err(), "yes has not ended after 10 s");
+        let nft = Nft { program: "sleep".into() };
+        assert_eq!(nft.run(&["600"], "").await.unwrap_err(), "sleep has not ended after 10 s");
     }
 }

@@ -66,6 +66,26 @@ async fn a_newer_programs_ledger_is_refused_and_left_as_it_is() {
     .await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_and_its_log_are_for_nobody_elses_eyes() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("ledger.db")).await.unwrap();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{entry:?}");
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    assert!(
+        names.contains(&"ledger.db".to_owned()) && names.contains(&"ledger.db-wal".to_owned()),
+        "{names:?}"
+    );
+    store.close().await;
+}
+
 #[tokio::test]
 async fn what_is_no_ledgers_file_is_told_by_its_path() {
     let directory = tempfile::tempdir().unwrap();
