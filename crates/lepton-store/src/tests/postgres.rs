@@ -10,12 +10,12 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use lepton_ledger::{Envelope, GetInstanceNwInfo};
+use lepton_ledger::GetInstanceNwInfo;
 use lepton_testkit::{Durability, PrivatePostgres};
 use lepton_types::NetworkInfo;
 
 use super::{
-    harness::{Kind, Subject, allocation, fixed_ips, instance, subnet},
+    harness::{Kind, Subject, allocation, envelope, fixed_ips, instance, subnet},
     sound::assert_sound,
 };
 use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
@@ -186,8 +186,7 @@ async fn call(subject: &Subject, heard: &Heard) {
         let number = u128::from(heard.next.fetch_add(1, Ordering::Relaxed)) + 1;
         let command = allocation(number, vec![]);
         loop {
-            let id = format!("boot-{number}").parse().unwrap();
-            let envelope = Envelope::new("nova", Some(id), &command);
+            let envelope = envelope("nova", &format!("boot-{number}"), &command);
             match subject.store().submit(command.clone(), envelope).await {
                 Ok(info) => {
                     heard.acknowledged.lock().unwrap().insert(number, info.answer);
