@@ -5,13 +5,20 @@ use std::sync::Arc;
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::{engine::Engine, error::StoreError, failure::Failure, tables::requests};
+use crate::{
+    engine::Engine,
+    error::StoreError,
+    failure::Failure,
+    tables::{history, requests},
+};
 
 /// What is dropped when it is old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Old {
     /// Answers that are remembered under request ids.
     Requests,
+    /// Things that have ended.
+    History,
 }
 
 /// Rows to drop, and who waits for how many there were.
@@ -27,6 +34,7 @@ pub(crate) async fn prune(engine: &Arc<Engine>, old: Old, before: Timestamp) -> 
     let mut tx = engine.write().await?;
     let dropped = match old {
         Old::Requests => requests::forget(&mut tx, before).await,
+        Old::History => history::forget(&mut tx, before).await,
     };
     match dropped {
         Ok(0) => tx.rollback().await.map(|()| 0),

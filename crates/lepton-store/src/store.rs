@@ -130,9 +130,18 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]; [`StoreError::QueueFull`], since it waits for its turn among the commands.
     pub async fn forget_requests(&self, age: Duration) -> Result<u64, StoreError> {
         self.prune(Old::Requests, age).await
+    }
+
+    /// Forgets a bounded number of things that ended longer than `age` ago; answers how many, zero when none is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::forget_requests`].
+    pub async fn forget_history(&self, age: Duration) -> Result<u64, StoreError> {
+        self.prune(Old::History, age).await
     }
 
     async fn prune(&self, old: Old, age: Duration) -> Result<u64, StoreError> {
