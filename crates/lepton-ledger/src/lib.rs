@@ -46,5 +46,3 @@ pub use row::{FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestReco
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
 pub use view::View;
-#[doc(hidden)]
-pub use view::{Indexes, Table, Tables};
