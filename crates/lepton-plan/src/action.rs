@@ -57,7 +57,8 @@ pub enum Action {
         /// What it is.
         config: Device,
     },
-    /// Gives a device that is there its MTU, plugs it into its bridge or moves it there from another, and sets it up.
+    /// Gives a device that is there its MTU and its group, plugs it into its bridge or moves it there from another, and
+    /// sets it up.
     SetDevice {
         /// Which.
         device: IfName,

@@ -46,6 +46,8 @@ pub struct Device {
     pub mtu: Mtu,
     /// Whether it is set up (`IFF_UP`).
     pub is_up: bool,
+    /// Whether it is in the group that all ports' devices are in, by which the filter knows it under any name.
+    pub is_grouped: bool,
 }
 
 /// What a device is.
@@ -107,7 +109,13 @@ impl HostState {
 
 impl Device {
     fn desired(port: &HostPort) -> Self {
-        Self { kind: Kind::desired(port), bridge: Some(port.bridge.clone()), mtu: port.mtu, is_up: true }
+        Self {
+            kind: Kind::desired(port),
+            bridge: Some(port.bridge.clone()),
+            mtu: port.mtu,
+            is_up: true,
+            is_grouped: true,
+        }
     }
 
     /// Whether changing it in place can make it `wanted`. From another bridge it is moved: who has it open, as a

@@ -38,7 +38,7 @@ fn filter(number: u8) -> Filter {
 }
 
 fn device_on(bridge: &IfName, bytes: u32) -> Device {
-    Device { kind: Kind::Tap, bridge: Some(bridge.clone()), mtu: mtu(bytes), is_up: true }
+    Device { kind: Kind::Tap, bridge: Some(bridge.clone()), mtu: mtu(bytes), is_up: true, is_grouped: true }
 }
 
 /// A host whose ports are (number, bridge, MTU), as it must be.
@@ -325,7 +325,8 @@ fn any_desired() -> impl Strategy<Value = HostState> {
         let mut state = HostState { is_filtering: true, ..HostState::default() };
         for (number, (kind, on, mtu, filter)) in ports {
             state.bridges.insert(bridge(on), Bridge { mtu, is_up: true });
-            state.devices.insert(tap(number), Device { kind, bridge: Some(bridge(on)), mtu, is_up: true });
+            let device = Device { kind, bridge: Some(bridge(on)), mtu, is_up: true, is_grouped: true };
+            state.devices.insert(tap(number), device);
             state.filters.insert(tap(number), filter);
         }
         state
@@ -348,12 +349,8 @@ fn any_observed() -> impl Strategy<Value = HostState> {
     let on =
         prop_oneof![Just(None), (0_u8..3).prop_map(|number| Some(bridge(number))), Just(Some(name("br0")))];
     let kind = prop_oneof![5 => any_kind(), 1 => Just(Kind::Unknown)];
-    let any_device = (kind, on, any_mtu(), any::<bool>()).prop_map(|(kind, bridge, mtu, is_up)| Device {
-        kind,
-        bridge,
-        mtu,
-        is_up,
-    });
+    let any_device = (kind, on, any_mtu(), any::<bool>(), any::<bool>())
+        .prop_map(|(kind, bridge, mtu, is_up, is_grouped)| Device { kind, bridge, mtu, is_up, is_grouped });
     (
         btree_map((0_u8..3).prop_map(bridge), any_bridge, 0..3),
         btree_map((0_u8..6).prop_map(tap), any_device, 0..6),

@@ -8,6 +8,7 @@ use lepton_types::{IfName, NetnsPath};
 use super::{
     filter::Found,
     link::{Link, LinkKind},
+    mark,
     netns::Namespaces,
     veth,
 };
@@ -73,5 +74,5 @@ fn device(link: &Link, masters: &BTreeMap<u32, IfName>, namespaces: &Namespaces)
     };
     // A master that is no bridge (a bond, a VRF) is called by its own device's name: on no bridge of ours it must not be.
     let bridge = link.master.map(|index| masters.get(&index).unwrap_or(&link.name).clone());
-    Device { kind, bridge, mtu: link.mtu, is_up: link.is_up }
+    Device { kind, bridge, mtu: link.mtu, is_up: link.is_up, is_grouped: link.group == mark::PORTS }
 }

@@ -170,6 +170,30 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_port_that_somebody_takes_out_of_its_group_is_noticed_and_put_back_so_that_no_name_hides_it() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other, third) = (Vm::boot(1), Vm::boot(2), Vm::boot(3));
+        guest.until_reaches(&other).await;
+        let before = ip_json(&["link", "show", "dev", &device(1)])["ifindex"].clone();
+
+        ip(&["link", "set", &device(1), "group", "default"]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        assert_eq!(world.converge(&ports).await.len(), 1);
+        let link = ip_json(&["link", "show", "dev", &device(1)]);
+        assert_eq!((&link["group"], &link["ifindex"]), (&PORTS_GROUP.into(), &before));
+
+        ip(&["link", "set", &device(1), "down"]);
+        ip(&["link", "set", &device(1), "name", "evil0"]);
+        ip(&["link", "set", "evil0", "up"]);
+        for (what, frame) in frame::honest(1) {
+            assert!(!guest.is_heard_before(&third, &other, &frame).await, "{what}");
+        }
+    }
+}
+
+kernel_test! {
     async fn a_bridge_that_others_are_plugged_into_outlives_its_ports() {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap()), port(2, 2, tap())]).await;
