@@ -57,7 +57,7 @@ pub enum Action {
         /// What it is.
         config: Device,
     },
-    /// Gives a device that is there its MTU and its group, plugs it into its bridge or moves it there from another, and
+    /// Gives a device that is there its MTU and its mark, plugs it into its bridge or moves it there from another, and
     /// sets it up.
     SetDevice {
         /// Which.

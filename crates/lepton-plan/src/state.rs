@@ -20,6 +20,9 @@ pub struct HostState {
     pub filters: BTreeMap<IfName, Filter>,
     /// Whether the table that enforces `filters` is there and whole: its chains, sets, counters and rules.
     pub is_filtering: bool,
+    /// What bears a port's name and is in the group of ports' devices, but has lost its alias. Who is desired here, just as
+    /// it is, is marked again; everything else is treated as a stranger. Only ever observed.
+    pub unmarked: BTreeMap<IfName, Device>,
     /// What bears one of our names without our mark, as Neutron's devices do; only ever observed, and never touched.
     pub strangers: BTreeSet<IfName>,
     /// Bridges of ours that something of others is plugged into, an uplink say; only ever observed.
@@ -100,10 +103,17 @@ impl HostState {
     pub fn renew(&mut self, names: &BTreeSet<IfName>, seen: Self) {
         self.bridges.retain(|name, _| !names.contains(name));
         self.devices.retain(|name, _| !names.contains(name));
+        self.unmarked.retain(|name, _| !names.contains(name));
         self.strangers.retain(|name| !names.contains(name));
         self.bridges.extend(seen.bridges);
         self.devices.extend(seen.devices);
+        self.unmarked.extend(seen.unmarked);
         self.strangers.extend(seen.strangers);
+    }
+
+    /// Whether something of this name is there that must not be touched, or only to mark it again.
+    pub fn is_anothers(&self, name: &IfName) -> bool {
+        self.strangers.contains(name) || self.unmarked.contains_key(name)
     }
 }
 
@@ -122,6 +132,11 @@ impl Device {
     /// hypervisor has, would lose it for good if it were replaced.
     pub(crate) fn can_become(&self, wanted: &Self) -> bool {
         self.kind == wanted.kind
+    }
+
+    /// Whether a device that has lost its alias can only be `wanted`: what it is and where it is plugged in prove it.
+    pub(crate) fn is_rightly(&self, wanted: &Self) -> bool {
+        self.kind == wanted.kind && self.bridge == wanted.bridge
     }
 }
 

@@ -118,11 +118,13 @@ impl Plug for Host {
         let mut seen = HostState {
             bridges: inner.state.bridges.clone(),
             devices: inner.state.devices.clone(),
+            unmarked: inner.state.unmarked.clone(),
             strangers: inner.state.strangers.clone(),
             ..HostState::default()
         };
         seen.bridges.retain(|name, _| names.contains(name));
         seen.devices.retain(|name, _| names.contains(name));
+        seen.unmarked.retain(|name, _| names.contains(name));
         seen.strangers.retain(|name| names.contains(name));
         Ok(seen)
     }

@@ -5,7 +5,7 @@
 //! plan apart into what goes to the kernel together, `device` and `table` carry that out, `news` hears of what others do.
 //!
 //! What does not bear one of our names is neither observed nor touched; what bears one and lacks our mark (`mark`) is
-//! observed as a stranger and not touched either.
+//! observed as a stranger and not touched either, unless it is in the group of ports and lost no more than its alias.
 
 mod bridge;
 mod device;

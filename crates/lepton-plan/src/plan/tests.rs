@@ -364,6 +364,7 @@ fn any_observed() -> impl Strategy<Value = HostState> {
             filters,
             is_filtering,
             shared,
+            unmarked: BTreeMap::new(),
             strangers: BTreeSet::new(),
         })
 }
@@ -404,7 +405,13 @@ proptest! {
     #[test]
     fn failures_never_prevent_convergence(
         desired in any_desired(), released in any_released(), start in any_observed(), fails in any::<u64>(),
+        unmarked in btree_set((0_u8..6).prop_map(tap), 0..3),
     ) {
+        let mut start = start;
+        for (device, want) in desired.devices.iter().filter(|(device, _)| unmarked.contains(*device)) {
+            start.devices.remove(device);
+            start.unmarked.insert(device.clone(), Device { is_up: false, mtu: mtu(1300), ..want.clone() });
+        }
         let mut host = start.clone();
         for (at, action) in super::plan(&desired, &released, &host).iter().enumerate() {
             if fails & (1 << (at % 64)) == 0 {
@@ -456,6 +463,30 @@ proptest! {
         for device in right.chain(orphans(&desired, &released, &start)) {
             let is_mentioned = actions.iter().any(|action| action.subject() == Some(&device));
             prop_assert!(!is_mentioned, "{device}: {actions:?}");
+        }
+    }
+
+    /// What lost its alias is not touched, whatever becomes of its filter, or is marked again where it is.
+    #[test]
+    fn what_lost_its_alias_is_marked_again_in_its_place_or_left_alone(
+        desired in any_desired(), released in any_released(), start in any_observed(), fails in any::<u64>(),
+    ) {
+        let unmarked = start.devices.clone();
+        let mut host = HostState { unmarked: unmarked.clone(), devices: BTreeMap::new(), ..start.clone() };
+        for (at, action) in super::plan(&desired, &released, &host).iter().enumerate() {
+            let is_done = fails & (1 << (at % 64)) == 0 && host.apply(action).is_ok();
+            let have = action.subject().and_then(|subject| unmarked.get(subject));
+            if let (true, Some(have)) = (is_done, have) {
+                if let Action::SetDevice { config, .. } = action {
+                    prop_assert_eq!((&have.kind, &have.bridge), (&config.kind, &config.bridge));
+                } else {
+                    prop_assert!(matches!(action, Action::SetFilter { .. }), "{action}");
+                }
+            }
+        }
+        for (device, filter) in &start.filters {
+            let is_wanted = desired.filters.contains_key(device);
+            prop_assert!(is_wanted || !unmarked.contains_key(device) || host.filters.get(device) == Some(filter));
         }
     }
 

@@ -108,7 +108,7 @@ impl Linux {
         }
     }
 
-    /// Gives a device that is there its MTU and its group. What its alias says stays true, for its kind stays.
+    /// Gives a device that is there its MTU and its mark. What its alias says stays true, for its kind stays.
     async fn change_device(&self, device: &IfName, config: &Device) -> Outcome {
         let handle = &self.netlink.handle;
         let alias = match &config.kind {

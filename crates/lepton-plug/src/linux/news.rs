@@ -36,6 +36,7 @@ impl Linux {
         }
         now.bridges.get(name) != self.known.bridges.get(name)
             || now.devices.get(name) != self.known.devices.get(name)
+            || now.unmarked.get(name) != self.known.unmarked.get(name)
             || now.strangers.contains(name) != self.known.strangers.contains(name)
     }
 }

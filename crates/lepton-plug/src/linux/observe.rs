@@ -44,6 +44,9 @@ pub(super) fn insert(
 ) {
     match link.role() {
         None => {}
+        Some(Role::Port) if !link.is_marked() && link.group == mark::PORTS => {
+            state.unmarked.insert(link.name.clone(), device(link, masters, namespaces));
+        }
         Some(_) if !link.is_marked() => drop(state.strangers.insert(link.name.clone())),
         Some(Role::Bridge) if link.kind == LinkKind::Bridge => {
             state.bridges.insert(link.name.clone(), Bridge { mtu: link.mtu, is_up: link.is_up });

@@ -194,6 +194,57 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_port_whose_alias_somebody_takes_off_is_noticed_and_marked_again_where_it_is() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        let before = link(&device(1));
+
+        ip(&["link", "set", &device(1), "alias", ""]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        for (what, _, frame) in frame::forged(1) {
+            assert!(!guest.is_heard_by(&other, &frame).await, "{what}");
+        }
+        nft(&["flush", "ruleset"]); // a device that lost its mark is filtered all the same
+        assert_eq!(world.converge(&ports).await.len(), 2);
+        assert_eq!(link(&device(1)), before);
+        guest.until_reaches(&other).await; // through the tap that it has open
+        world.converge(&ports[1..]).await;
+        assert!(!is_there(&device(1)));
+    }
+}
+
+kernel_test! {
+    async fn what_lost_its_alias_and_something_else_is_left_alone_and_said_to_be_anothers() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, veth(&container.netns)), port(4, 1, tap()), port(5, 1, tap())];
+        world.converge(&ports).await;
+        ip(&["link", "set", &device(1), "group", "default"]);
+        ip(&["link", "set", &device(2), "nomaster"]);
+        for number in 1..=4 {
+            ip(&["link", "set", &device(number), "alias", ""]);
+        }
+        let before: Vec<String> = (1..=4).map(|number| link(&device(number))).collect();
+
+        // The third is a veth: what its other end was handed over as was in the alias. The fourth is released.
+        let wanted = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, veth(&container.netns)), port(5, 1, tap())];
+        let failures = world.try_converge(&wanted).await;
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        let expected = [1, 2, 3].map(|number| {
+            let name = device(number);
+            format!("cannot plug {name}: a device called {name} is there that is not Lepton's, for it has no alias 'lepton …'; rename or delete it")
+        });
+        assert_eq!(words, expected);
+        world.try_converge(&[]).await;
+        assert_eq!((1..=4).map(|number| link(&device(number))).collect::<Vec<_>>(), before);
+        assert!(!is_there(&device(5)));
+    }
+}
+
+kernel_test! {
     async fn a_bridge_that_others_are_plugged_into_outlives_its_ports() {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap()), port(2, 2, tap())]).await;
