@@ -43,7 +43,7 @@ pub enum Action {
         /// What it carries.
         mtu: Mtu,
     },
-    /// Gives a bridge that is there this MTU and sets it up.
+    /// Gives a bridge that is there this MTU and makes it what every bridge must be.
     SetBridge {
         /// Which.
         bridge: IfName,

@@ -68,7 +68,7 @@ impl HostState {
             Action::DeleteBridge { bridge } => drop(self.bridges.remove(bridge)),
             Action::RemoveFilter { device } => drop(self.filters.remove(device)),
             Action::CreateBridge { bridge, mtu } | Action::SetBridge { bridge, mtu } => {
-                self.bridges.insert(bridge.clone(), Bridge { mtu: *mtu, is_up: true });
+                self.bridges.insert(bridge.clone(), Bridge::desired(*mtu));
             }
             Action::Plug { device, config } | Action::SetDevice { device, config } => {
                 self.unmarked.remove(device);

@@ -36,6 +36,9 @@ pub struct Bridge {
     pub mtu: Mtu,
     /// Whether it is set up (`IFF_UP`).
     pub is_up: bool,
+    /// Whether it only forwards: at once, without a spanning tree, without looking at who asks for which group, and without
+    /// learning from frames that it does not forward.
+    pub is_plain: bool,
 }
 
 /// A port's device: the end that is on the host.
@@ -91,7 +94,7 @@ impl HostState {
         let mut state = Self { is_filtering: true, ..Self::default() };
         for port in ports {
             let bridge =
-                state.bridges.entry(port.bridge.clone()).or_insert(Bridge { mtu: port.mtu, is_up: true });
+                state.bridges.entry(port.bridge.clone()).or_insert_with(|| Bridge::desired(port.mtu));
             bridge.mtu = bridge.mtu.max(port.mtu);
             state.devices.insert(port.device.clone(), Device::desired(port));
             state.filters.insert(port.device.clone(), Filter::new(port.mac, port.addresses.iter().copied()));
@@ -114,6 +117,13 @@ impl HostState {
     /// Whether something of this name is there that must not be touched, or only to mark it again.
     pub fn is_anothers(&self, name: &IfName) -> bool {
         self.strangers.contains(name) || self.unmarked.contains_key(name)
+    }
+}
+
+impl Bridge {
+    /// What every bridge must be.
+    pub(crate) fn desired(mtu: Mtu) -> Self {
+        Self { mtu, is_up: true, is_plain: true }
     }
 }
 

@@ -45,7 +45,7 @@ fn device_on(bridge: &IfName, bytes: u32) -> Device {
 fn host(ports: &[(u8, u8, u32)]) -> HostState {
     let mut state = HostState { is_filtering: true, ..HostState::default() };
     for &(number, on, bytes) in ports {
-        state.bridges.insert(bridge(on), Bridge { mtu: mtu(bytes), is_up: true });
+        state.bridges.insert(bridge(on), Bridge::desired(mtu(bytes)));
         state.devices.insert(tap(number), device_on(&bridge(on), bytes));
         state.filters.insert(tap(number), filter(number));
     }
@@ -324,7 +324,7 @@ fn any_desired() -> impl Strategy<Value = HostState> {
     btree_map(0_u8..6, (any_kind(), 0_u8..3, any_mtu(), any_filter()), 0..6).prop_map(|ports| {
         let mut state = HostState { is_filtering: true, ..HostState::default() };
         for (number, (kind, on, mtu, filter)) in ports {
-            state.bridges.insert(bridge(on), Bridge { mtu, is_up: true });
+            state.bridges.insert(bridge(on), Bridge::desired(mtu));
             let device = Device { kind, bridge: Some(bridge(on)), mtu, is_up: true, is_grouped: true };
             state.devices.insert(tap(number), device);
             state.filters.insert(tap(number), filter);
@@ -345,7 +345,11 @@ fn any_strangers() -> impl Strategy<Value = BTreeSet<IfName>> {
 
 /// A host as it can be found: half made, tampered with, on bridges that are not ours.
 fn any_observed() -> impl Strategy<Value = HostState> {
-    let any_bridge = (any_mtu(), any::<bool>()).prop_map(|(mtu, is_up)| Bridge { mtu, is_up });
+    let any_bridge = (any_mtu(), any::<bool>(), any::<bool>()).prop_map(|(mtu, is_up, is_plain)| Bridge {
+        mtu,
+        is_up,
+        is_plain,
+    });
     let on =
         prop_oneof![Just(None), (0_u8..3).prop_map(|number| Some(bridge(number))), Just(Some(name("br0")))];
     let kind = prop_oneof![5 => any_kind(), 1 => Just(Kind::Unknown)];

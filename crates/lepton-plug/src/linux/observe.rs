@@ -49,7 +49,8 @@ pub(super) fn insert(
         }
         Some(_) if !link.is_marked() => drop(state.strangers.insert(link.name.clone())),
         Some(Role::Bridge) if link.kind == LinkKind::Bridge => {
-            state.bridges.insert(link.name.clone(), Bridge { mtu: link.mtu, is_up: link.is_up });
+            let bridge = Bridge { mtu: link.mtu, is_up: link.is_up, is_plain: link.is_plain };
+            state.bridges.insert(link.name.clone(), bridge);
         }
         Some(Role::Bridge | Role::Port) => {
             state.devices.insert(link.name.clone(), device(link, masters, namespaces));

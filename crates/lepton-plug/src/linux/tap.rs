@@ -3,7 +3,11 @@
 use std::io;
 
 use lepton_types::IfName;
-use rtnetlink::Handle;
+use rtnetlink::{
+    Handle,
+    packet_core::Emitable,
+    packet_route::link::{InfoData, InfoTun, LinkInfo},
+};
 use tokio::task;
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
@@ -56,4 +60,32 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, PlugError> {
     let done = task::spawn_blocking(work).await.unwrap_or_else(|died| Err(io::Error::other(died)));
     done.map_err(|error| PlugError::new(operation, name, &error))
+}
+
+/// Whether a `tun` device is a tap: carries frames, not packets.
+pub(super) fn is_tap(info: &LinkInfo) -> bool {
+    /// Linux `IFLA_TUN_TYPE`, one byte.
+    const TYPE: u16 = 3;
+    /// Linux `IFF_TAP`.
+    const TAP: u8 = 2;
+    has_tun_byte(info, TYPE, TAP)
+}
+
+/// Whether a `tun` device stays when nobody has it open.
+pub(super) fn is_persistent(info: &LinkInfo) -> bool {
+    /// Linux `IFLA_TUN_PERSIST`, one byte.
+    const PERSIST: u16 = 6;
+    has_tun_byte(info, PERSIST, 1)
+}
+
+fn has_tun_byte(info: &LinkInfo, kind: u16, value: u8) -> bool {
+    let LinkInfo::Data(InfoData::Tun(data)) = info else { return false };
+    data.iter().any(|attribute| match attribute {
+        InfoTun::Other(attribute) => {
+            let mut bytes = vec![0; attribute.buffer_len()];
+            attribute.emit(&mut bytes);
+            bytes.get(2..5) == Some(&[kind.to_ne_bytes()[0], kind.to_ne_bytes()[1], value])
+        }
+        _ => false,
+    })
 }

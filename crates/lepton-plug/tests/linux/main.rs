@@ -65,6 +65,29 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_bridge_that_somebody_makes_snoop_or_span_is_noticed_and_made_plain_again() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        let plain = ip_json(&["link", "show", "dev", &bridge(1)])["linkinfo"]["info_data"].clone();
+
+        let damages = [["mcast_snooping", "1"], ["stp_state", "1"], ["forward_delay", "1500"], ["no_linklocal_learn", "0"]];
+        for [option, value] in damages {
+            ip(&["link", "set", &bridge(1), "type", "bridge", option, value]);
+            timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{option} goes unnoticed"));
+            assert_eq!(world.converge(&ports).await.len(), 1, "{option}");
+            let after = &ip_json(&["link", "show", "dev", &bridge(1)])["linkinfo"]["info_data"];
+            for [option, _] in damages {
+                assert_eq!(after[option], plain[option], "{option}");
+            }
+        }
+        guest.until_reaches(&other).await;
+    }
+}
+
+kernel_test! {
     async fn the_host_has_no_address_on_tenants_networks() {
         let (mut world, first, second) = World::with_two_containers().await;
         first.ping(&second, Duration::from_secs(5)).await;
