@@ -33,7 +33,7 @@ pub(super) async fn create(handle: &Handle, name: &IfName) -> Result<NewTap, Plu
         let name = name.clone();
         move || {
             let builder = DeviceBuilder::new().name(name.as_str()).layer(Layer::L2).inherit_enable_state();
-            builder.build_sync().map(|device| NewTap { name, device })
+            builder.build_sync().map(|device| NewTap { name, device }).map_err(|error| explained(&error))
         }
     })
     .await?;
@@ -42,6 +42,18 @@ pub(super) async fn create(handle: &Handle, name: &IfName) -> Result<NewTap, Plu
         Some(link) if !link.is_persistent => Ok(tap),
         Some(_) | None => Err(PlugError::new("create", name, "a tap of this name is there already")),
     }
+}
+
+/// Why a tap cannot be made, with what makes it and what that needs: the kernel's words alone say neither.
+fn explained(error: &io::Error) -> io::Error {
+    let way_out = if error.kind() == io::ErrorKind::PermissionDenied {
+        "; it takes CAP_NET_ADMIN and the right to read and write /dev/net/tun"
+    } else if error.kind() == io::ErrorKind::NotFound {
+        "; load the kernel's module tun, or give the container the device"
+    } else {
+        ""
+    };
+    io::Error::new(error.kind(), format!("/dev/net/tun: {error}{way_out}"))
 }
 
 impl NewTap {
@@ -88,4 +100,31 @@ fn has_tun_byte(info: &LinkInfo, kind: u16, value: u8) -> bool {
         }
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_make_a_tap_is_told_what_it_takes() {
+        let cases = [
+            (
+                1, // EPERM: without the capability
+                "/dev/net/tun: Operation not permitted (os error 1); it takes CAP_NET_ADMIN and the right to read and write /dev/net/tun",
+            ),
+            (
+                13, // EACCES: the device's mode
+                "/dev/net/tun: Permission denied (os error 13); it takes CAP_NET_ADMIN and the right to read and write /dev/net/tun",
+            ),
+            (
+                2, // ENOENT
+                "/dev/net/tun: No such file or directory (os error 2); load the kernel's module tun, or give the container the device",
+            ),
+            (16, "/dev/net/tun: Device or resource busy (os error 16)"),
+        ];
+        for (number, words) in cases {
+            assert_eq!(explained(&io::Error::from_raw_os_error(number)).to_string(), words);
+        }
+    }
 }

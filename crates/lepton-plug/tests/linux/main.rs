@@ -196,6 +196,20 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_tap_that_cannot_be_made_names_the_device_that_makes_taps() {
+        let mut world = World::new();
+        world.converge(&[]).await;
+        world::run("mount", &["-t", "tmpfs", "tmpfs", "/dev/net"]);
+        let failures = world.try_converge(&[port(1, 1, tap())]).await;
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(words, [format!(
+            "cannot create {}: /dev/net/tun: No such file or directory (os error 2); load the kernel's module tun, or give the container the device",
+            device(1),
+        )]);
+    }
+}
+
+kernel_test! {
     async fn a_hypervisor_may_open_the_tap_with_or_without_offloads() {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
