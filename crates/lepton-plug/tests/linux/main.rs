@@ -4,7 +4,6 @@
 
 mod frame;
 mod guest;
-mod namespace;
 mod ownership;
 mod world;
 
@@ -15,11 +14,11 @@ use std::{
 
 use lepton_plan::{Action, Filter, HostState, plan};
 use lepton_plug::Plug;
+use lepton_testkit::kernel_test;
 use lepton_types::{IfName, MacAddr};
 use tokio::time::timeout;
 
 use guest::{Container, StuckFolder, Vm};
-use namespace::kernel_test;
 use world::{World, addresses, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth};
 
 /// What the ledger has released, where that does not matter.

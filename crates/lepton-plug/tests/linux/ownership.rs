@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use lepton_plan::{Action, Filter, HostState, orphans, plan};
 use lepton_plug::{Plug, linux::Linux};
+use lepton_testkit::kernel_test;
 use tokio::time::timeout;
 
 use crate::{
     NOTHING, PORTS_GROUP, frame,
     guest::{Container, Vm},
-    namespace::kernel_test,
     world::{World, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth},
 };
 
