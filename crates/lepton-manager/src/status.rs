@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lepton_ledger::{Refusal, Violation};
 use lepton_store::{StoreError, SubmitError};
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::manager::ManagerError;
@@ -20,6 +20,17 @@ pub(crate) fn status<'a>(
     metadata: impl IntoIterator<Item = (&'a str, String)>,
 ) -> Status {
     Status::with_error_details(code, message, details(reason, metadata))
+}
+
+/// The same, with what gRPC itself has to tell.
+pub(crate) fn status_with<'a>(
+    code: Code,
+    reason: &str,
+    message: impl Into<String>,
+    metadata: impl IntoIterator<Item = (&'a str, String)>,
+    of_grpc: MetadataMap,
+) -> Status {
+    Status::with_error_details_and_metadata(code, message, details(reason, metadata), of_grpc)
 }
 
 fn details<'a>(reason: &str, metadata: impl IntoIterator<Item = (&'a str, String)>) -> ErrorDetails {

@@ -199,7 +199,7 @@ fn record(addresses: &Addresses, state_dir: &Path) -> Result<(), RunError> {
 async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let manager = NetworkManagerServer::new(NetworkManagerService::new(manager.clone()));
+    let manager = NetworkManagerService::new(manager.clone()).served();
     health.set_serving::<NetworkManagerServer<NetworkManagerService>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
