@@ -6,7 +6,9 @@
 mod agent;
 mod arguments;
 pub mod config;
+mod ledger_file;
 pub mod listen;
+mod lock;
 pub mod logging;
 mod run;
 mod state_dir;
@@ -14,6 +16,7 @@ mod tasks;
 pub mod tls;
 
 pub use arguments::{Arguments, Task};
+pub use ledger_file::LedgerHeld;
 pub use run::{RunError, run};
 pub use state_dir::StateDirError;
 pub use tasks::TaskEnded;
