@@ -13,10 +13,15 @@ use crate::{
 };
 
 /// Starts a daemon that must end at once, with exit code 1; answers with what it said.
-pub(crate) async fn fails(place: &Place, settings: &[(&str, &str)]) -> String {
+async fn fails(place: &Place, settings: &[(&str, &str)]) -> String {
+    fails_with(1, place, settings).await
+}
+
+/// The same with another exit code.
+pub(crate) async fn fails_with(code: i32, place: &Place, settings: &[(&str, &str)]) -> String {
     let before = place.log().len();
     let mut daemon: Daemon = place.spawn(settings);
-    assert_eq!(daemon.ended().await, Some(1), "{}", place.log());
+    assert_eq!(daemon.ended().await, Some(code), "{}", place.log());
     place.log().split_off(before)
 }
 
