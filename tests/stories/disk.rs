@@ -7,14 +7,14 @@ use std::{
 };
 
 use lepton_proto::v1;
+use lepton_testkit::kernel_test;
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
 use crate::{
     daemon::{Client, Place, eventually},
-    database::fails,
+    database::fails_with,
     kernel::run,
-    namespace::kernel_story,
     words::{all_active, allocation, assert_no_address_twice, network, nw_info, without_status},
 };
 
@@ -115,7 +115,7 @@ impl Story {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn a_full_disk_is_unavailable_loses_nothing_and_is_written_again_once_there_is_room() {
         let place = Place::with_fake_host();
         let disk = Disk::mount(&place.file("state"));
@@ -138,9 +138,9 @@ kernel_story! {
             if is_killed {
                 daemon.kill().await;
                 disk.fill(0);
-                let said = fails(&place, &[]).await;
-                assert!(said.contains(&place.file("state").display().to_string()), "{said}");
-                assert!(said.contains("full") || said.contains("No space left"), "{said}");
+                let said = fails_with(3, &place, &[]).await;
+                let named = format!("the disk of {} is full: make room there", place.file("state").display());
+                assert!(said.contains(&named), "{said}");
                 disk.make_room();
                 daemon = place.start().await;
                 client = place.client().await;
@@ -161,12 +161,12 @@ kernel_story! {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn a_disk_that_is_full_at_the_start_is_told_of_and_used_once_there_is_room() {
         let place = Place::with_fake_host();
         let disk = Disk::mount(&place.file("state"));
         disk.fill(0);
-        let said = fails(&place, &[]).await;
+        let said = fails_with(3, &place, &[]).await;
         assert!(said.contains(&place.file("state").display().to_string()) && said.contains("full; make room"), "{said}");
 
         disk.make_room();

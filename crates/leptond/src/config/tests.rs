@@ -100,6 +100,7 @@ fn every_setting_can_be_set_in_every_layer() {
         ("auth.trust_domain", "example.org"),
         ("agent.backend", "fake"),
         ("network.mac_base", "02:00:00"),
+        ("hosts.accept", "known"),
         ("queue.limit", "7"),
         ("request_ids.keep", "7d"),
         ("history.keep", "30d"),
