@@ -132,7 +132,18 @@ pub enum TcpListen {
     /// Plain, for this machine only.
     Loopback(Loopback),
     /// With TLS and client certificates, for anybody who has one.
-    Tls(SocketAddr, TlsFiles),
+    Tls(TlsListen),
+}
+
+/// The TCP address of a listener with TLS, and how it proves who it is.
+#[derive(Clone, Debug)]
+pub struct TlsListen {
+    /// The address.
+    pub address: SocketAddr,
+    /// The PEM files.
+    pub files: TlsFiles,
+    /// How long a connection may last.
+    pub max_connection_age: Duration,
 }
 
 /// An address that no other machine can reach.
@@ -255,7 +266,7 @@ fn listen(settings: &Settings, values: &mut Values) -> Option<Listen> {
     let tls = tls(settings, values);
     let tcp = match settings.listen_tcp.0 {
         None => None,
-        Some(address) => Some(tcp(address.0, tls, values)?),
+        Some(address) => Some(tcp(address.0, tls, settings, values)?),
     };
     let unix = settings.listen_unix.0.clone().map(|path| UnixListen {
         path,
@@ -269,9 +280,17 @@ fn listen(settings: &Settings, values: &mut Values) -> Option<Listen> {
     Some(Listen { unix, tcp })
 }
 
-fn tcp(address: SocketAddr, tls: Option<TlsFiles>, values: &mut Values) -> Option<TcpListen> {
+fn tcp(
+    address: SocketAddr,
+    tls: Option<TlsFiles>,
+    settings: &Settings,
+    values: &mut Values,
+) -> Option<TcpListen> {
     match (tls, Loopback::new(address)) {
-        (Some(tls), _) => Some(TcpListen::Tls(address, tls)),
+        (Some(files), _) => {
+            let max_connection_age = settings.tls_max_connection_age.0;
+            Some(TcpListen::Tls(TlsListen { address, files, max_connection_age }))
+        }
         (None, Some(loopback)) => Some(TcpListen::Loopback(loopback)),
         (None, None) => {
             values.refuse(

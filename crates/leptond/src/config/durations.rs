@@ -15,6 +15,10 @@ pub(super) struct KeepTime(pub(super) Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DrainTime(pub(super) Duration);
 
+/// How long a connection with TLS may last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ConnectionAge(pub(super) Duration);
+
 impl KeepTime {
     /// What the API promises its callers.
     const MIN: Duration = Duration::from_hours(24);
@@ -24,6 +28,11 @@ impl KeepTime {
 impl DrainTime {
     /// The longest that a call may wait for a plug (`wait_for_active`), so no call outlasts it.
     const MAX: Duration = Duration::from_mins(10);
+}
+
+impl ConnectionAge {
+    const MIN: Duration = Duration::from_secs(1);
+    const MAX: Duration = Duration::from_hours(24);
 }
 
 impl FromStr for KeepTime {
@@ -46,6 +55,16 @@ impl FromStr for DrainTime {
     }
 }
 
+impl FromStr for ConnectionAge {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let expected = "a length of time from 1s to 24h (expected a number and d, h, m, s or ms)";
+        let time = parse(text).filter(|time| (Self::MIN..=Self::MAX).contains(time));
+        time.map(Self).ok_or_else(|| ValueError::new(text, expected))
+    }
+}
+
 impl fmt::Display for KeepTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.0, out)
@@ -53,6 +72,12 @@ impl fmt::Display for KeepTime {
 }
 
 impl fmt::Display for DrainTime {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(self.0, out)
+    }
+}
+
+impl fmt::Display for ConnectionAge {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.0, out)
     }
@@ -120,6 +145,8 @@ mod tests {
         assert!("23h".parse::<KeepTime>().is_err() && "366d".parse::<KeepTime>().is_err());
         assert!("0s".parse::<DrainTime>().is_ok() && "10m".parse::<DrainTime>().is_ok());
         assert!("11m".parse::<DrainTime>().is_err());
+        assert!("1s".parse::<ConnectionAge>().is_ok() && "24h".parse::<ConnectionAge>().is_ok());
+        assert!("0s".parse::<ConnectionAge>().is_err() && "25h".parse::<ConnectionAge>().is_err());
     }
 
     proptest! {
