@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     commands::{error, json, lepton},
-    daemon::{Daemon, Place},
+    daemon::{Daemon, HOST, Place},
     words::{PROJECT, instance_id},
 };
 
@@ -78,9 +78,11 @@ async fn a_certificate_says_who_calls_and_what_it_may_do() {
     let place = Place::with_fake_host().without("listen.tcp");
     let authority = Authority::new(&place, "ca");
     authority.sign("server", SanType::IpAddress("127.0.0.1".parse().unwrap()));
-    for role in ["admin", "compute", "reader"] {
+    for role in ["admin", "reader"] {
         authority.sign_caller(role, &format!("spiffe://example.org/lepton/{role}/one"));
     }
+    authority.sign_caller("compute", &format!("spiffe://example.org/lepton/compute/{HOST}"));
+    authority.sign_caller("neighbour", "spiffe://example.org/lepton/compute/host-2");
     authority.sign_caller("elsewhere", "spiffe://example.com/lepton/admin/one");
     Authority::new(&place, "other-ca").sign_caller("stranger", "spiffe://example.org/lepton/admin/one");
     let (daemon, at) = start(&place).await;
@@ -96,8 +98,20 @@ async fn a_certificate_says_who_calls_and_what_it_may_do() {
     }
     json(&at, &by("admin", create)).await;
     assert_eq!(error(&at, &by("reader", &allocate), 1).await["reason"], "ROLE_NOT_ALLOWED");
+    let elsewhere = error(&at, &by("neighbour", &format!("{allocate} --host {HOST}")), 1).await;
+    assert_eq!(
+        (&elsewhere["reason"], &elsewhere["metadata"]["host"]),
+        (&"HOST_NOT_ALLOWED".into(), &HOST.into())
+    );
     let info = json(&at, &by("compute", &allocate)).await;
+    let deallocate = format!("instance deallocate {}", instance_id(1));
+    assert_eq!(error(&at, &by("neighbour", &deallocate), 1).await["reason"], "HOST_NOT_ALLOWED");
     assert_eq!(json(&at, &by("reader", &format!("instance show {}", instance_id(1)))).await, info);
+
+    assert_eq!(
+        json(&at, &by("compute", &deallocate)).await["released_port_ids"].as_array().unwrap().len(),
+        1
+    );
 
     assert_eq!(error(&at, &by("elsewhere", list), 1).await["reason"], "UNAUTHENTICATED");
     // A certificate of another authority does not get through the handshake, nor does a caller without one.

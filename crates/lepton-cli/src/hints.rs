@@ -21,6 +21,10 @@ pub(crate) fn for_refusal(
              host has unplugged it and its quarantine is over"
         }
         "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
+        "HOST_NOT_ALLOWED" => {
+            "use the certificate of the host that the instance is to live on, or lives on, or an admin's: `--cert` and \
+             `--key`"
+        }
         "INCARNATION_MISMATCH" => {
             "`lepton instance show INSTANCE` tells the incarnation that lives; without `--incarnation` whichever \
              lives is meant"

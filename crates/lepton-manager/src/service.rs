@@ -121,11 +121,11 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::AllocateForInstanceRequest>,
     ) -> Result<Response<v1::NetworkInfo>, Status> {
-        let settings = self.manager.settings();
+        let (settings, only_on) = (self.manager.settings(), Caller::of(&request)?.host());
         let (call, allocation) = parse(
             &request,
             |request| &request.request_id,
-            |fields, request| instance::allocate_for_instance(fields, request, settings),
+            |fields, request| instance::allocate_for_instance(fields, request, settings, only_on),
         )?;
         let validate_only = request.get_ref().validate_only;
         let info = match allocation.patience.filter(|_| !validate_only) {
@@ -143,8 +143,12 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::DeallocateForInstanceRequest>,
     ) -> Result<Response<v1::DeallocateForInstanceResponse>, Status> {
-        let (call, command) =
-            parse(&request, |request| &request.request_id, instance::deallocate_for_instance)?;
+        let only_on = Caller::of(&request)?.host();
+        let (call, command) = parse(
+            &request,
+            |request| &request.request_id,
+            |fields, request| instance::deallocate_for_instance(fields, request, only_on),
+        )?;
         let released = self.submit(call, command, request.get_ref().validate_only).await?;
         let released_port_ids = released.ports.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::DeallocateForInstanceResponse { released_port_ids }))

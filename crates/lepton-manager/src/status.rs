@@ -51,6 +51,7 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
         Refusal::InstanceAlreadyAllocated { .. } => Code::AlreadyExists,
+        Refusal::HostNotAllowed { .. } => Code::PermissionDenied,
     }
 }
 
@@ -71,6 +72,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::InstanceAlreadyAllocated { .. }
         | Refusal::InstanceNotFound { .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::HostNotAllowed { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),
     }
 }

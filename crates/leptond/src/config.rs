@@ -38,7 +38,9 @@ pub(crate) use schema::SETTINGS;
 pub use database::DatabaseUrlError;
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::{example, manual};
-pub use values::{Backend, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError};
+pub use values::{
+    Backend, CertificateHosts, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError,
+};
 
 use database::DatabaseUrl;
 use layers::{Layer, Values};
@@ -210,6 +212,7 @@ impl Config {
                 daemon_uid: sources.uid,
                 unix_role: settings.unix_role.0,
                 loopback_role: settings.loopback_role.0,
+                binds_hosts: settings.certificate_hosts == CertificateHosts::Own,
                 trust_domain: settings.trust_domain.0,
             },
             backend: settings.agent_backend,

@@ -39,6 +39,8 @@ fn the_managers_settings_are_no_part_of_the_body() {
     let base = AllocateForInstance { mac_base: "02:00:00".parse().unwrap(), ..allocation(1, vec![]) };
     assert_eq!(fingerprint(&base), fingerprint(&allocation(1, vec![])));
     assert_eq!(fingerprint(&at_manager_of(Some("host-2"))), fingerprint(&at_manager_of(None)));
+    let bound = AllocateForInstance { only_on: Some("host-1".parse().unwrap()), ..allocation(1, vec![]) };
+    assert_eq!(fingerprint(&bound), fingerprint(&allocation(1, vec![])));
     assert_ne!(fingerprint(&allocation(2, vec![])), fingerprint(&allocation(1, vec![])));
     assert_ne!(fingerprint(&allocation(1, vec![])), fingerprint(&at_manager_of(Some("host-1"))));
 }

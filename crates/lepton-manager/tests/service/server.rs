@@ -88,6 +88,7 @@ impl Server {
             daemon_uid: nobody(),
             unix_role: Some(Role::Admin),
             loopback_role: options.loopback_role,
+            binds_hosts: true,
             trust_domain: None,
         };
         let service = NetworkManagerServer::new(NetworkManagerService::new(manager.clone()));

@@ -14,8 +14,8 @@ use super::{
     durations::{ConnectionAge, DrainTime, KeepTime},
     layers::Values,
     values::{
-        AbsolutePath, Backend, GroupName, LogFilter, LogFormat, Optional, QueueLimit, Roles, SocketMode,
-        SocketPath, TcpAddress,
+        AbsolutePath, Backend, CertificateHosts, GroupName, LogFilter, LogFormat, Optional, QueueLimit,
+        Roles, SocketMode, SocketPath, TcpAddress,
     },
 };
 
@@ -182,6 +182,14 @@ settings! {
     /// The only SPIFFE trust domain to accept in client certificates, for example `example.org`. Empty: any that
     /// `tls.client_ca` vouches for.
     trust_domain: Optional<TrustDomain>, "auth.trust_domain", Text, "";
+
+    /// Which hosts a client may act for whose certificate has the role `compute` or `agent`: `own`, the host that the name in
+    /// the certificate is, or `any`.
+    ///
+    /// With `own` such a client allocates on its host, which is also its choice when it names none, and deallocates what
+    /// lives there; anything else is `PERMISSION_DENIED` / `HOST_NOT_ALLOWED`. Choose `any` for one compute service that
+    /// acts for many hosts, or where host names have other characters than letters, digits, `.`, `-` and `_`.
+    certificate_hosts: CertificateHosts, "auth.certificate_hosts", Text, "own";
 
     /// What plugs the ports: `linux` (bridges, taps, veth pairs and nftables of this kernel) or `fake` (nothing; for tests).
     agent_backend: Backend, "agent.backend", Text, "linux";

@@ -98,6 +98,7 @@ fn every_setting_can_be_set_in_every_layer() {
         ("auth.unix_role", "reader"),
         ("auth.loopback_role", "compute"),
         ("auth.trust_domain", "example.org"),
+        ("auth.certificate_hosts", "any"),
         ("agent.backend", "fake"),
         ("network.mac_base", "02:00:00"),
         ("queue.limit", "7"),
@@ -289,6 +290,8 @@ fn roles_of_callers_are_as_configured() {
         load("auth = { unix_role = 'reader', loopback_role = '', trust_domain = 'example.org' }", &[], &[])
             .unwrap();
     assert_eq!((config.trust.unix_role, config.trust.loopback_role), (Some(Role::Reader), None));
+    assert!(config.trust.binds_hosts, "nobody acts for others' hosts unless that is asked for");
+    assert!(!load("auth.certificate_hosts = 'any'", &[], &[]).unwrap().trust.binds_hosts);
     assert_eq!(config.trust.trust_domain.unwrap().to_string(), "example.org");
 }
 
