@@ -30,6 +30,7 @@ mod port;
 mod revision;
 mod shown;
 mod subnet;
+mod text;
 mod timestamp;
 
 pub use cidr::{AddressFamily, Cidr, CidrError};
