@@ -121,12 +121,13 @@ pub(crate) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         binding: BindingRequest::Tap,
         own_host: None,
         only_known_hosts: false,
+        only_on: None,
         mac_base: MacBase::default(),
     }
 }
 
 pub(crate) fn deallocation(number: u128) -> DeallocateForInstance {
-    DeallocateForInstance { instance: instance(number), incarnation: None }
+    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None }
 }
 
 pub(crate) fn requested(network: NetworkId, fixed_ips: &[&str]) -> RequestedNetwork {

@@ -65,6 +65,7 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
         Refusal::InstanceAlreadyAllocated { .. } => Code::AlreadyExists,
+        Refusal::HostNotAllowed { .. } => Code::PermissionDenied,
     }
 }
 
@@ -87,6 +88,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::InstanceAlreadyAllocated { .. }
         | Refusal::InstanceNotFound { .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::HostNotAllowed { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),
     }
 }

@@ -29,7 +29,9 @@ mod network_info;
 mod port;
 mod revision;
 mod shown;
+mod span;
 mod subnet;
+mod text;
 mod timestamp;
 
 pub use cidr::{AddressFamily, Cidr, CidrError};
@@ -46,5 +48,6 @@ pub use network_info::{NetworkInfo, SubnetInfo, Vif, VifNetwork};
 pub use port::{NetnsPath, NetnsPathError, Port, PortBinding, PortStatus};
 pub use revision::Revision;
 pub use shown::Shown;
+pub use span::{Span, SpanError};
 pub use subnet::{AddressMode, AddressPool, Subnet};
 pub use timestamp::Timestamp;

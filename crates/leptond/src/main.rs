@@ -61,8 +61,8 @@ fn load(arguments: Arguments) -> Result<Config, Mistakes> {
 
 /// The configuration, if the files and the group that it names can be used.
 fn checked(config: Config) -> Result<Config, Mistakes> {
-    if let Some(TcpListen::Tls(_, files)) = &config.listen.tcp {
-        tls::load(files)?;
+    if let Some(TcpListen::Tls(tls)) = &config.listen.tcp {
+        tls::Credentials::load(&tls.files)?;
     }
     if let Some(unix) = &config.listen.unix {
         listen::find_group(unix)?;

@@ -271,7 +271,7 @@ fn instances_of_every_command_are_rehearsed_by_value() {
     let (mut ledger, command): (View, AllocateForInstance) = (empty(), allocation(1, vec![]));
     let rehearsed = ledger.rehearse(3, |ledger| command.decide(ledger)).unwrap();
     assert_eq!(ledger.attempt(3, |ledger| command.decide(ledger)).unwrap(), rehearsed);
-    let end = DeallocateForInstance { instance: instance(1), incarnation: Some(1) };
+    let end = DeallocateForInstance { instance: instance(1), incarnation: Some(1), only_on: None };
     ledger.rehearse(4, |ledger| end.decide(ledger)).unwrap();
     assert_eq!(ledger.rows::<Instance>().count(), 1);
 }

@@ -93,6 +93,7 @@ impl Server {
             daemon_uid: nobody(),
             unix_role: Some(Role::Admin),
             loopback_role: options.loopback_role,
+            binds_hosts: true,
             trust_domain: None,
         };
         let service = NetworkManagerService::new(manager.clone()).served();
