@@ -17,13 +17,12 @@ mod command;
 mod deallocate;
 #[cfg(test)]
 mod example;
-mod fence;
+mod host;
 mod key;
 mod network;
 mod network_info;
 mod pool;
 mod refusal;
-mod report;
 mod row;
 mod sweep;
 mod validate;
@@ -33,7 +32,7 @@ pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
-pub use fence::{FenceHost, Fenced};
+pub use host::{FenceHost, Fenced, HostFeed, ReportHost};
 pub use key::Key;
 pub use lepton_ipam::Block;
 pub use network::{
@@ -41,7 +40,6 @@ pub use network::{
 };
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
-pub use report::{HostFeed, ReportHost};
 pub use row::{FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;

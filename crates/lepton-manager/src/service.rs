@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     Caller, Manager,
     manager::ManagerError,
-    parse::{self, Fields, instance, network},
+    parse::{self, Fields, host, instance, network},
     status::refused,
 };
 
@@ -154,7 +154,7 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::FenceHostRequest>,
     ) -> Result<Response<v1::FenceHostResponse>, Status> {
-        let (call, command) = parse(&request, |request| &request.request_id, instance::fence_host)?;
+        let (call, command) = parse(&request, |request| &request.request_id, host::fence_host)?;
         let fenced = self.submit(call, command, request.get_ref().validate_only).await?;
         let texts = |ids: Vec<PortId>| ids.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::FenceHostResponse {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, DeallocateForInstance, FenceHost, GetInstanceNwInfo, Refusal,
-    ValidateNetworks,
+    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
 use lepton_types::{IfName, Shown};
@@ -142,12 +141,6 @@ pub(crate) fn deallocate_for_instance(
     let instance = fields.required("instance_id", &request.instance_id);
     let incarnation = (request.incarnation != 0).then_some(request.incarnation);
     fields.finish(instance.map(|instance| DeallocateForInstance { instance, incarnation }))
-}
-
-/// Parses `FenceHost`.
-pub(crate) fn fence_host(mut fields: Fields, request: &v1::FenceHostRequest) -> Result<FenceHost, Refusal> {
-    let host = fields.required("host", &request.host);
-    fields.finish(host.map(|host| FenceHost { host }))
 }
 
 /// Parses `GetInstanceNwInfo`.

@@ -251,14 +251,3 @@ async fn a_stop_undoes_what_is_not_plugged_yet() {
     server.assert_not_allocated(1).await;
     unplugs(&server, &ports.iter().map(ToString::to_string).collect::<Vec<_>>()).await;
 }
-
-#[tokio::test]
-async fn a_host_hears_of_ports_that_came_before_it_asked_for_news() {
-    let server = Server::start().await;
-    server.network("blue", &["10.0.0.0/24"]).await;
-    let holds = server.feed().await.revision;
-    // Between an agent's look and its question there may be an allocation.
-    server.allocate(allocation(1)).await;
-    server.manager.host_news(&host(), holds).await;
-    assert_eq!(server.feed().await.ports.len(), 1);
-}

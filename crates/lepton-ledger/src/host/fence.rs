@@ -3,7 +3,8 @@
 use lepton_types::{HostId, Port, PortId, Revision};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, Stop, View, report};
+use super::report;
+use crate::{Command, Key, Stop, View};
 
 /// Says that a host is gone for good, or was never there: what was released on it counts as unplugged. Ports that
 /// nobody has released stay as they are.

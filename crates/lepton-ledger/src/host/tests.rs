@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use lepton_ipam::SubnetSpec;
-use lepton_types::{HostReport, PortId, PortStatus, Timestamp};
+use lepton_types::{HostChanges, HostReport, Port, PortId, PortReport, PortStatus, Revision, Timestamp};
 
 use super::*;
 use crate::{
-    FixedIp, Holder, SweepQuarantine,
+    FixedIp, Holder, Key, SweepQuarantine, View,
     example::{
         NOW, allocation, changes, deallocation, decided, empty, host, loaded, made, missing, network,
         unloaded, with_network,

@@ -1,0 +1,12 @@
+//! What a host is told to have, what follows from its reports, and from its end.
+
+mod feed;
+mod fence;
+mod report;
+
+pub use feed::HostFeed;
+pub use fence::{FenceHost, Fenced};
+pub use report::ReportHost;
+
+#[cfg(test)]
+mod tests;
