@@ -40,7 +40,7 @@ pub use network::{
 };
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
-pub use row::{FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
+pub use row::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
 pub use view::View;

@@ -11,7 +11,9 @@ use std::{
 
 use self::draws::Draws;
 pub use self::table::Table;
-use crate::{Change, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop};
+use crate::{
+    Change, FencedPort, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop,
+};
 use lepton_ipam::Block;
 use lepton_types::{
     AddressFamily, Cidr, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Revision,
@@ -50,6 +52,7 @@ pub struct Tables {
     pub(crate) ports: Table<Port>,
     pub(crate) fixed_ips: Table<FixedIp>,
     pub(crate) hosts: Table<Host>,
+    pub(crate) fenced_ports: Table<FencedPort>,
     pub(crate) requests: Table<RequestRecord>,
 }
 
@@ -64,6 +67,7 @@ pub struct Indexes {
     pub(crate) ports_by_mac: BTreeSet<(MacAddr, PortId)>,
     pub(crate) ports_by_network: BTreeSet<(NetworkId, PortId)>,
     pub(crate) ports_by_host: BTreeSet<(HostId, Revision, PortId)>,
+    pub(crate) fenced_by_host: BTreeSet<(HostId, Revision, PortId)>,
     pub(crate) fixed_ips_by_port: BTreeSet<(PortId, SubnetId, IpAddr)>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
@@ -168,6 +172,7 @@ impl View {
             Change::Port(change) => self.apply(&change.reversed()),
             Change::FixedIp(change) => self.apply(&change.reversed()),
             Change::Host(change) => self.apply(&change.reversed()),
+            Change::FencedPort(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
         }
     }

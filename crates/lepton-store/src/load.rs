@@ -8,7 +8,9 @@ use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Su
 use crate::{
     engine::Tx,
     failure::Failure,
-    tables::{blocks, fixed_ips, frontiers, hosts, instances, networks, ports, requests, subnets},
+    tables::{
+        blocks, fenced_ports, fixed_ips, frontiers, hosts, instances, networks, ports, requests, subnets,
+    },
 };
 
 /// The keys of one round, by kind.
@@ -26,6 +28,7 @@ struct Round<'k> {
     past_lives: Vec<InstanceId>,
     ports: Vec<PortId>,
     macs: Vec<MacAddr>,
+    fenced_ports: Vec<PortId>,
     hosts: Vec<HostId>,
     /// Sets that are asked for rarely, a statement each.
     others: Vec<&'k Key>,
@@ -48,6 +51,7 @@ impl<'k> Round<'k> {
                 Key::PastLives(id) => round.past_lives.push(*id),
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
+                Key::FencedPort(id) => round.fenced_ports.push(*id),
                 Key::Host(id) => round.hosts.push(id.clone()),
                 Key::NetworkPage { .. }
                 | Key::NewestNetwork
@@ -78,6 +82,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     instances::load_past_lives(tx, &round.past_lives, view).await?;
     ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
+    fenced_ports::load(tx, &round.fenced_ports, view).await?;
     for key in &round.others {
         load_other(tx, key, view).await?;
     }
@@ -105,7 +110,10 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
-        Key::HostPorts(host, after) => ports::load_of_host(tx, host, *after, view).await,
+        Key::HostPorts(host, after) => {
+            ports::load_of_host(tx, host, *after, view).await?;
+            fenced_ports::load_of_host(tx, host, *after, view).await
+        }
         Key::Request(_)
         | Key::Network(_)
         | Key::NetworksOf(_)
@@ -118,6 +126,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::PastLives(_)
         | Key::Port(_)
         | Key::Mac(_)
+        | Key::FencedPort(_)
         | Key::Host(_) => Ok(()),
     }
 }

@@ -37,6 +37,7 @@ impl Command for HostFeed {
                 changes.ports.extend(host_port(ledger, port)?);
             }
         }
+        changes.released.extend(ledger.fenced_ports(&self.host, after.unwrap_or_default())?);
         Ok(changes)
     }
 }

@@ -4,10 +4,13 @@ use lepton_types::{HostId, Port, PortId, Revision};
 use serde::{Deserialize, Serialize};
 
 use super::report;
-use crate::{Command, Key, Stop, View};
+use crate::{Command, FencedPort, Key, Stop, View};
 
 /// Says that a host is gone for good, or was never there: what was released on it counts as unplugged. Ports that
 /// nobody has released stay as they are.
+///
+/// That is what an operator believes, and hosts do come back. So the host's feed keeps naming what was ended without its
+/// word, until it has reported it unplugged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FenceHost {
     /// Which host.
@@ -29,13 +32,19 @@ impl Command for FenceHost {
     const NAME: &'static str = "FenceHost";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::HostPorts(self.host.clone(), Revision::default())]
+        vec![Key::HostPorts(self.host.clone(), Revision::default()), Key::Host(self.host.clone())]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Fenced, Stop> {
         let ports = ledger.host_ports(&self.host, Revision::default())?;
         let (released, live): (Vec<Port>, Vec<Port>) = ports.into_iter().partition(|port| port.is_released);
         report::end(ledger, &released)?;
+        if !released.is_empty() {
+            let revision = ledger.touch_host(&self.host)?;
+            for port in &released {
+                ledger.insert(FencedPort { id: port.id, host: self.host.clone(), revision });
+            }
+        }
         let ids = |ports: &[Port]| ports.iter().map(|port| port.id).collect();
         Ok(Fenced { ended: ids(&released), live: ids(&live) })
     }
@@ -44,8 +53,10 @@ impl Command for FenceHost {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lepton_types::HostReport;
+
     use crate::{
-        FixedIp,
+        FixedIp, HostFeed, ReportHost,
         example::{allocation, deallocation, decided, fixed_ips, host, with_network},
     };
 
@@ -61,6 +72,32 @@ mod tests {
         assert_eq!(ledger.rows::<FixedIp>().count(), 1);
         assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(3, vec![])).unwrap()), ["10.1.0.2"]);
         assert_eq!(decided(&mut ledger, &fence).unwrap().ended, [], "once");
+    }
+
+    #[test]
+    fn a_fenced_host_hears_of_what_ended_until_it_has_unplugged_it() {
+        let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+        let ghost = decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].id;
+        decided(&mut ledger, &deallocation(1)).unwrap();
+        let held = decided(&mut ledger, &HostFeed { host: host(), after: None }).unwrap().revision;
+        decided(&mut ledger, &FenceHost { host: host() }).unwrap();
+
+        let unplugged = HostReport { unplugged: vec![ghost], ..HostReport::default() };
+        let stranger = ReportHost { host: "host-2".parse().unwrap(), report: unplugged.clone() };
+        decided(&mut ledger, &stranger).unwrap();
+        for after in [None, Some(held)] {
+            let told = decided(&mut ledger, &HostFeed { host: host(), after }).unwrap();
+            assert_eq!((told.ports, told.released), (vec![], vec![ghost]), "after {after:?}");
+            assert!(told.revision > held, "an agent that waits for news gets some");
+        }
+
+        let own = ReportHost { host: host(), report: unplugged };
+        decided(&mut ledger, &own).unwrap();
+        let told = decided(&mut ledger, &HostFeed { host: host(), after: None }).unwrap();
+        assert_eq!(told.released, []);
+        let before = ledger.changes().len();
+        decided(&mut ledger, &own).unwrap();
+        assert_eq!(ledger.changes().len(), before, "once is enough");
     }
 
     #[test]

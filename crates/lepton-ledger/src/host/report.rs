@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lepton_types::{HostId, HostReport, Port, PortReport};
 use serde::Serialize;
 
-use crate::{Command, Key, Stop, View, pool};
+use crate::{Command, FencedPort, Key, Stop, View, pool};
 
 /// Records what a host has done; frees the addresses of released ports that it has unplugged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +31,7 @@ impl Command for ReportHost {
         for report in &self.report.ports {
             self.set_status(ledger, report)?;
         }
+        self.forget_fenced(ledger)?;
         let unplugged = self.unplugged(ledger)?;
         end(ledger, &unplugged)?;
         let mut host = ledger.host(&self.host)?;
@@ -58,6 +59,24 @@ impl ReportHost {
                 .extend(ledger.port(*id)?.filter(|port| port.host == self.host && port.is_released).cloned());
         }
         Ok(ports)
+    }
+
+    /// Of what the host's fencing has ended, what the host has unplugged needs no more to be told.
+    fn forget_fenced(&self, ledger: &mut View) -> Result<(), Stop> {
+        let mut ended = Vec::new();
+        for id in &self.report.unplugged {
+            // Few ports are in no row: those of a fenced host, and what is reported twice.
+            if ledger.port(*id)?.is_none() {
+                ended.push(*id);
+            }
+        }
+        ledger.need(ended.iter().map(|id| Key::FencedPort(*id)))?;
+        for id in ended {
+            if ledger.fenced_port(id)?.is_some_and(|port| port.host == self.host) {
+                ledger.end::<FencedPort>(&id);
+            }
+        }
+        Ok(())
     }
 }
 
