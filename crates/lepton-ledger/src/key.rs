@@ -66,6 +66,13 @@ pub enum Key {
     PortOn(NetworkId),
     /// The ports of a host that changed after a revision, with their addresses, and those that its fencing has ended since.
     HostPorts(HostId, Revision),
+    /// The first ports of a host, released ones before the others, with their addresses.
+    PortsToFence {
+        /// Which host.
+        host: HostId,
+        /// Most ports to load.
+        limit: u16,
+    },
     /// What is left of one port that its host's fencing has ended.
     FencedPort(PortId),
     /// A host's revision.

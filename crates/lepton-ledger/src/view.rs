@@ -32,6 +32,8 @@ pub struct View {
     newest_network: u64,
     free_blocks_known: BTreeMap<SubnetId, Option<IpAddr>>,
     rested_known: BTreeMap<SubnetId, Option<(Timestamp, IpAddr)>>,
+    /// Hosts that have more ports to fence than were loaded.
+    fenced_in_part: BTreeSet<HostId>,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
@@ -92,6 +94,7 @@ impl View {
             newest_network: 0,
             free_blocks_known: BTreeMap::new(),
             rested_known: BTreeMap::new(),
+            fenced_in_part: BTreeSet::new(),
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),
@@ -307,6 +310,11 @@ impl View {
     /// is none.
     pub fn note_rested(&mut self, subnet: SubnetId, up_to: Option<(Timestamp, IpAddr)>) {
         self.rested_known.insert(subnet, up_to);
+    }
+
+    /// Says that a host has more ports to fence than were loaded.
+    pub fn note_more_to_fence(&mut self, host: HostId) {
+        self.fenced_in_part.insert(host);
     }
 
     /// What the commands missed since the last call, each key once and in order.

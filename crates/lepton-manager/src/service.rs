@@ -160,6 +160,7 @@ impl NetworkManager for NetworkManagerService {
         Ok(Response::new(v1::FenceHostResponse {
             ended_port_ids: texts(fenced.ended),
             live_port_ids: texts(fenced.live),
+            has_more: fenced.has_more,
         }))
     }
 

@@ -58,6 +58,7 @@ impl<'k> Round<'k> {
                 | Key::RestedIn { .. }
                 | Key::Rested
                 | Key::PortOn(_)
+                | Key::PortsToFence { .. }
                 | Key::HostPorts(..) => round.others.push(key),
             }
         }
@@ -110,6 +111,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
+        Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
         Key::HostPorts(host, after) => {
             ports::load_of_host(tx, host, *after, view).await?;
             fenced_ports::load_of_host(tx, host, *after, view).await

@@ -1,10 +1,13 @@
 //! `FenceHost`: what a host that is gone for good had still to unplug is unplugged.
 
-use lepton_types::{HostId, Port, PortId, Revision};
+use lepton_types::{HostId, Port, PortId};
 use serde::{Deserialize, Serialize};
 
 use super::report;
 use crate::{Command, FencedPort, Key, Stop, View};
+
+/// Most ports that one call is about: each is a row that it locks, as in a host's report.
+const AT_ONCE: u16 = 256;
 
 /// Says that a host is gone for good, or was never there: what was released on it counts as unplugged. Ports that
 /// nobody has released stay as they are.
@@ -22,8 +25,11 @@ pub struct FenceHost {
 pub struct Fenced {
     /// The released ports that waited for the host.
     pub ended: Vec<PortId>,
-    /// Ports on the host that nobody has released; deallocate their instances, then fence the host again.
+    /// Ports on the host that nobody has released; deallocate their instances, then fence the host again. Of very many,
+    /// some.
     pub live: Vec<PortId>,
+    /// Whether further released ports wait for the host, for another call to end.
+    pub has_more: bool,
 }
 
 impl Command for FenceHost {
@@ -32,11 +38,11 @@ impl Command for FenceHost {
     const NAME: &'static str = "FenceHost";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::HostPorts(self.host.clone(), Revision::default()), Key::Host(self.host.clone())]
+        vec![Key::PortsToFence { host: self.host.clone(), limit: AT_ONCE }, Key::Host(self.host.clone())]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Fenced, Stop> {
-        let ports = ledger.host_ports(&self.host, Revision::default())?;
+        let (ports, is_cut) = ledger.ports_to_fence(&self.host, AT_ONCE)?;
         let (released, live): (Vec<Port>, Vec<Port>) = ports.into_iter().partition(|port| port.is_released);
         report::end(ledger, &released)?;
         if !released.is_empty() {
@@ -46,7 +52,8 @@ impl Command for FenceHost {
             }
         }
         let ids = |ports: &[Port]| ports.iter().map(|port| port.id).collect();
-        Ok(Fenced { ended: ids(&released), live: ids(&live) })
+        // Released ports come first, so where there is another one, they are all there.
+        Ok(Fenced { ended: ids(&released), live: ids(&live), has_more: is_cut && live.is_empty() })
     }
 }
 
@@ -68,7 +75,7 @@ mod tests {
         decided(&mut ledger, &deallocation(1)).unwrap();
         let fence = FenceHost { host: host() };
         let fenced = decided(&mut ledger, &fence).unwrap();
-        assert_eq!(fenced, Fenced { ended: vec![released], live: vec![live] });
+        assert_eq!(fenced, Fenced { ended: vec![released], live: vec![live], has_more: false });
         assert_eq!(ledger.rows::<FixedIp>().count(), 1);
         assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(3, vec![])).unwrap()), ["10.1.0.2"]);
         assert_eq!(decided(&mut ledger, &fence).unwrap().ended, [], "once");
@@ -101,11 +108,31 @@ mod tests {
     }
 
     #[test]
+    fn very_many_ports_are_fenced_in_parts() {
+        let (mut ledger, _) = with_network(&["10.1.0.0/16"]);
+        for number in 1..=600 {
+            decided(&mut ledger, &allocation(number, vec![])).unwrap();
+        }
+        for number in 1..=300 {
+            decided(&mut ledger, &deallocation(number)).unwrap();
+        }
+        let mut counts = Vec::new();
+        for _ in 0..3 {
+            let fenced = decided(&mut ledger, &FenceHost { host: host() }).unwrap();
+            counts.push((fenced.ended.len(), fenced.live.len(), fenced.has_more));
+        }
+        assert_eq!(counts, [(256, 0, true), (44, 212, false), (0, 256, false)]);
+    }
+
+    #[test]
     fn a_host_that_nobody_knows_has_nothing_to_end() {
         let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
         let before = ledger.changes().len();
         let fence = FenceHost { host: "nod7".parse().unwrap() };
-        assert_eq!(decided(&mut ledger, &fence).unwrap(), Fenced { ended: vec![], live: vec![] });
+        assert_eq!(
+            decided(&mut ledger, &fence).unwrap(),
+            Fenced { ended: vec![], live: vec![], has_more: false }
+        );
         assert_eq!(ledger.changes().len(), before);
     }
 }

@@ -191,6 +191,18 @@ impl View {
         Ok(entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect())
     }
 
+    /// The first `limit` ports of the host, released ones before the others, and whether it has more of them.
+    pub(crate) fn ports_to_fence(&mut self, host: &HostId, limit: u16) -> Result<(Vec<Port>, bool), Stop> {
+        self.need([Key::PortsToFence { host: host.clone(), limit }])?;
+        let start = (host.clone(), Revision::default(), Uuid::nil().into());
+        let entries = self.indexes.ports_by_host.range(start..).take_while(|entry| entry.0 == *host);
+        let mut ports: Vec<Port> = entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect();
+        ports.sort_by_key(|port| (!port.is_released, port.id));
+        let has_more = self.fenced_in_part.contains(host) || ports.len() > limit.into();
+        ports.truncate(limit.into());
+        Ok((ports, has_more))
+    }
+
     /// The ports that the host's fencing has ended after a revision and that it has not reported unplugged.
     pub(crate) fn fenced_ports(&mut self, host: &HostId, after: Revision) -> Result<Vec<PortId>, Stop> {
         self.need([Key::HostPorts(host.clone(), after)])?;

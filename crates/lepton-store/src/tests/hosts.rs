@@ -218,3 +218,30 @@ async fn a_fenced_host_that_comes_back_hears_what_it_must_unplug_until_it_has() 
     })
     .await;
 }
+
+#[tokio::test]
+async fn very_many_ports_are_fenced_in_parts() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/16"]).await;
+        let infos = join_all((0..600).map(|number| subject.allocate(number))).await;
+        assert!(infos.iter().all(Result::is_ok));
+        join_all((0..520).map(|number| subject.deallocate(number))).await;
+        // Two calls in one batch, then one by itself.
+        let fence = || subject.submit(FenceHost { host: host() });
+        let (first, second) = tokio::join!(fence(), fence());
+        let mut ended: usize = 0;
+        for fenced in [first.unwrap(), second.unwrap()] {
+            assert!(fenced.has_more && fenced.ended.len() <= 256, "{fenced:?}");
+            ended += fenced.ended.len();
+        }
+        while ended < 520 {
+            let fenced = fence().await.unwrap();
+            ended += fenced.ended.len();
+            assert_eq!(fenced.has_more, ended < 520);
+        }
+        let last = fence().await.unwrap();
+        assert_eq!((last.ended.len(), last.live.len(), last.has_more), (0, 80, false));
+        assert_eq!(subject.dump().await.held().len(), 80);
+    })
+    .await;
+}

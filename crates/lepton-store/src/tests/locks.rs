@@ -73,6 +73,7 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         (Key::Instance(instance(1)), INSTANCES),
         (Key::Instance(instance(1)), PORTS),
         (Key::Port(port), PORTS),
+        (Key::PortsToFence { host: host(), limit: 1 }, PORTS),
         (Key::Host(host()), HOSTS),
     ] {
         assert!(!is_locked(engine, sql).await);
