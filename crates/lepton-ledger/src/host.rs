@@ -4,7 +4,7 @@ mod feed;
 mod fence;
 mod report;
 
-pub use feed::HostFeed;
+pub use feed::{HostFeed, HostRevision};
 pub use fence::{FenceHost, Fenced};
 pub use report::ReportHost;
 

@@ -32,7 +32,7 @@ pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
-pub use host::{FenceHost, Fenced, HostFeed, ReportHost};
+pub use host::{FenceHost, Fenced, HostFeed, HostRevision, ReportHost};
 pub use key::Key;
 pub use lepton_ipam::Block;
 pub use network::{

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, Refusal, Reply, ReportHost,
-    UndoAllocation,
+    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, HostRevision, Refusal, Reply,
+    ReportHost, UndoAllocation,
 };
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
@@ -310,8 +310,8 @@ impl Manager {
                 _ = revisions.wait_for(|revision| *revision > holds) => return, // cancel-safe
                 () = time::sleep(LOOK_AGAIN), if self.inner.store.is_shared() => {}
             }
-            let changes = self.host_changes(host.clone(), Some(holds)).await;
-            if changes.is_ok_and(|changes| changes.revision > holds) {
+            let revision = self.ask(HostRevision { host: host.clone() }).await;
+            if revision.is_ok_and(|revision| revision > holds) {
                 return;
             }
         }

@@ -1,9 +1,30 @@
-//! `HostFeed`: what a host is told to have.
+//! `HostFeed`: what a host is told to have. `HostRevision`: whether there is news for it.
 
 use lepton_types::{HostChanges, HostId, HostPort, Port, Revision};
 use serde::Serialize;
 
 use crate::{Command, Key, Stop, View};
+
+/// Tells a host's revision, and nothing of its ports: what those ask who wait for news.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HostRevision {
+    /// Which host.
+    pub host: HostId,
+}
+
+impl Command for HostRevision {
+    type Answer = Revision;
+
+    const NAME: &'static str = "HostRevision";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Host(self.host.clone())]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Revision, Stop> {
+        Ok(ledger.host(&self.host)?.revision)
+    }
+}
 
 /// Tells a host what it must have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

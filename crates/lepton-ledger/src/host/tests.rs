@@ -98,6 +98,18 @@ fn a_feed_is_complete_or_what_changed() {
 }
 
 #[test]
+fn whether_there_is_news_is_one_row() {
+    let (mut whole, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut whole, &allocation(1, vec![])).unwrap();
+    let (mut ledger, question) = (unloaded(), HostRevision { host: host() });
+    let keys = missing(&mut ledger, &question);
+    assert_eq!(keys, [Key::Host(host())]);
+    whole.rows::<crate::Host>().for_each(|row| ledger.load(row.clone()));
+    loaded(&mut ledger, keys);
+    assert_eq!(decided(&mut ledger, &question).unwrap(), feed(&mut whole, None).revision);
+}
+
+#[test]
 fn a_report_misses_ports_then_subnets_then_blocks() {
     let (mut whole, made) = with_network(&["10.1.0.0/24"]);
     decided(&mut whole, &allocation(1, vec![])).unwrap();
