@@ -38,7 +38,9 @@ pub(crate) fn for_refusal(
         "INSTANCE_ALREADY_ALLOCATED" => {
             "`lepton instance show INSTANCE` shows its vNICs; `lepton instance deallocate INSTANCE` takes them back"
         }
-        "INSTANCE_DEALLOCATED" => "somebody else took its vNICs back: allocate it anew if it is still wanted",
+        "INSTANCE_DEALLOCATED" => {
+            "its vNICs were taken back: allocate it anew, without `--request-id` or with a fresh one, if it is still wanted"
+        }
         "INSTANCE_NOT_FOUND" => {
             "`lepton instance allocate INSTANCE --project PROJECT` gives an instance its vNICs"
         }

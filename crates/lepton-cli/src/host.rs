@@ -50,5 +50,8 @@ async fn fence(host: String, change: Change, settings: &Settings, output: Output
             "Some ports of the host are not released: deallocate their instances, then fence the host again.",
         );
     }
+    if view.has_more() {
+        output.remark("Further released ports wait for the host: fence it again.");
+    }
     output.print(&view)
 }

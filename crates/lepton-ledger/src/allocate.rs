@@ -9,7 +9,7 @@ use lepton_types::{
 };
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
-use crate::{Command, Instance, Key, Refusal, Stop, View, pool, register};
+use crate::{Command, Instance, Key, Refusal, Stop, View, host, pool};
 
 /// How many MACs are drawn for one port before the base counts as used up. With half of all MACs taken, one port in
 /// four billion fails.
@@ -113,7 +113,7 @@ impl Command for AllocateForInstance {
             return Err(Refusal::InstanceAlreadyAllocated { instance, incarnation, host }.into());
         }
         if self.only_known_hosts {
-            register::check(ledger, host, Some("host"))?;
+            host::check(ledger, host, Some("host"))?;
         }
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
         if wanted.len() > 1 && !self.binding.is_for_many() {

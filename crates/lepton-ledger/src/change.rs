@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lepton_ipam::Block;
 use lepton_types::{Network, Port, Subnet};
 
-use crate::{FixedIp, Frontier, Holder, Host, Instance, RequestRecord, Row};
+use crate::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestRecord, Row};
 
 /// What happened to one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Change {
     FixedIp(RowChange<FixedIp>),
     /// A host.
     Host(RowChange<Host>),
+    /// A port that ended by its host's fencing and that the host has not unplugged yet.
+    FencedPort(RowChange<FencedPort>),
     /// A remembered answer.
     RequestRecord(RowChange<RequestRecord>),
 }
@@ -97,6 +99,7 @@ impl Change {
             | Self::Port(_)
             | Self::FixedIp(_)
             | Self::Host(_)
+            | Self::FencedPort(_)
             | Self::RequestRecord(_) => None,
         }
     }

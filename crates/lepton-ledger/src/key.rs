@@ -64,8 +64,17 @@ pub enum Key {
     Mac(MacAddr),
     /// Whether a network has ports: at least one of them, if there is any.
     PortOn(NetworkId),
-    /// The ports of a host that changed after a revision, with their addresses.
+    /// The ports of a host that changed after a revision, with their addresses, and those that its fencing has ended since.
     HostPorts(HostId, Revision),
+    /// The first ports of a host, released ones before the others, with their addresses.
+    PortsToFence {
+        /// Which host.
+        host: HostId,
+        /// Most ports to load.
+        limit: u16,
+    },
+    /// What is left of one port that its host's fencing has ended.
+    FencedPort(PortId),
     /// A host's revision.
     Host(HostId),
 }

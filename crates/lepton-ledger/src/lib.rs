@@ -17,14 +17,12 @@ mod command;
 mod deallocate;
 #[cfg(test)]
 mod example;
-mod fence;
+mod host;
 mod key;
 mod network;
 mod network_info;
 mod pool;
 mod refusal;
-mod register;
-mod report;
 mod row;
 mod sweep;
 mod validate;
@@ -34,7 +32,7 @@ pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
-pub use fence::{FenceHost, Fenced};
+pub use host::{FenceHost, Fenced, HostFeed, HostRevision, RegisterHost, ReportHost};
 pub use key::Key;
 pub use lepton_ipam::Block;
 pub use network::{
@@ -42,9 +40,7 @@ pub use network::{
 };
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
-pub use register::RegisterHost;
-pub use report::{HostFeed, ReportHost};
-pub use row::{FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
+pub use row::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
 pub use view::View;

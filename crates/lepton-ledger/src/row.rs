@@ -65,6 +65,18 @@ pub struct Host {
     pub revision: Revision,
 }
 
+/// A port that ended because its host was fenced, and not because the host has unplugged it. Should the host come back,
+/// this is how it hears that the port must go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FencedPort {
+    /// The port's identity. Of the port itself only the history knows.
+    pub id: PortId,
+    /// The host that has not unplugged it.
+    pub host: HostId,
+    /// The host's revision when it was fenced, so that it hears of the port whatever it holds.
+    pub revision: Revision,
+}
+
 /// Under which name an answer is remembered: request ids of different callers are different.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestKey {
@@ -196,4 +208,7 @@ row!(Block, (SubnetId, IpAddr), blocks, |self| (self.subnet(), self.first()), |i
 row!(Frontier, SubnetId, frontiers, |self| self.subnet);
 row!(Instance, InstanceId, instances, |self| self.id);
 row!(Host, HostId, hosts, |self| self.id.clone());
+row!(FencedPort, PortId, fenced_ports, |self| self.id, |indexes, is_there| {
+    enter(&mut indexes.fenced_by_host, (self.host.clone(), self.revision, self.id), is_there);
+});
 row!(RequestRecord, RequestKey, requests, |self| self.key.clone());

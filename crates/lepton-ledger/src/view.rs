@@ -11,7 +11,9 @@ use std::{
 
 use self::draws::Draws;
 pub(crate) use self::table::Table;
-use crate::{Change, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop};
+use crate::{
+    Change, FencedPort, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop,
+};
 use lepton_ipam::Block;
 use lepton_types::{
     AddressFamily, Cidr, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Revision,
@@ -30,6 +32,8 @@ pub struct View {
     newest_network: u64,
     free_blocks_known: BTreeMap<SubnetId, Option<IpAddr>>,
     rested_known: BTreeMap<SubnetId, Option<(Timestamp, IpAddr)>>,
+    /// Hosts that have more ports to fence than were loaded.
+    fenced_in_part: BTreeSet<HostId>,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
@@ -49,6 +53,7 @@ pub struct Tables {
     pub(crate) ports: Table<Port>,
     pub(crate) fixed_ips: Table<FixedIp>,
     pub(crate) hosts: Table<Host>,
+    pub(crate) fenced_ports: Table<FencedPort>,
     pub(crate) requests: Table<RequestRecord>,
 }
 
@@ -62,6 +67,7 @@ pub struct Indexes {
     pub(crate) ports_by_mac: BTreeSet<(MacAddr, PortId)>,
     pub(crate) ports_by_network: BTreeSet<(NetworkId, PortId)>,
     pub(crate) ports_by_host: BTreeSet<(HostId, Revision, PortId)>,
+    pub(crate) fenced_by_host: BTreeSet<(HostId, Revision, PortId)>,
     pub(crate) fixed_ips_by_port: BTreeSet<(PortId, SubnetId, IpAddr)>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
@@ -86,6 +92,7 @@ impl View {
             newest_network: 0,
             free_blocks_known: BTreeMap::new(),
             rested_known: BTreeMap::new(),
+            fenced_in_part: BTreeSet::new(),
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),
@@ -166,6 +173,7 @@ impl View {
             Change::Port(change) => self.apply(&change.reversed()),
             Change::FixedIp(change) => self.apply(&change.reversed()),
             Change::Host(change) => self.apply(&change.reversed()),
+            Change::FencedPort(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
         }
     }
@@ -300,6 +308,11 @@ impl View {
     /// is none.
     pub fn note_rested(&mut self, subnet: SubnetId, up_to: Option<(Timestamp, IpAddr)>) {
         self.rested_known.insert(subnet, up_to);
+    }
+
+    /// Says that a host has more ports to fence than were loaded.
+    pub fn note_more_to_fence(&mut self, host: HostId) {
+        self.fenced_in_part.insert(host);
     }
 
     /// What the commands missed since the last call, each key once and in order.

@@ -53,6 +53,7 @@ impl Hub {
                 | Change::Block(_)
                 | Change::Instance(_)
                 | Change::FixedIp(_)
+                | Change::FencedPort(_)
                 | Change::RequestRecord(_) => {}
             }
         }

@@ -8,8 +8,8 @@ use std::{
 
 use lepton_ipam::MacBase;
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, Refusal, RegisterHost, Reply,
-    ReportHost, UndoAllocation,
+    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, HostRevision, Refusal, RegisterHost,
+    Reply, ReportHost, UndoAllocation,
 };
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
@@ -74,8 +74,8 @@ pub enum ManagerError {
         /// Whether the allocation could be taken back.
         is_undone: bool,
     },
-    /// The ports that the caller waited for were not plugged in time.
-    #[error("host {host} did not plug the ports of instance {instance} in time; {}", undone(*is_undone))]
+    /// The ports that the caller waited for were not plugged in time, as far as the ledger could be asked.
+    #[error("host {host} is not known to have plugged the ports of instance {instance} in time; {}", undone(*is_undone))]
     PlugTimeout {
         /// Which instance.
         instance: InstanceId,
@@ -91,6 +91,14 @@ pub enum ManagerError {
         instance: InstanceId,
         /// The host.
         host: HostId,
+    },
+    /// The request was carried out before, and what it allocated has ended since.
+    #[error(
+        "what this request id allocated for instance {instance} has been deallocated since; nothing is left of it"
+    )]
+    DeallocatedSince {
+        /// Which instance.
+        instance: InstanceId,
     },
     /// The server stopped before the ports that the caller waited for were plugged.
     #[error("the server is stopping, and host {host} has not plugged the ports of instance {instance} yet; {}", undone(*is_undone))]
@@ -122,15 +130,16 @@ enum Shortfall {
 }
 
 impl Shortfall {
-    /// What to tell the caller.
-    fn into_error(self, answer: NetworkInfo, is_undone: bool) -> ManagerError {
-        let NetworkInfo { instance, host, .. } = answer;
+    /// What to tell the caller of what this request allocated, now or, when it is a repetition, before.
+    fn into_error(self, answer: Reply<NetworkInfo>, is_undone: bool) -> ManagerError {
+        let Reply { answer: NetworkInfo { instance, host, .. }, is_repeated } = answer;
         match self {
             Self::Failed(port, problem) => {
                 ManagerError::PlugFailed { instance, host, port, problem, is_undone }
             }
             Self::TimedOut => ManagerError::PlugTimeout { instance, host, is_undone },
             Self::Stopping => ManagerError::Stopping { instance, host, is_undone },
+            Self::Gone if is_repeated => ManagerError::DeallocatedSince { instance },
             Self::Gone => ManagerError::Deallocated { instance, host },
         }
     }
@@ -201,14 +210,14 @@ impl Manager {
         let wait = async move {
             // Watching starts before the ports are there, so that no report is missed.
             let mut watch = manager.inner.hub.watch_instance(command.instance);
-            let Reply { answer, is_repeated } =
+            let reply =
                 manager.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
-            match manager.plugged(&answer, &mut watch, deadline).await? {
+            match manager.plugged(&reply.answer, &mut watch, deadline).await {
                 Ok(info) => Ok(info),
                 Err(shortfall) => {
-                    let is_ours = !is_repeated && !matches!(shortfall, Shortfall::Gone);
-                    let is_undone = is_ours && manager.undo(&answer, &envelope).await;
-                    Err(shortfall.into_error(answer, is_undone))
+                    let is_ours = !reply.is_repeated && !matches!(shortfall, Shortfall::Gone);
+                    let is_undone = is_ours && manager.undo(&reply.answer, &envelope).await;
+                    Err(shortfall.into_error(reply, is_undone))
                 }
             }
         };
@@ -216,39 +225,42 @@ impl Manager {
         done.unwrap_or_else(|died| Err(SubmitError::Store(StoreError::Internal(died.to_string())).into()))
     }
 
-    /// Waits until every port is plugged, or it is clear why not.
+    /// Waits until every port is plugged, or it is clear why not. A ledger that cannot be asked at the deadline is a reason
+    /// like any other: the allocation is there, and has to be undone.
     async fn plugged(
         &self,
         answer: &NetworkInfo,
         watch: &mut InstanceWatch,
         deadline: Instant,
-    ) -> Result<Result<NetworkInfo, Shortfall>, ManagerError> {
+    ) -> Result<NetworkInfo, Shortfall> {
         loop {
             let info = match self.ask(GetInstanceNwInfo { instance: answer.instance }).await {
                 Ok(info) if info.incarnation == answer.incarnation => info,
-                Ok(_) => return Ok(Err(Shortfall::Gone)),
+                Ok(_) => return Err(Shortfall::Gone),
                 Err(ManagerError::Submit(SubmitError::Refused(Refusal::InstanceNotFound { .. }))) => {
-                    return Ok(Err(Shortfall::Gone));
+                    return Err(Shortfall::Gone);
                 }
-                Err(error) if Instant::now() >= deadline => return Err(error),
-                // The database may come back before the deadline; until then nothing is known to have failed.
-                Err(_) => answer.clone(),
+                // The ledger may answer again before the deadline; until then nothing is known to have failed.
+                Err(error) => {
+                    tracing::warn!(%error, instance = %answer.instance, "it is not known how the ports are");
+                    answer.clone()
+                }
             };
             let failed = info.vifs.iter().find_map(|vif| match &vif.status {
                 PortStatus::Error(problem) => Some((vif.id, problem.clone())),
                 PortStatus::Pending | PortStatus::Active => None,
             });
             if let Some((port, problem)) = failed {
-                return Ok(Err(Shortfall::Failed(port, problem)));
+                return Err(Shortfall::Failed(port, problem));
             }
             if info.vifs.iter().all(|vif| vif.status == PortStatus::Active) {
-                return Ok(Ok(info));
+                return Ok(info);
             }
             if Instant::now() >= deadline {
-                return Ok(Err(Shortfall::TimedOut));
+                return Err(Shortfall::TimedOut);
             }
             if self.inner.no_more_waiting.is_cancelled() {
-                return Ok(Err(Shortfall::Stopping));
+                return Err(Shortfall::Stopping);
             }
             tokio::select! {
                 () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
@@ -266,15 +278,17 @@ impl Manager {
             request: envelope.request_key().cloned(),
         };
         let mut pause = LOOK_AGAIN / 10;
-        for _ in 0..UNDO_ATTEMPTS {
+        for attempt in 1..=UNDO_ATTEMPTS {
             match self.submit(undo.clone(), Envelope::anonymous(), false).await {
                 Ok(_) => return true,
                 Err(error) => {
                     tracing::warn!(%error, instance = %answer.instance, "an allocation is not undone yet")
                 }
             }
-            time::sleep(pause).await;
-            pause *= 2;
+            if attempt < UNDO_ATTEMPTS {
+                time::sleep(pause).await;
+                pause *= 2;
+            }
         }
         false
     }
@@ -329,8 +343,8 @@ impl Manager {
                 _ = revisions.wait_for(|revision| *revision > holds) => return, // cancel-safe
                 () = time::sleep(LOOK_AGAIN), if self.inner.store.is_shared() => {}
             }
-            let changes = self.host_changes(host.clone(), Some(holds)).await;
-            if changes.is_ok_and(|changes| changes.revision > holds) {
+            let revision = self.ask(HostRevision { host: host.clone() }).await;
+            if revision.is_ok_and(|revision| revision > holds) {
                 return;
             }
         }

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     Caller, Explained, Manager,
     manager::ManagerError,
-    parse::{self, Fields, instance, network},
+    parse::{self, Fields, host, instance, network},
     status::refused,
 };
 
@@ -161,12 +161,13 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::FenceHostRequest>,
     ) -> Result<Response<v1::FenceHostResponse>, Status> {
-        let (call, command) = parse(&request, instance::fence_host)?;
+        let (call, command) = parse(&request, host::fence_host)?;
         let fenced = self.submit(call, command).await?;
         let texts = |ids: Vec<PortId>| ids.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::FenceHostResponse {
             ended_port_ids: texts(fenced.ended),
             live_port_ids: texts(fenced.live),
+            has_more: fenced.has_more,
         }))
     }
 

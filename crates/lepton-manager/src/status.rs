@@ -116,8 +116,8 @@ impl From<ManagerError> for Status {
                 ];
                 status(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", message, metadata)
             }
-            ManagerError::Deallocated { instance, .. } => {
-                let metadata = [("instance_id", instance.to_string())];
+            ManagerError::Deallocated { instance, .. } | ManagerError::DeallocatedSince { instance } => {
+                let metadata = [("instance_id", instance.to_string()), ("undone", true.to_string())];
                 status(Code::Aborted, "INSTANCE_DEALLOCATED", message, metadata)
             }
             ManagerError::Stopping { instance, is_undone, .. } => {

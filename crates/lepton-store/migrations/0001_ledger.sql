@@ -48,6 +48,14 @@ CREATE TABLE hosts (
     revision BIGINT NOT NULL
 );
 
+-- Ports that ended because their host was fenced. Should it come back, it is told to unplug them.
+CREATE TABLE fenced_ports (
+    id UUID NOT NULL PRIMARY KEY,
+    host_id TEXT NOT NULL,
+    revision BIGINT NOT NULL
+);
+CREATE INDEX fenced_ports_by_revision ON fenced_ports (host_id, revision);
+
 CREATE TABLE instances (
     id UUID NOT NULL PRIMARY KEY,
     incarnation BIGINT NOT NULL CHECK (incarnation >= 1),

@@ -1,4 +1,5 @@
-//! The two engines behind one face. Nothing outside this module, `connect`, `sql` and `migrate` knows that there are two.
+//! The two engines behind one face. Nothing outside this module, `connect`, `failure`, `migrate`, `sql` and `statement`
+//! knows that there are two.
 
 use std::sync::Arc;
 

@@ -13,7 +13,9 @@ use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Su
 use crate::{
     engine::Tx,
     failure::Failure,
-    tables::{blocks, fixed_ips, frontiers, hosts, instances, networks, ports, requests, subnets},
+    tables::{
+        blocks, fenced_ports, fixed_ips, frontiers, hosts, instances, networks, ports, requests, subnets,
+    },
 };
 
 /// The keys of one round, by kind.
@@ -31,6 +33,7 @@ struct Round<'k> {
     past_lives: Vec<InstanceId>,
     ports: Vec<PortId>,
     macs: Vec<MacAddr>,
+    fenced_ports: Vec<PortId>,
     hosts: Vec<HostId>,
     /// Sets that are asked for rarely, a statement each.
     others: Vec<&'k Key>,
@@ -53,12 +56,14 @@ impl<'k> Round<'k> {
                 Key::PastLives(id) => round.past_lives.push(*id),
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
+                Key::FencedPort(id) => round.fenced_ports.push(*id),
                 Key::Host(id) => round.hosts.push(id.clone()),
                 Key::NetworkPage { .. }
                 | Key::NewestNetwork
                 | Key::RestedIn { .. }
                 | Key::Rested
                 | Key::PortOn(_)
+                | Key::PortsToFence { .. }
                 | Key::HostPorts(..) => round.others.push(key),
             }
         }
@@ -83,6 +88,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     instances::load_past_lives(tx, &round.past_lives, view).await?;
     ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
+    fenced_ports::load(tx, &round.fenced_ports, view).await?;
     for key in &round.others {
         load_other(tx, key, view).await?;
     }
@@ -110,7 +116,11 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
-        Key::HostPorts(host, after) => ports::load_of_host(tx, host, *after, view).await,
+        Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
+        Key::HostPorts(host, after) => {
+            ports::load_of_host(tx, host, *after, view).await?;
+            fenced_ports::load_of_host(tx, host, *after, view).await
+        }
         Key::Request(_)
         | Key::Network(_)
         | Key::NetworksOf(_)
@@ -123,6 +133,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::PastLives(_)
         | Key::Port(_)
         | Key::Mac(_)
+        | Key::FencedPort(_)
         | Key::Host(_) => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    SqlSafeStr,
+    Executor, PgConnection, SqlSafeStr,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
@@ -13,24 +13,44 @@ use crate::{
     error::StoreError,
 };
 
+/// A migration's number, its name, and what it does.
+type MigrationText = (i64, &'static str, &'static str);
+
 /// Every schema there ever was, oldest first. What is here was released and never changes again.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
+const MIGRATIONS: [MigrationText; 1] = [(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
 
 /// Applies the migrations that the database lacks, each in a transaction of its own. A database that a newer program
 /// wrote is refused and left as it is.
 pub(crate) async fn migrate(engine: &Engine, location: &str) -> Result<(), StoreError> {
+    migrate_by(&MIGRATIONS, engine, location).await
+}
+
+/// As [`migrate`], by these migrations.
+pub(crate) async fn migrate_by(
+    migrations: &[MigrationText],
+    engine: &Engine,
+    location: &str,
+) -> Result<(), StoreError> {
     let mut connection = engine.connections().take(Access::Write).await?;
     let outcome = match &mut connection {
-        Connection::Sqlite(connection) => migrator("WITHOUT ROWID").run(connection).await,
-        Connection::Postgres(connection) => migrator("").run(connection).await,
+        Connection::Sqlite(connection) => migrator(migrations, "WITHOUT ROWID").run(connection).await,
+        Connection::Postgres(connection) => migrate_patiently(&migrator(migrations, ""), connection).await,
     };
     outcome.map_err(|error| explain(error, location))?;
     engine.connections().put_back(connection, Access::Write);
     Ok(())
 }
 
-fn migrator(without_rowid: &str) -> Migrator {
-    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+/// What a batch may take is no measure for a migration of a large table, nor for another manager's, which it waits for.
+async fn migrate_patiently(migrator: &Migrator, connection: &mut PgConnection) -> Result<(), MigrateError> {
+    connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
+    migrator.run(&mut *connection).await?;
+    connection.execute("RESET statement_timeout; RESET lock_timeout").await?;
+    Ok(())
+}
+
+fn migrator(migrations: &[MigrationText], without_rowid: &str) -> Migrator {
+    let migrations = migrations.iter().map(|(version, name, sql)| {
         #[expect(
             clippy::disallowed_methods,
             reason = "the text is a file of ours with literals of ours filled in"

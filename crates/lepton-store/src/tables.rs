@@ -1,6 +1,7 @@
 //! The tables of the ledger, a file each: how its rows are written, and which statements find them.
 
 pub(crate) mod blocks;
+pub(crate) mod fenced_ports;
 pub(crate) mod fixed_ips;
 pub(crate) mod frontiers;
 pub(crate) mod history;

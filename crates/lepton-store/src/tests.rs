@@ -10,6 +10,7 @@ mod instances;
 mod locks;
 mod networks;
 mod parallel;
+mod patience;
 mod pools;
 mod postgres;
 mod quarantine;

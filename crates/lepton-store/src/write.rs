@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lepton_ledger::{
-    Block, Change, Ended, FixedIp, Frontier, Host, Instance, RequestRecord, RowChange, coalesce,
+    Block, Change, Ended, FencedPort, FixedIp, Frontier, Host, Instance, RequestRecord, RowChange, coalesce,
 };
 use lepton_types::{Network, Port, Subnet, SubnetId, Timestamp};
 
@@ -25,6 +25,7 @@ struct Sets<'c> {
     ports: Vec<&'c RowChange<Port>>,
     fixed_ips: Vec<&'c RowChange<FixedIp>>,
     hosts: Vec<&'c RowChange<Host>>,
+    fenced_ports: Vec<&'c RowChange<FencedPort>>,
     requests: Vec<&'c RowChange<RequestRecord>>,
 }
 
@@ -41,6 +42,7 @@ impl<'c> Sets<'c> {
                 Change::Port(change) => sets.ports.push(change),
                 Change::FixedIp(change) => sets.fixed_ips.push(change),
                 Change::Host(change) => sets.hosts.push(change),
+                Change::FencedPort(change) => sets.fenced_ports.push(change),
                 Change::RequestRecord(change) => sets.requests.push(change),
             }
         }
@@ -93,6 +95,9 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     ports.put(tx).await?;
     fixed_ips.put(tx).await?;
     Net::new(sets.hosts).put(tx).await?;
+    let fenced_ports = Net::new(sets.fenced_ports);
+    fenced_ports.end(tx).await?;
+    fenced_ports.put(tx).await?;
     let requests = Net::new(sets.requests);
     requests.end(tx).await?;
     requests.put(tx).await?;

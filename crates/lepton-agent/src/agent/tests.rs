@@ -12,6 +12,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::*;
 use crate::pace::RESYNC;
 
+mod fenced;
 mod retries;
 
 // ---- a manager in memory

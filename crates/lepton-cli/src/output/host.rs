@@ -10,11 +10,16 @@ use super::{View, table::Table};
 pub(crate) struct FencedView {
     ended_port_ids: Vec<String>,
     live_port_ids: Vec<String>,
+    has_more: bool,
 }
 
 impl From<pb::FenceHostResponse> for FencedView {
     fn from(fenced: pb::FenceHostResponse) -> Self {
-        Self { ended_port_ids: fenced.ended_port_ids, live_port_ids: fenced.live_port_ids }
+        Self {
+            ended_port_ids: fenced.ended_port_ids,
+            live_port_ids: fenced.live_port_ids,
+            has_more: fenced.has_more,
+        }
     }
 }
 
@@ -35,5 +40,10 @@ impl FencedView {
     /// Whether there are ports on the host that nobody has released.
     pub(crate) fn has_live_ports(&self) -> bool {
         !self.live_port_ids.is_empty()
+    }
+
+    /// Whether further released ports wait for the host.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more
     }
 }

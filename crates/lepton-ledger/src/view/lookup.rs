@@ -10,7 +10,7 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FixedIp, Frontier, Host, Instance, Key, RequestKey, RequestRecord, Stop};
+use crate::{FencedPort, FixedIp, Frontier, Host, Instance, Key, RequestKey, RequestRecord, Stop};
 
 impl View {
     pub(crate) fn request(&mut self, key: &RequestKey) -> Result<Option<&RequestRecord>, Stop> {
@@ -189,6 +189,32 @@ impl View {
         let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
         let entries = self.indexes.ports_by_host.range(later).take_while(|entry| entry.0 == *host);
         Ok(entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect())
+    }
+
+    /// The first `limit` ports of the host, released ones before the others, and whether it has more of them.
+    pub(crate) fn ports_to_fence(&mut self, host: &HostId, limit: u16) -> Result<(Vec<Port>, bool), Stop> {
+        self.need([Key::PortsToFence { host: host.clone(), limit }])?;
+        let start = (host.clone(), Revision::default(), Uuid::nil().into());
+        let entries = self.indexes.ports_by_host.range(start..).take_while(|entry| entry.0 == *host);
+        let mut ports: Vec<Port> = entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect();
+        ports.sort_by_key(|port| (!port.is_released, port.id));
+        let has_more = self.fenced_in_part.contains(host) || ports.len() > limit.into();
+        ports.truncate(limit.into());
+        Ok((ports, has_more))
+    }
+
+    /// The ports that the host's fencing has ended after a revision and that it has not reported unplugged.
+    pub(crate) fn fenced_ports(&mut self, host: &HostId, after: Revision) -> Result<Vec<PortId>, Stop> {
+        self.need([Key::HostPorts(host.clone(), after)])?;
+        let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
+        let entries = self.indexes.fenced_by_host.range(later).take_while(|entry| entry.0 == *host);
+        Ok(entries.map(|entry| entry.2).collect())
+    }
+
+    /// What is left of a port that its host's fencing has ended.
+    pub(crate) fn fenced_port(&mut self, id: PortId) -> Result<Option<&FencedPort>, Stop> {
+        self.need([Key::FencedPort(id)])?;
+        Ok(self.row(&id))
     }
 
     /// The host; one that the ledger has not met yet is at revision zero.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, DeallocateForInstance, FenceHost, GetInstanceNwInfo, Refusal,
-    ValidateNetworks,
+    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
 use lepton_types::{HostId, IfName, Shown};
@@ -150,12 +149,6 @@ pub(crate) fn deallocate_for_instance(
         incarnation,
         only_on: only_on.cloned(),
     }))
-}
-
-/// Parses `FenceHost`.
-pub(crate) fn fence_host(mut fields: Fields, request: &v1::FenceHostRequest) -> Result<FenceHost, Refusal> {
-    let host = fields.required("host", &request.host);
-    fields.finish(host.map(|host| FenceHost { host }))
 }
 
 /// Parses `GetInstanceNwInfo`.

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod dry_run;
+mod hosts;
 mod long_input;
 mod malformed;
 mod networks;

@@ -5,7 +5,7 @@ use lepton_types::{HostReport, PortStatus};
 
 use crate::{
     problem::Problem,
-    server::{Server, allocation, fixed_ips, instance},
+    server::{Server, allocation, fixed_ips},
 };
 
 #[tokio::test]
@@ -75,38 +75,4 @@ async fn what_the_host_says_of_a_port_is_shown() {
     assert_eq!(shown().await, (v1::PortStatus::Error, "cannot make tap: Device or resource busy".into()));
     server.report(&ports, &PortStatus::Active).await;
     assert_eq!(shown().await, (v1::PortStatus::Active, String::new()));
-}
-
-#[tokio::test]
-async fn a_host_that_was_a_mistake_is_fenced_and_its_addresses_come_back() {
-    let server = Server::start().await;
-    let id = server.network("tiny", &["10.1.0.0/30"]).await.id;
-    server.allocate(v1::AllocateForInstanceRequest { host: "nod7".into(), ..allocation(1) }).await;
-    let fence =
-        |validate_only| v1::FenceHostRequest { host: "nod7".into(), validate_only, ..Default::default() };
-    let mut client = server.client().await;
-    let told = client.fence_host(fence(false)).await.unwrap().into_inner();
-    assert_eq!((told.ended_port_ids.len(), told.live_port_ids.len()), (0, 1), "what lives is not touched");
-
-    let released = client
-        .deallocate_for_instance(v1::DeallocateForInstanceRequest {
-            instance_id: instance(1),
-            ..Default::default()
-        })
-        .await
-        .unwrap()
-        .into_inner()
-        .released_port_ids;
-    for validate_only in [true, false] {
-        let told = client.fence_host(fence(validate_only)).await.unwrap().into_inner();
-        assert_eq!((told.ended_port_ids, told.live_port_ids), (released.clone(), vec![]));
-    }
-    assert_eq!(fixed_ips(&server.allocate(allocation(2)).await), ["10.1.0.2"]);
-    server.deallocate(2).await;
-    let delete = v1::DeleteNetworkRequest { network_id: id, ..Default::default() };
-    let problem = Problem::of(client.delete_network(delete).await);
-    assert_eq!(problem.reason, "NETWORK_IN_USE", "host-1 is another host");
-
-    let problem = Problem::of(client.fence_host(v1::FenceHostRequest::default()).await);
-    problem.assert_fields(&[("host", "is required")]);
 }

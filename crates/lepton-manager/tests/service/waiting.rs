@@ -7,7 +7,7 @@ use tonic::{Code, Response, Status};
 
 use crate::{
     problem::Problem,
-    server::{Server, allocation, fixed_ips, host, instance, port_ids},
+    server::{Server, allocation, fixed_ips, host, instance, port_ids, sql},
 };
 
 /// Longer than any test, so that nothing but the host's word ends the waiting.
@@ -116,6 +116,38 @@ async fn a_host_that_takes_too_long_undoes_the_allocation() {
     assert_eq!(fixed_ips(&server.allocate(allocation(2)).await), ["10.1.0.2"]);
 }
 
+/// Lets a statement run with every allocation, in its transaction.
+async fn with_every_allocation(server: &Server, statement: &str) {
+    let mut vandal = server.database().await;
+    let trigger = format!("CREATE TRIGGER vandal AFTER INSERT ON ports BEGIN {statement}; END");
+    sqlx::query(sql(trigger)).execute(&mut vandal).await.unwrap();
+}
+
+/// Nobody can be asked what became of the ports, but the allocation can be taken back.
+#[tokio::test]
+async fn a_ledger_that_cannot_be_asked_at_the_deadline_undoes_the_allocation() {
+    let server = Server::start().await;
+    server.network("tiny", &["10.1.0.0/30"]).await;
+    with_every_allocation(&server, "UPDATE networks SET label = ''").await;
+    let problem = Problem::of(server.client().await.allocate_for_instance(waiting(SHORT)).await);
+    let metadata = [("instance_id", &*instance(1)), ("host", "host-1"), ("undone", "true")];
+    let words = ["host-1", &instance(1), "in time", "the allocation was undone"];
+    problem.assert(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", &metadata, &words);
+    server.assert_not_allocated(1).await;
+}
+
+/// Neither that nor the undoing works: the caller must hear that the allocation stands.
+#[tokio::test]
+async fn a_ledger_that_is_away_at_the_deadline_leaves_the_allocation_and_says_so() {
+    let server = Server::start().await;
+    server.network("tiny", &["10.1.0.0/30"]).await;
+    with_every_allocation(&server, "UPDATE instances SET project_id = ''").await;
+    let problem = Problem::of(server.client().await.allocate_for_instance(waiting(SHORT)).await);
+    let metadata = [("instance_id", &*instance(1)), ("host", "host-1"), ("undone", "false")];
+    let words = ["host-1", &instance(1), "in time", "the allocation stands"];
+    problem.assert(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", &metadata, &words);
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_nothing_half_done() {
     let (server, calls) = under_way().await;
@@ -151,9 +183,32 @@ async fn who_waits_for_an_instance_that_is_deallocated_is_told_so() {
     server.ports_to_plug().await;
     server.deallocate(1).await;
     let problem = Problem::of(calls.join_next().await.unwrap().unwrap());
-    let metadata = [("instance_id", &*instance(1))];
-    problem.assert(Code::Aborted, "INSTANCE_DEALLOCATED", &metadata, &[&instance(1), "was deallocated"]);
+    let metadata = [("instance_id", &*instance(1)), ("undone", "true")];
+    let words = [&*instance(1), "was deallocated before host host-1 had plugged its ports"];
+    problem.assert(Code::Aborted, "INSTANCE_DEALLOCATED", &metadata, &words);
     server.assert_not_allocated(1).await;
+}
+
+/// It may have run for hours, and its caller may have deallocated it.
+#[tokio::test]
+async fn a_repetition_after_the_instance_ended_is_told_that_nothing_is_left() {
+    let (server, mut calls) = under_way().await;
+    let ports = server.ports_to_plug().await;
+    server.report(&ports, &PortStatus::Active).await;
+    calls.join_next().await.unwrap().unwrap().unwrap();
+    server.deallocate(1).await;
+
+    for is_alive_anew in [false, true] {
+        if is_alive_anew {
+            server.unplugged(&ports.iter().map(ToString::to_string).collect::<Vec<_>>()).await;
+            server.allocate(allocation(1)).await;
+        }
+        let problem = server.refuses(async |client| client.allocate_for_instance(waiting(LONG)).await).await;
+        let metadata = [("instance_id", &*instance(1)), ("undone", "true")];
+        let words = [&*instance(1), "has been deallocated since"];
+        problem.assert(Code::Aborted, "INSTANCE_DEALLOCATED", &metadata, &words);
+        assert!(!problem.message.contains("before host"), "{}", problem.message);
+    }
 }
 
 /// What a repeated request asks for may have been running for hours.
@@ -195,15 +250,4 @@ async fn a_stop_undoes_what_is_not_plugged_yet() {
     let server = server.restart().await;
     server.assert_not_allocated(1).await;
     unplugs(&server, &ports.iter().map(ToString::to_string).collect::<Vec<_>>()).await;
-}
-
-#[tokio::test]
-async fn a_host_hears_of_ports_that_came_before_it_asked_for_news() {
-    let server = Server::start().await;
-    server.network("blue", &["10.0.0.0/24"]).await;
-    let holds = server.feed().await.revision;
-    // Between an agent's look and its question there may be an allocation.
-    server.allocate(allocation(1)).await;
-    server.manager.host_news(&host(), holds).await;
-    assert_eq!(server.feed().await.ports.len(), 1);
 }

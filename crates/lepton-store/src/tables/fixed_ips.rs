@@ -89,18 +89,22 @@ pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
 }
 
-/// Loads addresses of any subnet that have rested long enough, the longest rested first.
+/// Loads addresses of any subnet that have rested long enough, the longest rested first. It is in no hurry: those that
+/// somebody else decides on, another manager's sweep for one, are left to them.
 pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(
         "select ",
         fixed_ip_columns!(),
-        " from fixed_ips where quarantined_until <= $1 order by quarantined_until limit $2 {lock}"
+        " from fixed_ips where quarantined_until <= $1 order by quarantined_until limit $2 {lock free}"
     );
     let values = vec![view.now().micros().into(), i64::from(AT_ONCE).into()];
     enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
 }
 
 /// Loads addresses of a subnet that have rested long enough, the longest rested first, from behind one on.
+///
+/// They are chosen first and then locked in the order of their keys, as whoever wants a certain address locks it: in
+/// another order two managers would wait for each other. What was taken in between is loaded as what it is then.
 pub(crate) async fn load_rested_in(
     tx: &mut Tx,
     subnet: SubnetId,
@@ -112,7 +116,7 @@ pub(crate) async fn load_rested_in(
         fixed_ip_columns!(),
         " from fixed_ips
          where subnet_id = $1 and quarantined_until <= $2 and (quarantined_until, address) > ($3, $4)
-         order by quarantined_until, address limit $5 {lock}"
+         order by quarantined_until, address limit $5"
     );
     let (until, address) =
         after.map_or((i64::MIN, Vec::new()), |(until, address)| (until.micros(), address_bytes(address)));
@@ -124,14 +128,15 @@ pub(crate) async fn load_rested_in(
         i64::from(AT_ONCE).into(),
     ];
     let found = tx.fetch(SQL, values).await?;
-    let mut last = None;
+    let (mut keys, mut last) = (Vec::with_capacity(found.len()), None);
     for row in &found {
         let row = FixedIp::read(&mut row.columns())?;
         if let Holder::Quarantine(until) = row.holder {
             last = Some((until, row.address));
         }
-        view.load(row);
+        keys.push((row.subnet, row.address));
     }
+    load(tx, &keys, view).await?;
     let is_all = found.len() < AT_ONCE.into();
     view.note_rested(subnet, last.filter(|_| !is_all));
     Ok(())

@@ -146,6 +146,30 @@ pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View
     enter::<Port>(&tx.fetch(SQL, vec![network.as_uuid().into()]).await?, view)
 }
 
+/// Loads the first ports of a host, released ones before the others, with their addresses.
+pub(crate) async fn load_to_fence(
+    tx: &mut Tx,
+    host: &HostId,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = "select id from ports where host_id = $1 order by is_released desc, id limit $2";
+    // One more than wanted tells whether there are more.
+    let values = vec![host.as_str().into(), (i64::from(limit) + 1).into()];
+    let found = tx.fetch(SQL, values).await?;
+    let mut ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?;
+    if ids.len() > limit.into() {
+        ids.truncate(limit.into());
+        view.note_more_to_fence(host.clone());
+    }
+    // They are locked in the order in which reports lock them; what has ended since is not there any more.
+    load(tx, &ids, view).await?;
+    for id in ids {
+        view.mark_loaded(Key::Port(id));
+    }
+    Ok(())
+}
+
 /// Loads the ports of a host that changed after a revision, with their addresses.
 pub(crate) async fn load_of_host(
     tx: &mut Tx,

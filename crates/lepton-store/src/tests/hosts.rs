@@ -1,12 +1,15 @@
-//! Hosts hear what they must have, and say what they have.
+//! Hosts hear what they must have, and say what they have; of those that are gone an operator says so.
+
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use lepton_ledger::{GetInstanceNwInfo, HostFeed, ReportHost};
+use lepton_ipam::SubnetSpec;
+use lepton_ledger::{DeleteNetwork, FenceHost, GetInstanceNwInfo, Holder, HostFeed, ReportHost};
 use lepton_types::{HostChanges, HostId, HostReport, PortBinding, PortReport, PortStatus, Revision};
 
 use super::{
     each_store,
-    harness::{Subject, allocation, fixed_ips, host, instance},
+    harness::{Subject, allocation, fixed_ips, host, instance, network, subnet},
 };
 
 async fn changes(subject: &Subject, host: HostId, after: Option<Revision>) -> HostChanges {
@@ -152,6 +155,106 @@ async fn each_host_has_revisions_of_its_own() {
         }
         let hosts = subject.dump().await.hosts;
         assert_eq!(hosts.iter().map(|host| host.revision.number()).collect::<Vec<_>>(), [1, 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_fenced_host_had_to_unplug_is_free_and_in_the_history() {
+    each_store(async |subject| {
+        let quarantine = Duration::from_secs(60);
+        let rests = SubnetSpec { quarantine, ..subnet("fd00:1::/64") };
+        let made = subject.create(network("private", vec![subnet("10.1.0.0/24"), rests])).await;
+        let info = subject.allocate(1).await.unwrap();
+        let port = subject.dump().await.ports.remove(0);
+        subject.deallocate(1).await;
+        let before = subject.dump().await;
+
+        let fence = FenceHost { host: host() };
+        subject.store().ask(fence.clone()).await.unwrap();
+        assert_eq!(subject.dump().await, before, "a rehearsal changes nothing");
+        let fenced = subject.submit(fence.clone()).await.unwrap();
+        assert_eq!((fenced.ended, fenced.live), (vec![port.id], vec![]));
+        let dump = subject.dump().await;
+        assert_eq!((dump.ports.len(), dump.fenced_ports.len()), (0, 1));
+        let until = Holder::Quarantine(subject.now().after(quarantine));
+        assert_eq!(dump.fixed_ips.iter().map(|row| row.holder).collect::<Vec<_>>(), [until]);
+        if subject.kind.is_durable() {
+            let ports: Vec<_> = dump.history.ports.iter().map(|(row, at)| (row.id, *at)).collect();
+            assert_eq!(ports, [(port.id, subject.now())]);
+            let ended = dump.history.fixed_ips.iter();
+            let mut held: Vec<_> = ended.map(|(row, _)| row.address.to_string()).collect();
+            held.sort_by_key(|address| address.contains(':'));
+            assert_eq!(held, fixed_ips(&info));
+        }
+        assert_eq!(subject.submit(fence).await.unwrap().ended, [], "once");
+
+        let heir = subject.allocate_at(2, made.network.id, &fixed_ips(&info)[0]).await.unwrap();
+        assert_eq!(fixed_ips(&heir)[0], fixed_ips(&info)[0]);
+        subject.end(2).await;
+        subject.submit(DeleteNetwork { network: made.network.id }).await.unwrap();
+        subject.reopen().await;
+        let after = subject.dump().await.fenced_ports;
+        assert_eq!(
+            after.len(),
+            usize::from(subject.kind.is_durable()),
+            "it waits for the host, and for nothing else"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fenced_host_that_comes_back_hears_what_it_must_unplug_until_it_has() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        let kept = subject.allocate(2).await.unwrap().vifs[0].id;
+        let held = subject.feed().await.revision;
+        let ghosts = subject.deallocate(1).await.ports;
+        subject.submit(FenceHost { host: host() }).await.unwrap();
+
+        let unplugged = HostReport { unplugged: ghosts.clone(), ..HostReport::default() };
+        let stranger = ReportHost { host: "host-2".parse().unwrap(), report: unplugged };
+        subject.submit(stranger).await.unwrap();
+        let news = changes(subject, host(), Some(held)).await;
+        assert_eq!((news.is_complete, news.ports.len(), &news.released), (false, 0, &ghosts));
+        let all = subject.feed().await;
+        assert_eq!((all.ports.iter().map(|port| port.id).collect(), &all.released), (vec![kept], &ghosts));
+        assert_eq!(changes(subject, host(), Some(all.revision)).await.released, []);
+
+        subject.unplug(ghosts.clone()).await;
+        assert_eq!((subject.feed().await.released, subject.dump().await.fenced_ports), (vec![], vec![]));
+        subject.take_told();
+        subject.unplug(ghosts).await;
+        assert_eq!(subject.take_told(), [], "what is said twice happens once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn very_many_ports_are_fenced_in_parts() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/16"]).await;
+        let infos = join_all((0..600).map(|number| subject.allocate(number))).await;
+        assert!(infos.iter().all(Result::is_ok));
+        join_all((0..520).map(|number| subject.deallocate(number))).await;
+        // Two calls in one batch, then one by itself.
+        let fence = || subject.submit(FenceHost { host: host() });
+        let (first, second) = tokio::join!(fence(), fence());
+        let mut ended: usize = 0;
+        for fenced in [first.unwrap(), second.unwrap()] {
+            assert!(fenced.has_more && fenced.ended.len() <= 256, "{fenced:?}");
+            ended += fenced.ended.len();
+        }
+        while ended < 520 {
+            let fenced = fence().await.unwrap();
+            ended += fenced.ended.len();
+            assert_eq!(fenced.has_more, ended < 520);
+        }
+        let last = fence().await.unwrap();
+        assert_eq!((last.ended.len(), last.live.len(), last.has_more), (0, 80, false));
+        assert_eq!(subject.dump().await.held().len(), 80);
     })
     .await;
 }

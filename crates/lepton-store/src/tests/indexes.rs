@@ -4,7 +4,7 @@ use super::harness::{Kind, Subject, allocation};
 use crate::{failure::Failure, lane::Backend};
 
 /// Copies of rows that differ from them in all but what one index is about. A network's id stands in for a fresh one.
-const COPIES: [(&str, &str); 12] = [
+const COPIES: [(&str, &str); 13] = [
     (
         "a network's number",
         "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at, 'other'
@@ -45,6 +45,7 @@ const COPIES: [(&str, &str); 12] = [
     ),
     ("a block", "insert into blocks select subnet_id, first, taken, free from blocks"),
     ("a host", "insert into hosts select id, revision + 1 from hosts"),
+    ("a fenced port", "insert into fenced_ports select id, host_id, revision + 1 from fenced_ports"),
     (
         "a request id",
         "insert into requests select caller, request_id, format, fingerprint, 'other', created_at from requests",
@@ -63,6 +64,9 @@ async fn what_must_not_be_there_twice_is_an_index() {
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.allocate(2).await.unwrap();
         subject.end(2).await;
+        subject.allocate(3).await.unwrap();
+        subject.deallocate(3).await;
+        subject.submit(lepton_ledger::FenceHost { host: super::harness::host() }).await.unwrap();
         subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
         let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
         for (what, sql) in COPIES {

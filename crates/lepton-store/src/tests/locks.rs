@@ -11,7 +11,7 @@
 //! | ports | a host's report takes a release back |
 //! | hosts | two changes get one revision, and a host misses one |
 
-use lepton_ledger::{DeallocateForInstance, Key, View};
+use lepton_ledger::{DeallocateForInstance, FixedIp, Key, View};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::harness::{Kind, Subject, host, instance, network, subnet};
@@ -78,6 +78,7 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         (Key::Instance(instance(1)), INSTANCES),
         (Key::Instance(instance(1)), PORTS),
         (Key::Port(port), PORTS),
+        (Key::PortsToFence { host: host(), limit: 1 }, PORTS),
         (Key::Host(host()), HOSTS),
     ] {
         assert!(!is_locked(engine, sql).await);
@@ -155,4 +156,63 @@ async fn questions_lock_nothing_and_wait_for_nobody() {
     load(&mut reading, keys, &mut View::partial(subject.now(), [0; 32])).await.unwrap();
     subject.end(1).await;
     reading.rollback().await.unwrap();
+}
+
+/// PostgreSQL, and the keys of the only two resting addresses; the higher one has rested longer.
+async fn two_resting() -> (Subject, Key, [Key; 2]) {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let quarantine = std::time::Duration::from_secs(1);
+    let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
+    let at = subject.create(network("private", vec![spec])).await.subnets[0].id;
+    for number in [1, 2] {
+        subject.allocate(number).await.unwrap();
+    }
+    for number in [2, 1] {
+        subject.end(number).await;
+        subject.advance(quarantine);
+    }
+    let key = |address: &str| Key::FixedIp(at, address.parse().unwrap());
+    (subject, Key::RestedIn { subnet: at, after: None }, [key("10.1.0.2"), key("10.1.0.3")])
+}
+
+/// Every manager sweeps every few seconds.
+#[tokio::test]
+async fn a_sweep_leaves_to_others_what_they_decide_on() {
+    let (subject, _, [lower, _]) = two_resting().await;
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let others = holding(engine, lower, subject.now()).await;
+    let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(subject.now(), [0; 32]));
+    load(&mut tx, vec![Key::Rested], &mut view).await.unwrap();
+    let swept: Vec<_> = view.rows::<FixedIp>().map(|row| row.address.to_string()).collect();
+    assert_eq!(swept, ["10.1.0.3"]);
+    tx.rollback().await.unwrap();
+    others.rollback().await.unwrap();
+}
+
+/// The lower one comes first, although the higher one has rested longer: as everybody else locks them.
+#[tokio::test]
+async fn a_dry_pool_locks_in_the_order_of_the_keys() {
+    let (subject, rested, [lower, higher]) = two_resting().await;
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let others = holding(engine, lower, subject.now()).await;
+    let dry_pool = holding(engine, rested, subject.now());
+    let looks_on = async {
+        const WAITING: &str =
+            "select 1 from pg_locks join pg_database on datname = current_database()
+             join pg_stat_activity using (pid) where not granted and pg_stat_activity.datid = pg_database.oid";
+        let mut tx = engine.write().await.unwrap();
+        while tx.fetch(WAITING, Vec::new()).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let Key::FixedIp(_, address) = higher else { panic!("it is an address") };
+        let is_free = tx
+            .fetch("select 1 from fixed_ips where address = $1 for update skip locked", vec![address.into()])
+            .await
+            .unwrap();
+        tx.rollback().await.unwrap();
+        others.rollback().await.unwrap();
+        assert_eq!(is_free.len(), 1, "the higher one is locked before the lower one");
+    };
+    let (tx, ()) = tokio::join!(dry_pool, looks_on);
+    tx.rollback().await.unwrap();
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use lepton_ledger::{AllocateForInstance, DeallocateForInstance, Envelope, GetInstanceNwInfo, ReportHost};
+use lepton_ledger::{
+    AllocateForInstance, DeallocateForInstance, Envelope, FenceHost, GetInstanceNwInfo, ReportHost,
+};
 use lepton_types::{HostReport, PortReport, PortStatus};
 
 use super::{
@@ -128,6 +130,27 @@ async fn a_report_to_one_manager_and_a_release_by_the_other_both_happen() {
     let dump = subject.dump().await;
     assert!(dump.ports.iter().all(|port| port.is_released));
     assert_sound(&dump);
+}
+
+/// Both end the same ports: a host that is fenced while it comes back and reports what it has unplugged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_to_one_manager_and_a_fence_by_the_other_end_each_port_once() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let (subject, other) = two_managers(kind, &["10.1.0.0/16"]).await;
+        for round in 0..10_u128 {
+            let numbers = round * 20..(round + 1) * 20;
+            let infos = join_all(numbers.clone().map(|number| subject.allocate(number))).await;
+            assert!(infos.iter().all(Result::is_ok));
+            let released = join_all(numbers.map(|number| subject.deallocate(number))).await;
+            let reports = released.iter().map(|released| subject.unplug(released.ports.clone()));
+            let fence = other.submit(FenceHost { host: host() }, Envelope::anonymous());
+            let (fenced, _) = tokio::join!(fence, join_all(reports));
+            fenced.unwrap();
+        }
+        let dump = subject.dump().await;
+        assert_sound(&dump);
+        assert_eq!((dump.ports.len(), dump.history.ports.len()), (0, 200), "{kind:?}");
+    }
 }
 
 /// Everything at once, by both managers, until nothing is left.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use lepton_ipam::{check_requested, first_block, next_block};
-use lepton_ledger::{Block, FixedIp, Frontier, Holder, Host, Instance, RequestRecord};
+use lepton_ledger::{Block, FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestRecord};
 use lepton_types::{AddressMode, Network, Port, PortId, Subnet, SubnetId, Timestamp};
 
 use crate::{
@@ -31,6 +31,7 @@ pub(super) struct Dump {
     pub(super) ports: Vec<Port>,
     pub(super) fixed_ips: Vec<FixedIp>,
     pub(super) hosts: Vec<Host>,
+    pub(super) fenced_ports: Vec<FencedPort>,
     pub(super) requests: Vec<RequestRecord>,
     pub(super) history: History,
 }
@@ -66,6 +67,7 @@ impl Dump {
             ports: view.rows().cloned().collect(),
             fixed_ips: view.rows().cloned().collect(),
             hosts: view.rows().cloned().collect(),
+            fenced_ports: view.rows().cloned().collect(),
             requests: view.rows().cloned().collect(),
             history: History::default(),
         }
@@ -83,6 +85,7 @@ impl Dump {
             ports: rows(&mut tx, PORTS).await,
             fixed_ips: rows(&mut tx, FIXED_IPS).await,
             hosts: rows(&mut tx, "select id, revision from hosts order by id").await,
+            fenced_ports: rows(&mut tx, "select id, host_id, revision from fenced_ports order by id").await,
             requests: rows(&mut tx, REQUESTS).await,
             history: History {
                 networks: ended(&mut tx, NETWORK_HISTORY).await,
@@ -148,6 +151,7 @@ pub(super) fn assert_sound(dump: &Dump) {
     each_address_has_its_owner(dump);
     pools_agree_with_addresses(dump);
     ports_are_told_apart(dump);
+    what_was_fenced_has_ended(dump);
 }
 
 /// A port is of a network, and of the present life of its instance unless it was released.
@@ -252,6 +256,15 @@ fn ports_are_told_apart(dump: &Dump) {
     assert_unique("device", dump.ports.iter().map(|port| (&port.host, port.device())));
     assert_unique("revision", dump.ports.iter().map(|port| (&port.host, port.revision)));
     assert_unique("sequence", dump.networks.iter().map(|network| network.sequence));
+}
+
+/// A port that ended by fencing has no row any more, and its host will hear of it.
+fn what_was_fenced_has_ended(dump: &Dump) {
+    let hosts: BTreeMap<_, _> = dump.hosts.iter().map(|host| (&host.id, host.revision)).collect();
+    for fenced in &dump.fenced_ports {
+        assert!(dump.ports.iter().all(|port| port.id != fenced.id), "{fenced:?} is still there");
+        assert!(fenced.revision <= hosts[&fenced.host], "{fenced:?} is ahead of its host");
+    }
 }
 
 fn assert_unique<T: Ord + Debug>(what: &str, values: impl Iterator<Item = T>) {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use lepton_ipam::SubnetSpec;
-use lepton_types::{HostReport, PortId, PortStatus, Timestamp};
+use lepton_types::{HostChanges, HostReport, Port, PortId, PortReport, PortStatus, Revision, Timestamp};
 
 use super::*;
 use crate::{
-    FixedIp, Holder, SweepQuarantine,
+    FixedIp, Holder, Key, SweepQuarantine, View,
     example::{
         NOW, allocation, changes, deallocation, decided, empty, host, loaded, made, missing, network,
         unloaded, with_network,
@@ -91,6 +91,18 @@ fn a_feed_is_complete_or_what_changed() {
     assert_eq!((news.is_complete, ids(&news), &news.released), (false, vec![], &vec![first]));
     assert_eq!(feed(&mut ledger, Some(3)), HostChanges { revision: 3.into(), ..HostChanges::default() });
     assert!(feed(&mut ledger, Some(4)).is_complete, "a host from before a restored backup gets everything");
+}
+
+#[test]
+fn whether_there_is_news_is_one_row() {
+    let (mut whole, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut whole, &allocation(1, vec![])).unwrap();
+    let (mut ledger, question) = (unloaded(), HostRevision { host: host() });
+    let keys = missing(&mut ledger, &question);
+    assert_eq!(keys, [Key::Host(host())]);
+    whole.rows::<crate::Host>().for_each(|row| ledger.load(row.clone()));
+    loaded(&mut ledger, keys);
+    assert_eq!(decided(&mut ledger, &question).unwrap(), feed(&mut whole, None).revision);
 }
 
 #[test]

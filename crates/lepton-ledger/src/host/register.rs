@@ -1,12 +1,11 @@
 //! `RegisterHost`: an agent was there, so its host is one that ports can be plugged on.
 
 use lepton_types::HostId;
-use serde::Serialize;
 
 use crate::{Command, Key, Refusal, Stop, View};
 
 /// Notes a host whose agent asks what it must have. Once: the ledger forgets no host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterHost {
     /// Which host.
     pub host: HostId,

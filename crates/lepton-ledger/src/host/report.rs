@@ -1,62 +1,10 @@
-//! What a host is told to have, and what follows from its reports.
+//! `ReportHost`: what follows from what a host says that it has done.
 
 use std::collections::BTreeSet;
 
-use lepton_types::{HostChanges, HostId, HostPort, HostReport, Port, PortReport, Revision};
+use lepton_types::{HostId, HostReport, Port, PortReport};
 
-use crate::{Command, Key, Stop, View, pool};
-
-/// Tells a host what it must have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostFeed {
-    /// Which host.
-    pub host: HostId,
-    /// The revision that it holds; none: it wants everything.
-    pub after: Option<Revision>,
-}
-
-impl Command for HostFeed {
-    type Answer = HostChanges;
-
-    const NAME: &'static str = "HostFeed";
-
-    fn keys(&self) -> Vec<Key> {
-        vec![Key::Host(self.host.clone())]
-    }
-
-    fn decide(&self, ledger: &mut View) -> Result<HostChanges, Stop> {
-        let revision = ledger.host(&self.host)?.revision;
-        // A host that holds more than there is has outlived a restored ledger: it gets everything.
-        let after = self.after.filter(|after| *after <= revision);
-        let ports = ledger.host_ports(&self.host, after.unwrap_or_default())?;
-        ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
-        let mut changes = HostChanges { revision, is_complete: after.is_none(), ..HostChanges::default() };
-        for port in ports {
-            if port.is_released {
-                changes.released.push(port.id);
-            } else {
-                changes.ports.extend(host_port(ledger, port)?);
-            }
-        }
-        Ok(changes)
-    }
-}
-
-/// The port as its host must have it; none if its network is gone, which the store's constraints forbid.
-fn host_port(ledger: &mut View, port: Port) -> Result<Option<HostPort>, Stop> {
-    let addresses = ledger.fixed_ips_of(port.id).into_iter().map(|row| row.address).collect();
-    let device = port.device();
-    Ok(ledger.network(port.network)?.map(|network| HostPort {
-        id: port.id,
-        device,
-        network: network.id,
-        bridge: network.bridge(),
-        mtu: network.mtu,
-        mac: port.mac,
-        addresses,
-        binding: port.binding,
-    }))
-}
+use crate::{Command, FencedPort, Key, Stop, View, pool};
 
 /// Records what a host has done; frees the addresses of released ports that it has unplugged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +30,7 @@ impl Command for ReportHost {
         for report in &self.report.ports {
             self.set_status(ledger, report)?;
         }
+        self.forget_fenced(ledger)?;
         let unplugged = self.unplugged(ledger)?;
         end(ledger, &unplugged)
     }
@@ -105,6 +54,24 @@ impl ReportHost {
                 .extend(ledger.port(*id)?.filter(|port| port.host == self.host && port.is_released).cloned());
         }
         Ok(ports)
+    }
+
+    /// Of what the host's fencing has ended, what the host has unplugged needs no more to be told.
+    fn forget_fenced(&self, ledger: &mut View) -> Result<(), Stop> {
+        let mut ended = Vec::new();
+        for id in &self.report.unplugged {
+            // Few ports are in no row: those of a fenced host, and what is reported twice.
+            if ledger.port(*id)?.is_none() {
+                ended.push(*id);
+            }
+        }
+        ledger.need(ended.iter().map(|id| Key::FencedPort(*id)))?;
+        for id in ended {
+            if ledger.fenced_port(id)?.is_some_and(|port| port.host == self.host) {
+                ledger.end::<FencedPort>(&id);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -134,6 +101,3 @@ fn need_addresses(ledger: &mut View, ports: &[Port]) -> Result<(), Stop> {
     }
     ledger.need(keys)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,15 @@
+//! What a host is told to have, what follows from its reports, and from its end.
+
+mod feed;
+mod fence;
+mod register;
+mod report;
+
+pub use feed::{HostFeed, HostRevision};
+pub use fence::{FenceHost, Fenced};
+pub use register::RegisterHost;
+pub(crate) use register::check;
+pub use report::ReportHost;
+
+#[cfg(test)]
+mod tests;

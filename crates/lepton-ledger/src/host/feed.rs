@@ -1,0 +1,79 @@
+//! `HostFeed`: what a host is told to have. `HostRevision`: whether there is news for it.
+
+use lepton_types::{HostChanges, HostId, HostPort, Port, Revision};
+
+use crate::{Command, Key, Stop, View};
+
+/// Tells a host's revision, and nothing of its ports: what those ask who wait for news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRevision {
+    /// Which host.
+    pub host: HostId,
+}
+
+impl Command for HostRevision {
+    type Answer = Revision;
+
+    const NAME: &'static str = "HostRevision";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Host(self.host.clone())]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Revision, Stop> {
+        Ok(ledger.host(&self.host)?.revision)
+    }
+}
+
+/// Tells a host what it must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFeed {
+    /// Which host.
+    pub host: HostId,
+    /// The revision that it holds; none: it wants everything.
+    pub after: Option<Revision>,
+}
+
+impl Command for HostFeed {
+    type Answer = HostChanges;
+
+    const NAME: &'static str = "HostFeed";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Host(self.host.clone())]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<HostChanges, Stop> {
+        let revision = ledger.host(&self.host)?.revision;
+        // A host that holds more than there is has outlived a restored ledger: it gets everything.
+        let after = self.after.filter(|after| *after <= revision);
+        let ports = ledger.host_ports(&self.host, after.unwrap_or_default())?;
+        ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
+        let mut changes = HostChanges { revision, is_complete: after.is_none(), ..HostChanges::default() };
+        for port in ports {
+            if port.is_released {
+                changes.released.push(port.id);
+            } else {
+                changes.ports.extend(host_port(ledger, port)?);
+            }
+        }
+        changes.released.extend(ledger.fenced_ports(&self.host, after.unwrap_or_default())?);
+        Ok(changes)
+    }
+}
+
+/// The port as its host must have it; none if its network is gone, which the store's constraints forbid.
+fn host_port(ledger: &mut View, port: Port) -> Result<Option<HostPort>, Stop> {
+    let addresses = ledger.fixed_ips_of(port.id).into_iter().map(|row| row.address).collect();
+    let device = port.device();
+    Ok(ledger.network(port.network)?.map(|network| HostPort {
+        id: port.id,
+        device,
+        network: network.id,
+        bridge: network.bridge(),
+        mtu: network.mtu,
+        mac: port.mac,
+        addresses,
+        binding: port.binding,
+    }))
+}

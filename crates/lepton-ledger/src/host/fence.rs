@@ -1,0 +1,138 @@
+//! `FenceHost`: what a host that is gone for good had still to unplug is unplugged.
+
+use lepton_types::{HostId, Port, PortId};
+use serde::{Deserialize, Serialize};
+
+use super::{check, report};
+use crate::{Command, FencedPort, Key, Stop, View};
+
+/// Most ports that one call is about: each is a row that it locks, as in a host's report.
+const AT_ONCE: u16 = 256;
+
+/// Says that a host is gone for good: what was released on it counts as unplugged. Ports that
+/// nobody has released stay as they are.
+///
+/// That is what an operator believes, and hosts do come back. So the host's feed keeps naming what was ended without its
+/// word, until it has reported it unplugged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FenceHost {
+    /// Which host.
+    pub host: HostId,
+}
+
+/// What fencing a host has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fenced {
+    /// The released ports that waited for the host.
+    pub ended: Vec<PortId>,
+    /// Ports on the host that nobody has released; deallocate their instances, then fence the host again. Of very many,
+    /// some.
+    pub live: Vec<PortId>,
+    /// Whether further released ports wait for the host, for another call to end.
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+impl Command for FenceHost {
+    type Answer = Fenced;
+
+    const NAME: &'static str = "FenceHost";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::PortsToFence { host: self.host.clone(), limit: AT_ONCE }, Key::Host(self.host.clone())]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Fenced, Stop> {
+        check(ledger, &self.host, None)?;
+        let (ports, is_cut) = ledger.ports_to_fence(&self.host, AT_ONCE)?;
+        let (released, live): (Vec<Port>, Vec<Port>) = ports.into_iter().partition(|port| port.is_released);
+        report::end(ledger, &released)?;
+        if !released.is_empty() {
+            let revision = ledger.touch_host(&self.host)?;
+            for port in &released {
+                ledger.insert(FencedPort { id: port.id, host: self.host.clone(), revision });
+            }
+        }
+        let ids = |ports: &[Port]| ports.iter().map(|port| port.id).collect();
+        // Released ports come first, so where there is another one, they are all there.
+        Ok(Fenced { ended: ids(&released), live: ids(&live), has_more: is_cut && live.is_empty() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lepton_types::HostReport;
+
+    use crate::{
+        FixedIp, HostFeed, Refusal, ReportHost,
+        example::{allocation, deallocation, decided, fixed_ips, host, with_network},
+    };
+
+    #[test]
+    fn what_was_released_on_a_fenced_host_is_free_and_what_lives_there_stays() {
+        let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+        let released = decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].id;
+        let live = decided(&mut ledger, &allocation(2, vec![])).unwrap().vifs[0].id;
+        decided(&mut ledger, &deallocation(1)).unwrap();
+        let fence = FenceHost { host: host() };
+        let fenced = decided(&mut ledger, &fence).unwrap();
+        assert_eq!(fenced, Fenced { ended: vec![released], live: vec![live], has_more: false });
+        assert_eq!(ledger.rows::<FixedIp>().count(), 1);
+        assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(3, vec![])).unwrap()), ["10.1.0.2"]);
+        assert_eq!(decided(&mut ledger, &fence).unwrap().ended, [], "once");
+    }
+
+    #[test]
+    fn a_fenced_host_hears_of_what_ended_until_it_has_unplugged_it() {
+        let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+        let ghost = decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].id;
+        decided(&mut ledger, &deallocation(1)).unwrap();
+        let held = decided(&mut ledger, &HostFeed { host: host(), after: None }).unwrap().revision;
+        decided(&mut ledger, &FenceHost { host: host() }).unwrap();
+
+        let unplugged = HostReport { unplugged: vec![ghost], ..HostReport::default() };
+        let stranger = ReportHost { host: "host-2".parse().unwrap(), report: unplugged.clone() };
+        decided(&mut ledger, &stranger).unwrap();
+        for after in [None, Some(held)] {
+            let told = decided(&mut ledger, &HostFeed { host: host(), after }).unwrap();
+            assert_eq!((told.ports, told.released), (vec![], vec![ghost]), "after {after:?}");
+            assert!(told.revision > held, "an agent that waits for news gets some");
+        }
+
+        let own = ReportHost { host: host(), report: unplugged };
+        decided(&mut ledger, &own).unwrap();
+        let told = decided(&mut ledger, &HostFeed { host: host(), after: None }).unwrap();
+        assert_eq!(told.released, []);
+        let before = ledger.changes().len();
+        decided(&mut ledger, &own).unwrap();
+        assert_eq!(ledger.changes().len(), before, "once is enough");
+    }
+
+    #[test]
+    fn very_many_ports_are_fenced_in_parts() {
+        let (mut ledger, _) = with_network(&["10.1.0.0/16"]);
+        for number in 1..=600 {
+            decided(&mut ledger, &allocation(number, vec![])).unwrap();
+        }
+        for number in 1..=300 {
+            decided(&mut ledger, &deallocation(number)).unwrap();
+        }
+        let mut counts = Vec::new();
+        for _ in 0..3 {
+            let fenced = decided(&mut ledger, &FenceHost { host: host() }).unwrap();
+            counts.push((fenced.ended.len(), fenced.live.len(), fenced.has_more));
+        }
+        assert_eq!(counts, [(256, 0, true), (44, 212, false), (0, 256, false)]);
+    }
+
+    #[test]
+    fn a_host_that_nobody_knows_is_not_found() {
+        let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+        let before = ledger.changes().len();
+        let fence = FenceHost { host: "nod7".parse().unwrap() };
+        let refusal = decided(&mut ledger, &fence).unwrap_err();
+        assert_eq!(refusal, Refusal::HostNotFound { host: "nod7".parse().unwrap(), field: None });
+        assert_eq!(ledger.changes().len(), before);
+    }
+}

@@ -1,0 +1,56 @@
+//! How long PostgreSQL works for a store that waits no more, and for one that must wait.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::harness::{Kind, Subject, allocation, fresh_database};
+use crate::{Database, StoreConfig, StoreError, SubmitError, engine::Engine, migrate::migrate_by};
+
+/// How long the stores wait here.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+async fn setting(engine: &std::sync::Arc<Engine>, sql: &'static str) -> String {
+    let mut tx = engine.write().await.unwrap();
+    let found = tx.fetch(sql, Vec::new()).await.unwrap();
+    tx.rollback().await.unwrap();
+    found[0].columns().get().unwrap()
+}
+
+#[tokio::test]
+async fn a_migration_takes_as_long_as_it_takes() {
+    let mut config = StoreConfig::new(Database::Postgres(fresh_database()));
+    config.connect_timeout = PATIENCE;
+    let engine = Engine::open(&config).await.unwrap().unwrap();
+    let slow = [(1, "slow", "SELECT pg_sleep(1.5)")];
+    migrate_by(&slow, &engine, "here").await.unwrap();
+    for sql in ["show statement_timeout", "show lock_timeout"] {
+        assert_eq!(setting(&engine, sql).await, "1s", "{sql}: the connection is a batch's again");
+    }
+    engine.close().await;
+}
+
+/// Its locks would keep others out, and its connection would be one that nobody knows of.
+#[tokio::test]
+async fn nothing_lingers_of_a_batch_that_was_given_up() {
+    let subject = Subject::open(Kind::Postgres, |config| config.connect_timeout = PATIENCE).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    let Database::Postgres(url) = &subject.config.database else { panic!("it is PostgreSQL") };
+    // Not a connection of a store's: nothing ends what it holds.
+    let mut others = PgConnection::connect(url).await.unwrap();
+    others.execute("BEGIN").await.unwrap();
+    others.execute("SELECT 1 FROM blocks FOR UPDATE").await.unwrap();
+
+    let outcome = subject.submit(allocation(2, vec![])).await;
+    assert!(matches!(outcome, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{outcome:?}");
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'leptond' AND wait_event_type = 'Lock'";
+    let started = Instant::now();
+    while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut others).await.unwrap() > 0 {
+        assert!(started.elapsed() < PATIENCE * 5, "a backend still waits for what nobody asks for any more");
+        tokio::task::yield_now().await;
+    }
+    others.close().await.unwrap();
+    subject.allocate(2).await.unwrap();
+}
