@@ -92,15 +92,19 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
 async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
     const WAITING: &str = "select count(*) from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock'";
-    loop {
-        let mut tx = engine.read().await.unwrap();
-        let found = tx.fetch(WAITING, Vec::new()).await.unwrap();
-        tx.rollback().await.unwrap();
-        if found[0].columns().get::<i64>().unwrap() > 0 {
-            return;
+    let waiting = async {
+        loop {
+            let mut tx = engine.read().await.unwrap();
+            let found = tx.fetch(WAITING, Vec::new()).await.unwrap();
+            tx.rollback().await.unwrap();
+            if found[0].columns().get::<i64>().unwrap() > 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await;
+    in_time.expect("somebody waits for a lock");
 }
 
 /// Whoever waits for the rows of one table has locked those before it and none behind it.
@@ -112,7 +116,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
     let keys = vec![
         Key::Host(host()),
-        Key::Rested,
+        Key::RestedIn { subnet: at, after: None },
         Key::Port(port),
         Key::Instance(instance(1)),
         Key::FixedIp(at, "10.1.0.2".parse().unwrap()),
