@@ -50,6 +50,16 @@ pub(crate) fn honest(number: u8) -> Vec<Named> {
         ("a DHCP discover", udp4(own, [0; 4], [255; 4], 68, 67)),
         ("a DHCP renewal", udp4(own, v4(number), v4(250), 68, 67)),
         ("a message to a DHCP server from any port", udp4(own, v4(number), v4(250), 5000, 67)),
+        (
+            "the first fragment of an IPv4 datagram",
+            fragment4(own, v4(number), 0, true, &udp(5000, 5000)[..8]),
+        ),
+        ("a later IPv4 fragment", fragment4(own, v4(number), 1, false, b"lepton")),
+        ("a later IPv4 fragment like a DHCP answer", fragment4(own, v4(number), 1, true, &udp(67, 68)[..8])),
+        (
+            "the last IPv4 fragment, like a DHCP answer",
+            fragment4(own, v4(number), 0x1fff, false, &udp(67, 68)),
+        ),
         ("IPv6", udp6(own, v6(number), 5000, 5000)),
         ("a DHCPv6 client's message", udp6(own, link_local(number), 546, 547)),
         ("IPv6 from the link-local address", udp6(own, link_local(number), 5000, 5000)),
@@ -93,6 +103,22 @@ pub(crate) fn forged(number: u8) -> Vec<Forged> {
         ("a DHCP server's offer", "drop_dhcp", udp4(own, v4(number), [255; 4], 67, 68)),
         ("a DHCP server's offer from another port", "drop_dhcp", udp4(own, v4(number), [255; 4], 6767, 68)),
         ("a DHCP server's offer without an address", "drop_dhcp", udp4(own, [0; 4], [255; 4], 67, 68)),
+        (
+            "the start of a DHCP server's offer",
+            "drop_dhcp",
+            fragment4(own, v4(number), 0, true, &udp(67, 68)[..8]),
+        ),
+        ("another's later IPv4 fragment", "drop_ipv4", fragment4(own, v4(9), 1, false, b"lepton")),
+        (
+            "another's later IPv4 fragment like a DHCP answer",
+            "drop_ipv4",
+            fragment4(own, v4(9), 1, false, &udp(67, 68)),
+        ),
+        (
+            "a later fragment from nowhere like a DHCP discover",
+            "drop_ipv4",
+            fragment4(own, [0; 4], 1, false, &udp(68, 67)),
+        ),
         ("a DHCPv6 server's answer", "drop_dhcp", udp6(own, link_local(number), 547, 546)),
         ("a DHCPv6 server's answer from another port", "drop_dhcp", udp6(own, v6(number), 5470, 546)),
         ("another's MAC inside ARP", "drop_arp", arp(own, 2, mac(9), v4(number))),
@@ -245,10 +271,22 @@ fn udp4(from: [u8; 6], source: [u8; 4], to: [u8; 4], source_port: u16, port: u16
     ethernet(BROADCAST, from, IPV4, &[ipv4_head(UDP, &udp, source, to), udp].concat())
 }
 
+/// A fragment of a UDP datagram to everybody, at `offset` times 8 bytes.
+fn fragment4(from: [u8; 6], source: [u8; 4], offset: u16, has_more: bool, payload: &[u8]) -> Vec<u8> {
+    let place = offset | u16::from(has_more) << 13;
+    let head = ipv4_head_at(place, UDP, payload, source, [255; 4]);
+    ethernet(BROADCAST, from, IPV4, &[&head[..], payload].concat())
+}
+
 fn ipv4_head(protocol: u8, payload: &[u8], source: [u8; 4], to: [u8; 4]) -> Vec<u8> {
-    let length = u16::try_from(20 + payload.len()).unwrap();
-    let mut head =
-        [&[0x45, 0][..], &length.to_be_bytes(), &[0, 0, 0, 0, 64, protocol, 0, 0], &source, &to].concat();
+    ipv4_head_at(0, protocol, payload, source, to)
+}
+
+/// The header of what is at `place` in its datagram: an offset in 8 bytes and, above its 13 bits, whether more comes.
+fn ipv4_head_at(place: u16, protocol: u8, payload: &[u8], source: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+    let length = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
+    let head = [&[0x45, 0][..], &length, &[0, 0], &place.to_be_bytes(), &[64, protocol, 0, 0], &source, &to];
+    let mut head = head.concat();
     let checksum = checksum(&head).to_be_bytes();
     head[10..12].copy_from_slice(&checksum);
     head
