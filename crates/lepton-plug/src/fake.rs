@@ -4,11 +4,12 @@ use std::{
     collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use lepton_plan::{Action, HostState};
 use lepton_types::IfName;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time};
 
 use crate::{Plug, PlugError};
 
@@ -35,6 +36,9 @@ pub struct Counts {
 /// Decides whether an action fails: its number, counted from 0 since the host began, and the action itself.
 type Fault = Box<dyn FnMut(u64, &Action) -> bool + Send>;
 
+/// Decides how long an action takes.
+type Delay = Box<dyn FnMut(&Action) -> Duration + Send>;
+
 #[derive(Default)]
 struct Shared {
     inner: Mutex<Inner>,
@@ -46,6 +50,7 @@ struct Inner {
     state: HostState,
     counts: Counts,
     fault: Option<Fault>,
+    delay: Option<Delay>,
 }
 
 impl Host {
@@ -74,9 +79,16 @@ impl Host {
         self.lock().fault = Some(Box::new(fault));
     }
 
-    /// From now on, nothing fails any more.
+    /// From now on, actions take as long as `delay` says. What is applied together ends together, with the longest: that an
+    /// action takes long is known only after it has had its effect.
+    pub fn take(&self, delay: impl FnMut(&Action) -> Duration + Send + 'static) {
+        self.lock().delay = Some(Box::new(delay));
+    }
+
+    /// From now on, nothing fails any more, nor takes any time.
     pub fn heal(&self) {
-        self.lock().fault = None;
+        let mut inner = self.lock();
+        (inner.fault, inner.delay) = (None, None);
     }
 
     /// How often something was asked of the host.
@@ -90,6 +102,13 @@ impl Host {
 }
 
 impl Inner {
+    /// The actions' outcomes, and how long they take.
+    fn apply_all(&mut self, actions: &[Action]) -> (Vec<Result<(), PlugError>>, Duration) {
+        let outcomes = actions.iter().map(|action| self.apply(action)).collect();
+        let longest = self.delay.as_mut().and_then(|delay| actions.iter().map(delay).max());
+        (outcomes, longest.unwrap_or_default())
+    }
+
     fn apply(&mut self, action: &Action) -> Result<(), PlugError> {
         let number = self.counts.tried;
         self.counts.tried += 1;
@@ -129,8 +148,9 @@ impl Plug for Host {
     }
 
     async fn apply(&mut self, actions: &[Action]) -> Vec<Result<(), PlugError>> {
-        let mut inner = self.lock();
-        actions.iter().map(|action| inner.apply(action)).collect()
+        let (outcomes, longest) = self.lock().apply_all(actions);
+        time::sleep(longest).await;
+        outcomes
     }
 
     async fn changed(&mut self) {

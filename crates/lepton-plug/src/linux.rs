@@ -12,6 +12,7 @@ mod device;
 mod filter;
 mod limit;
 mod link;
+mod lookups;
 mod mark;
 mod netlink;
 mod netns;
@@ -29,7 +30,6 @@ use std::{
     fmt, io,
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use lepton_plan::{Action, HostState};
 use lepton_types::IfName;
 
@@ -37,8 +37,8 @@ use crate::{Plug, PlugError};
 
 use self::{
     filter::{Found, Watch},
-    limit::Limit,
-    link::{IN_FLIGHT, Link, LinkKind},
+    limit::{Limit, together},
+    link::{Link, LinkKind},
     netlink::Netlink,
     netns::Namespaces,
     nft::Nft,
@@ -96,7 +96,7 @@ impl Plug for Linux {
         let mut found = found.unwrap_or_else(lost);
         self.strays = std::mem::take(&mut found.strays);
         let links = links?;
-        self.namespaces.look_at(observe::namespaces(&links)).await;
+        self.namespaces.look_at_all(observe::namespaces(&links)).await;
         let (state, bridges) = observe::state(&links, found, &self.namespaces);
         self.known = state.clone();
         self.bridges = bridges;
@@ -105,7 +105,7 @@ impl Plug for Linux {
 
     async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<HostState, PlugError> {
         let looks: Vec<_> = names.iter().map(|name| link::find(&self.netlink.handle, name)).collect();
-        let found: Vec<Option<Link>> = stream::iter(looks).buffered(IN_FLIGHT).try_collect().await?;
+        let found: Vec<Option<Link>> = together(looks).await.into_iter().collect::<Result<_, _>>()?;
         let links: Vec<Link> = found.into_iter().flatten().collect();
         // A bridge that was made again has the same name and another index.
         self.bridges.retain(|_, name| !names.contains(name));

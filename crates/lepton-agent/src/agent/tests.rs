@@ -12,6 +12,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::*;
 use crate::pace::RESYNC;
 
+mod delays;
 mod fenced;
 mod retries;
 

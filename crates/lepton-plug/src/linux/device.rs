@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::{StreamExt, stream};
 use lepton_plan::{Action, Device, Kind};
 use lepton_types::IfName;
 
@@ -10,8 +9,8 @@ use crate::PlugError;
 
 use super::{
     Linux, Outcome, bridge,
-    limit::Limit,
-    link::{self, IN_FLIGHT, Link},
+    limit::{Limit, together},
+    link::{self, Link},
     mark, port, tap, veth,
 };
 
@@ -50,7 +49,7 @@ impl Linux {
     pub(super) async fn make_bridges(&mut self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
         let making: Vec<_> =
             actions.iter().map(|action| limit.of_one(action, self.make_bridge(action))).collect();
-        let made: Vec<_> = stream::iter(making).buffered(IN_FLIGHT).collect().await;
+        let made = together(making).await;
         let mut outcomes = Vec::with_capacity(made.len());
         for outcome in made {
             outcomes.push(outcome.map(|link| self.bridges.extend(link.map(|link| (link.index, link.name)))));
@@ -74,7 +73,7 @@ impl Linux {
     pub(super) async fn make_devices(&self, actions: &[&Action], limit: Limit) -> Vec<Outcome> {
         let making: Vec<_> =
             actions.iter().map(|action| limit.of_one(action, self.make_device(action))).collect();
-        stream::iter(making).buffered(IN_FLIGHT).collect().await
+        together(making).await
     }
 
     async fn make_device(&self, action: &Action) -> Outcome {
@@ -101,7 +100,7 @@ impl Linux {
                 tap.keep().await
             }
             Kind::Veth(inner) => {
-                let alias = veth::create(handle, device, inner, config.mtu).await?;
+                let alias = veth::create(handle, &self.namespaces, device, inner, config.mtu).await?;
                 link::configure(handle, device, config.mtu, &alias).await
             }
             Kind::Unknown => Err(PlugError::new("create", device, "nobody knows its kind")),

@@ -1,11 +1,17 @@
-//! [`Limit`]: how long actions may take, so that one which is stuck costs the others time and nothing else.
+//! [`Limit`]: how long actions may take, so that one which is stuck costs the others time and nothing else; [`together`]:
+//! how many are under way.
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use lepton_plan::Action;
 use tokio::time::{Instant, timeout_at};
 
 use crate::PlugError;
+
+/// What is under way at once. Enough to keep the netlink thread busy; the kernel's answers, under 1 KiB of socket buffer
+/// each, stay far below the receive buffer (208 KiB, Linux `rmem_default`).
+const IN_FLIGHT: usize = 64;
 
 /// Longest that one action may take: plugging in a device takes less than a millisecond, and 64 are under way at once.
 const OF_ONE: Duration = Duration::from_secs(10);
@@ -58,6 +64,15 @@ impl Limit {
     }
 }
 
+/// The outcomes of these, in their order. They end in any order: behind one that is stuck all others are begun.
+pub(super) async fn together<T>(work: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let numbered: Vec<_> =
+        work.into_iter().enumerate().map(|(place, work)| async move { (place, work.await) }).collect();
+    let mut done: Vec<(usize, T)> = stream::iter(numbered).buffer_unordered(IN_FLIGHT).collect().await;
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
@@ -98,5 +113,20 @@ mod tests {
             words(late),
             "cannot unplug tapaaaaaaaa-00: there is no time left: what came before took 45 s"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn behind_one_that_is_stuck_all_others_are_done() {
+        let begin = Instant::now();
+        let work = |place: usize| async move {
+            if place == 0 {
+                tokio::time::sleep(OF_ONE).await;
+            }
+            (place, begin.elapsed())
+        };
+        let done = together((0..1000).map(work).collect()).await;
+        for (place, outcome) in done.into_iter().enumerate() {
+            assert_eq!(outcome, (place, if place == 0 { OF_ONE } else { Duration::ZERO }));
+        }
     }
 }

@@ -24,10 +24,6 @@ use crate::PlugError;
 
 use super::{bridge, mark, tap};
 
-/// Devices whose kernel requests are in flight at once. Enough to keep the netlink thread busy; their answers, under
-/// 1 KiB of socket buffer each, stay far below the receive buffer (208 KiB, Linux `rmem_default`).
-pub(super) const IN_FLIGHT: usize = 64;
-
 /// A link as the kernel describes it.
 #[derive(Debug)]
 pub(super) struct Link {

@@ -8,8 +8,6 @@ use std::{
         fd::AsRawFd,
         unix::fs::{MetadataExt, OpenOptionsExt},
     },
-    thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use lepton_types::NetnsPath;
@@ -17,51 +15,42 @@ use nix::{
     fcntl::OFlag,
     sys::statfs::{NSFS_MAGIC, fstatfs},
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
 
-/// Longest that looking at all namespaces may take; 20 µs each.
-const LONGEST: Duration = Duration::from_secs(2);
+use super::{limit::together, lookups::Lookups};
 
 /// Which namespaces there were under their paths when they were last looked at.
 #[derive(Debug, Default)]
 pub(super) struct Namespaces {
     numbers: BTreeMap<NetnsPath, u64>,
-    /// The thread that looks, or has looked.
-    looking: Option<JoinHandle<()>>,
+    lookups: Lookups,
 }
 
 impl Namespaces {
-    /// Looks at these. What cannot be seen in time is as unknown as what is no namespace, and is not looked at again as
-    /// long as the last look has not ended.
+    /// Looks at these and forgets all others. What cannot be seen in time is as unknown as what is no namespace.
+    pub(super) async fn look_at_all(&mut self, paths: BTreeSet<NetnsPath>) {
+        self.numbers.clear();
+        self.look_at(paths).await;
+    }
+
+    /// Looks at these too.
     pub(super) async fn look_at(&mut self, paths: BTreeSet<NetnsPath>) {
         self.numbers.retain(|path, _| !paths.contains(path));
-        if paths.is_empty() || self.looking.as_ref().is_some_and(|thread| !thread.is_finished()) {
-            return;
-        }
-        let (sender, mut seen) = mpsc::unbounded_channel();
-        let looking = thread::Builder::new().name("netns".to_owned()).spawn(move || {
-            for path in paths {
-                if let Ok(number) = look(&path).and_then(|file| number(&file)) {
-                    drop(sender.send((path, number)));
-                }
-            }
-        });
-        self.looking = looking.ok();
-        let all = async {
-            while let Some((path, number)) = seen.recv().await {
-                self.numbers.insert(path, number);
-            }
-        };
-        // Whoever is late says nothing of those that were seen.
-        let _ = timeout(LONGEST, all).await;
+        let looks: Vec<_> = paths.iter().map(|path| self.lookups.run(path, look_up)).collect();
+        let seen: Vec<io::Result<u64>> = together(looks).await;
+        self.numbers.extend(paths.into_iter().zip(seen).filter_map(|(path, seen)| Some((path, seen.ok()?))));
     }
 
     /// Whether there is known to be another namespace under this path than the one with this number.
     pub(super) fn is_another(&self, path: &NetnsPath, number: u64) -> bool {
         self.numbers.get(path).is_some_and(|found| *found != number)
+    }
+
+    /// Opens a namespace.
+    ///
+    /// Errors: the path cannot be opened, or is no namespace's, or its file system does not answer. Then nothing was opened
+    /// that waits to be opened (a FIFO), or that does something when it is (a watchdog).
+    pub(super) async fn open(&self, path: &NetnsPath) -> io::Result<File> {
+        self.lookups.run(path, open_now).await
     }
 }
 
@@ -70,17 +59,8 @@ pub(super) fn number(file: &File) -> io::Result<u64> {
     file.metadata().map(|metadata| metadata.ino())
 }
 
-/// Opens a namespace.
-///
-/// Errors: the path cannot be opened, or is no namespace's. Then nothing was opened that waits to be opened (a FIFO), or
-/// that does something when it is (a watchdog).
-pub(super) async fn open(path: &NetnsPath) -> io::Result<File> {
-    let path = path.clone();
-    let (sender, opened) = oneshot::channel();
-    // A thread of its own: where the file system does not answer it stays for ever, and of those that the runtime has for
-    // blocking calls there are only so many, and the runtime waits for them when it ends.
-    thread::Builder::new().name("netns".to_owned()).spawn(move || drop(sender.send(open_now(&path))))?;
-    opened.await.map_err(io::Error::other)?
+fn look_up(path: &NetnsPath) -> io::Result<u64> {
+    look(path).and_then(|file| number(&file))
 }
 
 fn open_now(path: &NetnsPath) -> io::Result<File> {
@@ -96,5 +76,31 @@ fn look(path: &NetnsPath) -> io::Result<File> {
         Ok(file)
     } else {
         Err(io::Error::other("it is no network namespace"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(paths: &[&str]) -> BTreeSet<NetnsPath> {
+        paths.iter().map(|path| path.parse().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn of_paths_that_nothing_is_handed_over_by_any_more_nothing_is_kept() {
+        let mut namespaces = Namespaces::default();
+        let (own, thread) = ("/proc/self/ns/net", "/proc/thread-self/ns/net");
+        namespaces.look_at_all(paths(&[own, thread, "/dev/null"])).await;
+        assert!(namespaces.numbers.keys().eq(&paths(&[own, thread])));
+        assert!(namespaces.is_another(&own.parse().unwrap(), 1));
+
+        namespaces.look_at(paths(&[thread])).await;
+        assert!(
+            namespaces.numbers.keys().eq(&paths(&[own, thread])),
+            "what was not looked at is known still"
+        );
+        namespaces.look_at_all(paths(&[thread])).await;
+        assert!(namespaces.numbers.keys().eq(&paths(&[thread])));
     }
 }

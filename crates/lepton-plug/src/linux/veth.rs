@@ -11,7 +11,10 @@ use rtnetlink::{
 
 use crate::PlugError;
 
-use super::{link, mark, netns};
+use super::{
+    link, mark,
+    netns::{self, Namespaces},
+};
 
 /// Makes a veth pair whose inner end begins its life in the namespace, so that its name never meets one of ours. Equals
 /// `ip link add NAME mtu MTU group MAKING type veth peer name DEVICE address MAC mtu MTU netns PATH`.
@@ -19,12 +22,13 @@ use super::{link, mark, netns};
 /// Answers with the pair's [`alias`].
 pub(super) async fn create(
     handle: &Handle,
+    namespaces: &Namespaces,
     name: &IfName,
     inner: &Inner,
     mtu: Mtu,
 ) -> Result<String, PlugError> {
     let failed = |error| PlugError::new("open", &inner.netns, &error);
-    let netns = netns::open(&inner.netns).await.map_err(failed)?;
+    let netns = namespaces.open(&inner.netns).await.map_err(failed)?;
     let number = netns::number(&netns).map_err(failed)?;
     let peer = LinkMessageBuilder::<LinkUnspec>::new()
         .name(inner.device.as_str())

@@ -533,14 +533,36 @@ kernel_test! {
             return;
         };
         let ports = [port(1, 1, tap()), port(2, 1, veth("/run/stuck/web")), port(3, 1, tap())];
-        let failures = timeout(Duration::from_secs(30), world.try_converge(&ports)).await.expect("it is given up");
-
-        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
-        assert_eq!(words, [format!("cannot plug {}: no end after 10 s", device(2))]);
-        for number in [1, 3] {
-            assert_eq!(ip_json(&["link", "show", "dev", &device(number)])["master"], bridge(1));
+        for (limit, is_first) in [(Duration::from_secs(5), true), (Duration::from_millis(500), false)] {
+            let failures = timeout(limit, world.try_converge(&ports)).await.expect("it is given up");
+            let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            assert_eq!(words, ["cannot open /run/stuck/web: its file system does not answer"], "first: {is_first}");
+            for number in [1, 3] {
+                assert_eq!(ip_json(&["link", "show", "dev", &device(number)])["master"], bridge(1));
+            }
+            assert_eq!(threads("netns"), 1);
         }
         drop(stuck);
+    }
+}
+
+kernel_test! {
+    async fn a_namespace_that_cannot_be_looked_at_blinds_nobody_for_the_others() {
+        let (mut world, first, second) = World::with_two_containers().await;
+        // Its path is looked at before that of the others.
+        let Some(_stuck) = StuckFolder::mount("/run/aaa") else {
+            eprintln!("SKIPPED: FUSE cannot be mounted here, so no file system can be made that does not answer");
+            return;
+        };
+        ip(&["link", "set", &device(2), "alias", &format!("lepton {} eth0 1 /run/aaa/web", mac(2))]);
+        let ports = [port(1, 1, veth(&first.netns)), port(2, 1, veth("/run/aaa/web"))];
+        assert_eq!(world.plan(&ports).await, []);
+
+        let _old = first.elsewhere("old1");
+        let new = Container::new("first");
+        world.converge(&ports).await;
+        assert_eq!(new.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
+        drop(second);
     }
 }
 
@@ -619,6 +641,13 @@ kernel_test! {
         assert!(outcomes[2].as_ref().unwrap_err().words.contains("has no filter"), "{outcomes:?}");
         assert!(!ip(&["link"]).contains(&device(1)));
     }
+}
+
+/// The threads of this process that have this name.
+fn threads(name: &str) -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|found| found.trim() == name).count()
 }
 
 fn mac_bytes(number: u8) -> [u8; 6] {
