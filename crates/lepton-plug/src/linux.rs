@@ -89,9 +89,10 @@ impl Plug for Linux {
         self.note_all();
         self.watch.take_change();
         let (links, listing) = tokio::join!(link::list(&self.netlink.handle), self.nft.list());
-        // A table that cannot be listed is one to be loaded, and if that fails too, nft says why. What was in it is not
-        // forgotten: it may hold the filter of a device that nobody else knows one for.
-        let found = listing.ok().and_then(|listing| filter::read(&listing));
+        let listing = listing.map_err(|words| PlugError::new("list", filter::TABLE, &words))?;
+        // A table that is gone or cannot be read is one to be loaded. What was in it is not forgotten: it may hold the filter
+        // of a device that nobody else knows one for.
+        let found = listing.and_then(|listing| filter::read(&listing));
         let lost = || Found { filters: self.known.filters.clone(), is_whole: false, strays: Vec::new() };
         let mut found = found.unwrap_or_else(lost);
         self.strays = std::mem::take(&mut found.strays);

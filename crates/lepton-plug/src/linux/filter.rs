@@ -36,6 +36,9 @@ use lepton_types::{IfName, MacAddr};
 pub(super) use listing::{Found, read};
 pub(super) use watch::{Told, Watch};
 
+/// What our filter table is called in errors, as `nft list table …` takes it.
+pub(super) const TABLE: &str = "nftables table bridge lepton";
+
 /// What is dropped, and why, counted over all ports.
 const COUNTERS: [&str; 12] = [
     "drop_port",      // from a device of ours that somebody renamed

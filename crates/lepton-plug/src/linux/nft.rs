@@ -34,9 +34,20 @@ impl Nft {
         self.run(&["-f", "-"], text).await.map(|(process, _)| process)
     }
 
-    /// The filter table as JSON (`nft -j list table bridge lepton`). Errors: as above; most often it is not there.
-    pub(super) async fn list(&self) -> Result<Vec<u8>, String> {
-        self.run(&["-j", "list", "table", "bridge", "lepton"], "").await.map(|(_, output)| output.stdout)
+    /// The filter table as JSON (`nft -j list table bridge lepton`); none where there is no such table. Errors: as above.
+    pub(super) async fn list(&self) -> Result<Option<Vec<u8>>, String> {
+        let complaint = match self.run(&["-j", "list", "table", "bridge", "lepton"], "").await {
+            Ok((_, output)) => return Ok(Some(output.stdout)),
+            Err(complaint) => complaint,
+        };
+        // A table that is missing is an error to nft, like any other. Asked for all tables it has an answer, or none again.
+        let (_, tables) = self.run(&["list", "tables", "bridge"], "").await.map_err(|_| complaint.clone())?;
+        let tables = String::from_utf8_lossy(&tables.stdout);
+        if tables.lines().any(|table| table.trim() == "table bridge lepton") {
+            Err(complaint)
+        } else {
+            Ok(None)
+        }
     }
 
     async fn run(&self, arguments: &[&str], input: &str) -> Result<(u32, Output), String> {
@@ -83,5 +94,11 @@ mod tests {
     async fn a_run_that_is_stuck_fails() {
         let nft = Nft { program: "sleep".into() };
         assert_eq!(nft.run(&["600"], "").await.unwrap_err(), "sleep has not ended after 10 s");
+    }
+
+    #[tokio::test]
+    async fn a_listing_that_fails_is_no_missing_table() {
+        let nft = Nft { program: "false".into() };
+        assert_eq!(nft.list().await.unwrap_err(), "nft ended with exit status: 1");
     }
 }

@@ -9,9 +9,6 @@ use crate::PlugError;
 
 use super::{Linux, Outcome, filter, limit::Limit};
 
-/// What our filter table is called in errors, as `nft list table …` takes it.
-const TABLE: &str = "nftables table bridge lepton";
-
 /// Ports whose filters are changed in one transaction. Without `CAP_NET_ADMIN` over the whole machine (in a user
 /// namespace) nft cannot enlarge its socket's send buffer, and 208 KiB of it hold the elements of about 400 ports.
 const FILTERS_AT_ONCE: usize = 128;
@@ -38,7 +35,7 @@ impl Linux {
         tracing::warn!(%words, "the filter table cannot be repaired in place and is made anew");
         let mut parts = filter::render_parts(filters, &[], FILTERS_AT_ONCE);
         parts[0].insert_str(0, filter::REMOVE_TABLE);
-        self.load_all(&parts).await.map_err(|words| PlugError::new("load", TABLE, &words))
+        self.load_all(&parts).await.map_err(|words| PlugError::new("load", filter::TABLE, &words))
     }
 
     async fn load_all(&mut self, texts: &[String]) -> Result<(), String> {
@@ -73,6 +70,6 @@ impl Linux {
         });
         let text = filter::render_changes(before, after);
         let changed = if text.is_empty() { Ok(()) } else { self.load_text(&text).await };
-        changed.map_err(|words| PlugError::new("change", TABLE, &words))
+        changed.map_err(|words| PlugError::new("change", filter::TABLE, &words))
     }
 }

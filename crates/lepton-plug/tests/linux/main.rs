@@ -13,7 +13,7 @@ use std::{
 };
 
 use lepton_plan::{Action, Filter, HostState, plan};
-use lepton_plug::Plug;
+use lepton_plug::{Plug, linux::Linux};
 use lepton_testkit::kernel_test;
 use lepton_types::{IfName, MacAddr};
 use tokio::time::timeout;
@@ -384,6 +384,25 @@ kernel_test! {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap())]).await;
         assert!(nft(&["list", "set", "bridge", "lepton", "ports"]).contains(&device(1)));
+    }
+}
+
+kernel_test! {
+    async fn a_table_that_cannot_be_listed_is_not_taken_for_one_that_is_gone() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let program = world::run("sh", &["-c", "command -v nft"]);
+        world::run("mount", &["--bind", "/bin/false", program.trim()]);
+        for mut plug in [world.plug, Linux::open().unwrap()] {
+            let words = plug.observe().await.unwrap_err().to_string();
+            assert_eq!(words, "cannot list nftables table bridge lepton: nft ended with exit status: 1");
+        }
+
+        world::run("umount", &[program.trim()]);
+        assert_eq!(World::new().plan(&ports).await, []);
+        nft(&["delete", "table", "bridge", "lepton"]);
+        assert_ne!(World::new().plan(&ports).await, []);
     }
 }
 
