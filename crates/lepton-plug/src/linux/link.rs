@@ -147,13 +147,31 @@ pub(super) async fn delete(handle: &Handle, names: &[&IfName]) -> Vec<Result<(),
     }
     // A number that nobody else uses: a foreign device in the group would be deleted with ours, and so would be one of
     // ours that an earlier, broken deletion had left in it.
-    let group: u32 = UnwrapErr(SysRng).random_range(1 << 16..=u32::MAX); // Linux has getrandom(2) since 3.17
-    let grouped = join_all(names.iter().map(|name| join_group(handle, name, group))).await;
+    let group = UnwrapErr(SysRng).random_range(mark::DELETING); // Linux has getrandom(2) since 3.17
+    let left = join_all(names.iter().map(|name| change_group(handle, name, group))).await;
     match delete_group(handle, group).await {
-        Ok(()) => grouped,
+        Ok(()) => left.into_iter().map(|left| left.map(drop)).collect(),
         // One of them cannot be deleted, or not in a group; which one shows when each is tried.
-        Err(_) => join_all(names.iter().map(|name| delete_one(handle, name))).await,
+        Err(_) => {
+            join_all(
+                names
+                    .iter()
+                    .zip(left)
+                    .map(|(name, left)| delete_or_return(handle, name, left.ok().flatten())),
+            )
+            .await
+        }
     }
+}
+
+/// Deletes a link; one that cannot be deleted goes back to the group that it has left.
+async fn delete_or_return(handle: &Handle, name: &IfName, left: Option<u32>) -> Result<(), PlugError> {
+    let outcome = delete_one(handle, name).await;
+    if let (Err(_), Some(group)) = (&outcome, left) {
+        // Where this fails too, the next look at the host sees it.
+        let _ = change_group(handle, name, group).await;
+    }
+    outcome
 }
 
 async fn delete_one(handle: &Handle, name: &IfName) -> Result<(), PlugError> {
@@ -163,11 +181,12 @@ async fn delete_one(handle: &Handle, name: &IfName) -> Result<(), PlugError> {
     }
 }
 
-/// `ip link set dev NAME group GROUP`.
-async fn join_group(handle: &Handle, name: &IfName, group: u32) -> Result<(), PlugError> {
+/// `ip link set dev NAME group GROUP`. Answers with the group that it was in; none where there is no such link.
+async fn change_group(handle: &Handle, name: &IfName, group: u32) -> Result<Option<u32>, PlugError> {
+    let Some(before) = find(handle, name).await? else { return Ok(None) };
     match handle.link().change(change(name).link_group(group).build()).execute().await {
         Err(error) if !is_absent(&error) => Err(failed("delete", name, &error)),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => Ok(Some(before.group)),
     }
 }
 

@@ -270,6 +270,24 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn what_cannot_be_deleted_stays_in_the_group_that_it_was_in() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, tap())];
+        world.converge(&ports).await;
+        world.converge(&ports[..2]).await;
+        // The one device that no program can delete.
+        ip(&["link", "set", "lo", "down"]);
+        ip(&["link", "set", "lo", "name", &device(3), "alias", "lepton tap", "group", PORTS_GROUP]);
+
+        let failures = world.try_converge(&[]).await;
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert!(words[0].starts_with(&format!("cannot delete {}: Operation not supported", device(3))), "{words:?}");
+        assert_eq!(ip_json(&["link", "show", "dev", &device(3)])["group"], PORTS_GROUP);
+        assert!(!is_there(&device(1)) && !is_there(&device(2)), "they are deleted one by one");
+    }
+}
+
+kernel_test! {
     async fn what_was_being_made_when_its_maker_died_is_finished_or_made_again() {
         let container = Container::new("web1");
         let making = 0x6c65_7074.to_string();
