@@ -53,6 +53,8 @@ pub struct Linux {
     known: HostState,
     /// Names of the bridges, ours and others', by their index.
     bridges: BTreeMap<u32, IfName>,
+    /// Names of our form that links have, or had when they were last heard of, by their index.
+    names: BTreeMap<u32, IfName>,
     /// Which namespaces there were under the paths that veths were handed over by.
     namespaces: Namespaces,
     /// Devices of ours that somebody may have changed since.
@@ -75,6 +77,7 @@ impl Linux {
             nft: Nft::find()?,
             known: HostState::default(),
             bridges: BTreeMap::new(),
+            names: BTreeMap::new(),
             namespaces: Namespaces::default(),
             suspects: BTreeSet::new(),
             watch: Watch::default(),
@@ -101,6 +104,8 @@ impl Plug for Linux {
         let (state, bridges) = observe::state(&links, found, &self.namespaces);
         self.known = state.clone();
         self.bridges = bridges;
+        let ours = links.into_iter().filter(|link| link.role().is_some());
+        self.names = ours.map(|link| (link.index, link.name)).collect();
         Ok(state)
     }
 

@@ -10,13 +10,24 @@ impl Linux {
     pub(super) fn note(&mut self, event: &Event) {
         match event {
             Event::Link(message) => {
-                self.suspects.extend(link::name_of(message).filter(|name| Role::of(name).is_some()));
+                let name = link::name_of(message).filter(|name| Role::of(name).is_some());
+                let before = self.rename(message.header.index, name.clone());
+                self.suspects.extend(name.into_iter().chain(before));
             }
             Event::LinksLost => {
                 self.suspects.extend(self.known.bridges.keys().chain(self.known.devices.keys()).cloned());
             }
             Event::Filters(told) => self.watch.note(told),
             Event::FiltersLost => self.watch.note_loss(),
+        }
+    }
+
+    /// Remembers what a link is called, if it is a name of ours; answers with what it was called before, of which the kernel
+    /// says nothing.
+    fn rename(&mut self, index: u32, name: Option<IfName>) -> Option<IfName> {
+        match name {
+            Some(name) => self.names.insert(index, name),
+            None => self.names.remove(&index),
         }
     }
 

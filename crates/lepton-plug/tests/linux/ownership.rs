@@ -170,6 +170,22 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_port_that_is_renamed_is_missed_at_once() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        ip(&["link", "set", &device(1), "down"]);
+        world.plug.observe().await.unwrap();
+        let silence = timeout(Duration::from_millis(200), world.plug.changed()).await;
+        assert!(silence.is_err(), "that it is down is known");
+
+        ip(&["link", "set", &device(1), "name", "evil1"]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        world.converge(&ports).await;
+    }
+}
+
+kernel_test! {
     async fn a_port_that_somebody_takes_out_of_its_group_is_noticed_and_put_back_so_that_no_name_hides_it() {
         let mut world = World::new();
         let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, tap())];
