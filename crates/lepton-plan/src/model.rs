@@ -84,7 +84,7 @@ impl HostState {
             Action::LoadFilters { filters } => {
                 let is_new = |device: &&IfName| self.filters.get(*device) != filters.get(*device);
                 filters.keys().filter(is_new).try_for_each(|device| self.check_filtered(device))?;
-                match self.devices.keys().find(|device| !filters.contains_key(*device)) {
+                match self.ports().find(|device| !filters.contains_key(*device)) {
                     Some(device) => Err(Refusal::NoFilter(device.clone())),
                     None => Ok(()),
                 }

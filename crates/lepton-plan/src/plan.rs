@@ -58,7 +58,7 @@ fn plan_filters(
     observed.filters.clone()
 }
 
-/// Every desired filter, and one for every device that is still there: the one that it has, or one that lets nothing pass.
+/// Every desired filter, and one for every port's device that is still there: the one that it has, or one that lets nothing pass.
 /// A stranger keeps the filter that it has, if it was ours once and lost its mark, and gets none. What is unmarked keeps
 /// its own as well, if none is desired for it.
 fn filters_to_load(desired: &HostState, observed: &HostState) -> BTreeMap<IfName, Filter> {
@@ -67,7 +67,7 @@ fn filters_to_load(desired: &HostState, observed: &HostState) -> BTreeMap<IfName
     let kept = observed.filters.iter().filter(|(device, _)| observed.is_anothers(device));
     let mut filters: BTreeMap<IfName, Filter> =
         kept.chain(wanted).map(|(device, filter)| (device.clone(), filter.clone())).collect();
-    for device in observed.devices.keys() {
+    for device in observed.ports() {
         let kept = || observed.filters.get(device).cloned().unwrap_or_else(Filter::deny_all);
         filters.entry(device.clone()).or_insert_with(kept);
     }

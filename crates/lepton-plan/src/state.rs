@@ -7,6 +7,8 @@ use std::{
 
 use lepton_types::{HostPort, IfName, MacAddr, Mtu, NetnsPath, PortBinding};
 
+use crate::Role;
+
 /// All that is ours on a host: what bears one of our names ([`crate::Role`]) and our mark, which whatever we make gets.
 /// A name of another form appears nowhere but as a device's bridge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +114,11 @@ impl HostState {
         self.devices.extend(seen.devices);
         self.unmarked.extend(seen.unmarked);
         self.strangers.extend(seen.strangers);
+    }
+
+    /// The devices that have a filter: those with a port's name. What bears a bridge's name and is none is nobody's port.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = &IfName> {
+        self.devices.keys().filter(|device| Role::of(device) == Some(Role::Port))
     }
 
     /// Whether something of this name is there that must not be touched, or only to mark it again.

@@ -186,6 +186,15 @@ fn a_lost_filter_table_is_loaded_before_anything_else_and_covers_what_is_about_t
 }
 
 #[test]
+fn what_bears_a_bridges_name_and_is_none_gets_no_filter() {
+    let observed =
+        HostState { devices: [(bridge(9), device_on(&bridge(1), 1500))].into(), ..HostState::default() };
+    let actions = plan(&host(&[]), &observed);
+    assert_eq!(actions, [Action::LoadFilters { filters: BTreeMap::new() }]);
+    assert_eq!(plan(&host(&[]), &applied(observed, &actions)), []);
+}
+
+#[test]
 fn new_addresses_change_the_filter_and_nothing_else() {
     let mut desired = host(&[(1, 1, 1500)]);
     desired.filters.insert(tap(1), filter(9));

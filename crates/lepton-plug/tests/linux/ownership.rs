@@ -304,6 +304,17 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn what_bears_a_bridges_name_and_is_none_has_no_filter() {
+        ip(&["tuntap", "add", "dev", &bridge(9), "mode", "tap"]);
+        ip(&["link", "set", &bridge(9), "alias", "lepton tap"]);
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap())]).await;
+        assert!(!nft(&["list", "table", "bridge", "lepton"]).contains(&bridge(9)));
+        assert!(is_there(&bridge(9)));
+    }
+}
+
+kernel_test! {
     async fn what_was_being_made_when_its_maker_died_is_finished_or_made_again() {
         let container = Container::new("web1");
         let making = 0x6c65_7074.to_string();
