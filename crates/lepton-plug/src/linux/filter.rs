@@ -229,6 +229,22 @@ pub(super) fn render_parts(
 
 /// The table without any port. Chains that are not ours are named by their handles, for their names may be anything.
 fn render_skeleton(strays: &[u64]) -> String {
+    let mut text = declarations();
+    line(&mut text, format_args!("flush table bridge lepton")); // the chains' rules; sets and counters stay
+    for handle in strays {
+        line(&mut text, format_args!("delete chain bridge lepton handle {handle}"));
+    }
+    for (set, _) in SETS {
+        line(&mut text, format_args!("flush set bridge lepton {set}"));
+    }
+    for ((chain, rule), comment) in RULES.iter().zip(comments()) {
+        line(&mut text, format_args!("add rule bridge lepton {chain} {rule} comment \"{comment}\""));
+    }
+    text
+}
+
+/// The table, its counters, sets and chains. Those that are there stay as they are.
+fn declarations() -> String {
     let mut text = "add table bridge lepton\n".to_owned();
     for counter in COUNTERS {
         line(&mut text, format_args!("add counter bridge lepton {counter}"));
@@ -240,16 +256,6 @@ fn render_skeleton(strays: &[u64]) -> String {
         let hook =
             hook.map(|hook| format!(" {{ type filter hook {hook} priority {PRIORITY}; policy accept; }}"));
         line(&mut text, format_args!("add chain bridge lepton {chain}{}", hook.unwrap_or_default()));
-    }
-    line(&mut text, format_args!("flush table bridge lepton")); // the chains' rules; sets and counters stay
-    for handle in strays {
-        line(&mut text, format_args!("delete chain bridge lepton handle {handle}"));
-    }
-    for (set, _) in SETS {
-        line(&mut text, format_args!("flush set bridge lepton {set}"));
-    }
-    for ((chain, rule), comment) in RULES.iter().zip(comments()) {
-        line(&mut text, format_args!("add rule bridge lepton {chain} {rule} comment \"{comment}\""));
     }
     text
 }
@@ -306,11 +312,16 @@ fn render_elements(text: &mut String, verb: &str, elements: &BTreeSet<Element>) 
     }
 }
 
-/// What each rule is recognised by: a mark of the whole skeleton, so that another version's rules are not taken for
-/// ours, and the rule's number.
+/// What each rule is recognised by: a mark of the whole skeleton, so that another version's table is not taken for ours,
+/// and the rule's number.
 fn comments() -> impl Iterator<Item = String> {
-    let mark = RULES.iter().fold(FNV_START, |hash, (chain, rule)| fnv(fnv(hash, chain), rule));
+    let mark = mark(&declarations(), &RULES);
     (0..).map(move |number: usize| format!("lepton {mark:016x} {number:02}"))
+}
+
+/// The mark of a skeleton: of what it declares, and of its rules.
+fn mark(declarations: &str, rules: &[(&str, &str)]) -> u64 {
+    rules.iter().fold(fnv(FNV_START, declarations), |hash, (chain, rule)| fnv(fnv(hash, chain), rule))
 }
 
 /// Start of the 64-bit FNV-1a hash; it stays the same over releases, unlike the standard library's hashes.

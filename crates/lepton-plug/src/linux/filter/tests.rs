@@ -89,8 +89,17 @@ fn the_rules_name_the_ports_group() {
 }
 
 #[test]
-fn the_mark_of_the_rules_follows_their_text() {
-    assert_ne!(fnv(FNV_START, "a rule"), fnv(FNV_START, "another rule"));
+fn the_mark_follows_whatever_the_table_is_made_of() {
+    let (declared, rules) = (declarations(), RULES.as_slice());
+    let marks = [
+        mark(&declared, rules),
+        mark(&declared.replace("drop_nd", "drop_xx"), rules),
+        mark(&declared.replace("typeof iifname . ip saddr", "type ifname . ipv4_addr"), rules),
+        mark(&declared.replace("hook input", "hook forward"), rules),
+        mark(&declared, &rules[1..]),
+        mark(&declared, &[&[("guest", "accept")], &rules[1..]].concat()),
+    ];
+    assert_eq!(BTreeSet::from(marks).len(), marks.len(), "{marks:x?}");
     // The vector of the reference implementation (isthe.com, FNV-1a, "foobar").
     assert_eq!(fnv(FNV_START, "foobar"), 0x8594_4171_f739_67e8);
 }
