@@ -79,7 +79,7 @@ impl Netlink {
             // Cancel-safe: a stream keeps what it has not told.
             let event = tokio::select! {
                 Some((message, _)) = self.links.next() => link_event(message),
-                Some((message, _)) = self.filters.next() => filter_event(message),
+                Some((message, _)) = self.filters.next() => filter_event(&message),
                 else => std::future::pending().await,
             };
             if let Some(event) = event {
@@ -160,9 +160,9 @@ fn link_event(message: NetlinkMessage<RouteNetlinkMessage>) -> Option<Event> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the list of messages is open")]
-fn filter_event(message: NetlinkMessage<Told>) -> Option<Event> {
-    match message.payload {
-        NetlinkPayload::InnerMessage(told) => Some(Event::Filters(told)),
+fn filter_event(message: &NetlinkMessage<Told>) -> Option<Event> {
+    match &message.payload {
+        NetlinkPayload::InnerMessage(told) => Some(Event::Filters(*told)),
         NetlinkPayload::Overrun(_) => Some(Event::FiltersLost),
         _ => None,
     }
@@ -172,22 +172,21 @@ impl NetlinkDeserializable for Told {
     type Error = Infallible;
 
     fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
-        Ok(Self { port: header.port_number, kind: header.message_type, body: payload.to_vec() })
+        Ok(Self::read(header.port_number, header.message_type, payload))
     }
 }
 
+/// Asked for by every connection; of what is only heard nothing is ever sent.
 impl NetlinkSerializable for Told {
     fn message_type(&self) -> u16 {
-        self.kind
+        0
     }
 
     fn buffer_len(&self) -> usize {
-        self.body.len()
+        0
     }
 
-    fn serialize(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&self.body);
-    }
+    fn serialize(&self, _: &mut [u8]) {}
 }
 
 #[cfg(test)]

@@ -26,15 +26,22 @@ pub(in super::super) struct Watch {
     is_changed: bool,
 }
 
-/// Something that happened in the kernel's nftables.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something that happened in the kernel's nftables: by whom, and what of it matters. Others' tables may change by megabytes
+/// while nobody reads, so no more is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Told {
     /// The netlink port of who did it.
-    pub(in super::super) port: u32,
-    /// The kind of message.
-    pub(in super::super) kind: u16,
-    /// The message, without its netlink header.
-    pub(in super::super) body: Vec<u8>,
+    port: u32,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// The ruleset's next generation begins: everything of the transaction has been told.
+    Generation,
+    /// The table `bridge lepton`, or something in it, was made, changed or deleted.
+    OurTable,
+    Other,
 }
 
 impl Watch {
@@ -49,11 +56,15 @@ impl Watch {
     /// Takes note of what the kernel tells.
     pub(in super::super) fn note(&mut self, told: &Told) {
         let own = self.own.iter().position(|process| *process == told.port);
-        if told.begins_generation() {
-            self.is_changed |= std::mem::take(&mut self.is_touched);
-            own.map(|place| self.own.remove(place));
-        } else if own.is_none() {
-            self.is_touched |= told.is_about_our_table();
+        match told.what {
+            What::Generation => {
+                self.is_changed |= std::mem::take(&mut self.is_touched);
+                if let Some(place) = own {
+                    self.own.remove(place);
+                }
+            }
+            What::OurTable => self.is_touched |= own.is_none(),
+            What::Other => {}
         }
     }
 
@@ -69,26 +80,31 @@ impl Watch {
 }
 
 impl Told {
-    /// Whether the ruleset's next generation begins: everything of the transaction has been told (Linux
-    /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN`).
-    fn begins_generation(&self) -> bool {
-        self.kind == (10 << 8 | 15)
+    /// Reads a message of this kind, without its netlink header, that `port` caused.
+    pub(in super::super) fn read(port: u32, kind: u16, body: &[u8]) -> Self {
+        /// Linux `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN`.
+        const NEW_GENERATION: u16 = 10 << 8 | 15;
+        let what = match kind {
+            NEW_GENERATION => What::Generation,
+            _ if is_about_our_table(body) => What::OurTable,
+            _ => What::Other,
+        };
+        Self { port, what }
     }
+}
 
-    /// Whether the table `bridge lepton`, or something in it, was made, changed or deleted.
-    fn is_about_our_table(&self) -> bool {
-        /// Linux `NFPROTO_BRIDGE`: the first byte of `struct nfgenmsg`.
-        const BRIDGE: u8 = 7;
-        /// Length of Linux `struct nfgenmsg`, before the attributes, in bytes.
-        const HEADER: usize = 4;
-        /// The attribute with the table's name, whatever the object: Linux `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`,
-        /// `NFTA_RULE_TABLE`, `NFTA_SET_TABLE`, `NFTA_SET_ELEM_LIST_TABLE`, `NFTA_OBJ_TABLE`, `NFTA_FLOWTABLE_TABLE`.
-        const TABLE: u16 = 1;
-        let Some((header, attributes)) = self.body.split_at_checked(HEADER) else { return false };
-        let mut names =
-            NlasIterator::new(attributes).map_while(Result::ok).filter(|name| name.kind() == TABLE);
-        header[0] == BRIDGE && names.any(|name| name.value() == b"lepton\0")
-    }
+/// Whether the table that a message is about is `bridge lepton`, whatever the object.
+fn is_about_our_table(body: &[u8]) -> bool {
+    /// Linux `NFPROTO_BRIDGE`: the first byte of `struct nfgenmsg`.
+    const BRIDGE: u8 = 7;
+    /// Length of Linux `struct nfgenmsg`, before the attributes, in bytes.
+    const HEADER: usize = 4;
+    /// The attribute with the table's name, whatever the object: Linux `NFTA_TABLE_NAME`, `NFTA_CHAIN_TABLE`,
+    /// `NFTA_RULE_TABLE`, `NFTA_SET_TABLE`, `NFTA_SET_ELEM_LIST_TABLE`, `NFTA_OBJ_TABLE`, `NFTA_FLOWTABLE_TABLE`.
+    const TABLE: u16 = 1;
+    let Some((header, attributes)) = body.split_at_checked(HEADER) else { return false };
+    let mut names = NlasIterator::new(attributes).map_while(Result::ok).filter(|name| name.kind() == TABLE);
+    header[0] == BRIDGE && names.any(|name| name.value() == b"lepton\0")
 }
 
 #[cfg(test)]
@@ -102,8 +118,8 @@ mod tests {
     const BRIDGE: u8 = 7;
     const INET: u8 = 1;
 
-    /// What is told of a transaction that changes an element of this table.
-    fn transaction(port: u32, family: u8, table: &str) -> [Told; 2] {
+    /// What the kernel says of an element of this table.
+    fn element(family: u8, table: &str) -> Vec<u8> {
         let length = u16::try_from(4 + table.len() + 1).unwrap();
         let mut body = vec![family, 0, 0, 0];
         // Another attribute comes first, with the same bytes.
@@ -113,8 +129,13 @@ mod tests {
             body.push(0);
             body.resize(body.len().next_multiple_of(4), 0);
         }
-        let generation = Told { port, kind: NEW_GENERATION, body: vec![0; 12] };
-        [Told { port, kind: NEW_ELEMENT, body }, generation]
+        body
+    }
+
+    /// What is told of a transaction that changes an element of this table.
+    fn transaction(port: u32, family: u8, table: &str) -> [Told; 2] {
+        let element = Told::read(port, NEW_ELEMENT, &element(family, table));
+        [element, Told::read(port, NEW_GENERATION, &[0; 12])]
     }
 
     fn note(watch: &mut Watch, transaction: &[Told]) -> bool {
@@ -126,7 +147,7 @@ mod tests {
     fn anothers_transaction_on_our_table_is_a_change_once_it_is_complete() {
         let mut watch = Watch::default();
         let [element, generation] = transaction(1, BRIDGE, "lepton");
-        assert!(!note(&mut watch, &[element.clone(), element]));
+        assert!(!note(&mut watch, &[element, element]));
         assert!(note(&mut watch, std::slice::from_ref(&generation)));
         assert!(!note(&mut watch, &[generation]), "it is told once");
     }
@@ -171,11 +192,17 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_is_about_nothing() {
-        let [whole, _] = transaction(1, BRIDGE, "lepton");
-        for length in 0..whole.body.len() - 8 {
-            let told = Told { body: whole.body[..length].to_vec(), ..whole.clone() };
-            assert!(!told.is_about_our_table(), "{length}");
+        let whole = element(BRIDGE, "lepton");
+        for length in 0..whole.len() - 8 {
+            assert!(!is_about_our_table(&whole[..length]), "{length}");
         }
-        assert!(whole.is_about_our_table());
+        assert!(is_about_our_table(&whole));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_message_is_small_however_long_it_is() {
+        let told = Told::read(1, NEW_ELEMENT, &[element(INET, "others"), vec![0; 1 << 20]].concat());
+        assert_eq!(told.what, What::Other);
+        assert!(size_of::<Told>() <= 8, "and nothing is kept elsewhere, for it is Copy");
     }
 }
