@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lepton_plan::{Action, HostState, orphans, plan};
+use lepton_plan::{Action, HostState, plan};
 use lepton_plug::{Plug, PlugError};
 use lepton_types::{HostChanges, HostId, PortReport, Revision};
 use tokio::time::{self, Instant};
@@ -161,7 +161,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         let known_troubles = self.troubles.names();
         let mut state = self.look().await?;
         let released = self.holding.released().map(|port| port.device()).collect();
-        self.leftovers.tell(&self.host, &orphans(desired, &released, &state));
+        self.leftovers.tell(&self.host, desired, &released, &state);
         let mut actions = plan(desired, &released, &state);
         self.troubles.keep_only(&actions);
         actions.retain(|action| !self.troubles.holds_back(action));

@@ -315,6 +315,21 @@ async fn a_stranger_of_a_ports_name_is_reported_and_proves_no_unplug() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_released_port_whose_device_lost_its_mark_is_told_of() {
+    let (manager, host, running) = converged([1, 2]).await;
+    running.stop().await;
+    host.tamper(|state| {
+        state.devices.remove(&device(1));
+        state.strangers.insert(device(1));
+    });
+    manager.release(1);
+    let mut agent = Agent::new(host_id(), host, manager, 1);
+    agent.reconcile().await;
+    let told = format!("{:?}", agent.leftovers);
+    assert!(told.contains(device(1).as_str()) && !told.contains(device(2).as_str()), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_port_that_cannot_be_unplugged_is_not_reported_unplugged() {
     let (manager, host, _agent) = converged([1, 2]).await;
     host.fail_if(|_, action| matches!(action, Action::Unplug { .. }));
