@@ -94,6 +94,20 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_stranger_that_comes_or_goes_under_a_ports_name_is_noticed() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap())]).await;
+        for stranger in [&["tuntap", "add", "dev", &device(7), "mode", "tap"][..], &["link", "del", &device(7)]] {
+            ip(stranger);
+            timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{stranger:?}"));
+            world.converge(&[port(1, 1, tap())]).await;
+            let silence = timeout(Duration::from_millis(200), world.plug.changed()).await;
+            assert!(silence.is_err(), "{stranger:?} is news once");
+        }
+    }
+}
+
+kernel_test! {
     async fn a_tap_that_appeared_since_the_host_was_looked_at_is_not_taken_over() {
         let mut world = World::new();
         world.converge(&[port(1, 1, tap())]).await;
