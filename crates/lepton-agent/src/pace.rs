@@ -8,11 +8,11 @@ use tokio::time::Instant;
 /// Shortest delay after a failure.
 const RETRY_MIN: Duration = Duration::from_millis(250);
 
-/// Longest delay after failures in a row. The resync goes on meanwhile, and is a try too.
-const RETRY_MAX: Duration = Duration::from_secs(30);
-
 /// Longest time between two looks at the host itself and at the manager, for hints that got lost.
 pub(crate) const RESYNC: Duration = Duration::from_secs(10);
+
+/// Longest delay after failures in a row: at a resync everything is tried again.
+const RETRY_MAX: Duration = RESYNC;
 
 /// Shortest time between two looks for hints, so that a host which somebody changes all the time, because he wants
 /// something else of it, say, does not keep its agent busy. The first hint is followed at once.
