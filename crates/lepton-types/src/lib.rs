@@ -40,7 +40,7 @@ pub use ids::{
     HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId, TextIdError, UuidError,
 };
 pub use if_name::{IfName, IfNameError};
-pub use mac::{MacAddr, MacAddrError};
+pub use mac::{MacAddr, MacAddrError, MacBitsError};
 pub use mtu::{Mtu, MtuError};
 pub use name::{Name, NameError};
 pub use network::Network;

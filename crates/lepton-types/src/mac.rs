@@ -16,10 +16,21 @@ pub struct MacAddr([u8; 6]);
 #[error("{0} is not a MAC address (expected six pairs of hexadecimal digits, for example fa:16:3e:11:22:33)")]
 pub struct MacAddrError(Shown);
 
+/// A number that is not a MAC address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:#x} is not a MAC address (it has more than 48 bits)")]
+pub struct MacBitsError(u64);
+
 impl MacAddr {
     /// The six octets, most significant first.
     pub fn octets(self) -> [u8; 6] {
         self.0
+    }
+
+    /// The address as a number of 48 bits, first octet first.
+    pub fn to_bits(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 
     /// Whether this address may be an interface's own: not a group address and not all zeros.
@@ -47,6 +58,16 @@ impl MacAddr {
 impl From<[u8; 6]> for MacAddr {
     fn from(octets: [u8; 6]) -> Self {
         Self(octets)
+    }
+}
+
+/// The address that has this number ([`MacAddr::to_bits`]).
+impl TryFrom<u64> for MacAddr {
+    type Error = MacBitsError;
+
+    fn try_from(bits: u64) -> Result<Self, MacBitsError> {
+        let [0, 0, octets @ ..] = bits.to_be_bytes() else { return Err(MacBitsError(bits)) };
+        Ok(Self(octets))
     }
 }
 
@@ -88,7 +109,16 @@ mod tests {
         fn a_mac_round_trips(octets in any::<[u8; 6]>()) {
             let mac = MacAddr::from(octets);
             prop_assert_eq!(mac.to_string().parse(), Ok(mac));
+            prop_assert_eq!(MacAddr::try_from(mac.to_bits()), Ok(mac));
         }
+    }
+
+    #[test]
+    fn a_number_is_read_first_octet_first_and_has_48_bits() {
+        let mac: MacAddr = "fa:16:3e:00:00:01".parse().unwrap();
+        assert_eq!(mac.to_bits(), 0xfa16_3e00_0001);
+        let error = MacAddr::try_from(1 << 48).unwrap_err();
+        assert_eq!(error.to_string(), "0x1000000000000 is not a MAC address (it has more than 48 bits)");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use std::{
 };
 
 use lepton_plan::Filter;
-use lepton_types::{IfName, MacAddr};
+use lepton_types::IfName;
 
 pub(super) use listing::{Found, read};
 pub(super) use watch::{Told, Watch};
@@ -282,7 +282,7 @@ fn elements(device: &IfName, filter: &Filter) -> Vec<Element> {
     let mut elements = vec![
         ("ports", format!("\"{device}\"")),
         ("macs", format!("\"{device}\" . {}", filter.mac())),
-        ("links", format!("\"{device}\" . {:#014x}", bits(filter.mac()))),
+        ("links", format!("\"{device}\" . {:#014x}", filter.mac().to_bits())),
     ];
     for address in filter.addresses() {
         match address {
@@ -294,11 +294,6 @@ fn elements(device: &IfName, filter: &Filter) -> Vec<Element> {
         }
     }
     elements
-}
-
-/// The address as a number, first byte first.
-fn bits(mac: MacAddr) -> u64 {
-    mac.octets().into_iter().fold(0, |bits, byte| bits << 8 | u64::from(byte))
 }
 
 /// One line per set, in the order of [`SETS`].

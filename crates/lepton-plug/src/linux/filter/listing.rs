@@ -211,7 +211,8 @@ pub(super) fn read_target(text: &str) -> Option<IpAddr> {
 
 /// A number, or the address itself, as an nft that knows the field's name may print it.
 pub(super) fn read_link(value: &Value) -> Option<MacAddr> {
-    let Some(bits) = value.as_u64() else { return value.as_str()?.parse().ok() };
-    let [0, 0, octets @ ..] = bits.to_be_bytes() else { return None };
-    Some(MacAddr::from(octets))
+    match value.as_u64() {
+        Some(bits) => bits.try_into().ok(),
+        None => value.as_str()?.parse().ok(),
+    }
 }
