@@ -1,5 +1,5 @@
-//! [`Special`]: addresses that mean the same on every network, so that no guest anywhere may have one.
-//! A prefix may reach over them; its pools then leave them out.
+//! [`Special`]: the special-purpose addresses (RFC 6890), and multicast, that mean the same on every network, so that no
+//! guest anywhere may have one. A prefix may reach over them; its pools then leave them out.
 //!
 //! | range | what it is | source |
 //! |---|---|---|
@@ -11,8 +11,13 @@
 //! | `::ffff:0:0/96` | IPv4-mapped | RFC 4291 §2.5.5.2 |
 //! | `fe80::/10` | link-local: every port has one of its own | RFC 4291 §2.5.6 |
 //! | `ff00::/8` | multicast | RFC 4291 §2.7 |
+//!
+//! The rest of IANA's registries of such addresses is ordinary on a network of somebody's own: private and shared ranges,
+//! and those for documentation and benchmarks. So is `169.254.0.0/16`, which operators give to routers' inner networks; an
+//! IPv4 host gives itself one only where nobody does (RFC 3927). `64:ff9b::/96` and `2002::/16` mean other hosts only where
+//! there is a translator (RFC 6052) or a 6to4 relay (RFC 3056), and are then prefixes that a site may have.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lepton_types::{AddressPool, Cidr};
 
@@ -31,22 +36,28 @@ pub(crate) struct Special {
 }
 
 /// Ascending in each family.
-const RANGES: [(&str, &str); 8] = [
-    ("0.0.0.0/8", "\"this network\""),
-    ("127.0.0.0/8", "loopback"),
-    ("224.0.0.0/4", "multicast"),
-    ("240.0.0.0/4", "reserved"),
-    ("::/96", "unspecified and loopback"),
-    ("::ffff:0:0/96", "IPv4-mapped"),
-    ("fe80::/10", "link-local"),
-    ("ff00::/8", "multicast"),
+const RANGES: [Special; 8] = [
+    v4([0, 0, 0, 0], 8, "\"this network\""),
+    v4([127, 0, 0, 0], 8, "loopback"),
+    v4([224, 0, 0, 0], 4, "multicast"),
+    v4([240, 0, 0, 0], 4, "reserved"),
+    v6([0; 8], 96, "unspecified and loopback"),
+    v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96, "IPv4-mapped"),
+    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10, "link-local"),
+    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8, "multicast"),
 ];
+
+const fn v4([a, b, c, d]: [u8; 4], prefix_len: u8, kind: &'static str) -> Special {
+    Special { range: Cidr::v4(Ipv4Addr::new(a, b, c, d), prefix_len), kind }
+}
+
+const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix_len: u8, kind: &'static str) -> Special {
+    Special { range: Cidr::v6(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix_len), kind }
+}
 
 impl Special {
     fn all() -> impl Iterator<Item = Self> {
-        RANGES
-            .into_iter()
-            .map(|(range, kind)| Self { range: range.parse().expect("a test parses every range"), kind })
+        RANGES.into_iter()
     }
 
     /// The range that the address is in.
@@ -100,14 +111,17 @@ mod tests {
     }
 
     #[test]
-    fn every_range_is_found_by_its_ends_and_leaves_nothing() {
-        for (range, kind) in RANGES {
-            let cidr: Cidr = range.parse().unwrap();
-            for address in [cidr.first(), cidr.last()] {
-                assert_eq!(Special::of(address).map(|special| special.kind), Some(kind), "{range}");
+    fn every_range_is_documented_found_by_its_ends_and_leaves_nothing() {
+        let rows = include_str!("special.rs").lines().filter_map(|line| line.strip_prefix("//! | `"));
+        let documented = rows.map(|row| row.split('`').next().unwrap().parse::<Cidr>().unwrap());
+        assert!(documented.eq(RANGES.map(|special| special.range)));
+        for special in RANGES {
+            let range = special.range;
+            for address in [range.first(), range.last()] {
+                assert_eq!(Special::of(address), Some(special));
             }
-            assert_eq!(Special::in_prefix(cidr).map(|special| special.kind), Some(kind), "{range}");
-            assert_eq!(pools(range), [""; 0], "{range}");
+            assert_eq!(Special::in_prefix(range), Some(special));
+            assert_eq!(pools(&range.to_string()), [""; 0], "{range}");
         }
     }
 

@@ -1,8 +1,12 @@
 //! [`Cidr`]: an address prefix without host bits.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::Shown;
@@ -72,6 +76,34 @@ impl fmt::Display for AddressFamily {
 }
 
 impl Cidr {
+    /// An IPv4 prefix for a constant, so that one which cannot be does not compile.
+    ///
+    /// # Panics
+    ///
+    /// When it is longer than an address, or has host bits set.
+    pub const fn v4(first: Ipv4Addr, prefix_len: u8) -> Self {
+        let net = Ipv4Net::new_assert(first, prefix_len);
+        assert!(
+            matches!(first.to_bits().checked_shl(prefix_len as u32), None | Some(0)),
+            "host bits are set"
+        );
+        Self(IpNet::V4(net))
+    }
+
+    /// The same of IPv6.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cidr::v4`].
+    pub const fn v6(first: Ipv6Addr, prefix_len: u8) -> Self {
+        let net = Ipv6Net::new_assert(first, prefix_len);
+        assert!(
+            matches!(first.to_bits().checked_shl(prefix_len as u32), None | Some(0)),
+            "host bits are set"
+        );
+        Self(IpNet::V6(net))
+    }
+
     /// The first address of the prefix.
     pub fn first(self) -> IpAddr {
         self.0.network()
@@ -147,15 +179,36 @@ mod tests {
     proptest! {
         #[test]
         fn an_ipv4_prefix_round_trips(bits in any::<u32>(), length in 0_u8..=32) {
-            let cidr = Cidr::from(IpNet::new(std::net::Ipv4Addr::from_bits(bits).into(), length).unwrap());
+            let cidr = Cidr::from(IpNet::new(Ipv4Addr::from_bits(bits).into(), length).unwrap());
             prop_assert_eq!(cidr.to_string().parse(), Ok(cidr));
         }
 
         #[test]
         fn an_ipv6_prefix_round_trips(bits in any::<u128>(), length in 0_u8..=128) {
-            let cidr = Cidr::from(IpNet::new(std::net::Ipv6Addr::from_bits(bits).into(), length).unwrap());
+            let cidr = Cidr::from(IpNet::new(Ipv6Addr::from_bits(bits).into(), length).unwrap());
             prop_assert_eq!(cidr.to_string().parse(), Ok(cidr));
         }
+    }
+
+    #[test]
+    fn a_constant_is_what_its_text_is() {
+        let cases = [
+            (Cidr::v4(Ipv4Addr::new(10, 1, 0, 0), 16), "10.1.0.0/16"),
+            (Cidr::v4(Ipv4Addr::UNSPECIFIED, 0), "0.0.0.0/0"),
+            (Cidr::v4(Ipv4Addr::BROADCAST, 32), "255.255.255.255/32"),
+            (Cidr::v6(Ipv6Addr::new(0xfd00, 1, 0, 0, 0, 0, 0, 0), 64), "fd00:1::/64"),
+            (Cidr::v6(Ipv6Addr::UNSPECIFIED, 0), "::/0"),
+            (Cidr::v6(Ipv6Addr::LOCALHOST, 128), "::1/128"),
+        ];
+        for (cidr, text) in cases {
+            assert_eq!(text.parse(), Ok(cidr));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "host bits are set")]
+    fn a_constant_with_host_bits_is_none() {
+        Cidr::v4(Ipv4Addr::new(10, 1, 0, 1), 31);
     }
 
     #[test]
