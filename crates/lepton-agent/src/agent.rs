@@ -192,8 +192,8 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         let outcomes = host_in_time(self.plug.apply(actions), "change").await?;
         for (action, outcome) in actions.iter().zip(outcomes) {
             // What succeeded has the effect that the model says; what the model refuses is looked at again.
-            let outcome = outcome
-                .and_then(|()| state.apply(action).map_err(|refusal| PlugError::refused(action, &refusal)));
+            let outcome =
+                outcome.and_then(|()| state.apply(action).map_err(|refusal| PlugError::of(action, &refusal)));
             if let Err(error) = outcome {
                 tracing::warn!(host = %self.host, %error, "an action failed");
                 self.troubles.note(action, &error);

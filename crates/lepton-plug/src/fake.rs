@@ -114,9 +114,9 @@ impl Inner {
         self.counts.tried += 1;
         let is_told_to_fail = self.fault.as_mut().is_some_and(|fault| fault(number, action));
         let outcome = if is_told_to_fail {
-            Err(PlugError::refused(action, Host::WORDS))
+            Err(PlugError::of(action, Host::WORDS))
         } else {
-            self.state.apply(action).map_err(|refusal| PlugError::refused(action, &refusal))
+            self.state.apply(action).map_err(|refusal| PlugError::of(action, &refusal))
         };
         self.counts.failed += u64::from(outcome.is_err());
         outcome

@@ -61,7 +61,7 @@ impl PlugError {
     }
 
     /// An action that failed as a whole: it was not tried, for its precondition does not hold, or did not end.
-    pub fn refused(action: &Action, refusal: &(impl ToString + ?Sized)) -> Self {
-        Self::new(action.verb(), action.object(), refusal)
+    pub fn of(action: &Action, words: &(impl ToString + ?Sized)) -> Self {
+        Self::new(action.verb(), action.object(), words)
     }
 }

@@ -40,7 +40,7 @@ impl Linux {
         let empty: Vec<&Action> = actions.iter().filter(|action| member(action).is_none()).copied().collect();
         let mut deleted = self.delete(&empty, limit).await.into_iter();
         let outcomes = actions.iter().map(|action| match member(action) {
-            Some(member) => Err(PlugError::refused(action, &format!("{member} is plugged into it"))),
+            Some(member) => Err(PlugError::of(action, &format!("{member} is plugged into it"))),
             None => deleted.next().unwrap_or(Ok(())),
         });
         outcomes.collect()

@@ -41,7 +41,7 @@ impl Limit {
         action: &Action,
         work: impl Future<Output = Result<T, PlugError>>,
     ) -> Result<T, PlugError> {
-        self.hold(OF_ONE, work).await.unwrap_or_else(|words| Err(PlugError::refused(action, &words)))
+        self.hold(OF_ONE, work).await.unwrap_or_else(|words| Err(PlugError::of(action, &words)))
     }
 
     /// The outcomes of deletions, all of which fail when they take too long together.
@@ -50,7 +50,7 @@ impl Limit {
         actions: &[&Action],
         work: impl Future<Output = Vec<Result<(), PlugError>>>,
     ) -> Vec<Result<(), PlugError>> {
-        let late = |words| actions.iter().map(|action| Err(PlugError::refused(action, &words))).collect();
+        let late = |words| actions.iter().map(|action| Err(PlugError::of(action, &words))).collect();
         self.hold(OF_DELETION, work).await.unwrap_or_else(late)
     }
 

@@ -67,5 +67,5 @@ fn check(expected: &mut HostState, action: &Action) -> Outcome {
     if let Some(name) = names.into_iter().find(|name| Role::of(name).is_none()) {
         return Err(PlugError::new("touch", name, "the name is not one of ours"));
     }
-    expected.apply(action).map_err(|refusal| PlugError::refused(action, &refusal))
+    expected.apply(action).map_err(|refusal| PlugError::of(action, &refusal))
 }
