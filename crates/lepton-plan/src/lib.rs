@@ -31,4 +31,4 @@ pub use action::Action;
 pub use model::Refusal;
 pub use name::Role;
 pub use plan::{orphans, plan};
-pub use state::{Bridge, Device, Filter, HostState, Inner, Kind};
+pub use state::{Bridge, Device, Filter, HostState, Inner, Kind, Seen};

@@ -31,6 +31,20 @@ pub struct HostState {
     pub shared: BTreeSet<IfName>,
 }
 
+/// What was seen of some bridges and devices that were looked at by their names. Of filters it says nothing, nor of what
+/// others have plugged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// As [`HostState::bridges`].
+    pub bridges: BTreeMap<IfName, Bridge>,
+    /// As [`HostState::devices`].
+    pub devices: BTreeMap<IfName, Device>,
+    /// As [`HostState::unmarked`].
+    pub unmarked: BTreeMap<IfName, Device>,
+    /// As [`HostState::strangers`].
+    pub strangers: BTreeSet<IfName>,
+}
+
 /// A network's bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bridge {
@@ -104,8 +118,18 @@ impl HostState {
         state
     }
 
-    /// Takes over what was seen of some bridges and devices: what is not in `seen` is not there.
-    pub fn renew(&mut self, names: &BTreeSet<IfName>, seen: Self) {
+    /// What is seen of these bridges and devices when they are looked at by their names.
+    pub fn see(&self, names: &BTreeSet<IfName>) -> Seen {
+        Seen {
+            bridges: of_names(&self.bridges, names),
+            devices: of_names(&self.devices, names),
+            unmarked: of_names(&self.unmarked, names),
+            strangers: self.strangers.intersection(names).cloned().collect(),
+        }
+    }
+
+    /// Takes over what was seen of these bridges and devices: what is not in `seen` is not there.
+    pub fn renew(&mut self, names: &BTreeSet<IfName>, seen: Seen) {
         self.bridges.retain(|name, _| !names.contains(name));
         self.devices.retain(|name, _| !names.contains(name));
         self.unmarked.retain(|name, _| !names.contains(name));
@@ -125,6 +149,14 @@ impl HostState {
     pub fn is_anothers(&self, name: &IfName) -> bool {
         self.strangers.contains(name) || self.unmarked.contains_key(name)
     }
+}
+
+fn of_names<T: Clone>(all: &BTreeMap<IfName, T>, names: &BTreeSet<IfName>) -> BTreeMap<IfName, T> {
+    names
+        .iter()
+        .filter_map(|name| all.get_key_value(name))
+        .map(|(name, one)| (name.clone(), one.clone()))
+        .collect()
 }
 
 impl Bridge {

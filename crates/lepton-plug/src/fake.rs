@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lepton_plan::{Action, HostState};
+use lepton_plan::{Action, HostState, Seen};
 use lepton_types::IfName;
 use tokio::{sync::Notify, time};
 
@@ -130,21 +130,10 @@ impl Plug for Host {
         Ok(inner.state.clone())
     }
 
-    async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<HostState, PlugError> {
+    async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<Seen, PlugError> {
         let mut inner = self.lock();
         inner.counts.looked_at += names.len() as u64;
-        let mut seen = HostState {
-            bridges: inner.state.bridges.clone(),
-            devices: inner.state.devices.clone(),
-            unmarked: inner.state.unmarked.clone(),
-            strangers: inner.state.strangers.clone(),
-            ..HostState::default()
-        };
-        seen.bridges.retain(|name, _| names.contains(name));
-        seen.devices.retain(|name, _| names.contains(name));
-        seen.unmarked.retain(|name, _| names.contains(name));
-        seen.strangers.retain(|name| names.contains(name));
-        Ok(seen)
+        Ok(inner.state.see(names))
     }
 
     async fn apply(&mut self, actions: &[Action]) -> Vec<Result<(), PlugError>> {

@@ -9,7 +9,7 @@ pub mod linux;
 
 use std::{collections::BTreeSet, future::Future};
 
-use lepton_plan::{Action, HostState};
+use lepton_plan::{Action, HostState, Seen};
 use lepton_types::IfName;
 
 /// A host that can be observed and changed.
@@ -19,14 +19,10 @@ pub trait Plug: Send {
     /// Errors: the host could not be read; nothing is known of it then.
     fn observe(&mut self) -> impl Future<Output = Result<HostState, PlugError>> + Send;
 
-    /// What the host has now of these bridges and devices, and only of them; filters are not looked at. Costs no more on
-    /// a host with many others.
+    /// What the host has now of these bridges and devices. Costs no more on a host with many others.
     ///
     /// Errors: as [`Plug::observe`].
-    fn look_at(
-        &mut self,
-        names: &BTreeSet<IfName>,
-    ) -> impl Future<Output = Result<HostState, PlugError>> + Send;
+    fn look_at(&mut self, names: &BTreeSet<IfName>) -> impl Future<Output = Result<Seen, PlugError>> + Send;
 
     /// Applies the actions in their order, going on after a failure; answers with one outcome for each, in the same order.
     ///

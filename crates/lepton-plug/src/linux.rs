@@ -30,7 +30,7 @@ use std::{
     fmt, io,
 };
 
-use lepton_plan::{Action, HostState};
+use lepton_plan::{Action, HostState, Seen};
 use lepton_types::IfName;
 
 use crate::{Plug, PlugError};
@@ -109,7 +109,7 @@ impl Plug for Linux {
         Ok(state)
     }
 
-    async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<HostState, PlugError> {
+    async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<Seen, PlugError> {
         let looks: Vec<_> = names.iter().map(|name| link::find(&self.netlink.handle, name)).collect();
         let found: Vec<Option<Link>> = together(looks).await.into_iter().collect::<Result<_, _>>()?;
         let links: Vec<Link> = found.into_iter().flatten().collect();
@@ -117,7 +117,7 @@ impl Plug for Linux {
         self.bridges.retain(|_, name| !names.contains(name));
         let bridges = links.iter().filter(|link| link.kind == LinkKind::Bridge);
         self.bridges.extend(bridges.map(|link| (link.index, link.name.clone())));
-        let mut seen = HostState::default();
+        let mut seen = Seen::default();
         self.namespaces.look_at(observe::namespaces(&links)).await;
         links.iter().for_each(|link| observe::insert(&mut seen, link, &self.bridges, &self.namespaces));
         self.known.renew(names, seen.clone());

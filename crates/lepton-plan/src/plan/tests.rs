@@ -414,6 +414,30 @@ fn unfiltered(state: &HostState) -> Vec<IfName> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
+    /// A look at some names says of them what a look at everything says, and nothing else.
+    #[test]
+    fn a_look_at_names_renews_what_they_stand_for(
+        known in any_observed(), now in any_observed(), names in any_released(), unmarked in any_strangers(),
+    ) {
+        let mut now = now;
+        now.unmarked = unmarked.into_iter().map(|name| (name, device_on(&bridge(1), 1500))).collect();
+        let mut renewed = known.clone();
+        renewed.renew(&names, now.see(&names));
+        prop_assert_eq!(renewed.see(&names), now.see(&names));
+
+        let all: BTreeSet<IfName> = (0..=u8::MAX).flat_map(|number| [bridge(number), tap(number)]).collect();
+        let others = all.difference(&names).cloned().collect();
+        prop_assert_eq!(renewed.see(&others), known.see(&others));
+        prop_assert_eq!(
+            (renewed.filters, renewed.is_filtering, renewed.shared),
+            (known.filters, known.is_filtering, known.shared)
+        );
+        let empty = HostState { filters: BTreeMap::new(), is_filtering: false, shared: BTreeSet::new(), ..now.clone() };
+        let mut seen = HostState::default();
+        seen.renew(&all, now.see(&all));
+        prop_assert_eq!(seen, empty);
+    }
+
     /// Whatever subset of actions fails in a first pass, a second pass converges.
     #[test]
     fn failures_never_prevent_convergence(

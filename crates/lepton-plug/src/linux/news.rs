@@ -1,6 +1,6 @@
 //! What the kernel tells of changes: which of them are ours to look at, and which are news.
 
-use lepton_plan::{HostState, Role};
+use lepton_plan::{Role, Seen};
 use lepton_types::IfName;
 
 use super::{Linux, link, netlink::Event, observe};
@@ -41,13 +41,10 @@ impl Linux {
     pub(super) async fn is_changed(&self, name: &IfName) -> bool {
         // Where the kernel gives no answer there is no change to tell of, and no reason to be asked again at once.
         let Ok(found) = link::find(&self.netlink.handle, name).await else { return false };
-        let mut now = HostState::default();
+        let mut now = Seen::default();
         if let Some(link) = &found {
             observe::insert(&mut now, link, &self.bridges, &self.namespaces);
         }
-        now.bridges.get(name) != self.known.bridges.get(name)
-            || now.devices.get(name) != self.known.devices.get(name)
-            || now.unmarked.get(name) != self.known.unmarked.get(name)
-            || now.strangers.contains(name) != self.known.strangers.contains(name)
+        now != self.known.see(&[name.clone()].into())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lepton_plan::{Bridge, Device, HostState, Kind, Role};
+use lepton_plan::{Bridge, Device, HostState, Kind, Role, Seen};
 use lepton_types::{IfName, NetnsPath};
 
 use super::{
@@ -24,36 +24,33 @@ pub(super) fn state(
         .filter(|link| link.kind == LinkKind::Bridge)
         .map(|link| (link.index, link.name.clone()))
         .collect();
-    let mut state = HostState { is_filtering: is_whole, filters, ..HostState::default() };
+    let mut seen = Seen::default();
     for link in links {
-        insert(&mut state, link, &masters, namespaces);
+        insert(&mut seen, link, &masters, namespaces);
     }
     let others = links.iter().filter(|link| link.role().is_none() || !link.is_marked());
     let used = others.filter_map(|link| masters.get(&link.master?));
-    state.shared = used.filter(|bridge| state.bridges.contains_key(*bridge)).cloned().collect();
+    let shared = used.filter(|bridge| seen.bridges.contains_key(*bridge)).cloned().collect();
+    let Seen { bridges, devices, unmarked, strangers } = seen;
+    let state = HostState { bridges, devices, filters, is_filtering: is_whole, unmarked, strangers, shared };
     (state, masters)
 }
 
-/// Adds a link to what the host has, if it bears one of our names. A bridge's name on something else of ours makes it a
+/// Adds a link to what was seen, if it bears one of our names. A bridge's name on something else of ours makes it a
 /// device, for it is no bridge.
-pub(super) fn insert(
-    state: &mut HostState,
-    link: &Link,
-    masters: &BTreeMap<u32, IfName>,
-    namespaces: &Namespaces,
-) {
+pub(super) fn insert(seen: &mut Seen, link: &Link, masters: &BTreeMap<u32, IfName>, namespaces: &Namespaces) {
     match link.role() {
         None => {}
         Some(Role::Port) if !link.is_marked() && link.group == mark::PORTS => {
-            state.unmarked.insert(link.name.clone(), device(link, masters, namespaces));
+            seen.unmarked.insert(link.name.clone(), device(link, masters, namespaces));
         }
-        Some(_) if !link.is_marked() => drop(state.strangers.insert(link.name.clone())),
+        Some(_) if !link.is_marked() => drop(seen.strangers.insert(link.name.clone())),
         Some(Role::Bridge) if link.kind == LinkKind::Bridge => {
             let bridge = Bridge { mtu: link.mtu, is_up: link.is_up, is_plain: link.is_plain };
-            state.bridges.insert(link.name.clone(), bridge);
+            seen.bridges.insert(link.name.clone(), bridge);
         }
         Some(Role::Bridge | Role::Port) => {
-            state.devices.insert(link.name.clone(), device(link, masters, namespaces));
+            seen.devices.insert(link.name.clone(), device(link, masters, namespaces));
         }
     }
 }
