@@ -4,21 +4,20 @@
 
 mod frame;
 mod guest;
+mod namespaces;
 mod ownership;
+mod table;
 mod world;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use lepton_plan::{Action, Filter, HostState, plan};
-use lepton_plug::{Plug, linux::Linux};
+use lepton_plan::{Action, HostState, plan};
+use lepton_plug::Plug;
 use lepton_testkit::kernel_test;
 use lepton_types::{IfName, MacAddr};
 use tokio::time::timeout;
 
-use guest::{Container, StuckFolder, Vm};
+use guest::{Container, Vm};
 use world::{World, addresses, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth};
 
 /// What the ledger has released, where that does not matter.
@@ -241,24 +240,6 @@ kernel_test! {
 }
 
 kernel_test! {
-    async fn loading_the_table_again_loses_no_packet_and_keeps_the_counters() {
-        let (mut world, first, second) = World::with_two_containers().await;
-        first.ping(&second, Duration::from_secs(5)).await;
-        first.send_from_foreign_address(&second).await;
-        let dropped = counter("drop_ipv4");
-        assert!(dropped > 0);
-
-        let mut pings = first.flood(&second, 2_000);
-        let filters = world.plug.observe().await.unwrap().filters;
-        while pings.is_running() {
-            assert_eq!(world.plug.apply(&[Action::LoadFilters { filters: filters.clone() }]).await, [Ok(())]);
-        }
-        pings.assert_none_lost();
-        assert_eq!(counter("drop_ipv4"), dropped);
-    }
-}
-
-kernel_test! {
     async fn a_deleted_tap_and_a_deleted_bridge_come_back_and_are_noticed() {
         let mut world = World::new();
         let ports = [port(1, 1, tap()), port(2, 1, tap())];
@@ -316,93 +297,6 @@ kernel_test! {
 
         ip(&["link", "set", &device(2), "nomaster"]);
         timeout(Duration::from_secs(5), world.plug.changed()).await.expect("somebody else's change is");
-    }
-}
-
-kernel_test! {
-    async fn whatever_happens_to_the_filter_table_is_repaired() {
-        let mut world = World::new();
-        let ports = [port(1, 1, tap()), port(2, 1, tap())];
-        world.converge(&ports).await;
-        let (guest, other) = (Vm::boot(1), Vm::boot(2));
-        guest.until_reaches(&other).await;
-
-        let damages: [&[&str]; 12] = [
-            &["flush", "ruleset"],
-            &["delete", "table", "bridge", "lepton"],
-            &["flush", "chain", "bridge", "lepton", "from_ipv4"],
-            &["insert", "rule", "bridge", "lepton", "prerouting", "accept"],
-            &["delete", "element", "bridge", "lepton", "ports", "{", &device(1), "}"],
-            &["add", "element", "bridge", "lepton", "ipv4s", "{", &device(1), ".", "10.0.0.2", "}"],
-            &["flush", "set", "bridge", "lepton", "macs"],
-            &["add", "table", "bridge", "lepton", "{ flags dormant; }"],
-            &["add", "chain", "bridge", "lepton", "extra"],
-            &["add", "chain", "bridge", "lepton", "extra", "{ type filter hook prerouting priority -300; policy drop; }"],
-            &["add chain bridge lepton extra; add rule bridge lepton extra accept; insert rule bridge lepton guest jump extra"],
-            &["add rule bridge lepton from_arp drop"],
-        ];
-        for damage in damages {
-            nft(damage);
-            timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{damage:?} goes unnoticed"));
-            assert_ne!(world.converge(&ports).await, [], "{damage:?}");
-            for (what, _, frame) in frame::forged(1) {
-                assert!(!guest.is_heard_by(&other, &frame).await, "{what} after {damage:?}");
-            }
-            assert!(guest.is_heard_by(&other, &frame::honest(1)[0].1).await, "{damage:?}");
-            assert!(!nft(&["list", "table", "bridge", "lepton"]).contains("extra"), "{damage:?}");
-        }
-    }
-}
-
-kernel_test! {
-    async fn a_stray_chain_goes_in_a_transaction_that_keeps_the_counters_unless_it_is_in_use() {
-        let (mut world, first, second) = World::with_two_containers().await;
-        let ports = [port(1, 1, veth(&first.netns)), port(2, 1, veth(&second.netns))];
-        first.ping(&second, Duration::from_secs(5)).await;
-        first.send_from_foreign_address(&second).await;
-        let dropped = counter("drop_ipv4");
-        assert!(dropped > 0);
-        nft(&["add chain bridge lepton a; add chain bridge lepton b; add rule bridge lepton a jump b"]);
-        let has_stray = || nft(&["list", "table", "bridge", "lepton"]).contains("chain a {");
-        assert!(has_stray());
-        world.converge(&ports).await;
-        assert!(!has_stray());
-        assert_eq!(counter("drop_ipv4"), dropped, "the table is the same one");
-
-        // A map holds on to the chain that it names.
-        nft(&["add chain bridge lepton a; add map bridge lepton m { type mark : verdict; elements = { 1 : jump a }; }"]);
-        world.converge(&ports).await;
-        assert!(!has_stray());
-        first.ping(&second, Duration::from_secs(5)).await;
-    }
-}
-
-kernel_test! {
-    async fn a_table_of_our_name_and_another_shape_is_made_anew() {
-        nft(&["add", "table", "bridge", "lepton"]);
-        nft(&["add", "set", "bridge", "lepton", "ports", "{ type ipv4_addr; }"]);
-        let mut world = World::new();
-        world.converge(&[port(1, 1, tap())]).await;
-        assert!(nft(&["list", "set", "bridge", "lepton", "ports"]).contains(&device(1)));
-    }
-}
-
-kernel_test! {
-    async fn a_table_that_cannot_be_listed_is_not_taken_for_one_that_is_gone() {
-        let mut world = World::new();
-        let ports = [port(1, 1, tap()), port(2, 1, tap())];
-        world.converge(&ports).await;
-        let program = world::run("sh", &["-c", "command -v nft"]);
-        world::run("mount", &["--bind", "/bin/false", program.trim()]);
-        for mut plug in [world.plug, Linux::open().unwrap()] {
-            let words = plug.observe().await.unwrap_err().to_string();
-            assert_eq!(words, "cannot list nftables table bridge lepton: nft ended with exit status: 1");
-        }
-
-        world::run("umount", &[program.trim()]);
-        assert_eq!(World::new().plan(&ports).await, []);
-        nft(&["delete", "table", "bridge", "lepton"]);
-        assert_ne!(World::new().plan(&ports).await, []);
     }
 }
 
@@ -501,91 +395,6 @@ kernel_test! {
 }
 
 kernel_test! {
-    async fn more_ports_than_fit_one_transaction_are_filtered_all_the_same() {
-        let mut world = World::new();
-        // Without rights over the whole machine, as here, the kernel takes about 400 ports at once.
-        let filters = (0_u16..1000).map(|number| {
-            let [high, low] = number.to_be_bytes();
-            let mac = MacAddr::from([0xfa, 0x16, 0x3e, 0, high, low]);
-            let address = [10, 0, high, low].into();
-            (format!("tap{number:08x}-00").parse().unwrap(), Filter::new(mac, [address]))
-        });
-        let filters: BTreeMap<IfName, Filter> = filters.collect();
-        let wanted = HostState { filters, is_filtering: true, ..HostState::default() };
-
-        let load = plan(&wanted, &NOTHING, &world.plug.observe().await.unwrap());
-        assert!(matches!(load.as_slice(), [Action::LoadFilters { .. }]));
-        assert_eq!(world.plug.apply(&load).await, [Ok(())]);
-        assert_eq!(world.plug.observe().await.unwrap(), wanted);
-
-        let none = HostState { filters: BTreeMap::new(), ..wanted.clone() };
-        for (from, to) in [(&wanted, &none), (&none, &wanted)] {
-            assert!(world.plug.apply(&plan(to, &NOTHING, from)).await.iter().all(Result::is_ok));
-            assert_eq!(&world.plug.observe().await.unwrap(), to);
-        }
-    }
-}
-
-kernel_test! {
-    async fn what_is_no_namespace_is_reported_with_its_path_and_stops_nobody_else() {
-        let mut world = World::new();
-        world::run("mkfifo", &["/run/netns/fifo"]); // who opens it to read waits for a writer, for ever
-        let paths = ["/run/netns/nobody", "/dev/null", "/run/netns/fifo", "/run/netns"];
-        let mut ports = vec![port(1, 1, tap())];
-        ports.extend((2..).zip(paths).map(|(number, path)| port(number, 1, veth(path))));
-        let failures = timeout(Duration::from_secs(5), world.try_converge(&ports)).await.expect("nothing is waited for");
-
-        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
-        assert_eq!(words[0], "cannot open /run/netns/nobody: No such file or directory (os error 2)");
-        let other = paths[1..].iter().map(|path| format!("cannot open {path}: it is no network namespace"));
-        assert!(words[1..].iter().cloned().eq(other), "{words:?}");
-        assert_eq!(ip_json(&["link", "show", "dev", &device(1)])["master"], bridge(1));
-    }
-}
-
-kernel_test! {
-    async fn a_namespace_whose_file_system_does_not_answer_stops_nobody_else() {
-        let mut world = World::new();
-        let Some(stuck) = StuckFolder::mount("/run/stuck") else {
-            // No part of what Lepton needs: containers that may do all the rest have no /dev/fuse.
-            eprintln!("SKIPPED: FUSE cannot be mounted here, so no file system can be made that does not answer");
-            return;
-        };
-        let ports = [port(1, 1, tap()), port(2, 1, veth("/run/stuck/web")), port(3, 1, tap())];
-        for (limit, is_first) in [(Duration::from_secs(5), true), (Duration::from_millis(500), false)] {
-            let failures = timeout(limit, world.try_converge(&ports)).await.expect("it is given up");
-            let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
-            assert_eq!(words, ["cannot open /run/stuck/web: its file system does not answer"], "first: {is_first}");
-            for number in [1, 3] {
-                assert_eq!(ip_json(&["link", "show", "dev", &device(number)])["master"], bridge(1));
-            }
-            assert_eq!(threads("netns"), 1);
-        }
-        drop(stuck);
-    }
-}
-
-kernel_test! {
-    async fn a_namespace_that_cannot_be_looked_at_blinds_nobody_for_the_others() {
-        let (mut world, first, second) = World::with_two_containers().await;
-        // Its path is looked at before that of the others.
-        let Some(_stuck) = StuckFolder::mount("/run/aaa") else {
-            eprintln!("SKIPPED: FUSE cannot be mounted here, so no file system can be made that does not answer");
-            return;
-        };
-        ip(&["link", "set", &device(2), "alias", &format!("lepton {} eth0 1 /run/aaa/web", mac(2))]);
-        let ports = [port(1, 1, veth(&first.netns)), port(2, 1, veth("/run/aaa/web"))];
-        assert_eq!(world.plan(&ports).await, []);
-
-        let _old = first.elsewhere("old1");
-        let new = Container::new("first");
-        world.converge(&ports).await;
-        assert_eq!(new.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
-        drop(second);
-    }
-}
-
-kernel_test! {
     async fn the_kernels_explanation_is_part_of_the_error() {
         let mut world = World::new();
         let mut wanted = port(1, 1, tap());
@@ -593,40 +402,6 @@ kernel_test! {
         let failures = world.try_converge(&[wanted]).await;
         assert_eq!(failures.len(), 1);
         assert!(failures[0].words.contains("mtu greater than device maximum"), "{}", failures[0]);
-    }
-}
-
-kernel_test! {
-    async fn a_containers_end_takes_the_port_with_it_and_a_new_namespace_gets_it_again() {
-        let mut world = World::new();
-        let container = Container::new("web1");
-        let ports = [port(1, 1, veth(&container.netns))];
-        world.converge(&ports).await;
-
-        container.stop();
-        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
-        let container = Container::new("web1");
-        world.converge(&ports).await;
-        assert_eq!(container.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
-    }
-}
-
-kernel_test! {
-    async fn another_namespace_under_the_same_path_gets_the_port_though_the_old_one_lives() {
-        let mut world = World::new();
-        let old = Container::new("web1");
-        let ports = [port(1, 1, veth(&old.netns))];
-        world.converge(&ports).await;
-        let old = old.elsewhere("old1");
-        assert_eq!(world.plan(&ports).await, [], "no namespace under the path proves nothing");
-        let new = Container::new("web1");
-        world.converge(&ports).await;
-
-        assert_eq!(new.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
-        assert!(!old.ip(&["-o", "link"]).contains("eth0"));
-        assert!(!new.ip(&["-o", "link"]).contains("eth1"));
-        ip(&["link", "set", &device(1), "mtu", "1000"]);
-        world.converge(&ports).await; // in place, with its alias
     }
 }
 
@@ -645,28 +420,6 @@ kernel_test! {
         assert!(matches!(actions.as_slice(), [Action::SetFilter { .. }]), "{actions:?}");
         assert!(guest.is_heard_by(&other, &as_seven).await);
     }
-}
-
-kernel_test! {
-    async fn a_refused_filter_keeps_the_port_unplugged() {
-        let mut world = World::new();
-        world.converge(&[]).await;
-        nft(&["delete", "table", "bridge", "lepton"]); // after the observation that the plan is made from
-        let wanted = HostState::desired(&[port(1, 1, tap())]);
-        let actions = plan(&wanted, &NOTHING, &HostState::desired([]));
-        let outcomes = world.plug.apply(&actions).await;
-
-        assert!(outcomes[0].as_ref().unwrap_err().words.contains("No such file or directory"), "{outcomes:?}");
-        assert!(outcomes[2].as_ref().unwrap_err().words.contains("has no filter"), "{outcomes:?}");
-        assert!(!ip(&["link"]).contains(&device(1)));
-    }
-}
-
-/// The threads of this process that have this name.
-fn threads(name: &str) -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|found| found.trim() == name).count()
 }
 
 fn mac_bytes(number: u8) -> [u8; 6] {
