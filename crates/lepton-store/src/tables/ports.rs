@@ -50,7 +50,7 @@ impl Stored for Port {
             self.project.as_str().into(),
             self.host.as_str().into(),
             i64::from(self.position).into(),
-            mac_number(self.mac).into(),
+            self.mac.to_bits().into(),
             String::from(self.device()).into(),
             json(&self.binding),
             status.into(),
@@ -74,25 +74,13 @@ impl Stored for Port {
             project: columns.parsed()?,
             host: columns.parsed()?,
             position: u16::try_from(columns.number()?).map_err(|error| damaged("position", &error))?,
-            mac: mac(columns.number()?)?,
+            mac: MacAddr::try_from(columns.number()?).map_err(|error| damaged("MAC", &error))?,
             binding: columns.json()?,
             status: status(&columns.get::<String>()?, columns.get()?)?,
             is_released: columns.get()?,
             revision: columns.number()?.into(),
             created_at: columns.get::<i64>()?.into(),
         })
-    }
-}
-
-/// A MAC as the ledger stores it: its six octets as one number, so that it takes no more room than it needs.
-fn mac_number(mac: MacAddr) -> i64 {
-    mac.octets().into_iter().fold(0, |number, octet| number << 8 | i64::from(octet))
-}
-
-fn mac(number: u64) -> Result<MacAddr, StoreError> {
-    match number.to_be_bytes() {
-        [0, 0, octets @ ..] => Ok(octets.into()),
-        _ => Err(damaged("MAC", &number)),
     }
 }
 
@@ -137,7 +125,7 @@ async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Re
 /// Loads the ports that have the MACs.
 pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!("select ", port_columns!(), " from ports where mac {in}");
-    load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac_number(*mac).into()], view).await
+    load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac.to_bits().into()], view).await
 }
 
 /// Loads one port of a network, if there is any.
