@@ -89,6 +89,8 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
 }
 
 /// Comes back when a transaction waits for somebody's lock.
+///
+/// Asks in a transaction of its own each time: within one, PostgreSQL shows everybody's activity as it was at first.
 async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
     const WAITING: &str = "select count(*) from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock'";
@@ -201,13 +203,8 @@ async fn a_dry_pool_locks_in_the_order_of_the_keys() {
     let others = holding(engine, lower, subject.now()).await;
     let dry_pool = holding(engine, rested, subject.now());
     let looks_on = async {
-        const WAITING: &str =
-            "select 1 from pg_locks join pg_database on datname = current_database()
-             join pg_stat_activity using (pid) where not granted and pg_stat_activity.datid = pg_database.oid";
+        until_somebody_waits(engine).await;
         let mut tx = engine.write().await.unwrap();
-        while tx.fetch(WAITING, Vec::new()).await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
         let Key::FixedIp(_, address) = higher else { panic!("it is an address") };
         let is_free = tx
             .fetch("select 1 from fixed_ips where address = $1 for update skip locked", vec![address.into()])
