@@ -1,6 +1,11 @@
 //! The command line.
 
-use std::{error::Error, io, process::ExitCode, time::Duration};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use futures_util::{StreamExt, stream};
@@ -132,7 +137,8 @@ struct Fleet {
 /// The program.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    // What cannot be written is lost: to complain of it is to write there again, which panics.
+    tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
     let result = match cli.action {
         Action::Guest => lepton_sim::run_guest().map_err(Into::into),
         Action::Boot(_) | Action::Kill(_) | Action::Churn(_) | Action::Load(_) => talk(&cli),
@@ -140,7 +146,8 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lepton-sim: {}", with_causes(&*error));
+            // The exit code tells as much as it can where nobody can be told more.
+            let _ = writeln!(io::stderr(), "lepton-sim: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }
@@ -179,7 +186,7 @@ async fn boot(cli: &Cli, args: &BootArgs) -> Result<(), Box<dyn Error>> {
         .collect::<Vec<_>>()
         .await;
     let (booted, refused): (Vec<_>, Vec<_>) = booted.into_iter().partition(Result::is_ok);
-    report::booted(cli.output, &booted.into_iter().flatten().collect::<Vec<_>>(), &record_of(&hypervisors));
+    report::booted(cli.output, &booted.into_iter().flatten().collect::<Vec<_>>(), &record_of(&hypervisors))?;
     refused.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(error.into()))
 }
 
@@ -199,7 +206,7 @@ async fn churn(cli: &Cli, args: &ChurnArgs) -> Result<(), Box<dyn Error>> {
         alive_per_lane: args.alive,
     };
     let summary = churn.run().await;
-    report::churned(cli.output, summary.as_ref().ok(), &record_of(&hypervisors));
+    report::churned(cli.output, summary.as_ref().ok(), &record_of(&hypervisors))?;
     Ok(summary.map(drop)?)
 }
 
@@ -219,7 +226,7 @@ async fn finish_load(cli: &Cli, load: Load, connections: u32) -> Result<(), Box<
         channels.push(connect(&cli.endpoint).await?);
     }
     let loaded = load.run(&channels).await;
-    report::loaded(cli.output, &loaded);
+    report::loaded(cli.output, &loaded)?;
     match loaded.first_refusal {
         None => Ok(()),
         Some(refusal) => {

@@ -123,7 +123,8 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(error: &dyn Display, code: u8) -> ExitCode {
-    eprintln!("leptond: {error}");
+    // The exit code tells as much as it can where nobody can be told more.
+    let _ = writeln!(io::stderr(), "leptond: {error}");
     code.into()
 }
 

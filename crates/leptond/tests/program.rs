@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test, as in the tests themselves")]
 
 use std::{
-    fs,
-    io::Read,
+    fs::{self, File},
+    io::{self, Read},
     os::unix::net::{UnixDatagram, UnixStream},
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -75,11 +75,16 @@ impl Place {
 
     /// A daemon with its state and socket here, and a free TCP port; it needs no right over the kernel.
     fn start(&self) -> Daemon {
+        self.start_with_log(Stdio::piped())
+    }
+
+    fn start_with_log(&self, log: Stdio) -> Daemon {
         let (state, socket) = (self.path("state"), self.path("run/lepton.sock"));
-        let mut command = leptond(&["--config=/dev/null", "--agent-backend=fake", "--listen-tcp=127.0.0.1:0"]);
+        let mut command =
+            leptond(&["--config=/dev/null", "--agent-backend=fake", "--listen-tcp=127.0.0.1:0"]);
         command.args(["--state-dir", &state, "--listen-unix", &socket]);
         command.env("NOTIFY_SOCKET", self.path("notify")).env("LEPTON_LOG_FORMAT", "json");
-        Daemon(command.stderr(Stdio::piped()).spawn().unwrap())
+        Daemon(command.stderr(log).spawn().unwrap())
     }
 
     fn notification(&self) -> String {
@@ -195,6 +200,34 @@ fn it_tells_systemd_when_it_is_ready_and_when_it_stops() {
     daemon.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+/// As of a disk that is full, and of a collector that has died.
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let (reader, unread) = io::pipe().unwrap();
+    drop(reader);
+    for log in [Stdio::from(full), Stdio::from(unread)] {
+        let place = Place::new();
+        let mut daemon = place.start_with_log(log);
+        assert_eq!(place.notification(), "READY=1");
+        UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+        assert!(daemon.stop());
+    }
+}
+
+#[test]
+fn a_failure_that_cannot_be_told_has_its_exit_code() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for (arguments, code) in [
+        (&["--check-config", "--config=/nonexistent.toml"][..], 2),
+        (&["--config=/dev/null", "--state-dir=/dev/null/state"], 1),
+        (&["--frobnicate"], 2),
+    ] {
+        let status = leptond(arguments).stderr(full()).stdout(full()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
 }
 
