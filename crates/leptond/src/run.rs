@@ -116,10 +116,8 @@ async fn work(
 
 /// What an agent that could not start lacked.
 fn agent_error(error: io::Error) -> RunError {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => RunError::NoRight(error),
-        _ => RunError::Agent(error),
-    }
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    if is_denied { RunError::NoRight(error) } else { RunError::Agent(error) }
 }
 
 /// Lets the tasks, which have been told to end, and the manager come to their ends, or cuts them.
