@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::{
+    env,
     error::Error,
     io::{self, Write},
     process::ExitCode,
@@ -15,6 +16,7 @@ use lepton_types::{HostId, ProjectId};
 use rand::{RngExt, rngs::StdRng};
 use tonic::transport::Channel;
 
+mod kernel;
 mod report;
 
 /// Boots, reboots, kills and migrates instances that do not exist, as compute agents would.
@@ -65,6 +67,10 @@ struct BootArgs {
     /// Wait up to so many seconds for an instance's ports to be plugged.
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// Boot them in the kernel, each in a network namespace of its own on the host of the server's own agent, and kill
+    /// them on Ctrl-C; takes root, or unshare --map-root-user around server and this program.
+    #[arg(long, conflicts_with = "hosts")]
+    kernel: bool,
     #[command(flatten)]
     fleet: Fleet,
 }
@@ -86,6 +92,10 @@ struct ChurnArgs {
     /// Most instances alive at once for each of those that work at the same time.
     #[arg(long, default_value_t = 20)]
     alive: usize,
+    /// In the kernel, each instance in a network namespace of its own, and kill them all in the end. A migration is to the
+    /// same host: an end here and a next life there, in another namespace; the API has no live migration yet.
+    #[arg(long, conflicts_with = "hosts")]
+    kernel: bool,
     #[command(flatten)]
     fleet: Fleet,
 }
@@ -168,20 +178,12 @@ fn talk(cli: &Cli) -> Result<(), Box<dyn Error>> {
 
 async fn boot(cli: &Cli, args: &BootArgs) -> Result<(), Box<dyn Error>> {
     let hypervisors = args.fleet.hypervisors(&connect(&cli.endpoint).await?)?;
-    let networks =
-        args.networks.iter().map(|id| RequestedNetwork { network_id: id.clone(), fixed_ips: vec![] });
-    let networks: Vec<_> = networks.collect();
+    if args.kernel {
+        return kernel::boot(cli.output, args, &hypervisors[0]).await;
+    }
     let booted = stream::iter(0..args.count)
         .zip(stream::iter(hypervisors.iter().cycle()))
-        .map(|(number, hypervisor)| {
-            let boot = Boot {
-                instance: Some(instance_id(args.fleet.seed, number)),
-                networks: networks.clone(),
-                wait_for_active: args.wait.map(Duration::from_secs),
-                ..Boot::new(args.fleet.project.clone())
-            };
-            hypervisor.boot(boot)
-        })
+        .map(|(number, hypervisor)| hypervisor.boot(args.boot(number)))
         .buffered(args.fleet.width())
         .collect::<Vec<_>>()
         .await;
@@ -197,9 +199,14 @@ async fn kill(cli: &Cli, args: &KillArgs) -> Result<(), Box<dyn Error>> {
 
 async fn churn(cli: &Cli, args: &ChurnArgs) -> Result<(), Box<dyn Error>> {
     let hypervisors = args.fleet.hypervisors(&connect(&cli.endpoint).await?)?;
+    let guest_program = args.kernel.then(env::current_exe).transpose()?;
     let churn = Churn {
         hypervisors: &hypervisors,
-        boot: Boot::new(args.fleet.project.clone()),
+        boot: Boot {
+            wait_for_active: args.kernel.then_some(kernel::PLUG_TIMEOUT),
+            ..Boot::new(args.fleet.project.clone())
+        },
+        guest_program: guest_program.as_deref(),
         seed: args.fleet.seed,
         operations: args.operations,
         concurrency: args.fleet.concurrency,
@@ -241,6 +248,19 @@ fn record_of(hypervisors: &[Hypervisor]) -> Record {
         record.merge(&hypervisor.record());
     }
     record
+}
+
+impl BootArgs {
+    /// What instance `number` is booted with.
+    fn boot(&self, number: u64) -> Boot {
+        let network = |id: &String| RequestedNetwork { network_id: id.clone(), fixed_ips: vec![] };
+        Boot {
+            instance: Some(instance_id(self.fleet.seed, number)),
+            networks: self.networks.iter().map(network).collect(),
+            wait_for_active: self.wait.map(Duration::from_secs),
+            ..Boot::new(self.fleet.project.clone())
+        }
+    }
 }
 
 impl Fleet {

@@ -85,6 +85,7 @@ impl Links {
         let link = self.link(device).await?;
         check(interface, &link)?;
         let index = link.header.index;
+        self.forget(device, index).await?;
         let up = LinkUnspec::new_with_index(index).up().build();
         self.handle.link().set(up).execute().await.map_err(refused(format!("bring {device} up")))?;
         self.wait_until_up(device).await?;
@@ -93,6 +94,21 @@ impl Links {
         }
         for gateway in &interface.gateways {
             self.add_default_route(index, *gateway, interface.metric).await?;
+        }
+        Ok(())
+    }
+
+    /// `ip link set DEVICE down; ip address flush dev DEVICE`: takes away what a life before a reboot has left. Routes and
+    /// IPv6 addresses go with the link.
+    async fn forget(&self, device: &IfName, index: u32) -> Result<(), LinkError> {
+        let down = LinkUnspec::new_with_index(index).down().build();
+        self.handle.link().set(down).execute().await.map_err(refused(format!("bring {device} down")))?;
+        let left = self.handle.address().get().set_link_index_filter(index).execute();
+        let left: Vec<_> =
+            left.try_collect().await.map_err(refused(format!("list the addresses of {device}")))?;
+        for address in left {
+            let deleted = self.handle.address().del(address).execute().await;
+            deleted.map_err(refused(format!("delete an address of {device}")))?;
         }
         Ok(())
     }
