@@ -19,6 +19,7 @@ async fn a_fleet_of_500_lives_its_life_and_leaves_no_address_behind() {
     let churn = Churn {
         hypervisors: &hypervisors,
         boot: boot(),
+        guest_program: None,
         seed: 20_261_120,
         operations: 2_500,
         concurrency: 25,

@@ -40,6 +40,8 @@ pub(crate) struct Place {
     settings: Vec<String>,
     /// What setpriv(1) takes from the daemons.
     privileges: Vec<&'static str>,
+    /// The name of the file that the daemons log into.
+    log: &'static str,
 }
 
 /// A running daemon; killed when it is dropped, and when this process ends.
@@ -72,7 +74,7 @@ impl Place {
         // The later of two flags would be refused, so the story's go first and keep ours out.
         let own = own.filter(|(key, _)| settings.iter().all(|(given, _)| given != key));
         let settings = settings.iter().copied().chain(own).map(|(key, text)| flag(key, text)).collect();
-        Self { folder, notifications, settings, privileges: Vec::new() }
+        Self { folder, notifications, settings, privileges: Vec::new(), log: "leptond.log" }
     }
 
     /// The same place, whose daemons get another value for this setting when they are started.
@@ -90,6 +92,12 @@ impl Place {
         self
     }
 
+    /// The same place, whose daemons log into the file of this name.
+    pub(crate) fn with_log(mut self, name: &'static str) -> Self {
+        self.log = name;
+        self
+    }
+
     /// Starts a daemon and waits until it says that it is ready.
     pub(crate) async fn start(&self) -> Daemon {
         let mut daemon = self.spawn(&[]);
@@ -99,7 +107,7 @@ impl Place {
 
     /// Starts a daemon with some more settings.
     pub(crate) fn spawn(&self, settings: &[(&str, &str)]) -> Daemon {
-        let log = File::options().create(true).append(true).open(self.file("leptond.log")).unwrap();
+        let log = File::options().create(true).append(true).open(self.file(self.log)).unwrap();
         let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
         // setpriv becomes leptond, having asked the kernel to end it when this thread does.
         let process = Command::new("setpriv")
@@ -169,7 +177,7 @@ impl Place {
     }
 
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.file("leptond.log")).unwrap_or_default()
+        fs::read_to_string(self.file(self.log)).unwrap_or_default()
     }
 
     /// The lines of the log that tell of something wrong.

@@ -162,6 +162,38 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_daemon_whose_log_is_on_the_full_disk_lives_on_and_drains_when_it_is_stopped() {
+        let place = Place::with_fake_host().with_log("state/leptond.log");
+        let disk = Disk::mount(&place.file("state"));
+        let daemon = place.start().await;
+        let mut client = place.client().await;
+        network(&mut client, "blue", &["10.1.0.0/16"]).await;
+        let mut story = Story::default();
+        disk.fill(256 << 10);
+        story.allocate_until_refused(&client).await;
+        disk.fill(0);
+        // Each refusal is some lines of the log, which has the rest of its last block still.
+        loop {
+            let logged = place.log().len();
+            assert!(!story.allocate(&client, 1).await.is_empty());
+            if place.log().len() == logged {
+                break;
+            }
+        }
+        story.assert_kept(&place, &mut client).await;
+        daemon.stop().await;
+
+        disk.make_room();
+        let daemon = place.start().await;
+        let mut client = place.client().await;
+        story.assert_kept(&place, &mut client).await;
+        assert!(story.allocate(&client, 0).await.is_empty());
+        story.assert_kept(&place, &mut client).await;
+        daemon.stop().await;
+    }
+}
+
+kernel_test! {
     async fn a_disk_that_is_full_at_the_start_is_told_of_and_used_once_there_is_room() {
         let place = Place::with_fake_host();
         let disk = Disk::mount(&place.file("state"));

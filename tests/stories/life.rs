@@ -1,10 +1,18 @@
 //! An instance's life in the kernel.
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use lepton_proto::v1::{self, port_binding};
 use lepton_sim::{KernelInstance, reason};
 use lepton_testkit::kernel_test;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
     daemon::{Place, eventually},
@@ -34,6 +42,74 @@ kernel_test! {
         other.kill(&hypervisor).await.unwrap();
         eventually("nothing of ours is left on the host", async || own_links().is_empty()).await;
         place.ledger().assert_whole().await;
+        daemon.stop().await;
+    }
+}
+
+kernel_test! {
+    async fn an_instance_reboots_in_its_namespace_and_moves_to_a_new_one() {
+        let place = Place::with_kernel();
+        let daemon = place.start().await;
+        let mut client = place.client().await;
+        network(&mut client, "blue", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        let (hypervisor, target) = (place.hypervisor(1).await, place.hypervisor(2).await);
+        let program = &programs().lepton_sim;
+        let mut one = KernelInstance::boot(&hypervisor, program, boot_and_wait()).await.unwrap();
+        let mut other = KernelInstance::boot(&hypervisor, program, boot_and_wait()).await.unwrap();
+
+        let (namespace, before) = (one.guest.netns_path(), one.info.clone());
+        let inside = format!("nsenter --net={namespace} ip address");
+        run(&format!("{inside} flush dev eth0"));
+        run(&format!("{inside} add 10.9.0.1/24 dev eth0"));
+        one.reboot(&hypervisor).await.unwrap();
+        assert_reach_each_other(&mut one, &mut other).await;
+        assert!(one.guest.netns_path() == namespace && one.info == before, "{:?}", one.info);
+        let shown = Command::new("nsenter").args([&format!("--net={namespace}"), "ip", "address"]).output().unwrap();
+        assert!(!String::from_utf8(shown.stdout).unwrap().contains("10.9.0.1"), "of its life before");
+
+        let (id, ports) = (one.id, own_links().len());
+        let mut moved = one.migrate(&hypervisor, &target, program).await.unwrap();
+        assert!(moved.id == id && moved.info.incarnation > before.incarnation && moved.guest.netns_path() != namespace);
+        assert_reach_each_other(&mut moved, &mut other).await;
+        assert!(hypervisor.instances().len() == 1 && target.instances() == [id]);
+        eventually("nothing is left of its life before", async || own_links().len() == ports).await;
+
+        moved.kill(&target).await.unwrap();
+        other.kill(&hypervisor).await.unwrap();
+        eventually("nothing of ours is left on the host", async || own_links().is_empty()).await;
+        place.ledger().assert_whole().await;
+        daemon.stop().await;
+    }
+}
+
+kernel_test! {
+    async fn the_program_lepton_sim_churns_and_boots_in_the_kernel_and_leaves_nothing() {
+        let place = Place::with_kernel();
+        let daemon = place.start().await;
+        network(&mut place.client().await, "blue", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        let sim = |arguments: &str| {
+            let mut command = tokio::process::Command::new(&programs().lepton_sim);
+            command.args(["--endpoint", &place.endpoint(), "--output", "json"]).args(arguments.split(' '));
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+            command
+        };
+        let churned = sim("churn --kernel --project demo --operations 40 --concurrency 2 --alive 3").output().await.unwrap();
+        assert!(churned.status.success(), "{}", String::from_utf8_lossy(&churned.stderr));
+        let churned: serde_json::Value = serde_json::from_slice(&churned.stdout).unwrap();
+        let count = |what: &str| churned["operations"][what].as_u64().unwrap();
+        assert!(["boots", "reboots", "kills", "migrations"].iter().all(|what| count(what) > 0), "{churned}");
+        assert_eq!((count("alive"), place.ledger().instances().await), (0, 0));
+
+        let mut booted = sim("boot --kernel --project demo --count 3").spawn().unwrap();
+        let mut said = BufReader::new(booted.stderr.take().unwrap()).lines();
+        assert_eq!(said.next_line().await.unwrap().unwrap(), "lepton-sim: they live until Ctrl-C");
+        assert_eq!((place.ledger().instances().await, own_links().len()), (3, 1 + 3));
+        let pid = Pid::from_raw(i32::try_from(booted.id().unwrap()).unwrap());
+        kill(pid, Signal::SIGINT).unwrap();
+        let status = booted.wait().await.unwrap();
+        assert!(status.success(), "{status}");
+        eventually("nothing of ours is left on the host", async || own_links().is_empty()).await;
+        assert_eq!(place.ledger().instances().await, 0);
         daemon.stop().await;
     }
 }

@@ -1,9 +1,10 @@
 //! `lepton network`: make, list, look at and delete networks.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroUsize, ParseIntError};
 
 use clap::Subcommand;
 use lepton_proto::v1 as pb;
+use lepton_types::Mtu;
 
 use crate::{
     change::{Change, ChangeOptions},
@@ -55,8 +56,8 @@ pub(crate) struct CreateOptions {
     priority: i32,
 
     /// Largest IP packet that it carries, in bytes [default: 1500]
-    #[arg(long, value_name = "BYTES", default_value_t = 0, hide_default_value = true)]
-    mtu: u32,
+    #[arg(long, value_name = "BYTES", value_parser = given_mtu)]
+    mtu: Option<u32>,
 
     #[command(flatten)]
     subnets: SubnetOptions,
@@ -87,13 +88,23 @@ pub(crate) async fn run(command: NetworkCommand, settings: &Settings, output: Ou
     }
 }
 
+/// An MTU as somebody gave it. To the server 0 means that none was given, so it is refused here, in the server's words;
+/// every other number is the server's to judge.
+fn given_mtu(text: &str) -> Result<u32, String> {
+    let bytes: u32 = text.parse().map_err(|error: ParseIntError| error.to_string())?;
+    if bytes == 0 {
+        return Mtu::try_from(bytes).map(u32::from).map_err(|error| error.to_string());
+    }
+    Ok(bytes)
+}
+
 async fn create(options: CreateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
     let change = Change::from(options.change);
     let spec = pb::NetworkSpec {
         label: options.label,
         project_id: options.project,
         priority: options.priority,
-        mtu: options.mtu,
+        mtu: options.mtu.unwrap_or_default(),
         subnets: options.subnets.into_specs()?,
     };
     let request = pb::CreateNetworksRequest {

@@ -1,11 +1,14 @@
 //! [`Churn`]: the daily life of a fleet, at random from a seed.
 
+use std::path::Path;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
+use lepton_proto::v1;
 use lepton_types::InstanceId;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 
-use crate::{Boot, Hypervisor, SimError};
+use crate::{Boot, Hypervisor, KernelError, KernelInstance};
 
 /// Random boots, reboots, kills and migrations over some hypervisors, bounded in number.
 ///
@@ -17,6 +20,9 @@ pub struct Churn<'a> {
     pub hypervisors: &'a [Hypervisor],
     /// What every instance is booted with.
     pub boot: Boot,
+    /// The program of the guests, for instances in the kernel: they are killed in the end, as they would end with this
+    /// process. None for instances in memory, which stay.
+    pub guest_program: Option<&'a Path>,
     /// Names the run.
     pub seed: u64,
     /// Operations in all.
@@ -44,8 +50,15 @@ pub struct ChurnSummary {
     pub alive: u64,
 }
 
-/// An instance and the index of its host.
-type Placed = (usize, InstanceId);
+/// An instance.
+#[derive(Debug)]
+struct Placed {
+    /// The index of its host.
+    host: usize,
+    id: InstanceId,
+    /// Its life in the kernel; none in memory.
+    kernel: Option<KernelInstance>,
+}
 
 /// One lane under way.
 struct Lane<'a> {
@@ -57,7 +70,7 @@ struct Lane<'a> {
 
 impl Churn<'_> {
     /// Runs to the end of its operations, or to the first answer that no operation can explain.
-    pub async fn run(&self) -> Result<ChurnSummary, SimError> {
+    pub async fn run(&self) -> Result<ChurnSummary, KernelError> {
         assert!(!self.hypervisors.is_empty(), "a churn needs a host");
         let lanes = u64::from(self.concurrency.max(1));
         stream::iter(0..lanes)
@@ -70,11 +83,14 @@ impl Churn<'_> {
             .await
     }
 
-    async fn lane(&self, lane: u64, operations: u64) -> Result<ChurnSummary, SimError> {
+    async fn lane(&self, lane: u64, operations: u64) -> Result<ChurnSummary, KernelError> {
         let random = StdRng::seed_from_u64(self.seed.rotate_left(32) ^ lane);
         let mut lane = Lane { churn: self, random, alive: Vec::new(), summary: ChurnSummary::default() };
         for _ in 0..operations {
             lane.step().await?;
+        }
+        while self.guest_program.is_some() && !lane.alive.is_empty() {
+            lane.kill().await?;
         }
         lane.summary.alive = u64::try_from(lane.alive.len()).expect("a count fits");
         Ok(lane.summary)
@@ -83,7 +99,7 @@ impl Churn<'_> {
 
 impl Lane<'_> {
     /// One operation: a boot as long as few are alive, else whatever comes.
-    async fn step(&mut self) -> Result<(), SimError> {
+    async fn step(&mut self) -> Result<(), KernelError> {
         if self.alive.is_empty() {
             return self.boot().await;
         }
@@ -96,13 +112,19 @@ impl Lane<'_> {
         }
     }
 
-    async fn boot(&mut self) -> Result<(), SimError> {
+    async fn boot(&mut self) -> Result<(), KernelError> {
         let host = self.random.random_range(0..self.churn.hypervisors.len());
-        match self.churn.hypervisors[host].boot(self.churn.boot.clone()).await {
-            Ok(info) => {
-                let instance =
-                    info.instance_id.parse().expect("the API answers with the id that it was asked for");
-                self.alive.push((host, instance));
+        let (hypervisor, boot) = (&self.churn.hypervisors[host], self.churn.boot.clone());
+        let booted = match self.churn.guest_program {
+            None => hypervisor.boot(boot).await.map(|info| (id_of(&info), None)).map_err(KernelError::from),
+            Some(program) => {
+                let booted = KernelInstance::boot(hypervisor, program, boot).await;
+                booted.map(|instance| (instance.id, Some(instance)))
+            }
+        };
+        match booted {
+            Ok((id, kernel)) => {
+                self.alive.push(Placed { host, id, kernel });
                 self.summary.boots += 1;
                 Ok(())
             }
@@ -110,19 +132,30 @@ impl Lane<'_> {
         }
     }
 
-    async fn kill(&mut self) -> Result<(), SimError> {
-        let (host, instance) = self.take_any();
+    async fn kill(&mut self) -> Result<(), KernelError> {
+        let Placed { host, id, kernel } = self.take_any();
+        let hypervisor = &self.churn.hypervisors[host];
         self.summary.kills += 1;
-        self.churn.hypervisors[host].kill(instance).await.map(drop)
+        match kernel {
+            None => hypervisor.kill(id).await?,
+            Some(instance) => instance.kill(hypervisor).await?,
+        };
+        Ok(())
     }
 
-    async fn migrate(&mut self) -> Result<(), SimError> {
-        let (host, instance) = self.take_any();
+    async fn migrate(&mut self) -> Result<(), KernelError> {
+        let Placed { host, id, kernel } = self.take_any();
         let target = self.random.random_range(0..self.churn.hypervisors.len());
-        let hypervisors = self.churn.hypervisors;
-        match hypervisors[host].migrate(instance, &hypervisors[target]).await {
-            Ok(_) => {
-                self.alive.push((target, instance));
+        let (from, to) = (&self.churn.hypervisors[host], &self.churn.hypervisors[target]);
+        let moved = match (kernel, self.churn.guest_program) {
+            (Some(instance), Some(program)) => instance.migrate(from, to, program).await.map(Some),
+            (Some(_), None) | (None, _) => {
+                from.migrate(id, to).await.map(|_| None).map_err(KernelError::from)
+            }
+        };
+        match moved {
+            Ok(kernel) => {
+                self.alive.push(Placed { host: target, id, kernel });
                 self.summary.migrations += 1;
                 Ok(())
             }
@@ -130,10 +163,15 @@ impl Lane<'_> {
         }
     }
 
-    async fn reboot(&mut self) -> Result<(), SimError> {
-        let (host, instance) = self.alive[self.random.random_range(0..self.alive.len())];
+    async fn reboot(&mut self) -> Result<(), KernelError> {
+        let index = self.random.random_range(0..self.alive.len());
+        let Placed { host, id, kernel } = &mut self.alive[index];
+        let hypervisor = &self.churn.hypervisors[*host];
         self.summary.reboots += 1;
-        self.churn.hypervisors[host].reboot(instance).await.map(drop)
+        match kernel {
+            None => Ok(hypervisor.reboot(*id).await.map(drop)?),
+            Some(instance) => instance.reboot(hypervisor).await,
+        }
     }
 
     fn take_any(&mut self) -> Placed {
@@ -142,7 +180,7 @@ impl Lane<'_> {
     }
 
     /// An empty pool is part of life; any other refusal is not.
-    fn starve(&mut self, error: SimError) -> Result<(), SimError> {
+    fn starve(&mut self, error: KernelError) -> Result<(), KernelError> {
         if error.reason().as_deref() == Some("NO_MORE_FIXED_IPS") {
             self.summary.starved += 1;
             Ok(())
@@ -150,6 +188,10 @@ impl Lane<'_> {
             Err(error)
         }
     }
+}
+
+fn id_of(info: &v1::NetworkInfo) -> InstanceId {
+    info.instance_id.parse().expect("the API answers with the id that it was asked for")
 }
 
 impl ChurnSummary {

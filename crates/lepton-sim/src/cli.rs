@@ -1,6 +1,12 @@
 //! The command line.
 
-use std::{error::Error, io, process::ExitCode, time::Duration};
+use std::{
+    env,
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use futures_util::{StreamExt, stream};
@@ -10,6 +16,7 @@ use lepton_types::{HostId, ProjectId};
 use rand::{RngExt, rngs::StdRng};
 use tonic::transport::Channel;
 
+mod kernel;
 mod report;
 
 /// Boots, reboots, kills and migrates instances that do not exist, as compute agents would.
@@ -60,6 +67,10 @@ struct BootArgs {
     /// Wait up to so many seconds for an instance's ports to be plugged.
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// Boot them in the kernel, each in a network namespace of its own on the host of the server's own agent, and kill
+    /// them on Ctrl-C; takes root, or unshare --map-root-user around server and this program.
+    #[arg(long, conflicts_with = "hosts")]
+    kernel: bool,
     #[command(flatten)]
     fleet: Fleet,
 }
@@ -81,6 +92,10 @@ struct ChurnArgs {
     /// Most instances alive at once for each of those that work at the same time.
     #[arg(long, default_value_t = 20)]
     alive: usize,
+    /// In the kernel, each instance in a network namespace of its own, and kill them all in the end. A migration is to the
+    /// same host: an end here and a next life there, in another namespace; the API has no live migration yet.
+    #[arg(long, conflicts_with = "hosts")]
+    kernel: bool,
     #[command(flatten)]
     fleet: Fleet,
 }
@@ -132,7 +147,8 @@ struct Fleet {
 /// The program.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    // What cannot be written is lost: to complain of it is to write there again, which panics.
+    tracing_subscriber::fmt().with_writer(io::stderr).log_internal_errors(false).init();
     let result = match cli.action {
         Action::Guest => lepton_sim::run_guest().map_err(Into::into),
         Action::Boot(_) | Action::Kill(_) | Action::Churn(_) | Action::Load(_) => talk(&cli),
@@ -140,7 +156,8 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lepton-sim: {}", with_causes(&*error));
+            // The exit code tells as much as it can where nobody can be told more.
+            let _ = writeln!(io::stderr(), "lepton-sim: {}", with_causes(&*error));
             ExitCode::FAILURE
         }
     }
@@ -161,25 +178,17 @@ fn talk(cli: &Cli) -> Result<(), Box<dyn Error>> {
 
 async fn boot(cli: &Cli, args: &BootArgs) -> Result<(), Box<dyn Error>> {
     let hypervisors = args.fleet.hypervisors(&connect(&cli.endpoint).await?)?;
-    let networks =
-        args.networks.iter().map(|id| RequestedNetwork { network_id: id.clone(), fixed_ips: vec![] });
-    let networks: Vec<_> = networks.collect();
+    if args.kernel {
+        return kernel::boot(cli.output, args, &hypervisors[0]).await;
+    }
     let booted = stream::iter(0..args.count)
         .zip(stream::iter(hypervisors.iter().cycle()))
-        .map(|(number, hypervisor)| {
-            let boot = Boot {
-                instance: Some(instance_id(args.fleet.seed, number)),
-                networks: networks.clone(),
-                wait_for_active: args.wait.map(Duration::from_secs),
-                ..Boot::new(args.fleet.project.clone())
-            };
-            hypervisor.boot(boot)
-        })
+        .map(|(number, hypervisor)| hypervisor.boot(args.boot(number)))
         .buffered(args.fleet.width())
         .collect::<Vec<_>>()
         .await;
     let (booted, refused): (Vec<_>, Vec<_>) = booted.into_iter().partition(Result::is_ok);
-    report::booted(cli.output, &booted.into_iter().flatten().collect::<Vec<_>>(), &record_of(&hypervisors));
+    report::booted(cli.output, &booted.into_iter().flatten().collect::<Vec<_>>(), &record_of(&hypervisors))?;
     refused.into_iter().find_map(Result::err).map_or(Ok(()), |error| Err(error.into()))
 }
 
@@ -190,16 +199,21 @@ async fn kill(cli: &Cli, args: &KillArgs) -> Result<(), Box<dyn Error>> {
 
 async fn churn(cli: &Cli, args: &ChurnArgs) -> Result<(), Box<dyn Error>> {
     let hypervisors = args.fleet.hypervisors(&connect(&cli.endpoint).await?)?;
+    let guest_program = args.kernel.then(env::current_exe).transpose()?;
     let churn = Churn {
         hypervisors: &hypervisors,
-        boot: Boot::new(args.fleet.project.clone()),
+        boot: Boot {
+            wait_for_active: args.kernel.then_some(kernel::PLUG_TIMEOUT),
+            ..Boot::new(args.fleet.project.clone())
+        },
+        guest_program: guest_program.as_deref(),
         seed: args.fleet.seed,
         operations: args.operations,
         concurrency: args.fleet.concurrency,
         alive_per_lane: args.alive,
     };
     let summary = churn.run().await;
-    report::churned(cli.output, summary.as_ref().ok(), &record_of(&hypervisors));
+    report::churned(cli.output, summary.as_ref().ok(), &record_of(&hypervisors))?;
     Ok(summary.map(drop)?)
 }
 
@@ -219,7 +233,7 @@ async fn finish_load(cli: &Cli, load: Load, connections: u32) -> Result<(), Box<
         channels.push(connect(&cli.endpoint).await?);
     }
     let loaded = load.run(&channels).await;
-    report::loaded(cli.output, &loaded);
+    report::loaded(cli.output, &loaded)?;
     match loaded.first_refusal {
         None => Ok(()),
         Some(refusal) => {
@@ -234,6 +248,19 @@ fn record_of(hypervisors: &[Hypervisor]) -> Record {
         record.merge(&hypervisor.record());
     }
     record
+}
+
+impl BootArgs {
+    /// What instance `number` is booted with.
+    fn boot(&self, number: u64) -> Boot {
+        let network = |id: &String| RequestedNetwork { network_id: id.clone(), fixed_ips: vec![] };
+        Boot {
+            instance: Some(instance_id(self.fleet.seed, number)),
+            networks: self.networks.iter().map(network).collect(),
+            wait_for_active: self.wait.map(Duration::from_secs),
+            ..Boot::new(self.fleet.project.clone())
+        }
+    }
 }
 
 impl Fleet {

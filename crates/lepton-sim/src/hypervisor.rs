@@ -157,6 +157,11 @@ impl Hypervisor {
         Ok(self.instance(instance)?.info)
     }
 
+    /// What an instance was booted with.
+    pub(crate) fn boot_of(&self, instance: InstanceId) -> Result<Boot, SimError> {
+        Ok(self.instance(instance)?.boot)
+    }
+
     /// Counts and latencies of the calls so far.
     pub fn record(&self) -> Record {
         self.state().record.clone()

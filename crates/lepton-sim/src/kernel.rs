@@ -32,6 +32,13 @@ pub enum KernelError {
     Guest(#[from] GuestError),
 }
 
+impl KernelError {
+    /// The API's reason, such as `NO_MORE_FIXED_IPS`; none for a failure of another kind.
+    pub fn reason(&self) -> Option<String> {
+        if let Self::Api(error) = self { error.reason() } else { None }
+    }
+}
+
 impl KernelInstance {
     /// Starts a guest with `program guest`, has its ports plugged into its namespace, and configures them.
     ///
@@ -44,6 +51,34 @@ impl KernelInstance {
         let id = info.instance_id.parse().expect("the API answers with the id that it was asked for");
         guest.configure(&info).await?;
         Ok(Self { id, info, guest })
+    }
+
+    /// Reboots it: the same ports in the same namespace, whose interfaces are configured from nothing by what the API
+    /// says of them now, which must be what it said before.
+    pub async fn reboot(&mut self, hypervisor: &Hypervisor) -> Result<(), KernelError> {
+        self.info = hypervisor.reboot(self.id).await?;
+        Ok(self.guest.configure(&self.info).await?)
+    }
+
+    /// Moves it to another host: kills it here, and begins its next life there, in a new namespace.
+    ///
+    /// The target's agent must reach this machine's processes, as the same host's does. The instance is away meanwhile:
+    /// the API has no live migration yet.
+    pub async fn migrate(
+        self,
+        from: &Hypervisor,
+        target: &Hypervisor,
+        program: &Path,
+    ) -> Result<Self, KernelError> {
+        let (id, before) = (self.id, self.info.incarnation);
+        let boot = from.boot_of(id)?;
+        self.kill(from).await?;
+        let moved = Self::boot(target, program, Boot { instance: Some(id), ..boot }).await?;
+        let now = moved.info.incarnation;
+        if now <= before {
+            return Err(SimError::SameLife { instance: id, before, now }.into());
+        }
+        Ok(moved)
     }
 
     /// Gives its ports back, then ends its process; answers with the ports that were released.

@@ -3,7 +3,8 @@
 //! - [`Hypervisor`] boots, reboots, kills and migrates instances over gRPC, in memory by the thousand.
 //! - [`Guest`] is an instance in the kernel: a process in a network namespace of its own, whose interfaces get
 //!   exactly what its NetworkInfo says, and that pings, and forges packets, when told to.
-//! - [`Churn`] mixes those operations at random from a seed; [`Load`] repeats one of them as fast as it can.
+//! - [`KernelInstance`] is both: its vNICs are plugged into its guest's namespace, when it boots, reboots and migrates.
+//! - [`Churn`] mixes those operations at random from a seed, in memory or in the kernel; [`Load`] repeats one of them as fast as it can.
 //!
 //! Nothing here decides what a vNIC is: every fact comes from the API's answers. Every loop is bounded.
 

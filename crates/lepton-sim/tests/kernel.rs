@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-use std::{env, net::IpAddr, path::Path, process::Command, time::Duration};
+use std::{env, fs, net::IpAddr, path::Path, process::Command, time::Duration};
 
 use lepton_proto::v1::{
     self,
@@ -124,6 +124,23 @@ fn a_guest_has_a_default_route_for_each_gateway() {
             let routes = String::from_utf8(output.stdout).unwrap();
             assert!(routes.starts_with(&format!("default via {gateway} dev eth0 ")), "{routes}");
             assert!(routes.contains("metric 100"), "{routes}");
+        }
+    });
+}
+
+#[test]
+fn a_guest_that_is_configured_hears_who_asks_for_its_addresses() {
+    inside("a_guest_that_is_configured_hears_who_asks_for_its_addresses", async || {
+        // The kernel joins the groups a little later than it adds the addresses, so one look may find them by luck.
+        for _ in 0..20 {
+            let (left, right) = configured_pair().await;
+            for (guest, group) in
+                [(left, "ff0200000000000000000001ff000001"), (right, "ff0200000000000000000001ff000002")]
+            {
+                let groups = fs::read_to_string(format!("/proc/{}/net/igmp6", guest.pid())).unwrap();
+                let is_heard = |line: &str| line.contains("eth0") && line.contains(group);
+                assert!(groups.lines().any(is_heard), "{groups}");
+            }
         }
     });
 }

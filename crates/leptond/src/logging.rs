@@ -19,7 +19,12 @@ fn subscriber<W>(log: &Log, colour: bool, writer: W) -> Box<dyn Subscriber + Sen
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(log.level.to_filter()).with_writer(writer);
+    // What cannot be written is lost, on a full disk or without a reader: to complain of it, as is the default, is to
+    // write where nothing can be written, which panics.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(log.level.to_filter())
+        .log_internal_errors(false)
+        .with_writer(writer);
     match log.format {
         LogFormat::Human => Box::new(builder.with_ansi(colour).finish()),
         LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),

@@ -10,15 +10,12 @@ use std::{
 };
 
 use leptond::{
-    Arguments, Task,
+    Arguments, Signals, Task,
     config::{self, Config, Mistakes, Sources, TcpListen},
     full_folder, listen, logging, run, tls,
 };
 use nix::unistd;
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 /// Exit code of a start or a run that failed.
@@ -93,25 +90,18 @@ fn run_to_the_end(config: Config) -> Result<(), Box<dyn Error>> {
     ended
 }
 
-/// Runs until SIGTERM or SIGINT, and drains; a second one ends the draining.
+/// Runs until a signal, and drains; a second SIGTERM or SIGINT ends the draining.
 async fn run_until_signal(config: Config) -> Result<(), Box<dyn Error>> {
-    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut signals = Signals::listen()?;
     let shutdown = CancellationToken::new();
     let mut running = pin!(run(config, shutdown.clone()));
     tokio::select! {
         ended = &mut running => return Ok(ended?),
-        () = received(&mut signals) => shutdown.cancel(),
+        () = signals.told_to_stop() => shutdown.cancel(),
     }
     tokio::select! {
         ended = &mut running => Ok(ended?),
-        () = received(&mut signals) => Err("told to stop twice: calls under way were cut".into()),
-    }
-}
-
-async fn received((terminate, interrupt): &mut (Signal, Signal)) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.told_by_somebody() => Err("told to stop twice: calls under way were cut".into()),
     }
 }
 
@@ -123,7 +113,8 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(error: &dyn Display, code: u8) -> ExitCode {
-    eprintln!("leptond: {error}");
+    // The exit code tells as much as it can where nobody can be told more.
+    let _ = writeln!(io::stderr(), "leptond: {error}");
     code.into()
 }
 

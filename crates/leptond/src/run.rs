@@ -61,6 +61,12 @@ pub enum RunError {
     /// The kernel cannot be reached.
     #[error("the agent cannot work on this host")]
     Agent(#[source] io::Error),
+    /// The kernel may not be told anything.
+    #[error(
+        "the agent cannot work on this host without the capability CAP_NET_ADMIN: start leptond as root, or with \
+         AmbientCapabilities=CAP_NET_ADMIN in its systemd unit; agent.backend = \"fake\" plugs in memory only"
+    )]
+    NoRight(#[source] io::Error),
     /// There is nowhere to listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -103,9 +109,15 @@ async fn work(
     if config.roles == Roles::ManagerAndAgent {
         // Before anybody can ask for a port on it.
         manager.register(&config.host).await;
-        agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(RunError::Agent)?;
+        agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(agent_error)?;
     }
     beside(tasks, serve(config, listeners, manager, shutdown), shutdown).await
+}
+
+/// What an agent that could not start lacked.
+fn agent_error(error: io::Error) -> RunError {
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    if is_denied { RunError::NoRight(error) } else { RunError::Agent(error) }
 }
 
 /// Lets the tasks, which have been told to end, and the manager come to their ends, or cuts them.

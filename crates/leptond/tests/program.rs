@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test, as in the tests themselves")]
 
 use std::{
-    fs,
-    io::Read,
+    fs::{self, File},
+    io::{self, Read},
     os::unix::net::{UnixDatagram, UnixStream},
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -13,7 +13,7 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, geteuid},
 };
 use tempfile::TempDir;
 
@@ -43,7 +43,11 @@ impl Daemon {
     }
 
     fn terminate(&self) {
-        kill(Pid::from_raw(self.0.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().try_into().unwrap()), signal).unwrap();
     }
 }
 
@@ -73,13 +77,22 @@ impl Place {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    /// A daemon with its state and socket here, and a free TCP port.
+    /// A daemon with its state and socket here, and a free TCP port; it needs no right over the kernel.
     fn start(&self) -> Daemon {
+        self.start_with_log(Stdio::piped())
+    }
+
+    fn start_with_log(&self, log: Stdio) -> Daemon {
+        self.start_as(leptond(&[]), log)
+    }
+
+    /// The same, with a command that becomes leptond and hands on its arguments.
+    fn start_as(&self, mut command: Command, log: Stdio) -> Daemon {
         let (state, socket) = (self.path("state"), self.path("run/lepton.sock"));
-        let arguments = ["--state-dir", &state, "--listen-unix", &socket, "--listen-tcp", "127.0.0.1:0"];
-        let mut command = leptond(&arguments);
+        command.args(["--config=/dev/null", "--agent-backend=fake", "--listen-tcp=127.0.0.1:0"]);
+        command.args(["--state-dir", &state, "--listen-unix", &socket]);
         command.env("NOTIFY_SOCKET", self.path("notify")).env("LEPTON_LOG_FORMAT", "json");
-        Daemon(command.stderr(Stdio::piped()).spawn().unwrap())
+        Daemon(command.stderr(log).spawn().unwrap())
     }
 
     fn notification(&self) -> String {
@@ -195,6 +208,86 @@ fn it_tells_systemd_when_it_is_ready_and_when_it_stops() {
     daemon.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+}
+
+/// The kernel's SIGHUP for a terminal that ends, and the shell's, are no impatience.
+#[test]
+fn the_end_of_its_terminal_is_a_good_stop() {
+    let place = Place::new();
+    let mut daemon = place.start();
+    assert_eq!(place.notification(), "READY=1");
+    daemon.signal(Signal::SIGHUP);
+    assert_eq!(place.notification(), "STOPPING=1");
+    // It may have ended by now, and is still to be waited for.
+    daemon.signal(Signal::SIGHUP);
+    assert!(daemon.0.wait().unwrap().success());
+    assert!(!Path::new(&place.path("run/lepton.sock")).exists());
+}
+
+#[test]
+fn a_daemon_that_was_started_to_outlive_its_terminal_does() {
+    let place = Place::new();
+    let mut command = Command::new("sh");
+    let line = "trap '' HUP; exec \"$0\" \"$@\"";
+    command.env_clear().args(["-c", line, env!("CARGO_BIN_EXE_leptond")]).stdin(Stdio::null());
+    let mut daemon = place.start_as(command, Stdio::piped());
+    assert_eq!(place.notification(), "READY=1");
+    daemon.signal(Signal::SIGHUP);
+    UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+    assert!(daemon.stop());
+    let mut log = String::new();
+    daemon.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(log.matches("stopping").count(), 1, "{log}");
+}
+
+#[test]
+fn the_right_that_the_agent_lacks_is_named() {
+    let place = Place::new();
+    // Root keeps its user and loses its rights; anybody else has none to lose.
+    let mut command = Command::new("setpriv");
+    if geteuid().is_root() {
+        command.args(["--bounding-set", "-all"]);
+    }
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+    let (state, socket) = (place.path("state"), place.path("lepton.sock"));
+    let Output { status, stderr, .. } = command
+        .env_clear()
+        .env("PATH", path)
+        .args(["--", env!("CARGO_BIN_EXE_leptond"), "--config=/dev/null", "--agent-backend=linux"])
+        .args(["--listen-tcp=", "--state-dir", &state, "--listen-unix", &socket])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("without the capability CAP_NET_ADMIN: start leptond as root"), "{stderr}");
+}
+
+/// As of a disk that is full, and of a collector that has died.
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let (reader, unread) = io::pipe().unwrap();
+    drop(reader);
+    for log in [Stdio::from(full), Stdio::from(unread)] {
+        let place = Place::new();
+        let mut daemon = place.start_with_log(log);
+        assert_eq!(place.notification(), "READY=1");
+        UnixStream::connect(place.path("run/lepton.sock")).unwrap();
+        assert!(daemon.stop());
+    }
+}
+
+#[test]
+fn a_failure_that_cannot_be_told_has_its_exit_code() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    for (arguments, code) in [
+        (&["--check-config", "--config=/nonexistent.toml"][..], 2),
+        (&["--config=/dev/null", "--state-dir=/dev/null/state"], 1),
+        (&["--frobnicate"], 2),
+    ] {
+        let status = leptond(arguments).stderr(full()).stdout(full()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
 }
 

@@ -16,10 +16,7 @@ use std::{env, os::unix::process::CommandExt, path::Path, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use tokio::signal::{
-    ctrl_c,
-    unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     daemon, namespace,
@@ -55,36 +52,60 @@ fn run_outside() -> Result<()> {
 
 fn run_inside(args: &DemoArgs) -> Result<()> {
     namespace::bring_loopback_up()?;
-    let folder = tempfile::Builder::new().prefix("lepton-demo-").tempdir()?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let outcome = runtime.block_on(tell(folder.path(), args.once));
-    if outcome.is_err() {
-        eprintln!("\nThe log of leptond:\n{}", daemon::log(folder.path()));
-    }
-    outcome
+    tokio::runtime::Runtime::new()?.block_on(async {
+        // Heard from before there is anything to clean up.
+        let mut interruptions = Interruptions::listen()?;
+        let folder = tempfile::Builder::new().prefix("lepton-demo-").tempdir()?;
+        let outcome = tell(folder.path(), args.once, &mut interruptions).await;
+        if outcome.is_err() {
+            eprintln!("\nThe log of leptond:\n{}", daemon::log(folder.path()));
+        }
+        outcome
+    })
 }
 
-async fn tell(folder: &Path, once: bool) -> Result<()> {
-    let mut story = Story::begin(folder).await?;
-    tokio::select! {
-        told = story.tell() => told?,
-        interrupted = interrupted() => interrupted.and_then(|()| bail!("interrupted"))?,
-    }
+async fn tell(folder: &Path, once: bool, interruptions: &mut Interruptions) -> Result<()> {
+    let mut story = interruptions.or(Story::begin(folder)).await?;
+    interruptions.or(story.tell()).await?;
     if !once {
         story.say_how_to_talk_to_it()?;
-        interrupted().await?;
+        interruptions.next().await;
     }
     story.end().await
 }
 
-/// Waits for Ctrl-C, the end of the terminal, or a request to stop.
-async fn interrupted() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        interrupted = ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
+/// Ctrl-C, the end of the terminal, and requests to stop.
+#[derive(Debug)]
+struct Interruptions {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Interruptions {
+    /// From now on they end nothing by themselves.
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    /// What comes of `act`, unless one of them is first.
+    async fn or<T>(&mut self, act: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            done = act => done,
+            () = self.next() => bail!("interrupted"),
+        }
+    }
+
+    /// Waits for one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
 }

@@ -72,6 +72,11 @@ fn apt_get() -> Command {
 }
 
 impl Program {
+    /// Where it is, for people whose `PATH` may lack the folder; its name where it is not.
+    pub(crate) fn path(self) -> PathBuf {
+        find(self.name).unwrap_or_else(|| self.name.into())
+    }
+
     fn is_there(self) -> bool {
         find(self.name).is_some() || self.package == POSTGRES.package && has_postgres()
     }

@@ -77,7 +77,7 @@ async fn echo(source: IpAddr, target: IpAddr) -> Result<Reply, Failure> {
 }
 
 async fn spoof_address(
-    links: &Links,
+    links: &mut Links,
     device: &IfName,
     forged: IpAddr,
     target: IpAddr,

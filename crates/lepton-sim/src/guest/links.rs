@@ -1,6 +1,10 @@
 //! The interfaces of the namespace that this process is in, over rtnetlink.
 
-use std::{fmt, io, net::IpAddr, time::Duration};
+use std::{
+    fmt, fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use lepton_types::{IfName, MacAddr};
@@ -19,6 +23,12 @@ use super::{Address, Interface};
 /// Longest that the kernel may take to bring an interface up whose other end is up.
 const UP_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Longest that the kernel may take to listen for questions after an IPv6 address that it has added.
+const HEARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The multicast groups of this namespace: a line each, with the interface's index and the group's 32 digits.
+const GROUPS: &str = "/proc/net/igmp6";
+
 /// What was tried and failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LinkError {
@@ -31,12 +41,18 @@ pub(crate) enum LinkError {
     /// The other end is down.
     #[error("{0} did not come up within {UP_TIMEOUT:?}: is its other end down?")]
     StaysDown(IfName),
+    /// The groups of the namespace cannot be read.
+    #[error("cannot read {GROUPS}")]
+    Groups(#[source] io::Error),
+    /// Nobody could ask for the address.
+    #[error("the kernel did not listen for questions after {0} within {HEARD_TIMEOUT:?}")]
+    Unheard(Ipv6Addr),
 }
 
 /// The interfaces of the namespace that this process is in.
 pub(crate) struct Links {
     handle: Handle,
-    /// An item for each change of an interface; when many come at once, one look answers for all.
+    /// An item for each change of an interface or an IPv6 address; when many come at once, one look answers for all.
     changes: BoxStream<'static, ()>,
     _connection: JoinSet<()>,
 }
@@ -50,7 +66,8 @@ pub(crate) struct FalseAddress {
 impl Links {
     /// Opens a netlink connection in this thread's network namespace.
     pub(crate) fn open() -> io::Result<Self> {
-        let (connection, handle, news) = new_multicast_connection(&[MulticastGroup::Link])?;
+        let (connection, handle, news) =
+            new_multicast_connection(&[MulticastGroup::Link, MulticastGroup::Ipv6Ifaddr])?;
         let mut tasks = JoinSet::new();
         tasks.spawn(connection);
         Ok(Self { handle, changes: news.map(drop).boxed(), _connection: tasks })
@@ -68,6 +85,7 @@ impl Links {
         let link = self.link(device).await?;
         check(interface, &link)?;
         let index = link.header.index;
+        self.forget(device, index).await?;
         let up = LinkUnspec::new_with_index(index).up().build();
         self.handle.link().set(up).execute().await.map_err(refused(format!("bring {device} up")))?;
         self.wait_until_up(device).await?;
@@ -80,9 +98,24 @@ impl Links {
         Ok(())
     }
 
+    /// `ip link set DEVICE down; ip address flush dev DEVICE`: takes away what a life before a reboot has left. Routes and
+    /// IPv6 addresses go with the link.
+    async fn forget(&self, device: &IfName, index: u32) -> Result<(), LinkError> {
+        let down = LinkUnspec::new_with_index(index).down().build();
+        self.handle.link().set(down).execute().await.map_err(refused(format!("bring {device} down")))?;
+        let left = self.handle.address().get().set_link_index_filter(index).execute();
+        let left: Vec<_> =
+            left.try_collect().await.map_err(refused(format!("list the addresses of {device}")))?;
+        for address in left {
+            let deleted = self.handle.address().del(address).execute().await;
+            deleted.map_err(refused(format!("delete an address of {device}")))?;
+        }
+        Ok(())
+    }
+
     /// `ip address add ADDRESS dev DEVICE nodad; ip neighbour replace TARGET lladdr MAC dev DEVICE nud permanent`
     pub(crate) async fn forge_address(
-        &self,
+        &mut self,
         device: &IfName,
         forged: IpAddr,
         target: IpAddr,
@@ -121,7 +154,7 @@ impl Links {
 
     /// `ip address add ADDRESS dev DEVICE nodad`: the ledger has seen to it that the address is nobody else's, so
     /// duplicate address detection would only delay it.
-    async fn add_address(&self, index: u32, address: Address) -> Result<AddressMessage, LinkError> {
+    async fn add_address(&mut self, index: u32, address: Address) -> Result<AddressMessage, LinkError> {
         let Address { address, prefix_len } = address;
         let mut add = self.handle.address().add(index, address, prefix_len);
         if address.is_ipv6() {
@@ -129,18 +162,35 @@ impl Links {
         }
         let message = add.message_mut().clone();
         add.execute().await.map_err(refused(format!("add address {address}/{prefix_len}")))?;
+        if let IpAddr::V6(address) = address {
+            self.wait_until_heard(index, address).await?;
+        }
         Ok(message)
+    }
+
+    /// Waits until whoever asks for an IPv6 address is heard: the kernel answers a request for an address before it
+    /// joins the group that such questions go to, and a question that is missed is asked again only a second later.
+    ///
+    /// It tells of the address, a second time, when it has joined.
+    async fn wait_until_heard(&mut self, index: u32, address: Ipv6Addr) -> Result<(), LinkError> {
+        let group = solicited_node_group(address);
+        let deadline = time::Instant::now() + HEARD_TIMEOUT;
+        while !has_group(&fs::read_to_string(GROUPS).map_err(LinkError::Groups)?, index, group) {
+            let change = time::timeout_at(deadline, self.changes.next()).await;
+            change.map_err(|_| LinkError::Unheard(address))?;
+        }
+        Ok(())
     }
 
     /// `ip route add default via GATEWAY dev DEVICE metric METRIC`
     async fn add_default_route(&self, index: u32, gateway: IpAddr, metric: u32) -> Result<(), LinkError> {
         let route = match gateway {
-            IpAddr::V4(gateway) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
+            IpAddr::V4(gateway) => RouteMessageBuilder::<Ipv4Addr>::new()
                 .gateway(gateway)
                 .output_interface(index)
                 .priority(metric)
                 .build(),
-            IpAddr::V6(gateway) => RouteMessageBuilder::<std::net::Ipv6Addr>::new()
+            IpAddr::V6(gateway) => RouteMessageBuilder::<Ipv6Addr>::new()
                 .gateway(gateway)
                 .output_interface(index)
                 .priority(metric)
@@ -200,6 +250,36 @@ fn mac_of(link: &LinkMessage) -> Option<MacAddr> {
     })
 }
 
+/// The group that questions after `address` go to (RFC 4291, 2.7.1).
+fn solicited_node_group(address: Ipv6Addr) -> Ipv6Addr {
+    const PREFIX: u128 = 0xff02_0000_0000_0000_0000_0001_ff00_0000;
+    (PREFIX | address.to_bits() & 0xff_ffff).into()
+}
+
+/// Whether the interface `index` has joined `group`, as `groups`, the text of [`GROUPS`], says.
+fn has_group(groups: &str, index: u32, group: Ipv6Addr) -> bool {
+    let (index, group) = (index.to_string(), format!("{:032x}", group.to_bits()));
+    groups.lines().any(|line| {
+        let mut words = line.split_ascii_whitespace();
+        words.next() == Some(&index) && words.nth(1) == Some(&group)
+    })
+}
+
 fn is_up(link: &LinkMessage) -> bool {
     link.attributes.contains(&LinkAttribute::OperState(State::Up))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_group_of_an_address_is_found_on_its_interface_only() {
+        let groups = "1    lo              ff020000000000000000000000000001     1 0000000C 0\n\
+                      2    eth0            ff0200000000000000000001ff000066     1 00000004 0\n";
+        let group = solicited_node_group("fd00:1::66".parse().unwrap());
+        assert_eq!(group, "ff02::1:ff00:66".parse::<Ipv6Addr>().unwrap());
+        assert!(has_group(groups, 2, group));
+        assert!(!has_group(groups, 1, group) && !has_group(groups, 2, "ff02::1".parse().unwrap()));
+    }
 }

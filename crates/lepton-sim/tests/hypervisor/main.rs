@@ -77,6 +77,7 @@ async fn a_churn_loses_nothing_and_ends() {
     let churn = Churn {
         hypervisors: &hypervisors,
         boot: Boot::new(project()),
+        guest_program: None,
         seed: 7,
         operations: 500,
         concurrency: 8,

@@ -1,6 +1,10 @@
 //! The program, as an operator runs it.
 
-use std::process::Output;
+use std::{
+    fs::File,
+    io,
+    process::{Output, Stdio},
+};
 
 use lepton_sim::instance_id;
 use serde_json::Value;
@@ -8,9 +12,14 @@ use tokio::process::Command;
 
 use crate::fake::Fake;
 
-async fn sim(fake: &Fake, arguments: &str) -> Output {
+fn command(fake: &Fake, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lepton-sim"));
-    command.args(["--endpoint", &fake.endpoint()]).args(arguments.split_whitespace()).output().await.unwrap()
+    command.args(["--endpoint", &fake.endpoint()]).args(arguments.split_whitespace());
+    command
+}
+
+async fn sim(fake: &Fake, arguments: &str) -> Output {
+    command(fake, arguments).output().await.unwrap()
 }
 
 async fn json(fake: &Fake, arguments: &str) -> Value {
@@ -40,6 +49,20 @@ async fn a_churn_tells_what_it_did() {
     let output = sim(&fake, "churn --operations 10 --project demo --hosts 2").await;
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains(" boots, ") && text.contains("AllocateForInstance"), "{text}");
+}
+
+#[tokio::test]
+async fn output_that_nobody_takes_is_no_panic() {
+    let full = || File::options().write(true).open("/dev/full").unwrap();
+    let closed = || io::pipe().unwrap().1;
+    let fake = Fake::start().await;
+    let mut seed = 0;
+    for (code, output) in [(1, Stdio::from(full())), (0, Stdio::from(closed()))] {
+        seed += 1;
+        let arguments = format!("boot --project demo --seed {seed}");
+        let status = command(&fake, &arguments).stdout(output).stderr(full()).status().await.unwrap();
+        assert_eq!(status.code(), Some(code));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{error::Error, future::Future, path::Path, time::Duration};
 
 use lepton_proto::v1::{
     AllocateForInstanceRequest, GetNetworkRequest, ListNetworksRequest,
@@ -112,7 +112,12 @@ async fn a_connection_that_has_reached_its_age_is_replaced() {
     let channel = server.tls(&authority, Some(&authority.client(&[COMPUTE]))).await.unwrap();
     in_time(async {
         while server.connections() < 2 {
-            assert!(told(Ok(channel.clone())).await.is_ok(), "nobody notices");
+            // The client's own race: a call may be given to a connection that has just gone, and is not sent then.
+            let unsent = told(Ok(channel.clone())).await.err();
+            if let Some(status) = unsent {
+                assert!(status.source().is_some(), "the server noticed: {status:?}");
+                assert!(told(Ok(channel.clone())).await.is_ok(), "a repetition is answered");
+            }
         }
     })
     .await;

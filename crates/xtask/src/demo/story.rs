@@ -13,7 +13,12 @@ use tokio::time;
 use tonic::{Code, transport::Channel};
 
 use super::{cli::Cli, kernel, pings, spoof, steps::Steps, tables};
-use crate::{daemon::Daemon, table::Table, workspace::Workspace};
+use crate::{
+    daemon::Daemon,
+    packages::{IP, NFT},
+    table::Table,
+    workspace::Workspace,
+};
 
 /// The project that the instances belong to.
 const PROJECT: &str = "demo";
@@ -100,8 +105,8 @@ impl Story {
             );
         }
         println!("To look at its kernel:");
-        println!("  {enter} ip link");
-        println!("  {enter} nft list ruleset");
+        println!("  {enter} {} link", IP.path().display());
+        println!("  {enter} {} list ruleset", NFT.path().display());
         Ok(())
     }
 
