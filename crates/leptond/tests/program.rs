@@ -75,11 +75,20 @@ impl Place {
 
     /// A daemon with its state and socket here, and a free TCP port.
     fn start(&self) -> Daemon {
-        let (state, socket) = (self.path("state"), self.path("run/lepton.sock"));
-        let arguments = ["--state-dir", &state, "--listen-unix", &socket, "--listen-tcp", "127.0.0.1:0"];
-        let mut command = leptond(&arguments);
+        let mut command = self.daemon();
         command.env("NOTIFY_SOCKET", self.path("notify")).env("LEPTON_LOG_FORMAT", "json");
         Daemon(command.stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// The daemon, which touches nothing outside this folder.
+    fn daemon(&self) -> Command {
+        leptond(&[
+            &format!("--state-dir={}", self.path("state")),
+            &format!("--listen-unix={}", self.path("run/lepton.sock")),
+            "--listen-tcp=127.0.0.1:0",
+            "--config=/dev/null",
+            "--agent-backend=fake",
+        ])
     }
 
     fn notification(&self) -> String {
@@ -171,6 +180,19 @@ fn a_wrong_command_line_exits_with_2() {
     let (code, _, stderr) = output(&["--frobnicate"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("--frobnicate"), "{stderr}");
+}
+
+/// These tests run in the machine's own network, and anybody may run them.
+#[test]
+fn the_daemons_here_read_no_file_of_the_machine_and_plug_nothing() {
+    let Output { stdout, .. } = Place::new().daemon().arg("--check-config").output().unwrap();
+    let settings = String::from_utf8(stdout).unwrap();
+    let backend = settings.lines().find(|line| line.starts_with("agent.backend")).unwrap();
+    assert!(
+        backend.starts_with("agent.backend = \"fake\"") && backend.ends_with("# --agent-backend"),
+        "{backend}"
+    );
+    assert!(!settings.contains("/etc/"), "{settings}");
 }
 
 #[test]
