@@ -12,6 +12,7 @@ mod networks;
 mod parallel;
 mod patience;
 mod pools;
+mod positions;
 mod postgres;
 mod quarantine;
 mod queue;
