@@ -8,6 +8,7 @@ mod hosts;
 mod indexes;
 mod instances;
 mod locks;
+mod macs;
 mod networks;
 mod parallel;
 mod patience;
