@@ -11,51 +11,8 @@ use std::{
 
 use serde_json::Value;
 
-/// What a crate may use.
-enum Uses {
-    /// These crates of ours.
-    Only(&'static [&'static str]),
-    /// Every crate of the layers below.
-    AllBelow,
-}
-
-use Uses::{AllBelow, Only};
-
-/// A layer: its name, and its crates with what they may use.
-type Layer = (&'static str, &'static [(&'static str, Uses)]);
-
-const LAYERS: &[Layer] = &[
-    ("L0 words", &[("lepton-types", Only(&[])), ("lepton-proto", Only(&["lepton-types"]))]),
-    (
-        "L1 pure",
-        &[
-            ("lepton-vnic", Only(&["lepton-types"])),
-            ("lepton-ipam", Only(&["lepton-types"])),
-            ("lepton-ledger", Only(&["lepton-types", "lepton-vnic", "lepton-ipam"])),
-            ("lepton-plan", Only(&["lepton-types"])),
-        ],
-    ),
-    (
-        "L2 effects",
-        &[
-            ("lepton-store", Only(&["lepton-ledger", "lepton-types"])),
-            ("lepton-plug", Only(&["lepton-types", "lepton-plan"])),
-        ],
-    ),
-    (
-        "L3",
-        &[
-            ("lepton-manager", AllBelow),
-            ("lepton-agent", Only(&["lepton-types", "lepton-proto", "lepton-plan", "lepton-plug"])),
-        ],
-    ),
-    ("L4 programs", &[("leptond", AllBelow), ("lepton-cli", AllBelow)]),
-    ("tests", &[("lepton-sim", AllBelow), ("lepton-testkit", AllBelow), ("lepton-tests", AllBelow)]),
-    ("developer commands", &[("xtask", AllBelow)]),
-];
-
 /// What decides is pure: it waits for nothing and speaks to nobody.
-const PURE_LAYERS: &[&str] = &["L0 words", "L1 pure"];
+const PURE_LAYERS: &[&str] = &["words", "pure"];
 
 /// Crates of others that no pure crate may use.
 const IMPURE: &[&str] =
@@ -65,6 +22,10 @@ const IMPURE: &[&str] =
 const KNOWN_TO_ONE: &[(&str, &[&str])] =
     &[("sqlx", &["lepton-store"]), ("rtnetlink", &["lepton-plug", "lepton-sim"])];
 
+/// Crates that build or look for what is not Rust, and who uses them: the bundled SQLite, and ring (ADR 7).
+const BUILDERS_OF_C: &[&str] = &["bindgen", "cc", "cmake", "cxx-build", "nasm-rs", "pkg-config", "vcpkg"];
+const WITH_C: &[&str] = &["libsqlite3-sys", "ring"];
+
 /// The top level, beside dot files and cargo's `target`.
 const TOP_LEVEL: &[&str] =
     &["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "crates", "deploy", "docs", "proto", "tests"];
@@ -72,29 +33,44 @@ const TOP_LEVEL: &[&str] =
 #[test]
 fn no_crate_uses_one_that_it_may_not() {
     let workspace = Workspace::read();
+    let rows = table(&workspace.root);
     let mut wrong = Vec::new();
-    for (index, (layer, crates)) in LAYERS.iter().enumerate() {
-        for (name, uses) in *crates {
-            let allowed: BTreeSet<&str> = match uses {
-                Only(names) => names.iter().copied().collect(),
-                AllBelow => names(&LAYERS[..index]).collect(),
-            };
-            let used = workspace.normal(name).filter(|used| workspace.is_ours(used));
-            wrong.extend(
-                used.filter(|used| !allowed.contains(used))
-                    .map(|used| format!("{name} ({layer}) uses {used}")),
-            );
-        }
+    for row in &rows {
+        let above = rows.iter().take_while(|other| other.layer != row.layer);
+        let allowed: BTreeSet<&str> = match &row.uses {
+            Uses::Only(names) => names.iter().map(String::as_str).collect(),
+            Uses::LayersAbove => above.map(|other| &*other.name).collect(),
+        };
+        let used = workspace.used(&row.name).filter(|used| workspace.is_ours(used));
+        wrong.extend(
+            used.filter(|used| !allowed.contains(used))
+                .map(|used| format!("{} ({}) uses {used}", row.name, row.layer)),
+        );
     }
     assert!(wrong.is_empty(), "against docs/architecture.md: {wrong:#?}");
 }
 
 #[test]
+fn dependencies_point_up_the_table() {
+    let rows = table(&Workspace::read().root);
+    let mut above = BTreeSet::new();
+    for row in &rows {
+        if let Uses::Only(names) = &row.uses {
+            let below: Vec<_> = names.iter().filter(|name| !above.contains(name)).collect();
+            assert!(below.is_empty(), "{} may use {below:?}, which do not stand above it", row.name);
+        }
+        above.insert(&row.name);
+    }
+}
+
+#[test]
 fn every_crate_has_its_place() {
     let workspace = Workspace::read();
-    let placed: BTreeSet<&str> = names(LAYERS).collect();
+    let rows = table(&workspace.root);
+    let placed: BTreeSet<&str> = rows.iter().map(|row| &*row.name).collect();
+    assert_eq!(placed.len(), rows.len(), "a crate has one row");
     let there: BTreeSet<&str> = workspace.uses.keys().map(String::as_str).collect();
-    assert_eq!(there, placed, "a crate of the workspace and its row in the table belong together");
+    assert_eq!(there, placed, "a crate of the workspace and its row in docs/architecture.md belong together");
     for (name, folder) in &workspace.folders {
         let expected = if name == "lepton-tests" { "tests".to_owned() } else { format!("crates/{name}") };
         assert_eq!(*folder, workspace.root.join(expected), "the folder of {name}");
@@ -104,23 +80,37 @@ fn every_crate_has_its_place() {
 #[test]
 fn what_decides_is_pure() {
     let workspace = Workspace::read();
-    let pure = LAYERS.iter().filter(|(layer, _)| PURE_LAYERS.contains(layer)).flat_map(|(_, crates)| *crates);
-    // The generated service is tonic's; everything else of the lower layers knows nothing of it.
-    for (name, _) in pure.filter(|(name, _)| *name != "lepton-proto") {
-        let impure: Vec<_> = workspace.normal(name).filter(|used| IMPURE.contains(used)).collect();
-        assert!(impure.is_empty(), "{name} uses {impure:?}");
+    let rows = table(&workspace.root);
+    let pure: Vec<_> = rows.iter().filter(|row| PURE_LAYERS.contains(&&*row.layer)).collect();
+    assert_eq!(pure.len(), 6);
+    // The generated service is tonic's; everything else of the pure layers knows nothing of it.
+    for row in pure.into_iter().filter(|row| row.name != "lepton-proto") {
+        let impure: Vec<_> = workspace.used(&row.name).filter(|used| IMPURE.contains(used)).collect();
+        assert!(impure.is_empty(), "{} uses {impure:?}", row.name);
     }
+}
+
+#[test]
+fn nothing_is_built_of_c_but_sqlite_and_ring() {
+    let lock = fs::read_to_string(Workspace::read().root.join("Cargo.lock")).unwrap();
+    let uses_a_builder = |package: &&str| BUILDERS_OF_C.iter().any(|builder| depends_on(package, builder));
+    let users = lock.split("[[package]]").filter(uses_a_builder);
+    let users: BTreeSet<&str> = users.filter_map(|package| package.split('"').nth(1)).collect();
+    assert_eq!(users, WITH_C.iter().copied().collect());
+}
+
+/// Whether a package of `Cargo.lock` has such a dependency, be it with a version behind its name.
+fn depends_on(package: &str, name: &str) -> bool {
+    let dependencies = package.lines().filter_map(|line| line.strip_prefix(" \""));
+    dependencies.filter_map(|line| line.split([' ', '"']).next()).any(|dependency| dependency == name)
 }
 
 #[test]
 fn sql_and_the_kernel_are_known_in_one_place() {
     let workspace = Workspace::read();
     for (foreign, knowing) in KNOWN_TO_ONE {
-        let users: Vec<_> = workspace
-            .uses
-            .keys()
-            .filter(|name| workspace.normal(name).any(|used| used == *foreign))
-            .collect();
+        let users: Vec<_> =
+            workspace.uses.keys().filter(|name| workspace.used(name).any(|used| used == *foreign)).collect();
         assert_eq!(users, *knowing, "who uses {foreign}");
     }
 }
@@ -134,8 +124,46 @@ fn the_top_level_holds_what_it_should_and_nothing_else() {
     assert_eq!(found, expected);
 }
 
-fn names<'a>(layers: &'a [Layer]) -> impl Iterator<Item = &'static str> + use<'a> {
-    layers.iter().flat_map(|(_, crates)| crates.iter().map(|(name, _)| *name))
+/// A row of the table of crates.
+struct Row {
+    layer: String,
+    name: String,
+    uses: Uses,
+}
+
+/// What a crate may use.
+enum Uses {
+    /// These crates of ours.
+    Only(Vec<String>),
+    /// Every crate of the layers above.
+    LayersAbove,
+}
+
+/// The table of docs/architecture.md.
+fn table(root: &Path) -> Vec<Row> {
+    let text = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let lines = text.lines().skip_while(|line| !line.starts_with("| layer | crate |"));
+    let mut layer = String::new();
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|')).map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [of, name, _, uses] = cells[..] else { panic!("no row of the table: {line}") };
+        if !of.is_empty() {
+            of.clone_into(&mut layer);
+        }
+        let uses = match uses {
+            "the layers above" => Uses::LayersAbove,
+            "nothing" => Uses::Only(Vec::new()),
+            names => Uses::Only(names.split(", ").map(unquoted).collect()),
+        };
+        Row { layer: layer.clone(), name: unquoted(name), uses }
+    });
+    rows.collect()
+}
+
+/// `lepton-types` without its backticks.
+fn unquoted(name: &str) -> String {
+    let inner = name.strip_prefix('`').and_then(|name| name.strip_suffix('`'));
+    inner.unwrap_or_else(|| panic!("{name} is no crate")).to_owned()
 }
 
 /// The workspace, as cargo sees it.
@@ -143,7 +171,7 @@ struct Workspace {
     root: PathBuf,
     /// The folder of each crate of ours.
     folders: BTreeMap<String, PathBuf>,
-    /// The normal dependencies of each crate of ours: what its users get, too.
+    /// The normal and the build dependencies of each crate of ours: all that is not for its tests alone.
     uses: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -163,14 +191,13 @@ impl Workspace {
             let manifest = text(&package["manifest_path"]);
             folders.insert(name.clone(), Path::new(&manifest).parent().unwrap().to_owned());
             let dependencies = package["dependencies"].as_array().unwrap().iter();
-            // Cargo calls the normal kind null.
-            let normal = dependencies.filter(|dependency| dependency["kind"].is_null());
-            uses.insert(name, normal.map(|dependency| text(&dependency["name"])).collect());
+            let used = dependencies.filter(|dependency| dependency["kind"] != "dev");
+            uses.insert(name, used.map(|dependency| text(&dependency["name"])).collect());
         }
         Self { root: text(&metadata["workspace_root"]).into(), folders, uses }
     }
 
-    fn normal(&self, name: &str) -> impl Iterator<Item = &str> {
+    fn used(&self, name: &str) -> impl Iterator<Item = &str> {
         let uses = self.uses.get(name);
         uses.into_iter().flatten().map(String::as_str)
     }

@@ -88,11 +88,20 @@ impl Place {
 
     /// The same, with a command that becomes leptond and hands on its arguments.
     fn start_as(&self, mut command: Command, log: Stdio) -> Daemon {
-        let (state, socket) = (self.path("state"), self.path("run/lepton.sock"));
-        command.args(["--config=/dev/null", "--agent-backend=fake", "--listen-tcp=127.0.0.1:0"]);
-        command.args(["--state-dir", &state, "--listen-unix", &socket]);
+        command.args(self.arguments());
         command.env("NOTIFY_SOCKET", self.path("notify")).env("LEPTON_LOG_FORMAT", "json");
         Daemon(command.stderr(log).spawn().unwrap())
+    }
+
+    /// What keeps a daemon from touching anything outside this folder.
+    fn arguments(&self) -> [String; 5] {
+        [
+            format!("--state-dir={}", self.path("state")),
+            format!("--listen-unix={}", self.path("run/lepton.sock")),
+            "--listen-tcp=127.0.0.1:0".to_owned(),
+            "--config=/dev/null".to_owned(),
+            "--agent-backend=fake".to_owned(),
+        ]
     }
 
     fn notification(&self) -> String {
@@ -184,6 +193,19 @@ fn a_wrong_command_line_exits_with_2() {
     let (code, _, stderr) = output(&["--frobnicate"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("--frobnicate"), "{stderr}");
+}
+
+/// These tests run in the machine's own network, and anybody may run them.
+#[test]
+fn the_daemons_here_read_no_file_of_the_machine_and_plug_nothing() {
+    let Output { stdout, .. } = leptond(&["--check-config"]).args(Place::new().arguments()).output().unwrap();
+    let settings = String::from_utf8(stdout).unwrap();
+    let backend = settings.lines().find(|line| line.starts_with("agent.backend")).unwrap();
+    assert!(
+        backend.starts_with("agent.backend = \"fake\"") && backend.ends_with("# --agent-backend"),
+        "{backend}"
+    );
+    assert!(!settings.contains("/etc/"), "{settings}");
 }
 
 #[test]

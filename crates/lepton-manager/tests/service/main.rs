@@ -16,4 +16,5 @@ mod release;
 mod repeating;
 mod server;
 mod unavailable;
+mod vocabulary;
 mod waiting;

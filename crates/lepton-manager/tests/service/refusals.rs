@@ -4,12 +4,12 @@
 
 use lepton_manager::Role;
 use lepton_proto::v1;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use crate::{
     problem::Problem,
     server::{
-        Options, PROJECT, Server, UNKNOWN, allocation, allocation_on, deallocation, instance, network,
+        HOST, Options, PROJECT, Server, UNKNOWN, allocation, allocation_on, deallocation, instance, network,
         requested, subnet,
     },
 };
@@ -35,6 +35,37 @@ async fn a_caller_of_another_role_is_told_which_roles_may_call() {
     let words = [method, "admin, compute", "reader"];
     Problem::of(answer).assert(Code::PermissionDenied, "ROLE_NOT_ALLOWED", &metadata, &words);
     assert_eq!(server.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_compute_agent_acts_for_its_own_host_alone() {
+    let mut server = Server::start().await;
+    server.network("blue", &["10.0.0.0/24"]).await;
+    let mut client = server.client_with_certificate("spiffe://example.org/lepton/compute/host-2").await;
+    let elsewhere = v1::AllocateForInstanceRequest { host: HOST.into(), ..allocation(1) };
+    let before = server.dump().await;
+    let problem = Problem::of(client.allocate_for_instance(elsewhere.clone()).await);
+    let metadata = [("host", HOST), ("allowed_host", "host-2")];
+    problem.assert(Code::PermissionDenied, "HOST_NOT_ALLOWED", &metadata, &[HOST, "host-2"]);
+    assert_eq!(server.dump().await, before);
+
+    let own = client.allocate_for_instance(allocation(2)).await.unwrap().into_inner();
+    assert_eq!(own.host, "host-2", "whom it names when it names none");
+    server.allocate(elsewhere).await;
+    let before = server.dump().await;
+    let problem = Problem::of(client.deallocate_for_instance(deallocation(1)).await);
+    problem.assert(Code::PermissionDenied, "HOST_NOT_ALLOWED", &metadata, &[HOST, "host-2"]);
+    assert_eq!(server.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_method_of_a_later_version_is_not_found() {
+    let server = Server::start().await;
+    let headers = server.send("MakeCoffee", &[], String::new()).await;
+    let status = Status::from_header_map(&headers).expect("a refusal has its status in the headers");
+    let method = "/lepton.v1.NetworkManager/MakeCoffee";
+    let words = [method, "may be older than its caller"];
+    Problem::read(&status).assert(Code::Unimplemented, "METHOD_NOT_FOUND", &[("method", method)], &words);
 }
 
 #[tokio::test]

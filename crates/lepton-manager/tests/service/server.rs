@@ -26,6 +26,8 @@ use tower::{Service, ServiceExt};
 
 use crate::problem::Problem;
 
+mod tls;
+
 pub(crate) type Client = NetworkManagerClient<Channel>;
 
 /// The host of the server's own agent, whom the tests play.
@@ -89,15 +91,8 @@ impl Server {
             only_known_hosts: options.only_known_hosts,
         };
         let manager = Manager::open(&store, settings).await.unwrap();
-        let trust = Trust {
-            daemon_uid: nobody(),
-            unix_role: Some(Role::Admin),
-            loopback_role: options.loopback_role,
-            binds_hosts: true,
-            trust_domain: None,
-        };
         let service = NetworkManagerService::new(manager.clone()).served();
-        let router = Transport::builder().layer(Authorise::new(trust)).add_service(service);
+        let router = Transport::builder().layer(Authorise::new(trust(&options))).add_service(service);
         let unix = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
@@ -267,6 +262,16 @@ impl Server {
         let unplugged = ports.iter().map(|id| id.parse().unwrap()).collect();
         let report = HostReport { unplugged, ..HostReport::default() };
         self.manager.host_report(host(), report).await.unwrap();
+    }
+}
+
+fn trust(options: &Options) -> Trust {
+    Trust {
+        daemon_uid: nobody(),
+        unix_role: Some(Role::Admin),
+        loopback_role: options.loopback_role,
+        binds_hosts: true,
+        trust_domain: None,
     }
 }
 

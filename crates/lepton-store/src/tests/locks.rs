@@ -91,7 +91,7 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
 /// Comes back when a transaction waits for somebody's lock.
 ///
 /// Asks in a transaction of its own each time: within one, PostgreSQL shows everybody's activity as it was at first.
-async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
+pub(super) async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
     const WAITING: &str = "select count(*) from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock'";
     let waiting = async {

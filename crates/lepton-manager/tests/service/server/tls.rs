@@ -1,0 +1,63 @@
+//! Clients with certificates.
+
+use lepton_manager::{Authorise, NetworkManagerService};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use tokio::net::TcpListener;
+use tonic::transport::{
+    Certificate, ClientTlsConfig, Endpoint, Identity, Server as Transport, ServerTlsConfig,
+    server::TcpIncoming,
+};
+
+use super::{Client, Server, trust};
+
+/// The name in the server's certificate.
+const SERVER_NAME: &str = "lepton.example.org";
+
+impl Server {
+    /// A client over TLS whose certificate has this SPIFFE id; the server listens for it alone.
+    pub(crate) async fn client_with_certificate(&mut self, id: &str) -> Client {
+        let authority = Authority::new();
+        let certificate = authority.sign(&CertificateParams::new([SERVER_NAME.to_owned()]).unwrap());
+        let tls = ServerTlsConfig::new().identity(certificate).client_ca_root(authority.certificate());
+        let service = NetworkManagerService::new(self.manager.clone()).served();
+        let router = Transport::builder().tls_config(tls).unwrap();
+        let router = router.layer(Authorise::new(trust(&self.options))).add_service(service);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        self.tasks.spawn(router.serve_with_incoming(TcpIncoming::from(listener)));
+
+        let mut params = CertificateParams::new([]).unwrap();
+        params.subject_alt_names = vec![SanType::URI(id.try_into().unwrap())];
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(authority.certificate())
+            .domain_name(SERVER_NAME)
+            .identity(authority.sign(&params));
+        let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls).unwrap();
+        Client::new(endpoint.connect().await.unwrap())
+    }
+}
+
+/// A certificate authority for both sides.
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    fn certificate(&self) -> Certificate {
+        Certificate::from_pem(&self.pem)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        Identity::from_pem(params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+}
