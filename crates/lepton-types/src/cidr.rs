@@ -82,6 +82,16 @@ impl Cidr {
         self.0.broadcast()
     }
 
+    /// The prefix's netmask as an address, such as 255.255.255.0.
+    pub fn netmask(self) -> IpAddr {
+        self.0.netmask()
+    }
+
+    /// The prefix as `ipnet` knows it.
+    pub(crate) fn net(self) -> IpNet {
+        self.0
+    }
+
     /// Length of the prefix, in bits.
     pub fn prefix_len(self) -> u8 {
         self.0.prefix_len()
