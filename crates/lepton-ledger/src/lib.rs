@@ -15,6 +15,7 @@ mod allocate;
 mod change;
 mod command;
 mod deallocate;
+pub mod dhcp;
 #[cfg(test)]
 mod example;
 mod fence;
