@@ -72,6 +72,11 @@ impl fmt::Display for AddressFamily {
 }
 
 impl Cidr {
+    /// The prefix of this length that contains `address`; none when the family has no such length.
+    pub fn around(address: IpAddr, prefix_len: u8) -> Option<Self> {
+        IpNet::new(address, prefix_len).ok().map(Self::from)
+    }
+
     /// The first address of the prefix.
     pub fn first(self) -> IpAddr {
         self.0.network()
