@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .file_descriptor_set();
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("lepton.v1.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    // Maps in the order of their keys: requests are told apart by their encoding (`Mutation::body`).
+    tonic_prost_build::configure().btree_map(".").compile_fds(descriptors)?;
     Ok(())
 }

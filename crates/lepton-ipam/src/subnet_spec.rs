@@ -3,7 +3,6 @@
 use std::{net::IpAddr, time::Duration};
 
 use lepton_types::{AddressFamily, AddressMode, AddressPool, Cidr, NetworkId, Subnet, SubnetId};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     reserved::Reserved,
@@ -16,7 +15,7 @@ mod pools;
 pub use error::{SpecField, SubnetSpecError};
 
 /// What a new subnet is to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetSpec {
     /// The addresses that it has.
     pub cidr: Cidr,
@@ -33,8 +32,7 @@ pub struct SubnetSpec {
 }
 
 /// Where the gateway of a new subnet is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Gateway {
     /// On the first host address.
     Default,

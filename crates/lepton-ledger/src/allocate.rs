@@ -8,7 +8,6 @@ use lepton_types::{
     PortBinding, PortId, PortStatus, ProjectId, Subnet,
 };
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
-use serde::Serialize;
 
 use crate::{Command, Instance, Key, Refusal, Stop, View, pool};
 
@@ -17,7 +16,7 @@ use crate::{Command, Instance, Key, Refusal, Stop, View, pool};
 const MAC_ATTEMPTS: usize = 32;
 
 /// Gives an instance its vNICs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllocateForInstance {
     /// Which instance.
     pub instance: InstanceId,
@@ -32,10 +31,8 @@ pub struct AllocateForInstance {
     /// What kind of devices the host makes.
     pub binding: BindingRequest,
     /// The host of the manager's own agent: its setting, not part of the request.
-    #[serde(skip)]
     pub own_host: Option<HostId>,
     /// What MACs start with: the manager's setting, not part of the request.
-    #[serde(skip)]
     pub mac_base: MacBase,
 }
 
@@ -49,7 +46,7 @@ impl AllocateForInstance {
 }
 
 /// What kind of devices the host makes for an instance's ports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BindingRequest {
     /// Persistent taps.
     Tap,
@@ -324,9 +321,9 @@ fn for_all<T>(
         match decide(thing) {
             Ok(()) => {}
             Err(Stop::Missing) => so_far = Err(Stop::Missing),
-            Err(Stop::Refused(refusal)) => so_far = so_far.and(Err(refusal.into())),
+            Err(stop @ (Stop::Refused(_) | Stop::Unreadable(_))) => so_far = so_far.and(Err(stop)),
         }
-        if matches!(so_far, Err(Stop::Refused(_))) {
+        if matches!(so_far, Err(Stop::Refused(_) | Stop::Unreadable(_))) {
             return so_far;
         }
     }

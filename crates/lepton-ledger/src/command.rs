@@ -13,6 +13,18 @@ pub enum Stop {
     Refused(Refusal),
     /// The view has noted which keys it lacks; load them and decide again.
     Missing,
+    /// The answer is there already, but not in words that this program knows; nothing may be decided in its place.
+    Unreadable(UnreadableAnswer),
+}
+
+/// The answer of an earlier request, which this program cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stored answer of request {request_id} cannot be read: {problem}")]
+pub struct UnreadableAnswer {
+    /// Under which id it is stored.
+    pub request_id: RequestId,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 impl<R: Into<Refusal>> From<R> for Stop {
@@ -22,11 +34,9 @@ impl<R: Into<Refusal>> From<R> for Stop {
 }
 
 /// A request: its inputs, and what it means.
-///
-/// What it serialises is its identity: the request as it was sent, by which a repetition is known. What a manager adds
-/// of its own, such as its settings, is skipped, so that every manager knows the request again.
-pub trait Command: Serialize + Send + Sync + 'static {
-    /// What a successful call answers; stored under the request's id to be given again.
+pub trait Command: Send + Sync + 'static {
+    /// What a successful call answers; stored under the request's id to be given again, also by later programs. A change
+    /// of its serialised form that they could not read needs another [`RequestRecord::FORMAT`].
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
     /// The call's name; part of what makes two requests the same.
@@ -57,9 +67,12 @@ impl Envelope {
         Self { request: None }
     }
 
-    /// The envelope of `command`, whose answer is remembered when it has an `id`.
-    pub fn new<C: Command>(caller: &str, id: Option<RequestId>, command: &C) -> Self {
-        let request = id.map(|id| (RequestKey { caller: caller.to_owned(), id }, fingerprint(command)));
+    /// The envelope of a command, whose answer is remembered when it has an `id`.
+    ///
+    /// `body` is the request as it was sent, without its id: a repetition is known by it. What a manager adds of its own
+    /// is no part of it, so that every manager, and every version of it, knows the request again.
+    pub fn new<C: Command>(caller: &str, id: Option<RequestId>, body: &[u8]) -> Self {
+        let request = id.map(|id| (RequestKey { caller: caller.to_owned(), id }, fingerprint::<C>(body)));
         Self { request }
     }
 
@@ -78,9 +91,8 @@ pub struct Reply<A> {
     pub is_repeated: bool,
 }
 
-/// What tells two bodies of the same call apart: SHA-256 over the call's name and the command's identity.
-fn fingerprint<C: Command>(command: &C) -> [u8; 32] {
-    let body = serde_json::to_vec(command).expect("a command is plain data with text keys");
+/// What tells two requests apart: SHA-256 over the call's name and the body.
+fn fingerprint<C: Command>(body: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(C::NAME).chain_update([0]).chain_update(body).finalize().into()
 }
 
@@ -88,7 +100,7 @@ fn fingerprint<C: Command>(command: &C) -> [u8; 32] {
 ///
 /// # Errors
 ///
-/// As [`Command::decide`]; a refusal as well when the id belongs to another body.
+/// As [`Command::decide`]; a refusal as well when the id belongs to another body, and [`Stop::Unreadable`].
 pub fn execute<C: Command>(
     command: &C,
     envelope: &Envelope,
@@ -102,16 +114,32 @@ pub fn execute<C: Command>(
         return Ok(Reply { answer: command.decide(ledger)?, is_repeated: false });
     };
     if let Some(record) = ledger.request(key)? {
-        let answer =
-            (record.fingerprint == *fingerprint).then(|| serde_json::from_str(&record.answer).ok()).flatten();
-        let answer = answer.ok_or_else(|| Refusal::RequestIdReused { request_id: key.id.clone() })?;
-        return Ok(Reply { answer, is_repeated: true });
+        return Ok(Reply { answer: recall::<C>(record, fingerprint)?, is_repeated: true });
     }
     let answer = command.decide(ledger)?;
     let text = serde_json::to_string(&answer).expect("an answer is plain data with text keys");
-    let created_at = ledger.now();
-    ledger.insert(RequestRecord { key: key.clone(), fingerprint: *fingerprint, answer: text, created_at });
+    ledger.insert(RequestRecord {
+        key: key.clone(),
+        format: RequestRecord::FORMAT,
+        fingerprint: *fingerprint,
+        answer: text,
+        created_at: ledger.now(),
+    });
     Ok(Reply { answer, is_repeated: false })
+}
+
+/// The answer that the record holds for the request with this fingerprint.
+fn recall<C: Command>(record: &RequestRecord, fingerprint: &[u8; 32]) -> Result<C::Answer, Stop> {
+    let request_id = || record.key.id.clone();
+    let unreadable = |problem| Stop::Unreadable(UnreadableAnswer { request_id: request_id(), problem });
+    let (found, known) = (record.format, RequestRecord::FORMAT);
+    if found != known {
+        return Err(unreadable(format!("it has format {found}, and this program knows format {known}")));
+    }
+    if record.fingerprint != *fingerprint {
+        return Err(Refusal::RequestIdReused { request_id: request_id() }.into());
+    }
+    serde_json::from_str(&record.answer).map_err(|error| unreadable(error.to_string()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Command, Instance, Key, Refusal, RequestKey, RequestRecord, Stop, View};
 
 /// Takes an instance's vNICs back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeallocateForInstance {
     /// Which instance.
     pub instance: InstanceId,
@@ -45,14 +45,13 @@ impl Command for DeallocateForInstance {
 /// Takes back an allocation whose ports could not be plugged in time, and with it the memory of its answer, so that the
 /// request may be tried again under its id. An allocation that has ended already keeps its answer, which may be a later
 /// life's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndoAllocation {
     /// Which instance.
     pub instance: InstanceId,
     /// Which life of it; another one is left alone.
     pub incarnation: u64,
     /// Under which name the answer is remembered.
-    #[serde(skip)]
     pub request: Option<RequestKey>,
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn decided<C: Command>(ledger: &mut View, command: &C) -> Result<C::A
     match ledger.attempt(number, |ledger| command.decide(ledger)) {
         Ok(answer) => Ok(answer),
         Err(Stop::Refused(refusal)) => Err(refusal),
-        Err(Stop::Missing) => panic!("misses {:?}", ledger.take_missing()),
+        Err(stop) => panic!("{stop:?}, misses {:?}", ledger.take_missing()),
     }
 }
 

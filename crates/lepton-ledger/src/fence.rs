@@ -7,7 +7,7 @@ use crate::{Command, Key, Stop, View, report};
 
 /// Says that a host is gone for good, or was never there: what was released on it counts as unplugged. Ports that
 /// nobody has released stay as they are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FenceHost {
     /// Which host.
     pub host: HostId,

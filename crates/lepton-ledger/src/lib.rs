@@ -32,7 +32,7 @@ mod view;
 
 pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
-pub use command::{Command, Envelope, Reply, Stop, execute};
+pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
 pub use fence::{FenceHost, Fenced};
 pub use key::Key;

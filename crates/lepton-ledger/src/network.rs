@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::{Command, Frontier, Key, Refusal, Stop, View};
 
 /// Makes networks, all of them or none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateNetworks {
     /// The networks to make.
     pub networks: Vec<NetworkSpec>,
 }
 
 /// What a new network is to be. That its subnets fit together was checked when it was parsed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkSpec {
     /// What people call it.
     pub label: Name,
@@ -77,7 +77,7 @@ impl Command for CreateNetworks {
 }
 
 /// Deletes a network with its subnets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteNetwork {
     /// Which one.
     pub network: NetworkId,
@@ -109,7 +109,7 @@ impl Command for DeleteNetwork {
 }
 
 /// Shows one network with its subnets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetNetwork {
     /// Which one.
     pub network: NetworkId,
@@ -128,7 +128,7 @@ impl Command for GetNetwork {
 }
 
 /// Shows a page of networks in the order of their creation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListNetworks {
     /// Only the networks that this project may use.
     pub project: Option<ProjectId>,

@@ -1,12 +1,11 @@
 //! [`NetworkInfo`]: built from the rows, the same way for an allocation's answer and for every later question.
 
 use lepton_types::{InstanceId, NetworkInfo, Port, SubnetInfo, Vif, VifNetwork};
-use serde::Serialize;
 
 use crate::{Command, Key, Refusal, Stop, View};
 
 /// Tells an instance's vNICs, in order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetInstanceNwInfo {
     /// Which instance.
     pub instance: InstanceId,

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use lepton_types::{HostChanges, HostId, HostPort, HostReport, Port, PortReport, Revision};
-use serde::Serialize;
 
 use crate::{Command, Key, Stop, View, pool};
 
 /// Tells a host what it must have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFeed {
     /// Which host.
     pub host: HostId,
@@ -60,7 +59,7 @@ fn host_port(ledger: &mut View, port: Port) -> Result<Option<HostPort>, Stop> {
 }
 
 /// Records what a host has done; frees the addresses of released ports that it has unplugged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportHost {
     /// Which host.
     pub host: HostId,

@@ -81,12 +81,19 @@ pub struct RequestKey {
 pub struct RequestRecord {
     /// Its name.
     pub key: RequestKey,
-    /// SHA-256 of the command and its body.
+    /// In which form the fingerprint and the answer are written.
+    pub format: u64,
+    /// SHA-256 of the call's name and its body.
     pub fingerprint: [u8; 32],
     /// The answer, as JSON.
     pub answer: String,
     /// When it was given.
     pub created_at: Timestamp,
+}
+
+impl RequestRecord {
+    /// The form in which this program writes records, and the only one that it reads.
+    pub const FORMAT: u64 = 1;
 }
 
 /// What all rows of the ledger have in common.

@@ -1,11 +1,9 @@
 //! The sweep of quarantine: addresses that rested long enough go back to their pools.
 
-use serde::Serialize;
-
 use crate::{Command, Key, Stop, View, pool};
 
 /// Gives back a bounded number of addresses whose quarantine is over; answers how many, zero when none is left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweepQuarantine;
 
 impl Command for SweepQuarantine {

@@ -3,7 +3,6 @@
 use lepton_ipam::MacBase;
 use lepton_types::ProjectId;
 use lepton_vnic::RequestedNetwork;
-use serde::Serialize;
 
 use crate::{
     Command, Key, Stop, View,
@@ -11,7 +10,7 @@ use crate::{
 };
 
 /// Asks whether networks and fixed IPs could be had now. It is decided by taking them, so it must be rehearsed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidateNetworks {
     /// The project whose instance would be plugged.
     pub project: ProjectId,
@@ -20,7 +19,6 @@ pub struct ValidateNetworks {
     /// Whether a network may be named more than once.
     pub allow_duplicate_networks: bool,
     /// What MACs start with: the manager's setting, not part of the request.
-    #[serde(skip)]
     pub mac_base: MacBase,
 }
 

@@ -1,8 +1,11 @@
 //! The gRPC service `lepton.v1.NetworkManager`: parses a call, submits its command, answers.
 
-use lepton_ledger::{Command, Envelope, NetworkWithSubnets, Refusal};
-use lepton_proto::v1::{self, network_manager_server::NetworkManager};
-use lepton_types::PortId;
+use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal};
+use lepton_proto::{
+    Mutation,
+    v1::{self, network_manager_server::NetworkManager},
+};
+use lepton_types::{PortId, RequestId};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -25,14 +28,9 @@ impl NetworkManagerService {
     }
 
     /// Carries a parsed command out under the caller's name and the request's id.
-    async fn submit<C: Command>(
-        &self,
-        call: Call,
-        command: C,
-        validate_only: bool,
-    ) -> Result<C::Answer, Status> {
-        let envelope = call.envelope(&command);
-        Ok(self.manager.submit(command, envelope, validate_only).await?)
+    async fn submit<C: Command>(&self, call: Call, command: C) -> Result<C::Answer, Status> {
+        let envelope = call.envelope::<C>();
+        Ok(self.manager.submit(command, envelope, call.validate_only).await?)
     }
 
     async fn ask<C: Command>(&self, question: Result<C, Refusal>) -> Result<C::Answer, Status> {
@@ -40,29 +38,32 @@ impl NetworkManagerService {
     }
 }
 
-/// What surrounds a mutating call: who calls, and under which request id.
+/// What surrounds a mutating call: who calls, under which request id, and what a repetition is known by.
 struct Call {
     caller: Caller,
-    request_id: Option<lepton_types::RequestId>,
+    request_id: Option<RequestId>,
+    body: Vec<u8>,
+    validate_only: bool,
 }
 
 impl Call {
-    fn envelope<C: Command>(self, command: &C) -> Envelope {
-        Envelope::new(self.caller.name(), self.request_id, command)
+    fn envelope<C: Command>(&self) -> Envelope {
+        Envelope::new::<C>(self.caller.name(), self.request_id.clone(), &self.body)
     }
 }
 
 /// Parses a mutating request: its id, and its command by `parse`.
-fn parse<R, C>(
+fn parse<R: Mutation, C>(
     request: &Request<R>,
-    request_id: impl Fn(&R) -> &str,
     parse: impl FnOnce(Fields, &R) -> Result<C, Refusal>,
 ) -> Result<(Call, C), Status> {
     let caller = Caller::of(request)?.clone();
+    let request = request.get_ref();
     let mut fields = Fields::default();
-    let request_id = parse::request_id(&mut fields, request_id(request.get_ref()));
-    let command = parse(fields, request.get_ref()).map_err(|refusal| refused(&refusal))?;
-    Ok((Call { caller, request_id }, command))
+    let request_id = parse::request_id(&mut fields, request.request_id());
+    let command = parse(fields, request).map_err(|refusal| refused(&refusal))?;
+    let (body, validate_only) = (request.body(), request.validate_only());
+    Ok((Call { caller, request_id, body, validate_only }, command))
 }
 
 fn network_message(found: NetworkWithSubnets) -> v1::Network {
@@ -75,8 +76,8 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::CreateNetworksRequest>,
     ) -> Result<Response<v1::CreateNetworksResponse>, Status> {
-        let (call, command) = parse(&request, |request| &request.request_id, network::create_networks)?;
-        let made = self.submit(call, command, request.get_ref().validate_only).await?;
+        let (call, command) = parse(&request, network::create_networks)?;
+        let made = self.submit(call, command).await?;
         let networks = made.into_iter().map(network_message).collect();
         Ok(Response::new(v1::CreateNetworksResponse { networks }))
     }
@@ -85,8 +86,8 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::DeleteNetworkRequest>,
     ) -> Result<Response<v1::DeleteNetworkResponse>, Status> {
-        let (call, command) = parse(&request, |request| &request.request_id, network::delete_network)?;
-        self.submit(call, command, request.get_ref().validate_only).await?;
+        let (call, command) = parse(&request, network::delete_network)?;
+        self.submit(call, command).await?;
         Ok(Response::new(v1::DeleteNetworkResponse {}))
     }
 
@@ -122,16 +123,12 @@ impl NetworkManager for NetworkManagerService {
         request: Request<v1::AllocateForInstanceRequest>,
     ) -> Result<Response<v1::NetworkInfo>, Status> {
         let settings = self.manager.settings();
-        let (call, allocation) = parse(
-            &request,
-            |request| &request.request_id,
-            |fields, request| instance::allocate_for_instance(fields, request, settings),
-        )?;
-        let validate_only = request.get_ref().validate_only;
-        let info = match allocation.patience.filter(|_| !validate_only) {
-            None => self.submit(call, allocation.command, validate_only).await?,
+        let (call, allocation) =
+            parse(&request, |fields, request| instance::allocate_for_instance(fields, request, settings))?;
+        let info = match allocation.patience.filter(|_| !call.validate_only) {
+            None => self.submit(call, allocation.command).await?,
             Some(patience) => {
-                let envelope = call.envelope(&allocation.command);
+                let envelope = call.envelope::<AllocateForInstance>();
                 let waited = self.manager.allocate_and_wait(allocation.command, envelope, patience);
                 waited.await.map_err(|error: ManagerError| Status::from(error))?
             }
@@ -143,9 +140,8 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::DeallocateForInstanceRequest>,
     ) -> Result<Response<v1::DeallocateForInstanceResponse>, Status> {
-        let (call, command) =
-            parse(&request, |request| &request.request_id, instance::deallocate_for_instance)?;
-        let released = self.submit(call, command, request.get_ref().validate_only).await?;
+        let (call, command) = parse(&request, instance::deallocate_for_instance)?;
+        let released = self.submit(call, command).await?;
         let released_port_ids = released.ports.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::DeallocateForInstanceResponse { released_port_ids }))
     }
@@ -154,8 +150,8 @@ impl NetworkManager for NetworkManagerService {
         &self,
         request: Request<v1::FenceHostRequest>,
     ) -> Result<Response<v1::FenceHostResponse>, Status> {
-        let (call, command) = parse(&request, |request| &request.request_id, instance::fence_host)?;
-        let fenced = self.submit(call, command, request.get_ref().validate_only).await?;
+        let (call, command) = parse(&request, instance::fence_host)?;
+        let fenced = self.submit(call, command).await?;
         let texts = |ids: Vec<PortId>| ids.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::FenceHostResponse {
             ended_port_ids: texts(fenced.ended),

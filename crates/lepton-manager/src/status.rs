@@ -119,6 +119,10 @@ fn store_failed(error: &StoreError, message: String) -> Status {
         }
         StoreError::Closed => status(Code::Unavailable, "SHUTTING_DOWN", message, []),
         StoreError::Unavailable(_) => status(Code::Unavailable, "LEDGER_UNAVAILABLE", message, []),
+        StoreError::UnreadableAnswer(_) => {
+            tracing::error!(%error, "a repeated request cannot be answered");
+            status(Code::Internal, "INTERNAL", message, [])
+        }
         StoreError::Internal(_) | StoreError::NewerSchema { .. } | StoreError::Open { .. } => {
             tracing::error!(%error, "a call failed by a fault of the server's");
             status(Code::Internal, "INTERNAL", "a fault of the server's, which its log describes", [])

@@ -3,9 +3,11 @@
 //! Conversions from `lepton-types` to the wire live here too, one module a proto file. What comes from the wire is
 //! parsed where its errors can be told with their fields: in `lepton-manager`.
 
+mod mutation;
 mod network;
 mod port;
 
+pub use mutation::Mutation;
 pub use network::network;
 
 #[allow(

@@ -99,6 +99,8 @@ CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_un
 CREATE TABLE requests (
     caller TEXT NOT NULL,
     request_id TEXT NOT NULL,
+    -- In which form the fingerprint and the answer are written (ADR 8).
+    format BIGINT NOT NULL,
     fingerprint BYTEA NOT NULL CHECK (length(fingerprint) = 32),
     answer TEXT NOT NULL,
     created_at BIGINT NOT NULL,

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use lepton_ledger::{
-    Change, Command, Envelope, Refusal, Reply, RequestKey, RequestRecord, Stop, View, execute,
-};
+use lepton_ledger::{Change, Command, Envelope, Reply, RequestKey, RequestRecord, Stop, View, execute};
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
@@ -40,7 +38,7 @@ pub(crate) struct Submitted<C: Command> {
     command: C,
     envelope: Envelope,
     is_rehearsal: bool,
-    decision: Option<Result<Reply<C::Answer>, Refusal>>,
+    decision: Option<Result<Reply<C::Answer>, SubmitError>>,
     caller: oneshot::Sender<Result<Reply<C::Answer>, SubmitError>>,
 }
 
@@ -62,14 +60,15 @@ impl<C: Command> Job for Submitted<C> {
             if self.is_rehearsal { view.rehearse(number, decide) } else { view.attempt(number, decide) };
         self.decision = match outcome {
             Ok(reply) => Some(Ok(reply)),
-            Err(Stop::Refused(refusal)) => Some(Err(refusal)),
+            Err(Stop::Refused(refusal)) => Some(Err(SubmitError::Refused(refusal))),
+            Err(Stop::Unreadable(answer)) => Some(Err(StoreError::UnreadableAnswer(answer).into())),
             Err(Stop::Missing) => None,
         };
         self.decision.is_some()
     }
 
     fn refused_request(&self) -> Option<&RequestKey> {
-        let is_refused = matches!(self.decision, Some(Err(_)));
+        let is_refused = matches!(self.decision, Some(Err(SubmitError::Refused(_))));
         self.envelope.request_key().filter(|_| is_refused)
     }
 
@@ -79,8 +78,7 @@ impl<C: Command> Job for Submitted<C> {
 
     fn settle(self: Box<Self>, outcome: Result<(), StoreError>) {
         let answer = match (outcome, self.decision) {
-            (Ok(()), Some(Ok(reply))) => Ok(reply),
-            (Ok(()), Some(Err(refusal))) => Err(SubmitError::Refused(refusal)),
+            (Ok(()), Some(decision)) => decision,
             (Ok(()), None) => Err(StoreError::Internal("the command was never decided".into()).into()),
             (Err(error), _) => Err(error.into()),
         };

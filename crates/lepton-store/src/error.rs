@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lepton_ledger::Refusal;
+use lepton_ledger::{Refusal, UnreadableAnswer};
 
 /// Why a store does not answer. What was not committed has left no trace; see [`StoreError::Unavailable`] for the rest.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum StoreError {
         /// What is wrong.
         problem: String,
     },
+    /// A request was answered before, and this program cannot read the answer.
+    #[error(transparent)]
+    UnreadableAnswer(UnreadableAnswer),
     /// The database holds or answers something that it should not: a fault of this program's, or a damaged file.
     #[error("fault in the ledger's store: {0}")]
     Internal(String),

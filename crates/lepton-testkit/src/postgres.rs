@@ -20,11 +20,13 @@ use std::{
 };
 
 use account::Account;
+pub use lossy::LossyPostgres;
 use programs::Programs;
 use watchdog::Watchdog;
 
 mod account;
 mod cluster;
+mod lossy;
 mod programs;
 mod watchdog;
 

@@ -12,10 +12,9 @@
 use std::{collections::HashMap, fmt, net::IpAddr};
 
 use lepton_types::{Network, NetworkId, ProjectId};
-use serde::{Deserialize, Serialize};
 
 /// One network that an instance asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestedNetwork {
     /// The network.
     pub network: NetworkId,

@@ -4,12 +4,21 @@ use lepton_types::NetworkInfo;
 
 use super::*;
 use crate::{
-    AllocateForInstance,
+    AllocateForInstance, DeallocateForInstance,
     example::{allocation, changes, empty, unloaded, with_network},
 };
 
 fn run(ledger: &mut View, id: Option<&str>, command: &AllocateForInstance) -> Result<NetworkInfo, Stop> {
-    let envelope = Envelope::new("nova", id.map(|id| id.parse().unwrap()), command);
+    run_as(ledger, id, command, format!("{:?}", command.instance).as_bytes())
+}
+
+fn run_as(
+    ledger: &mut View,
+    id: Option<&str>,
+    command: &AllocateForInstance,
+    body: &[u8],
+) -> Result<NetworkInfo, Stop> {
+    let envelope = Envelope::new::<AllocateForInstance>("nova", id.map(|id| id.parse().unwrap()), body);
     let number = ledger.changes().len();
     ledger.attempt(number, |ledger| execute(command, &envelope, ledger)).map(|reply| reply.answer)
 }
@@ -35,12 +44,30 @@ fn without_an_id_and_without_an_answer_nothing_is_remembered() {
 }
 
 #[test]
-fn the_managers_settings_are_no_part_of_the_body() {
-    let base = AllocateForInstance { mac_base: "02:00:00".parse().unwrap(), ..allocation(1, vec![]) };
-    assert_eq!(fingerprint(&base), fingerprint(&allocation(1, vec![])));
-    assert_eq!(fingerprint(&at_manager_of(Some("host-2"))), fingerprint(&at_manager_of(None)));
-    assert_ne!(fingerprint(&allocation(2, vec![])), fingerprint(&allocation(1, vec![])));
-    assert_ne!(fingerprint(&allocation(1, vec![])), fingerprint(&at_manager_of(Some("host-1"))));
+fn a_request_is_its_call_and_its_body() {
+    assert_ne!(fingerprint::<AllocateForInstance>(b"1"), fingerprint::<AllocateForInstance>(b"2"));
+    assert_ne!(fingerprint::<AllocateForInstance>(b"1"), fingerprint::<DeallocateForInstance>(b"1"));
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_no_other_request() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    run(&mut ledger, Some("boot"), &allocation(1, vec![])).unwrap();
+    let record = ledger.rows::<RequestRecord>().next().unwrap().clone();
+    let damages = [
+        (RequestRecord { answer: "{}".into(), ..record.clone() }, "missing field"),
+        (RequestRecord { format: 7, ..record }, "it has format 7, and this program knows format 1"),
+    ];
+    for (damaged, problem) in damages {
+        ledger.replace(damaged);
+        let before = ledger.changes().len();
+        let Err(Stop::Unreadable(found)) = run(&mut ledger, Some("boot"), &allocation(1, vec![])) else {
+            panic!("it is read");
+        };
+        let expected = format!("stored answer of request boot cannot be read: {problem}");
+        assert!(found.to_string().starts_with(&expected), "{found}");
+        assert_eq!(ledger.changes().len(), before);
+    }
 }
 
 /// An allocation that names no host, as a manager with this host of its own carries it out.

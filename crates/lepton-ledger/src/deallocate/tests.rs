@@ -48,8 +48,13 @@ fn an_undo_ends_its_own_allocation_and_forgets_its_answer() {
     let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
     let key = RequestKey { caller: "nova".to_owned(), id: "boot-1".parse().unwrap() };
-    let (fingerprint, created_at) = ([0; 32], Timestamp::default());
-    let record = RequestRecord { key: key.clone(), fingerprint, answer: String::new(), created_at };
+    let record = RequestRecord {
+        key: key.clone(),
+        format: RequestRecord::FORMAT,
+        fingerprint: [0; 32],
+        answer: String::new(),
+        created_at: Timestamp::default(),
+    };
     ledger.insert(record.clone());
     let undo = UndoAllocation { instance: instance(1), incarnation: 1, request: Some(key.clone()) };
     let before = ledger.changes().len();

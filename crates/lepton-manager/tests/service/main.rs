@@ -8,6 +8,7 @@ mod long_input;
 mod networks;
 mod pages;
 mod problem;
+mod records;
 mod refusals;
 mod release;
 mod repeating;

@@ -17,10 +17,11 @@ const AT_ONCE: i64 = 1024;
 
 impl Stored for RequestRecord {
     const INSERT: &'static str =
-        "insert into requests (caller, request_id, fingerprint, answer, created_at) {rows}";
+        "insert into requests (caller, request_id, format, fingerprint, answer, created_at) {rows}";
     /// An answer changes when one batch forgets it and remembers another under its id.
     const UPDATE: &'static str =
-        "update requests set fingerprint = v.column3, answer = v.column4, created_at = v.column5
+        "update requests set format = v.column3, fingerprint = v.column4, answer = v.column5,
+             created_at = v.column6
          from ({rows}) as v where requests.caller = v.column1 and requests.request_id = v.column2";
     const DELETE: Option<&'static str> = Some("delete from requests where (caller, request_id) in ({rows})");
 
@@ -28,6 +29,7 @@ impl Stored for RequestRecord {
         vec![
             self.key.caller.as_str().into(),
             self.key.id.as_str().into(),
+            self.format.into(),
             self.fingerprint.to_vec().into(),
             self.answer.as_str().into(),
             self.created_at.micros().into(),
@@ -41,6 +43,7 @@ impl Stored for RequestRecord {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             key: RequestKey { caller: columns.get()?, id: columns.parsed()? },
+            format: columns.number()?,
             fingerprint: columns.bytes()?,
             answer: columns.get()?,
             created_at: columns.get::<i64>()?.into(),
@@ -50,7 +53,7 @@ impl Stored for RequestRecord {
 
 /// Loads the records of requests.
 pub(crate) async fn load(tx: &mut Tx, keys: &[RequestKey], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select caller, request_id, fingerprint, answer, created_at from requests
+    const SQL: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests
          where (caller, request_id) in ({rows})";
     let values_of = |key: &RequestKey| vec![key.caller.as_str().into(), key.id.as_str().into()];
     load_by::<RequestRecord, _>(tx, SQL, keys, values_of, view).await

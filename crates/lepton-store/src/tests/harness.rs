@@ -1,6 +1,7 @@
 //! Opens each kind of store for a test, and says the things that tests say often.
 
 use std::{
+    fmt::Debug,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -159,13 +160,13 @@ impl Subject {
     }
 
     /// Submits under a request id.
-    pub(super) async fn submit_as<C: Command>(
+    pub(super) async fn submit_as<C: Command + Debug>(
         &self,
         caller: &str,
         id: &str,
         command: C,
     ) -> Result<C::Answer, SubmitError> {
-        let envelope = Envelope::new(caller, Some(id.parse().unwrap()), &command);
+        let envelope = envelope(caller, id, &command);
         self.store().submit(command, envelope).await.map(|reply| reply.answer)
     }
 
@@ -222,6 +223,11 @@ pub(super) fn instance(number: u128) -> InstanceId {
     Uuid::from_u128(number).into()
 }
 
+/// The envelope of a command whose body is what it says of itself.
+pub(super) fn envelope<C: Command + Debug>(caller: &str, id: &str, command: &C) -> Envelope {
+    Envelope::new::<C>(caller, Some(id.parse().unwrap()), format!("{command:?}").as_bytes())
+}
+
 /// A global network.
 pub(super) fn network(label: &str, subnets: Vec<SubnetSpec>) -> NetworkSpec {
     NetworkSpec { label: label.parse().unwrap(), project: None, priority: 0, mtu: Mtu::ETHERNET, subnets }
@@ -256,7 +262,7 @@ pub(super) fn fixed_ips(info: &NetworkInfo) -> Vec<String> {
 
 /// Why a command was refused; panics when it was not.
 #[track_caller]
-pub(super) fn refusal<T: std::fmt::Debug>(outcome: Result<T, SubmitError>) -> Refusal {
+pub(super) fn refusal<T: Debug>(outcome: Result<T, SubmitError>) -> Refusal {
     match outcome {
         Err(SubmitError::Refused(refusal)) => refusal,
         other => panic!("not refused: {other:?}"),
@@ -265,6 +271,6 @@ pub(super) fn refusal<T: std::fmt::Debug>(outcome: Result<T, SubmitError>) -> Re
 
 /// The reason of a refusal.
 #[track_caller]
-pub(super) fn reason<T: std::fmt::Debug>(outcome: Result<T, SubmitError>) -> &'static str {
+pub(super) fn reason<T: Debug>(outcome: Result<T, SubmitError>) -> &'static str {
     refusal(outcome).reason()
 }

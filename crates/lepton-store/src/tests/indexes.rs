@@ -47,7 +47,7 @@ const COPIES: [(&str, &str); 12] = [
     ("a host", "insert into hosts select id, revision + 1, applied from hosts"),
     (
         "a request id",
-        "insert into requests select caller, request_id, fingerprint, 'other', created_at from requests",
+        "insert into requests select caller, request_id, format, fingerprint, 'other', created_at from requests",
     ),
     (
         "a past life",

@@ -7,7 +7,9 @@ use lepton_ledger::{AllocateForInstance, DeallocateForInstance, Envelope, GetIns
 use lepton_types::{HostReport, PortReport, PortStatus};
 
 use super::{
-    harness::{Kind, Subject, allocation, fixed_ips, host, instance, network, reason, requested, subnet},
+    harness::{
+        Kind, Subject, allocation, envelope, fixed_ips, host, instance, network, reason, requested, subnet,
+    },
     sound::assert_sound,
 };
 use crate::{Store, SubmitError};
@@ -91,8 +93,7 @@ async fn one_request_sent_to_both_managers_at_once_is_carried_out_once() {
             let command = allocation(round, vec![]);
             let tasks = (0..16).map(|task| {
                 let store = if task % 2 == 0 { subject.store() } else { &other };
-                let id = format!("boot-{round}").parse().unwrap();
-                store.submit(command.clone(), Envelope::new("nova", Some(id), &command))
+                store.submit(command.clone(), envelope("nova", &format!("boot-{round}"), &command))
             });
             let replies: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
             assert!(replies.iter().all(|reply| reply.answer == replies[0].answer), "{kind:?}");

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Debug,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,12 +11,12 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use lepton_ledger::{Envelope, GetInstanceNwInfo};
-use lepton_testkit::{Durability, PrivatePostgres};
+use lepton_ledger::{Command, CreateNetworks, DeallocateForInstance, GetInstanceNwInfo};
+use lepton_testkit::{Durability, LossyPostgres, PrivatePostgres};
 use lepton_types::NetworkInfo;
 
 use super::{
-    harness::{Kind, Subject, allocation, fixed_ips, instance, subnet},
+    harness::{Kind, Subject, allocation, envelope, fixed_ips, instance, network, subnet},
     sound::assert_sound,
 };
 use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
@@ -186,8 +187,7 @@ async fn call(subject: &Subject, heard: &Heard) {
         let number = u128::from(heard.next.fetch_add(1, Ordering::Relaxed)) + 1;
         let command = allocation(number, vec![]);
         loop {
-            let id = format!("boot-{number}").parse().unwrap();
-            let envelope = Envelope::new("nova", Some(id), &command);
+            let envelope = envelope("nova", &format!("boot-{number}"), &command);
             match subject.store().submit(command.clone(), envelope).await {
                 Ok(info) => {
                     heard.acknowledged.lock().unwrap().insert(number, info.answer);
@@ -203,12 +203,50 @@ async fn call(subject: &Subject, heard: &Heard) {
     }
 }
 
+/// The commit happens, and nobody hears of it: whether it did, the caller learns by repeating the request.
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_unavailable_and_its_repetition_is_answered() {
+    let server = PrivatePostgres::shared().unwrap();
+    server.create_database("lossy").unwrap();
+    let lossy = LossyPostgres::to(server).unwrap();
+    let config = StoreConfig::new(Database::Postgres(lossy.url_of("lossy")));
+    let subject = Subject::with(Kind::Postgres, config, tempfile::tempdir().unwrap()).await;
+
+    let networks = vec![network("private", vec![subnet("10.1.0.0/24"), subnet("fd00:1::/64")])];
+    repeats_what_was_lost(&subject, &lossy, "make", CreateNetworks { networks }).await;
+    let info = repeats_what_was_lost(&subject, &lossy, "boot", allocation(1, vec![])).await;
+    assert_eq!(fixed_ips(&info)[0], "10.1.0.2");
+    let dump = subject.dump().await;
+    assert_eq!((dump.networks.len(), dump.ports.len(), dump.fixed_ips.len()), (1, 1, 2));
+
+    let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+    let released = repeats_what_was_lost(&subject, &lossy, "end", end).await;
+    assert_eq!(released.ports, [info.vifs[0].id]);
+    let dump = subject.dump().await;
+    assert_eq!((dump.instances.len(), dump.history.instances.len(), dump.requests.len()), (0, 1, 3));
+    assert_sound(&dump);
+}
+
+/// Makes a request whose commit is not heard of, repeats it, and answers what that was answered.
+async fn repeats_what_was_lost<C>(subject: &Subject, lossy: &LossyPostgres, id: &str, command: C) -> C::Answer
+where
+    C: Command<Answer: Debug> + Clone + Debug,
+{
+    let submit = || subject.store().submit(command.clone(), envelope("nova", id, &command));
+    let lost = lossy.lost();
+    lossy.lose_next_commit();
+    let outcome = submit().await;
+    assert!(is_unavailable(&outcome), "{outcome:?}");
+    assert_eq!(lossy.lost(), lost + 1, "it was the commit that got no answer");
+    let reply = submit().await.unwrap();
+    assert!(reply.is_repeated, "it is not decided again");
+    reply.answer
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_under_load_loses_nothing_that_was_acknowledged() {
     let (mut postgres, subject) = on_private_server(ENDURANCE).await;
-    subject
-        .create(super::harness::network("private", vec![subnet("10.0.0.0/8"), subnet("fd00:1::/64")]))
-        .await;
+    subject.create(network("private", vec![subnet("10.0.0.0/8"), subnet("fd00:1::/64")])).await;
     let heard = Heard::default();
     let crashes = async {
         for crash in 1..=3 {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures_util::{FutureExt, future::join_all};
 use lepton_ledger::{Command, DeleteNetwork, GetInstanceNwInfo, Stop, View};
 use lepton_types::NetworkId;
-use serde::Serialize;
 
 use super::{
     each_store,
@@ -15,7 +14,6 @@ use super::{
 use crate::{StoreError, SubmitError};
 
 /// Deletes a network, then panics.
-#[derive(Serialize)]
 struct Panicking(NetworkId);
 
 impl Command for Panicking {

@@ -11,7 +11,7 @@ use lepton_ledger::{
 
 use super::{
     each_store,
-    harness::{allocation, fixed_ips, instance, network, reason, requested, subnet},
+    harness::{allocation, envelope, fixed_ips, instance, network, reason, requested, subnet},
 };
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_rehearsal_answers_as_the_real_thing_and_writes_nothing() {
         subject.take_told();
 
         let command = allocation(2, vec![]);
-        let envelope = || Envelope::new("nova", Some("boot-2".parse().unwrap()), &command);
+        let envelope = || envelope("nova", "boot-2", &command);
         let rehearsed = subject.store().rehearse(command.clone(), envelope()).await.unwrap();
         assert_eq!(fixed_ips(&rehearsed)[0], "10.1.0.3");
         let end = DeallocateForInstance { instance: instance(1), incarnation: None };

@@ -115,8 +115,7 @@ const INSTANCES: &str = "select id, incarnation, project_id, host_id, created_at
 const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at from ports order by id";
 const FIXED_IPS: &str =
     "select subnet_id, address, port_id, quarantined_until, since from fixed_ips order by subnet_id, address";
-const REQUESTS: &str =
-    "select caller, request_id, fingerprint, answer, created_at from requests order by caller, request_id";
+const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
 const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, ended_at from network_history order by ended_at, id";
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, ended_at from subnet_history order by ended_at, id";
 const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, created_at, ended_at from instance_history order by ended_at, id, incarnation";
