@@ -74,6 +74,9 @@ impl SubnetSpec {
                 AddressMode::Eui64 => Vec::new(),
             },
             quarantine: self.quarantine,
+            routes: Vec::new(),
+            dhcp_server: None,
+            interface: None,
         };
         self.check_room(&subnet)?;
         Ok(subnet)

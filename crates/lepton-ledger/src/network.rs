@@ -57,6 +57,9 @@ impl Command for CreateNetworks {
                 mtu: spec.mtu,
                 sequence: ledger.next_network_sequence()?,
                 created_at: ledger.now(),
+                host: None,
+                is_injected: false,
+                is_external: false,
             };
             ledger.insert(network.clone());
             for (subnet_index, subnet) in spec.subnets.iter().enumerate() {

@@ -46,15 +46,15 @@ impl View {
                 dns: subnet.dns,
                 fixed_ips,
                 floating_ips: Vec::new(),
-                routes: Vec::new(),
-                dhcp_server: None,
+                routes: subnet.routes,
+                dhcp_server: subnet.dhcp_server,
             })
         });
         let network = VifNetwork {
             id: network.id,
             bridge: network.bridge(),
             mtu: network.mtu,
-            is_injected: false,
+            is_injected: network.is_injected,
             subnets: subnets.collect(),
             label: network.label,
             project: network.project,

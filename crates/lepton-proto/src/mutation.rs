@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_body_is_what_the_caller_set_and_nothing_else() {
-        assert_eq!(v1::CreateNetworksRequest::default().body(), []);
+        assert!(v1::CreateNetworksRequest::default().body().is_empty());
         // instance_id is field 1 and host field 3, both of wire type 2 (length-delimited).
         assert_eq!(allocation().body(), [0x0a, 1, b'i', 0x1a, 1, b'h']);
     }

@@ -12,10 +12,15 @@ CREATE TABLE networks (
     mtu BIGINT NOT NULL CHECK (mtu BETWEEN 68 AND 65535),
     sequence BIGINT NOT NULL UNIQUE,
     created_at BIGINT NOT NULL,
+    host_id TEXT,
+    is_injected BOOLEAN NOT NULL,
+    is_external BOOLEAN NOT NULL,
     -- Its bridge's name on every host: two networks of one name would be one network.
     bridge TEXT NOT NULL UNIQUE
 );
 CREATE INDEX networks_by_project ON networks (project_id, sequence);
+-- A pool of floating IPs is asked for by its name.
+CREATE UNIQUE INDEX networks_by_pool ON networks (label) WHERE is_external;
 
 CREATE TABLE subnets (
     id UUID NOT NULL PRIMARY KEY,
@@ -25,7 +30,10 @@ CREATE TABLE subnets (
     dns TEXT NOT NULL,
     mode TEXT NOT NULL CHECK (mode IN ('pool', 'eui64')),
     pools TEXT NOT NULL,
-    quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0)
+    quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0),
+    routes TEXT NOT NULL,
+    dhcp_server TEXT,
+    interface TEXT
 );
 CREATE INDEX subnets_by_network ON subnets (network_id);
 
@@ -118,6 +126,9 @@ CREATE TABLE network_history (
     mtu BIGINT NOT NULL,
     sequence BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
+    host_id TEXT,
+    is_injected BOOLEAN NOT NULL,
+    is_external BOOLEAN NOT NULL,
     bridge TEXT NOT NULL,
     ended_at BIGINT NOT NULL
 );
@@ -133,6 +144,9 @@ CREATE TABLE subnet_history (
     mode TEXT NOT NULL,
     pools TEXT NOT NULL,
     quarantine_secs BIGINT NOT NULL,
+    routes TEXT NOT NULL,
+    dhcp_server TEXT,
+    interface TEXT,
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX subnet_history_by_network ON subnet_history (network_id, ended_at);

@@ -15,21 +15,25 @@ use crate::{
 /// The columns that [`Stored::read`] reads, in its order.
 macro_rules! network_columns {
     () => {
-        "id, project_id, label, priority, mtu, sequence, created_at"
+        "id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external"
     };
 }
 
 impl Stored for Network {
     const INSERT: &'static str =
-        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at, bridge) {rows}";
+        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected,
+             is_external, bridge)
+         {rows}";
     const UPDATE: &'static str =
         "update networks set project_id = v.column2, label = v.column3, priority = v.column4, mtu = v.column5,
-             sequence = v.column6, created_at = v.column7
+             sequence = v.column6, created_at = v.column7, host_id = v.column8, is_injected = v.column9,
+             is_external = v.column10
          from ({rows}) as v where networks.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from networks where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into network_history
-             (id, project_id, label, priority, mtu, sequence, created_at, bridge, ended_at)
+             (id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, bridge,
+              ended_at)
          {rows}",
     );
 
@@ -42,6 +46,9 @@ impl Stored for Network {
             i64::from(self.mtu.bytes()).into(),
             self.sequence.into(),
             self.created_at.micros().into(),
+            self.host.clone().map(String::from).into(),
+            self.is_injected.into(),
+            self.is_external.into(),
             String::from(self.bridge()).into(),
         ]
     }
@@ -60,6 +67,9 @@ impl Stored for Network {
                 .map_err(|error| damaged("mtu", &error))?,
             sequence: columns.number()?,
             created_at: Timestamp::from(columns.get::<i64>()?),
+            host: columns.parsed_option()?,
+            is_injected: columns.get()?,
+            is_external: columns.get()?,
         })
     }
 }
