@@ -26,7 +26,16 @@ pub(crate) fn unloaded() -> View {
 /// A global network with the default subnets of some prefixes.
 pub(crate) fn network(label: &str, cidrs: &[&str]) -> NetworkSpec {
     let subnets = cidrs.iter().map(|cidr| SubnetSpec::new(cidr.parse().unwrap())).collect();
-    NetworkSpec { label: label.parse().unwrap(), project: None, priority: 0, mtu: Mtu::ETHERNET, subnets }
+    NetworkSpec {
+        label: label.parse().unwrap(),
+        project: None,
+        priority: 0,
+        mtu: Mtu::ETHERNET,
+        subnets,
+        host: None,
+        is_injected: false,
+        made_before: None,
+    }
 }
 
 /// Makes a network.

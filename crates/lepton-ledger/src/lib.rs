@@ -26,6 +26,7 @@ mod pool;
 mod refusal;
 mod report;
 mod row;
+mod subnet;
 mod sweep;
 mod validate;
 mod view;
@@ -38,12 +39,14 @@ pub use fence::{FenceHost, Fenced};
 pub use key::Key;
 pub use lepton_ipam::Block;
 pub use network::{
-    CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkPage, NetworkSpec, NetworkWithSubnets,
+    Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
+    GetNetwork, ListNetworks, ModifyNetwork, NetworkPage, NetworkSpec, NetworkWithSubnets,
 };
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
 pub use report::{HostFeed, ReportHost};
 pub use row::{FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
+pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
 pub use view::View;

@@ -15,6 +15,7 @@ CREATE TABLE networks (
     host_id TEXT,
     is_injected BOOLEAN NOT NULL,
     is_external BOOLEAN NOT NULL,
+    version BIGINT NOT NULL,
     -- Its bridge's name on every host: two networks of one name would be one network.
     bridge TEXT NOT NULL UNIQUE
 );
@@ -33,7 +34,8 @@ CREATE TABLE subnets (
     quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0),
     routes TEXT NOT NULL,
     dhcp_server TEXT,
-    interface TEXT
+    interface TEXT,
+    version BIGINT NOT NULL
 );
 CREATE INDEX subnets_by_network ON subnets (network_id);
 
@@ -129,6 +131,7 @@ CREATE TABLE network_history (
     host_id TEXT,
     is_injected BOOLEAN NOT NULL,
     is_external BOOLEAN NOT NULL,
+    version BIGINT NOT NULL,
     bridge TEXT NOT NULL,
     ended_at BIGINT NOT NULL
 );
@@ -147,6 +150,7 @@ CREATE TABLE subnet_history (
     routes TEXT NOT NULL,
     dhcp_server TEXT,
     interface TEXT,
+    version BIGINT NOT NULL,
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX subnet_history_by_network ON subnet_history (network_id, ended_at);

@@ -49,8 +49,10 @@ impl<'k> Round<'k> {
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
                 Key::Host(id) => round.hosts.push(id.clone()),
-                Key::NetworkPage { .. }
+                Key::GlobalNetworks
+                | Key::NetworkPage { .. }
                 | Key::NewestNetwork
+                | Key::HeldIn(_)
                 | Key::RestedIn { .. }
                 | Key::Rested
                 | Key::PortOn(_)
@@ -101,7 +103,9 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::NetworkPage { project, after, limit } => {
             networks::load_page(tx, project.as_ref(), *after, *limit, view).await
         }
+        Key::GlobalNetworks => networks::load_global(tx, view).await,
         Key::NewestNetwork => networks::load_newest(tx, view).await,
+        Key::HeldIn(subnet) => fixed_ips::load_one_held_in(tx, *subnet, view).await,
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,

@@ -115,11 +115,16 @@ impl<'c, R: Stored> Net<'c, R> {
     }
 
     async fn put(&self, tx: &mut Tx) -> Result<(), Failure> {
-        let (old, new): (Vec<_>, Vec<_>) = self.changes.iter().partition(|change| change.before.is_some());
-        let rows: Vec<&R> = new.into_iter().filter_map(|change| change.after).collect();
-        table::insert(tx, &rows).await?;
-        let rows: Vec<&R> = old.into_iter().filter_map(|change| change.after).collect();
-        table::update(tx, &rows).await
+        let (mut new, mut old) = (Vec::new(), Vec::new());
+        for change in &self.changes {
+            match (change.before, change.after) {
+                (None, Some(after)) => new.push(after),
+                (Some(before), Some(after)) => old.push((before, after)),
+                (_, None) => {}
+            }
+        }
+        table::insert(tx, &new).await?;
+        table::update(tx, &old).await
     }
 }
 

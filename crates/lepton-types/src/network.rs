@@ -27,6 +27,8 @@ pub struct Network {
     pub is_injected: bool,
     /// Whether it is a pool of floating IPs: no vNIC is plugged into it, and its label is unique among its kind.
     pub is_external: bool,
+    /// How often it, or the set of its subnets, was changed; whoever changes it raises it.
+    pub version: u64,
 }
 
 impl Network {
@@ -56,6 +58,7 @@ mod tests {
             host: None,
             is_injected: false,
             is_external: false,
+            version: 0,
         };
         assert_eq!(network.bridge().as_str(), "brq11111111-22");
     }

@@ -31,6 +31,8 @@ pub struct Subnet {
     pub dhcp_server: Option<IpAddr>,
     /// On an external network, the device that routers put these floating IPs on; none: the router's default.
     pub interface: Option<IfName>,
+    /// How often it was changed; whoever changes it raises it.
+    pub version: u64,
 }
 
 /// How a guest's address is chosen when it asks for none.

@@ -48,6 +48,7 @@ fn network(number: u64, owner: &str, label: &str, priority: i32) -> Network {
         host: None,
         is_injected: false,
         is_external: false,
+        version: 0,
     }
 }
 

@@ -135,7 +135,7 @@ fn a_dry_pool_refuses_all_of_the_request() {
     made(&mut ledger, network("roomy", &["10.1.0.0/24", "fd00:1::/64"]));
     let tight = made(&mut ledger, network("tight", &["10.2.0.0/30"])).network.id;
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
-    let expected = Refusal::NoMoreFixedIps { network: tight, cidr: "10.2.0.0/30".parse().unwrap() };
+    let expected = Refusal::NoMoreFixedIps { network: tight, cidrs: vec!["10.2.0.0/30".parse().unwrap()] };
     assert_eq!(refused(&mut ledger, &allocation(2, vec![])), expected);
 }
 

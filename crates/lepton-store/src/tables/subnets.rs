@@ -17,24 +17,25 @@ use crate::{
 /// The columns that [`Stored::read`] reads, in its order.
 macro_rules! subnet_columns {
     () => {
-        "id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface"
+        "id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface,
+         version"
     };
 }
 
 impl Stored for Subnet {
     const INSERT: &'static str =
         "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server,
-             interface)
+             interface, version)
          {rows}";
     const UPDATE: &'static str =
         "update subnets set network_id = v.column2, cidr = v.column3, gateway = v.column4, dns = v.column5,
              mode = v.column6, pools = v.column7, quarantine_secs = v.column8, routes = v.column9,
-             dhcp_server = v.column10, interface = v.column11
-         from ({rows}) as v where subnets.id = v.column1";
+             dhcp_server = v.column10, interface = v.column11, version = v.column12
+         from ({rows}) as v where subnets.id = v.column1 and subnets.version = v.column13";
     const DELETE: Option<&'static str> = Some("delete from subnets where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into subnet_history (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes,
-             dhcp_server, interface, ended_at)
+             dhcp_server, interface, version, ended_at)
          {rows}",
     );
 
@@ -55,11 +56,16 @@ impl Stored for Subnet {
             json(&self.routes),
             self.dhcp_server.map(|server| server.to_string()).into(),
             self.interface.clone().map(String::from).into(),
+            self.version.into(),
         ]
     }
 
     fn key_values(&self) -> Vec<Value> {
         vec![self.id.as_uuid().into()]
+    }
+
+    fn guards(&self) -> Vec<Value> {
+        vec![self.version.into()]
     }
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
@@ -79,6 +85,7 @@ impl Stored for Subnet {
             routes: columns.json()?,
             dhcp_server: address(columns.get()?, "DHCP server")?,
             interface: columns.parsed_option()?,
+            version: columns.number()?,
         })
     }
 }

@@ -106,16 +106,16 @@ impl Dump {
     }
 }
 
-const NETWORKS: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external from networks order by id";
-const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface from subnets order by id";
+const NETWORKS: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version from networks order by id";
+const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version from subnets order by id";
 const BLOCKS: &str = "select subnet_id, first, taken from blocks order by subnet_id, first";
 const INSTANCES: &str = "select id, incarnation, project_id, host_id, created_at from instances order by id";
 const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at from ports order by id";
 const FIXED_IPS: &str =
     "select subnet_id, address, port_id, quarantined_until, since from fixed_ips order by subnet_id, address";
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
-const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, ended_at from network_history order by ended_at, id";
-const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, ended_at from subnet_history order by ended_at, id";
+const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version, ended_at from network_history order by ended_at, id";
+const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
 const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, created_at, ended_at from instance_history order by ended_at, id, incarnation";
 const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, ended_at from port_history order by ended_at, id";
 const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, quarantined_until, since, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
