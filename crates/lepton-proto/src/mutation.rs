@@ -45,7 +45,16 @@ macro_rules! mutation {
 }
 
 mutation!(CreateNetworksRequest);
+mutation!(CarveNetworksRequest);
+mutation!(ModifyNetworkRequest);
+mutation!(AssociateNetworkRequest);
+mutation!(DisassociateNetworkRequest);
 mutation!(DeleteNetworkRequest);
+mutation!(AddSubnetRequest);
+mutation!(ModifySubnetRequest);
+mutation!(DeleteSubnetRequest);
+mutation!(AddRouteRequest);
+mutation!(RemoveRouteRequest);
 mutation!(AllocateForInstanceRequest without wait_for_active);
 mutation!(DeallocateForInstanceRequest);
 mutation!(FenceHostRequest);
