@@ -60,7 +60,7 @@ pub enum Key {
     Rested,
     /// An instance, its ports of any incarnation and their addresses.
     Instance(InstanceId),
-    /// The last incarnation of an instance that the history knows.
+    /// The last incarnation of an instance that has ended.
     PastLives(InstanceId),
     /// One port with its addresses.
     Port(PortId),

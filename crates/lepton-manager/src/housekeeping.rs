@@ -1,8 +1,9 @@
-//! What has to be done from time to time: quarantine that is over, answers that need not be remembered.
+//! What has to be done from time to time: quarantine that is over, answers and history that need not be kept.
 
 use std::time::Duration;
 
 use lepton_ledger::{Envelope, SweepQuarantine};
+use lepton_store::StoreError;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -12,8 +13,17 @@ use crate::Manager;
 /// pool does not wait for it.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Keeps house until `shutdown`. Answers are remembered for `remember`.
-pub async fn keep_house(manager: Manager, remember: Duration, shutdown: CancellationToken) {
+/// How long what is over is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Answers, for requests that are repeated.
+    pub requests: Duration,
+    /// What has ended: networks, subnets, lives of instances, ports, and who had which address.
+    pub history: Duration,
+}
+
+/// Keeps house until `shutdown`.
+pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToken) {
     let mut period = time::interval(PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -22,7 +32,9 @@ pub async fn keep_house(manager: Manager, remember: Duration, shutdown: Cancella
             _ = period.tick() => {} // cancel-safe
         }
         sweep(&manager).await;
-        forget(&manager, remember).await;
+        let store = manager.store();
+        while is_more("answers", store.forget_requests(keep.requests).await) {}
+        while is_more("history", store.forget_history(keep.history).await) {}
     }
 }
 
@@ -39,15 +51,17 @@ async fn sweep(manager: &Manager) {
     }
 }
 
-async fn forget(manager: &Manager, remember: Duration) {
-    loop {
-        match manager.store().forget_requests(remember).await {
-            Ok(0) => return,
-            Ok(answers) => tracing::debug!(answers, "answers are forgotten"),
-            Err(error) => {
-                tracing::warn!(%error, "old answers are not forgotten");
-                return;
-            }
+/// Whether there may be more to forget of what was forgotten.
+fn is_more(what: &str, forgotten: Result<u64, StoreError>) -> bool {
+    match forgotten {
+        Ok(0) => false,
+        Ok(rows) => {
+            tracing::debug!(what, rows, "what is old is forgotten");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(what, %error, "what is old is not forgotten yet");
+            false
         }
     }
 }

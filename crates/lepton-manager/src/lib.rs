@@ -23,7 +23,7 @@ pub use authorise::{Authorise, Authorised};
 pub use caller::{
     Caller, CertificateError, Role, RoleError, Trust, TrustDomain, TrustDomainError, Unidentified,
 };
-pub use housekeeping::keep_house;
+pub use housekeeping::{Keep, keep_house};
 pub use hub::Hub;
 pub use manager::{Manager, ManagerError, Settings};
 pub use service::NetworkManagerService;

@@ -106,6 +106,19 @@ CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until) WHERE quarantine
 CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until, address)
     WHERE quarantined_until IS NOT NULL;
 
+-- What must never be given twice, though the history forgets it.
+
+CREATE TABLE incarnations (
+    instance_id UUID NOT NULL PRIMARY KEY,
+    -- Of the newest life that has ended.
+    last BIGINT NOT NULL CHECK (last >= 1)
+) {without_rowid};
+
+CREATE TABLE counters (
+    name TEXT NOT NULL PRIMARY KEY,
+    last BIGINT NOT NULL CHECK (last >= 1)
+) {without_rowid};
+
 CREATE TABLE requests (
     caller TEXT NOT NULL,
     request_id TEXT NOT NULL,
@@ -118,7 +131,8 @@ CREATE TABLE requests (
 );
 CREATE INDEX requests_by_age ON requests (created_at);
 
--- The history: rows as they were when they ended. Nothing here is ever changed.
+-- The history: rows as they were when they ended. Nothing here is ever changed, and nothing is decided on it; what is
+-- old enough is dropped, oldest first.
 
 CREATE TABLE network_history (
     id UUID NOT NULL,
@@ -136,7 +150,7 @@ CREATE TABLE network_history (
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX network_history_by_id ON network_history (id, ended_at);
-CREATE INDEX network_history_by_sequence ON network_history (sequence);
+CREATE INDEX network_history_by_end ON network_history (ended_at);
 
 CREATE TABLE subnet_history (
     id UUID NOT NULL,
@@ -154,6 +168,7 @@ CREATE TABLE subnet_history (
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX subnet_history_by_network ON subnet_history (network_id, ended_at);
+CREATE INDEX subnet_history_by_end ON subnet_history (ended_at);
 
 CREATE TABLE instance_history (
     id UUID NOT NULL,
@@ -164,6 +179,7 @@ CREATE TABLE instance_history (
     ended_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX instance_history_by_life ON instance_history (id, incarnation);
+CREATE INDEX instance_history_by_end ON instance_history (ended_at);
 
 CREATE TABLE port_history (
     id UUID NOT NULL,
@@ -186,6 +202,7 @@ CREATE TABLE port_history (
 CREATE UNIQUE INDEX port_history_by_id ON port_history (id);
 CREATE INDEX port_history_by_mac ON port_history (mac, ended_at);
 CREATE INDEX port_history_by_instance ON port_history (instance_id, ended_at);
+CREATE INDEX port_history_by_end ON port_history (ended_at);
 
 CREATE TABLE fixed_ip_history (
     subnet_id UUID NOT NULL,
@@ -197,3 +214,4 @@ CREATE TABLE fixed_ip_history (
 );
 CREATE INDEX fixed_ip_history_by_address ON fixed_ip_history (address, ended_at);
 CREATE INDEX fixed_ip_history_by_port ON fixed_ip_history (port_id);
+CREATE INDEX fixed_ip_history_by_end ON fixed_ip_history (ended_at);

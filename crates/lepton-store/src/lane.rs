@@ -20,6 +20,7 @@ use crate::{
     error::StoreError,
     failure::Failure,
     memory::Memory,
+    prune::{Old, Prune, prune},
     store::Observer,
 };
 
@@ -49,6 +50,14 @@ pub(crate) enum Purpose {
     Read,
 }
 
+/// What waits in a lane's queue.
+pub(crate) enum Work {
+    /// A command to decide, in one batch with others.
+    Decide(Box<dyn Job>),
+    /// Old rows to drop, in a transaction of its own.
+    Prune(Prune),
+}
+
 /// What tells the moment of a decision.
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -68,11 +77,11 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Serves the queue until it is closed and empty.
-    pub(crate) async fn run(self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-        let mut jobs = Vec::new();
+    pub(crate) async fn run(self, mut queue: mpsc::Receiver<Work>) {
+        let mut waiting = Vec::new();
         loop {
             let taken = tokio::select! {
-                taken = queue.recv_many(&mut jobs, self.batch_limit) => taken, // cancel-safe
+                taken = queue.recv_many(&mut waiting, self.batch_limit) => taken, // cancel-safe
                 () = self.closing.cancelled(), if !queue.is_closed() => {
                     queue.close();
                     continue;
@@ -81,11 +90,42 @@ impl Lane {
             if taken == 0 {
                 return;
             }
-            let mut batch = std::mem::take(&mut jobs);
-            batch.retain(|job| !job.is_abandoned());
+            let (mut batch, mut prunes) = (Vec::new(), Vec::new());
+            for work in waiting.drain(..) {
+                match work {
+                    Work::Decide(job) if job.is_abandoned() => {}
+                    Work::Decide(job) => batch.push(job),
+                    Work::Prune(prune) => prunes.push(prune),
+                }
+            }
             if !batch.is_empty() {
                 self.serve(batch).await;
             }
+            for prune in prunes {
+                self.serve_prune(prune).await;
+            }
+        }
+    }
+
+    async fn serve_prune(&self, prune: Prune) {
+        let mut again = Again::new(self.patience());
+        let dropped = loop {
+            let failure = match self.prune(prune.old, prune.before).await {
+                Ok(dropped) => break Ok(dropped),
+                Err(failure) => failure,
+            };
+            if let Err(failure) = again.after(failure).await {
+                break Err(failure.into());
+            }
+        };
+        // Whoever keeps house no longer has no use for the number.
+        let _ = prune.caller.send(dropped);
+    }
+
+    async fn prune(&self, old: Old, before: Timestamp) -> Result<u64, Failure> {
+        match &self.backend {
+            Backend::Memory(memory) => Ok(memory.prune(old, before)),
+            Backend::Engine(engine) => in_time(engine, prune(engine, old, before)).await,
         }
     }
 
@@ -120,21 +160,12 @@ impl Lane {
 
     /// Tries until nobody else is faster and the server is there, with fresh ids each time.
     async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let deadline = Instant::now() + self.patience();
-        let (mut conflicts, mut pause) = (0, FIRST_PAUSE);
+        let mut again = Again::new(self.patience());
         loop {
             match self.attempt(batch).await {
-                Err(Failure::Conflict(problem)) if conflicts < MOST_CONFLICTS => {
-                    conflicts += 1;
-                    tracing::debug!(problem, "a batch is decided again");
-                }
-                Err(Failure::Disconnected(problem)) if Instant::now() < deadline => {
-                    tracing::debug!(problem, "a batch is decided again on another connection");
-                }
-                outcome => return outcome,
+                Ok(()) => return Ok(()),
+                Err(failure) => again.after(failure).await?,
             }
-            tokio::time::sleep(pause).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 
@@ -170,11 +201,39 @@ impl Lane {
     }
 }
 
+/// Whether something that failed is tried again, and after which pause.
+struct Again {
+    deadline: Instant,
+    conflicts: usize,
+    pause: Duration,
+}
+
+impl Again {
+    /// For as long as `patience` for a server that is not there.
+    fn new(patience: Duration) -> Self {
+        Self { deadline: Instant::now() + patience, conflicts: 0, pause: FIRST_PAUSE }
+    }
+
+    /// Pauses when it is to be tried again, or gives the failure back.
+    async fn after(&mut self, failure: Failure) -> Result<(), Failure> {
+        match &failure {
+            Failure::Conflict(problem) if self.conflicts < MOST_CONFLICTS => {
+                self.conflicts += 1;
+                tracing::debug!(problem, "others were faster; it is tried again");
+            }
+            Failure::Disconnected(problem) if Instant::now() < self.deadline => {
+                tracing::debug!(problem, "it is tried again on another connection");
+            }
+            Failure::Conflict(_) | Failure::Disconnected(_) | Failure::Error(_) => return Err(failure),
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = LONGEST_PAUSE.min(self.pause * 2);
+        Ok(())
+    }
+}
+
 /// Gives up on a server that does not answer. What was sent to it may still happen.
-pub(crate) async fn in_time<T>(
-    engine: &Engine,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+async fn in_time<T>(engine: &Engine, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let Some(limit) = engine.connections().time_limit() else { return work.await };
     let no_answer = || StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis()));
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer().into()))

@@ -19,6 +19,7 @@ mod lane;
 mod load;
 mod memory;
 mod migrate;
+mod prune;
 mod sql;
 mod statement;
 mod store;

@@ -1,4 +1,9 @@
-//! Loads what a batch misses: one statement a table, in the order of the keys.
+//! Loads what a batch misses: one statement a table, and one order of the tables.
+//!
+//! That is also the order in which rows are locked, and it is here alone: blocks, addresses by key, instances, ports,
+//! addresses that rested, the networks' counter, hosts. Rows of one table are locked in the order of their keys, those that
+//! rested in the order of their rest. Within one round no two managers wait for each other; a later round of one may wait
+//! for an earlier one of the other, and then PostgreSQL ends one of them, which decides again.
 
 use std::net::IpAddr;
 
@@ -63,7 +68,7 @@ impl<'k> Round<'k> {
     }
 }
 
-/// Loads everything that the keys name into the view and says so in it.
+/// Loads everything that the keys name into the view and says so in it. The order is the one that the module tells.
 pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
     let mut round = Round::new(&keys);
     requests::load(tx, &round.requests, view).await?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use lepton_ledger::{Change, View};
 use lepton_types::Timestamp;
 
-use crate::batch::Job;
+use crate::{batch::Job, prune::Old};
 
 /// The ledger in memory.
 #[derive(Debug)]
@@ -30,9 +30,14 @@ impl Memory {
         changes
     }
 
-    /// Forgets answers that were given before a moment.
-    pub(crate) fn forget_requests(&self, before: Timestamp) -> u64 {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner).forget_requests(before)
+    /// Drops what is older than a moment.
+    pub(crate) fn prune(&self, old: Old, before: Timestamp) -> u64 {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        match old {
+            Old::Requests => view.forget_requests(before),
+            // It keeps none.
+            Old::History => 0,
+        }
     }
 
     /// What the ledger holds, for tests that look behind the store.

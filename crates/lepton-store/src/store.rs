@@ -17,15 +17,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    batch::{Job, Submitted},
+    batch::Submitted,
     config::StoreConfig,
     engine::{Engine, READERS},
     error::{StoreError, SubmitError},
-    failure::Failure,
-    lane::{self, Backend, Clock, Lane, Purpose, system_clock},
+    lane::{Backend, Clock, Lane, Purpose, Work, system_clock},
     memory::Memory,
     migrate::migrate,
-    tables::requests,
+    prune::{Old, Prune},
 };
 
 /// Told of every batch's changes, after they are durable; it must not wait for anything.
@@ -38,8 +37,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 pub struct Store {
     backend: Backend,
     clock: Clock,
-    writer: mpsc::Sender<Box<dyn Job>>,
-    readers: Vec<mpsc::Sender<Box<dyn Job>>>,
+    writer: mpsc::Sender<Work>,
+    readers: Vec<mpsc::Sender<Work>>,
     next_reader: AtomicUsize,
     closing: CancellationToken,
     lanes: Mutex<JoinSet<()>>,
@@ -131,21 +130,25 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]; [`StoreError::QueueFull`], since it waits for its turn among the commands.
     pub async fn forget_requests(&self, age: Duration) -> Result<u64, StoreError> {
+        self.prune(Old::Requests, age).await
+    }
+
+    /// Forgets a bounded number of things that ended longer than `age` ago; answers how many, zero when none is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::forget_requests`].
+    pub async fn forget_history(&self, age: Duration) -> Result<u64, StoreError> {
+        self.prune(Old::History, age).await
+    }
+
+    async fn prune(&self, old: Old, age: Duration) -> Result<u64, StoreError> {
         let before = (self.clock)().before(age);
-        match &self.backend {
-            Backend::Memory(memory) => Ok(memory.forget_requests(before)),
-            Backend::Engine(engine) => {
-                let forget = async {
-                    let mut tx = engine.write().await?;
-                    let forgotten = requests::forget(&mut tx, before).await?;
-                    tx.commit().await?;
-                    Ok::<_, Failure>(forgotten)
-                };
-                lane::in_time(engine, forget).await.map_err(StoreError::from)
-            }
-        }
+        let (caller, dropped) = oneshot::channel();
+        enqueue(&self.writer, Work::Prune(Prune { old, before, caller }), &self.closing)?;
+        dropped.await.unwrap_or_else(|_| Err(dead()))
     }
 
     /// Whether other managers may change the ledger too, of which the observer is not told.
@@ -174,7 +177,7 @@ impl Store {
 }
 
 async fn send<C: Command>(
-    lane: &mpsc::Sender<Box<dyn Job>>,
+    lane: &mpsc::Sender<Work>,
     command: C,
     envelope: Envelope,
     is_rehearsal: bool,
@@ -182,15 +185,20 @@ async fn send<C: Command>(
 ) -> Result<Reply<C::Answer>, SubmitError> {
     let (caller, answer) = oneshot::channel();
     let job = Box::new(Submitted::new(command, envelope, is_rehearsal, caller));
-    lane.try_send(job).map_err(|error| match error {
+    enqueue(lane, Work::Decide(job), closing)?;
+    // A store that closes answers all that it has taken on.
+    answer.await.unwrap_or_else(|_| Err(dead().into()))
+}
+
+/// Puts work into a lane's queue, if there is room.
+fn enqueue(lane: &mpsc::Sender<Work>, work: Work, closing: &CancellationToken) -> Result<(), StoreError> {
+    lane.try_send(work).map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => {
             StoreError::QueueFull { limit: lane.max_capacity(), retry_after: RETRY_AFTER }
         }
         mpsc::error::TrySendError::Closed(_) if closing.is_cancelled() => StoreError::Closed,
         mpsc::error::TrySendError::Closed(_) => dead(),
-    })?;
-    // A store that closes answers all that it has taken on.
-    answer.await.unwrap_or_else(|_| Err(dead().into()))
+    })
 }
 
 /// What callers are told of a lane that ended without having been told to.

@@ -3,6 +3,7 @@
 pub(crate) mod blocks;
 pub(crate) mod fixed_ips;
 pub(crate) mod frontiers;
+pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod instances;
 pub(crate) mod networks;

@@ -11,6 +11,7 @@ use crate::{
     engine::Tx,
     failure::Failure,
     table::{self, Stored},
+    tables::{instances, networks},
 };
 
 /// The changes of a batch, by table, one a row.
@@ -95,7 +96,20 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     let requests = Net::new(sets.requests);
     requests.end(tx).await?;
     requests.put(tx).await?;
+    note_newest_network(tx, changes).await?;
     write_history(tx, changes, now).await
+}
+
+/// Counts every network that came to be, also one that ended in the same batch: its number is in the history.
+async fn note_newest_network(tx: &mut Tx, changes: &[Change]) -> Result<(), Failure> {
+    let sequence = |change: &Change| {
+        let Change::Network(RowChange { before: None, after: Some(network) }) = change else { return None };
+        Some(network.sequence)
+    };
+    match changes.iter().filter_map(sequence).max() {
+        Some(newest) => networks::note_newest(tx, newest).await,
+        None => Ok(()),
+    }
 }
 
 /// The net effect on one table.
@@ -147,6 +161,7 @@ async fn write_history(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Resul
     table::remember(tx, &networks, now.micros()).await?;
     table::remember(tx, &subnets, now.micros()).await?;
     table::remember(tx, &instances, now.micros()).await?;
+    instances::note_past_lives(tx, &instances).await?;
     table::remember(tx, &ports, now.micros()).await?;
     table::remember(tx, &fixed_ips, now.micros()).await
 }

@@ -21,7 +21,7 @@ use std::{
 };
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Authorise, Trust};
+use lepton_manager::{Authorise, Keep, Trust};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::HostId;
 
@@ -96,8 +96,8 @@ pub struct Config {
     pub mac_base: MacBase,
     /// How many changes may wait for the ledger, and how many questions for each of its readers.
     pub queue_limit: NonZeroUsize,
-    /// How long the answers to request ids are kept, at least 24 hours.
-    pub keep_request_ids: Duration,
+    /// How long the answers to request ids and the history are kept.
+    pub keep: Keep,
     /// What is logged, and how.
     pub log: Log,
     /// How long a stop waits for calls that are under way.
@@ -204,7 +204,7 @@ impl Config {
             backend: settings.agent_backend,
             mac_base: settings.mac_base,
             queue_limit: settings.queue_limit.0,
-            keep_request_ids: settings.request_ids_keep.0,
+            keep: Keep { requests: settings.request_ids_keep.0, history: settings.history_keep.0 },
             log: Log { format: settings.log_format, level: settings.log_level },
             drain: settings.shutdown_drain.0,
         })

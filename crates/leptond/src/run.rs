@@ -94,7 +94,7 @@ async fn work(
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     let listeners = Listeners::bind(&config.listen).await?;
-    tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep_request_ids, stop.clone()));
+    tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep, stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
         agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(RunError::Agent)?;
     }

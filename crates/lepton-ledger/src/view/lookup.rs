@@ -152,8 +152,8 @@ impl View {
     pub(crate) fn next_incarnation(&mut self, id: InstanceId) -> Result<u64, Stop> {
         self.need([Key::Instance(id), Key::PastLives(id)])?;
         let in_ports = self.ports_of_any_life(id).map(|port| port.incarnation);
-        let in_history = self.incarnations.get(&id).copied();
-        Ok(in_ports.chain(in_history).max().unwrap_or(0) + 1)
+        let ended = self.incarnations.get(&id).copied();
+        Ok(in_ports.chain(ended).max().unwrap_or(0) + 1)
     }
 
     fn ports_of_any_life(&self, instance: InstanceId) -> impl Iterator<Item = &Port> {

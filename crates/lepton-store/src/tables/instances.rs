@@ -1,4 +1,6 @@
-//! `instances`: the present life of each instance, and the past ones in the history.
+//! `instances`: the present life of each instance, the past ones in the history, and how many there were.
+
+use std::collections::BTreeMap;
 
 use lepton_ledger::{Instance, View};
 use lepton_types::{HostId, InstanceId};
@@ -63,12 +65,25 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Re
     Ok(hosts)
 }
 
-/// Loads the last incarnations that the history knows.
+/// Loads the last incarnations of instances that have ended before. They outlive the history.
 pub(crate) async fn load_past_lives(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select id, max(incarnation) from instance_history where id {in} group by id";
+    const SQL: &str = "select instance_id, last from incarnations where instance_id {in}";
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
         let mut columns = row.columns();
         view.note_incarnation(columns.id()?, columns.number()?);
     }
     Ok(())
+}
+
+/// Notes the incarnations of lives that end.
+pub(crate) async fn note_past_lives(tx: &mut Tx, ended: &[&Instance]) -> Result<(), Failure> {
+    const SQL: &str = "insert into incarnations (instance_id, last) {rows}
+         on conflict (instance_id) do update set last = excluded.last";
+    let mut newest = BTreeMap::new();
+    for life in ended {
+        let last = newest.entry(life.id).or_default();
+        *last = life.incarnation.max(*last);
+    }
+    let newest: Vec<(InstanceId, u64)> = newest.into_iter().collect();
+    tx.execute_for(SQL, &newest, |(id, last)| vec![id.as_uuid().into(), (*last).into()]).await.map(drop)
 }

@@ -12,6 +12,9 @@ use crate::{
     table::Stored,
 };
 
+/// The counter of the networks' sequence numbers.
+const NETWORKS: &str = "networks";
+
 /// The columns that [`Stored::read`] reads, in its order.
 macro_rules! network_columns {
     () => {
@@ -168,14 +171,19 @@ async fn enter_with_subnets(tx: &mut Tx, found: &[crate::sql::Row], view: &mut V
     Ok(())
 }
 
-/// Loads the sequence number of the newest network, deleted ones included: no number is given twice.
+/// Loads the sequence number of the newest network, deleted ones included: no number is given twice, though the history
+/// forgets.
 pub(crate) async fn load_newest(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select max(newest) from (select max(sequence) as newest from networks
-         union all select max(sequence) as newest from network_history) as known";
-    for row in tx.fetch(SQL, Vec::new()).await? {
-        if let Some(newest) = row.columns().get::<Option<i64>>()? {
-            view.note_newest_network(u64::try_from(newest).map_err(|_| damaged("sequence", &newest))?);
-        }
+    const SQL: &str = "select last from counters where name = $1 {lock}";
+    for row in tx.fetch(SQL, vec![NETWORKS.into()]).await? {
+        view.note_newest_network(row.columns().number()?);
     }
     Ok(())
+}
+
+/// Notes the sequence number of the newest network.
+pub(crate) async fn note_newest(tx: &mut Tx, sequence: u64) -> Result<(), Failure> {
+    const SQL: &str = "insert into counters (name, last) values ($1, $2)
+         on conflict (name) do update set last = excluded.last";
+    tx.execute(SQL, vec![NETWORKS.into(), sequence.into()]).await.map(drop)
 }

@@ -1,11 +1,16 @@
 //! What has ended is kept with the time in which it was true.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
+use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{DeleteNetwork, Holder};
+use lepton_ledger::{DeallocateForInstance, DeleteNetwork, Holder};
 
-use super::harness::{each_database, fixed_ips, network, subnet};
+use super::{
+    each_store,
+    harness::{Subject, each_database, fixed_ips, instance, network, subnet},
+    sound::Dump,
+};
 
 #[tokio::test]
 async fn who_had_an_address_when_is_told_by_its_intervals() {
@@ -70,6 +75,94 @@ async fn what_was_refused_leaves_no_history() {
         let before = subject.dump().await;
         assert!(subject.allocate(2).await.is_err());
         assert_eq!(subject.dump().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_ended_long_ago_is_forgotten_in_pieces() {
+    each_store(async |subject| {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let doomed = subject.network("doomed", &["10.9.0.0/24", "fd00:9::/64"]).await.network.id;
+        subject.submit(DeleteNetwork { network: doomed }).await.unwrap();
+        subject.network("private", &["10.1.0.0/16"]).await;
+        live_and_end(subject, 1..=1100).await;
+        subject.advance(day);
+        live_and_end(subject, 1..=2).await;
+        let (whole, kept) = (subject.dump().await, subject.kind.is_durable());
+        assert_eq!(forget(subject, day).await, (0, 0), "nothing has ended longer than a day ago");
+
+        subject.advance(Duration::from_secs(1));
+        // 1100 addresses, ports and lives, two pieces each; the network and its subnets, one piece each.
+        assert_eq!(forget(subject, day).await, if kept { (3303, 8) } else { (0, 0) });
+        let left = subject.dump().await;
+        let history = &left.history;
+        let young = if kept { 2 } else { 0 };
+        assert_eq!(
+            (history.fixed_ips.len(), history.ports.len(), history.instances.len()),
+            (young, young, young)
+        );
+        assert_eq!((history.networks.len(), history.subnets.len()), (0, 0));
+        assert_eq!(Dump { history: whole.history.clone(), ..left }, whole, "nothing else goes");
+    })
+    .await;
+}
+
+/// Instances that live and end, all at one moment.
+async fn live_and_end(subject: &Subject, numbers: RangeInclusive<u128>) {
+    let lives = join_all(numbers.clone().map(|number| subject.allocate(number))).await;
+    assert!(lives.iter().all(Result::is_ok));
+    let ended = join_all(numbers.map(|number| subject.deallocate(number))).await;
+    subject.unplug(ended.into_iter().flat_map(|released| released.ports).collect()).await;
+}
+
+/// Forgets what ended longer ago than that; answers how much it was, and in how many pieces.
+async fn forget(subject: &Subject, age: Duration) -> (u64, usize) {
+    let (mut forgotten, mut pieces) = (0, 0);
+    loop {
+        match subject.store().forget_history(age).await.unwrap() {
+            0 => return (forgotten, pieces),
+            count => {
+                assert!(count <= 1024, "{count} at once");
+                forgotten += count;
+                pieces += 1;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn lives_and_networks_are_counted_on_when_the_history_is_forgotten() {
+    each_store(async |subject| {
+        let older = subject.network("older", &["10.8.0.0/24"]).await.network;
+        let newer = subject.network("newer", &["10.9.0.0/24"]).await.network;
+        subject.submit(DeleteNetwork { network: newer.id }).await.unwrap();
+        live_and_end(subject, 1..=1).await;
+        live_and_end(subject, 1..=1).await;
+        subject.advance(Duration::from_secs(1));
+        forget(subject, Duration::ZERO).await;
+        let history = subject.dump().await.history;
+        assert_eq!((history.instances.len(), history.networks.len()), (0, 0));
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        assert_eq!(subject.allocate(1).await.unwrap().incarnation, 3);
+        let newest = subject.network("newest", &[]).await.network;
+        assert_eq!((older.sequence, newer.sequence, newest.sequence), (1, 2, 3));
+    })
+    .await;
+}
+
+/// The instance lives and ends twice in one batch, each time after its ports of the life before.
+#[tokio::test]
+async fn lives_that_begin_and_end_in_one_batch_are_counted_too() {
+    each_store(async |subject| {
+        subject.take_told();
+        let end = || subject.submit(DeallocateForInstance { instance: instance(1), incarnation: None });
+        let lives = tokio::join!(subject.allocate(1), end(), subject.allocate(1), end());
+        assert_eq!((lives.0.unwrap().incarnation, lives.2.unwrap().incarnation), (1, 2));
+        assert_eq!(subject.batches_told(), 1);
+        assert_eq!(subject.allocate(1).await.unwrap().incarnation, 3);
     })
     .await;
 }

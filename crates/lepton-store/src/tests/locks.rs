@@ -12,7 +12,7 @@
 //! | hosts | two changes get one revision, and a host misses one |
 
 use lepton_ledger::{DeallocateForInstance, Key, View};
-use lepton_types::{Revision, Timestamp};
+use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::harness::{Kind, Subject, host, instance, network, subnet};
 use crate::{
@@ -21,6 +21,13 @@ use crate::{
     lane::Backend,
     load::load,
 };
+
+const BLOCKS: &str = "select first from blocks for update nowait";
+const FIXED_IPS: &str = "select address from fixed_ips where port_id is not null for update nowait";
+const RESTING: &str = "select address from fixed_ips where port_id is null for update nowait";
+const INSTANCES: &str = "select id from instances for update nowait";
+const PORTS: &str = "select id from ports for update nowait";
+const HOSTS: &str = "select id from hosts for update nowait";
 
 /// A transaction that has loaded what the key names, to decide on it.
 async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
@@ -44,16 +51,8 @@ async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
     }
 }
 
-#[tokio::test]
-async fn each_row_that_a_batch_decides_on_is_locked() {
-    const BLOCKS: &str = "select first from blocks for update nowait";
-    const FIXED_IPS: &str = "select address from fixed_ips where port_id is not null for update nowait";
-    const RESTING: &str = "select address from fixed_ips where port_id is null for update nowait";
-    const INSTANCES: &str = "select id from instances for update nowait";
-    const PORTS: &str = "select id from ports for update nowait";
-    const HOSTS: &str = "select id from hosts for update nowait";
-
-    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+/// One subnet, one port and one address that has rested; answers the first two.
+async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     let quarantine = std::time::Duration::from_secs(1);
     let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
     let made = subject.create(network("private", vec![spec])).await;
@@ -61,7 +60,13 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
     subject.allocate(2).await.unwrap();
     subject.end(2).await;
     subject.advance(quarantine);
-    let (at, port) = (made.subnets[0].id, info.vifs[0].id);
+    (made.subnets[0].id, info.vifs[0].id)
+}
+
+#[tokio::test]
+async fn each_row_that_a_batch_decides_on_is_locked() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let (at, port) = with_one_of_each(&subject).await;
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
 
     for (key, sql) in [
@@ -79,6 +84,56 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         let tx = holding(engine, key.clone(), subject.now()).await;
         assert!(is_locked(engine, sql).await, "{key:?} is not locked");
         tx.rollback().await.unwrap();
+    }
+}
+
+/// Comes back when a transaction waits for somebody's lock.
+async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
+    const WAITING: &str = "select count(*) from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock'";
+    loop {
+        let mut tx = engine.read().await.unwrap();
+        let found = tx.fetch(WAITING, Vec::new()).await.unwrap();
+        tx.rollback().await.unwrap();
+        if found[0].columns().get::<i64>().unwrap() > 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Whoever waits for the rows of one table has locked those before it and none behind it.
+#[tokio::test]
+async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
+    const ORDER: [&str; 6] = [BLOCKS, FIXED_IPS, INSTANCES, PORTS, RESTING, HOSTS];
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let (at, port) = with_one_of_each(&subject).await;
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let keys = vec![
+        Key::Host(host()),
+        Key::Rested,
+        Key::Port(port),
+        Key::Instance(instance(1)),
+        Key::FixedIp(at, "10.1.0.2".parse().unwrap()),
+        Key::Block(at, "10.1.0.0".parse().unwrap()),
+    ];
+    for (position, held) in ORDER.into_iter().enumerate() {
+        let mut holder = engine.write().await.unwrap();
+        holder.fetch(held, Vec::new()).await.unwrap();
+        let loading = async {
+            let mut tx = engine.write().await.unwrap();
+            let view = &mut View::partial(subject.now(), [0; 32]);
+            load(&mut tx, keys.clone(), view).await.unwrap();
+            tx
+        };
+        let watching = async {
+            until_somebody_waits(engine).await;
+            for (other, sql) in ORDER.into_iter().enumerate().filter(|(other, _)| *other != position) {
+                assert_eq!(is_locked(engine, sql).await, other < position, "{sql}, who waits for {held}");
+            }
+            holder.rollback().await.unwrap();
+        };
+        tokio::join!(loading, watching).0.rollback().await.unwrap();
     }
 }
 

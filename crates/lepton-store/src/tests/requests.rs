@@ -11,8 +11,9 @@ use lepton_ledger::{
 
 use super::{
     each_store,
-    harness::{allocation, envelope, fixed_ips, instance, network, reason, requested, subnet},
+    harness::{Kind, Subject, allocation, envelope, fixed_ips, instance, network, reason, requested, subnet},
 };
+use crate::StoreError;
 
 #[tokio::test]
 async fn the_same_request_gets_the_same_answer_also_after_a_restart() {
@@ -185,4 +186,17 @@ async fn old_answers_are_forgotten() {
         assert_eq!(left.iter().map(|row| row.key.id.as_str()).collect::<Vec<_>>(), ["young"]);
     })
     .await;
+}
+
+/// Whoever forgets takes a turn among those who write, with no connection of its own.
+#[tokio::test]
+async fn forgetting_waits_in_the_queue_of_those_who_write() {
+    for kind in [Kind::Memory, Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |config| config.queue_limit = 1).await;
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let forget = || subject.store().forget_requests(Duration::ZERO);
+        let (first, second) = tokio::join!(forget(), forget());
+        assert_eq!(first.unwrap(), 0);
+        assert!(matches!(second, Err(StoreError::QueueFull { limit: 1, .. })), "{second:?}");
+    }
 }

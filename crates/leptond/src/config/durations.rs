@@ -11,6 +11,10 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeepTime(pub(super) Duration);
 
+/// How long what has ended is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HistoryTime(pub(super) Duration);
+
 /// How long a stop waits for calls that are under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DrainTime(pub(super) Duration);
@@ -19,6 +23,13 @@ impl KeepTime {
     /// What the API promises its callers.
     const MIN: Duration = Duration::from_hours(24);
     const MAX: Duration = Duration::from_hours(24 * 365);
+}
+
+impl HistoryTime {
+    /// Below a day it tells nobody anything.
+    const MIN: Duration = Duration::from_hours(24);
+    /// Ten years: far from where the moment before which to forget would be no moment.
+    const MAX: Duration = Duration::from_hours(24 * 3650);
 }
 
 impl DrainTime {
@@ -36,6 +47,16 @@ impl FromStr for KeepTime {
     }
 }
 
+impl FromStr for HistoryTime {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let expected = "a length of time from 1d to 3650d (expected a number and d, h, m, s or ms)";
+        let time = parse(text).filter(|time| (Self::MIN..=Self::MAX).contains(time));
+        time.map(Self).ok_or_else(|| ValueError::new(text, expected))
+    }
+}
+
 impl FromStr for DrainTime {
     type Err = ValueError;
 
@@ -47,6 +68,12 @@ impl FromStr for DrainTime {
 }
 
 impl fmt::Display for KeepTime {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(self.0, out)
+    }
+}
+
+impl fmt::Display for HistoryTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(self.0, out)
     }
@@ -118,6 +145,8 @@ mod tests {
     fn each_setting_has_its_range() {
         assert!("24h".parse::<KeepTime>().is_ok() && "365d".parse::<KeepTime>().is_ok());
         assert!("23h".parse::<KeepTime>().is_err() && "366d".parse::<KeepTime>().is_err());
+        assert!("1d".parse::<HistoryTime>().is_ok() && "3650d".parse::<HistoryTime>().is_ok());
+        assert!("23h".parse::<HistoryTime>().is_err() && "3651d".parse::<HistoryTime>().is_err());
         assert!("0s".parse::<DrainTime>().is_ok() && "10m".parse::<DrainTime>().is_ok());
         assert!("11m".parse::<DrainTime>().is_err());
     }

@@ -11,7 +11,7 @@ use lepton_types::HostId;
 
 use super::{
     database::DatabaseUrl,
-    durations::{DrainTime, KeepTime},
+    durations::{DrainTime, HistoryTime, KeepTime},
     layers::Values,
     values::{
         AbsolutePath, Backend, GroupName, LogFilter, LogFormat, Optional, QueueLimit, Roles, SocketMode,
@@ -189,6 +189,10 @@ settings! {
 
     /// How long the answer to a `request_id` is remembered, 24 hours to 365 days.
     request_ids_keep: KeepTime, "request_ids.keep", Text, "24h";
+
+    /// How long the ledger remembers what has ended, 1 to 3650 days: networks, instances, ports, and who had which address
+    /// when.
+    history_keep: HistoryTime, "history.keep", Text, "90d";
 
     /// How log lines, which go to standard error, look: `human` or `json`.
     log_format: LogFormat, "log.format", Text, "human";
