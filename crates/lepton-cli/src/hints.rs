@@ -24,6 +24,9 @@ pub(crate) fn for_refusal(
              host has unplugged it and its quarantine is over"
         }
         "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
+        "HOST_NOT_FOUND" => {
+            "look for a slip in the name: `lepton instance show INSTANCE` names an instance's host, and leptond's log its own"
+        }
         "INCARNATION_MISMATCH" => {
             "`lepton instance show INSTANCE` tells the incarnation that lives; without `--incarnation` whichever \
              lives is meant"

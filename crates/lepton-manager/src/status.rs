@@ -56,8 +56,11 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::FixedIpInvalid { .. }
         | Refusal::NetworkNotFound { field: Some(_), .. }
         | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
-        Refusal::NetworkNotFound { field: None, .. } | Refusal::InstanceNotFound { .. } => Code::NotFound,
+        Refusal::NetworkNotFound { field: None, .. }
+        | Refusal::HostNotFound { field: None, .. }
+        | Refusal::InstanceNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
+        | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
@@ -65,7 +68,7 @@ fn code(refusal: &Refusal) -> Code {
     }
 }
 
-/// The fields at fault, for every refusal that is `INVALID_ARGUMENT`.
+/// The fields at fault, for every refusal that is `INVALID_ARGUMENT` and for hosts that are not known.
 fn violations(refusal: &Refusal) -> Vec<Violation> {
     let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
     match refusal {
@@ -75,7 +78,9 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::FixedIpInvalid { field, .. }
         | Refusal::NetworkNotFound { field: Some(field), .. }
         | Refusal::FixedIpAlreadyInUse { field: Some(field), .. } => one(field),
+        Refusal::HostNotFound { field: Some(field), .. } => one(field),
         Refusal::NetworkNotFound { field: None, .. }
+        | Refusal::HostNotFound { field: None, .. }
         | Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::NoMoreFixedIps { .. }
         | Refusal::NoMoreMacAddresses { .. }

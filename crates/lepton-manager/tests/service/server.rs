@@ -38,6 +38,7 @@ pub(crate) const PROJECT: &str = "blue";
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) own_host: Option<&'static str>,
+    pub(crate) only_known_hosts: bool,
     pub(crate) mac_base: &'static str,
     /// What callers over TCP are; those over the unix socket are admins.
     pub(crate) loopback_role: Option<Role>,
@@ -49,6 +50,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             own_host: Some(HOST),
+            only_known_hosts: false,
             mac_base: "fa:16:3e",
             loopback_role: Some(Role::Compute),
             queue_limit: 4096,
@@ -84,6 +86,7 @@ impl Server {
         let settings = Settings {
             mac_base: options.mac_base.parse::<MacBase>().unwrap(),
             own_host: options.own_host.map(|host| host.parse().unwrap()),
+            only_known_hosts: options.only_known_hosts,
         };
         let manager = Manager::open(&store, settings).await.unwrap();
         let trust = Trust {
