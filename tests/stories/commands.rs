@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::{
-    daemon::{Place, eventually},
+    daemon::{HOST, Place, eventually},
     programs::programs,
     words::{PROJECT, instance_id},
 };
@@ -105,4 +105,28 @@ async fn an_exit_code_tells_whose_fault_it_was() {
     daemon.stop().await;
     let told = error(at, "--timeout 1s network list", 3).await;
     assert_eq!(told["kind"], "unreachable", "{told}");
+}
+
+#[tokio::test]
+async fn a_mistyped_host_is_refused_where_hosts_must_be_known_and_never_fenced() {
+    let place = Place::new(&[("agent.backend", "fake"), ("hosts.accept", "known")]);
+    let daemon = place.start().await;
+    let at = &place.endpoint();
+    json(at, "network create blue --cidr 10.1.0.0/24").await;
+    let allocate = |host: &str| {
+        format!("instance allocate {} --project {PROJECT} --host {host} --request-id boot", instance_id(7))
+    };
+    let refused = error(at, &allocate("nod7"), 1).await;
+    assert_eq!(
+        (&refused["reason"], &refused["code"]),
+        (&"HOST_NOT_FOUND".into(), &"FAILED_PRECONDITION".into())
+    );
+    assert!(refused["hint"].as_str().unwrap().contains("a slip in the name"), "{refused}");
+    let refused = error(at, "host fence nod7", 1).await;
+    assert_eq!((&refused["reason"], &refused["code"]), (&"HOST_NOT_FOUND".into(), &"NOT_FOUND".into()));
+
+    // Its own host a daemon knows as soon as it serves.
+    assert_eq!(json(at, &allocate(HOST)).await["host"], HOST);
+    json(at, &format!("host fence {HOST} --dry-run")).await;
+    daemon.stop().await;
 }

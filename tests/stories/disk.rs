@@ -7,6 +7,7 @@ use std::{
 };
 
 use lepton_proto::v1;
+use lepton_testkit::kernel_test;
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
@@ -14,7 +15,6 @@ use crate::{
     daemon::{Client, Place, eventually},
     database::fails,
     kernel::run,
-    namespace::kernel_story,
     words::{all_active, allocation, assert_no_address_twice, network, nw_info, without_status},
 };
 
@@ -115,7 +115,7 @@ impl Story {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn a_full_disk_is_unavailable_loses_nothing_and_is_written_again_once_there_is_room() {
         let place = Place::with_fake_host();
         let disk = Disk::mount(&place.file("state"));
@@ -161,7 +161,7 @@ kernel_story! {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn a_disk_that_is_full_at_the_start_is_told_of_and_used_once_there_is_room() {
         let place = Place::with_fake_host();
         let disk = Disk::mount(&place.file("state"));

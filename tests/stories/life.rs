@@ -4,16 +4,16 @@ use std::fs;
 
 use lepton_proto::v1::{self, port_binding};
 use lepton_sim::{KernelInstance, reason};
+use lepton_testkit::kernel_test;
 
 use crate::{
     daemon::{Place, eventually},
     kernel::{assert_reach_each_other, finds, has_filter, own_links, run},
-    namespace::kernel_story,
     programs::programs,
     words::{addresses, all_active, allocation, boot_and_wait, network, nw_info, waiting},
 };
 
-kernel_story! {
+kernel_test! {
     async fn two_instances_reach_each_other_on_two_networks_over_both_families() {
         let place = Place::with_kernel();
         let daemon = place.start().await;
@@ -38,7 +38,7 @@ kernel_story! {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn an_address_comes_back_only_after_its_port_is_gone_from_the_kernel() {
         let place = Place::with_kernel();
         let _daemon = place.start().await;
@@ -65,7 +65,7 @@ kernel_story! {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn a_port_that_cannot_be_plugged_tells_why_and_is_plugged_when_it_can_be() {
         let place = Place::with_kernel();
         let _daemon = place.start().await;

@@ -8,7 +8,6 @@
 mod daemon;
 mod kernel;
 mod ledger;
-mod namespace;
 mod programs;
 mod words;
 

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use lepton_testkit::kernel_test;
+
 use crate::{
     daemon::{Place, eventually},
     kernel::{bare_filter, filter, finds, has_filter, links, own_links, run},
-    namespace::kernel_story,
     words::{addresses, boot_and_wait, network},
 };
 
@@ -35,7 +36,7 @@ fn foreign() -> (Vec<(String, u64)>, [String; 2]) {
     (others, ["nft -a list table inet filter", "nft -a list table bridge other"].map(run))
 }
 
-kernel_story! {
+kernel_test! {
     async fn what_is_removed_comes_back_and_foreign_things_stay_as_they_are() {
         foreign_things();
         let before = foreign();
@@ -73,7 +74,7 @@ kernel_story! {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn a_flushed_ruleset_is_repaired_at_once() {
         let place = Place::with_kernel();
         let _daemon = place.start().await;

@@ -6,11 +6,11 @@ use std::{
 };
 
 use lepton_sim::KernelInstance;
+use lepton_testkit::kernel_test;
 
 use crate::{
     daemon::{Daemon, HOST, Place, eventually},
     kernel::{Flood, assert_reach_each_other, filter, links},
-    namespace::kernel_story,
     programs::programs,
     words::{addresses, boot_and_wait, network, nw_info},
 };
@@ -44,7 +44,7 @@ async fn is_at_work(place: &Place) {
     .await;
 }
 
-kernel_story! {
+kernel_test! {
     async fn leptond_restarts_and_neither_a_packet_nor_a_device_is_lost() {
         let (place, daemon, instances, floods) = talking().await;
         let before = (links(), filter());
@@ -66,7 +66,7 @@ kernel_story! {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn leptond_is_killed_and_neither_a_packet_nor_a_device_is_lost() {
         let (place, mut daemon, _instances, floods) = talking().await;
         let before = (links(), filter());
@@ -83,7 +83,7 @@ kernel_story! {
     }
 }
 
-kernel_story! {
+kernel_test! {
     async fn leptond_starts_under_another_name_or_with_an_empty_ledger_and_disturbs_no_port() {
         let (place, daemon, _instances, floods) = talking().await;
         let before = (links(), filter());

@@ -1,15 +1,15 @@
 //! A stop drains.
 
+use lepton_testkit::kernel_test;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::task::JoinSet;
 
 use crate::{
     daemon::{Place, eventually},
-    namespace::kernel_story,
     words::{addresses, all_active, allocation, boot_and_wait, network, nw_info, waiting},
 };
 
-kernel_story! {
+kernel_test! {
     async fn a_stop_is_nothing_to_complain_of() {
         let place = Place::with_kernel();
         for number in 0..3_u8 {

@@ -1,16 +1,16 @@
 //! A guest is who its port says.
 
 use lepton_sim::{Forgery, KernelInstance, interfaces};
+use lepton_testkit::kernel_test;
 
 use crate::{
     daemon::Place,
     kernel::{assert_reach_each_other, dropped},
-    namespace::kernel_story,
     programs::programs,
     words::{addresses, boot_and_wait, network},
 };
 
-kernel_story! {
+kernel_test! {
     async fn what_is_sent_under_a_false_name_is_dropped_and_counted() {
         let place = Place::with_kernel();
         let _daemon = place.start().await;

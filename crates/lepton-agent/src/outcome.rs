@@ -24,5 +24,5 @@ pub(crate) fn status(
 /// device, whose mark somebody took off.
 pub(crate) fn is_gone(port: PortId, state: &HostState) -> bool {
     let device = port.device();
-    !state.devices.contains_key(&device) && !state.strangers.contains(&device)
+    !state.devices.contains_key(&device) && !state.is_anothers(&device)
 }

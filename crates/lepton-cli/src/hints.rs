@@ -15,12 +15,18 @@ pub(crate) fn for_refusal(
     let Some(reason) = reason else { return for_foreign_refusal(code) };
     let stands = metadata.get("undone").is_some_and(|undone| undone == "false");
     Some(match reason {
+        "COMPRESSED_REQUEST" | "MALFORMED_REQUEST" => {
+            "this program and that leptond do not speak the same language: use the `lepton` that came with it"
+        }
         "DUPLICATE_NETWORK" => "`--allow-duplicate-networks` permits several vNICs on one network",
         "FIXED_IP_ALREADY_IN_USE" => {
             "choose another address, or leave `ip=` out to get a free one; a released address comes back when its \
              host has unplugged it and its quarantine is over"
         }
         "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
+        "HOST_NOT_FOUND" => {
+            "look for a slip in the name: `lepton instance show INSTANCE` names an instance's host, and leptond's log its own"
+        }
         "INCARNATION_MISMATCH" => {
             "`lepton instance show INSTANCE` tells the incarnation that lives; without `--incarnation` whichever \
              lives is meant"
@@ -59,6 +65,7 @@ pub(crate) fn for_refusal(
         }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
         "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
+        "REQUEST_TOO_LARGE" => "do it in several steps, with less in each",
         "ROLE_NOT_ALLOWED" => "use a certificate whose role includes the call: `--cert` and `--key`",
         "SHUTTING_DOWN" => "run the command again when leptond is back",
         "UNAUTHENTICATED" => "say who you are with `--cert` and `--key`",

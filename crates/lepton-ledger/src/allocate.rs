@@ -9,7 +9,7 @@ use lepton_types::{
 };
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
-use crate::{Command, Instance, Key, Refusal, Stop, View, pool};
+use crate::{Command, Instance, Key, Refusal, Stop, View, pool, register};
 
 /// How many MACs are drawn for one port before the base counts as used up. With half of all MACs taken, one port in
 /// four billion fails.
@@ -32,6 +32,9 @@ pub struct AllocateForInstance {
     pub binding: BindingRequest,
     /// The host of the manager's own agent: its setting, not part of the request.
     pub own_host: Option<HostId>,
+    /// Whether the host must be one that the ledger has met: the manager's setting, not part of the request.
+    #[serde(skip)]
+    pub only_known_hosts: bool,
     /// What MACs start with: the manager's setting, not part of the request.
     pub mac_base: MacBase,
 }
@@ -103,6 +106,9 @@ impl Command for AllocateForInstance {
         if let Some(live) = ledger.instance(self.instance)?.cloned() {
             let Instance { id: instance, incarnation, host, .. } = live;
             return Err(Refusal::InstanceAlreadyAllocated { instance, incarnation, host }.into());
+        }
+        if self.only_known_hosts {
+            register::check(ledger, host, Some("host"))?;
         }
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
         if wanted.len() > 1 && !self.binding.is_for_many() {

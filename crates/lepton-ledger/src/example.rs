@@ -122,6 +122,7 @@ pub(crate) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         allow_duplicate_networks: false,
         binding: BindingRequest::Tap,
         own_host: None,
+        only_known_hosts: false,
         mac_base: MacBase::default(),
     }
 }

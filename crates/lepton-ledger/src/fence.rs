@@ -3,7 +3,7 @@
 use lepton_types::{HostId, Port, PortId, Revision};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, Stop, View, report};
+use crate::{Command, Key, Stop, View, register, report};
 
 /// Says that a host is gone for good, or was never there: what was released on it counts as unplugged. Ports that
 /// nobody has released stay as they are.
@@ -28,10 +28,11 @@ impl Command for FenceHost {
     const NAME: &'static str = "FenceHost";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::HostPorts(self.host.clone(), Revision::default())]
+        vec![Key::Host(self.host.clone()), Key::HostPorts(self.host.clone(), Revision::default())]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Fenced, Stop> {
+        register::check(ledger, &self.host, None)?;
         let ports = ledger.host_ports(&self.host, Revision::default())?;
         let (released, live): (Vec<Port>, Vec<Port>) = ports.into_iter().partition(|port| port.is_released);
         report::end(ledger, &released)?;
@@ -44,7 +45,7 @@ impl Command for FenceHost {
 mod tests {
     use super::*;
     use crate::{
-        FixedIp,
+        FixedIp, Refusal,
         example::{allocation, deallocation, decided, fixed_ips, host, with_network},
     };
 
@@ -63,11 +64,12 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_nobody_knows_has_nothing_to_end() {
+    fn a_host_that_nobody_knows_is_not_found() {
         let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
         let before = ledger.changes().len();
         let fence = FenceHost { host: "nod7".parse().unwrap() };
-        assert_eq!(decided(&mut ledger, &fence).unwrap(), Fenced { ended: vec![], live: vec![] });
+        let refusal = decided(&mut ledger, &fence).unwrap_err();
+        assert_eq!(refusal, Refusal::HostNotFound { host: "nod7".parse().unwrap(), field: None });
         assert_eq!(ledger.changes().len(), before);
     }
 }

@@ -24,6 +24,7 @@ mod network;
 mod network_info;
 mod pool;
 mod refusal;
+mod register;
 mod report;
 mod row;
 mod subnet;
@@ -44,6 +45,7 @@ pub use network::{
 };
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
+pub use register::RegisterHost;
 pub use report::{HostFeed, ReportHost};
 pub use row::{FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
 pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};

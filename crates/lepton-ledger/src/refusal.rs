@@ -89,6 +89,14 @@ pub enum Refusal {
         /// The configured base.
         base: String,
     },
+    /// No agent ever called itself so, and nothing was ever allocated for it.
+    #[error("host {host} is not found: no agent of that name has asked this ledger for its ports")]
+    HostNotFound {
+        /// The name that was given.
+        host: HostId,
+        /// Its path in the request, when it is where something else was to go.
+        field: Option<&'static str>,
+    },
     /// The instance has its vNICs already.
     #[error(
         "instance {instance} is allocated already (incarnation {incarnation}, host {host}); deallocate it first"
@@ -204,6 +212,7 @@ impl Refusal {
             Self::FixedIpAlreadyInUse { .. } => "FIXED_IP_ALREADY_IN_USE",
             Self::NoMoreFixedIps { .. } => "NO_MORE_FIXED_IPS",
             Self::NoMoreMacAddresses { .. } => "NO_MORE_MAC_ADDRESSES",
+            Self::HostNotFound { .. } => "HOST_NOT_FOUND",
             Self::InstanceAlreadyAllocated { .. } => "INSTANCE_ALREADY_ALLOCATED",
             Self::InstanceNotFound { .. } => "INSTANCE_NOT_FOUND",
             Self::IncarnationMismatch { .. } => "INCARNATION_MISMATCH",
@@ -247,6 +256,10 @@ impl Refusal {
                 vec![("network_id", network.to_string()), ("cidr", joined(cidrs))]
             }
             Self::NoMoreMacAddresses { base } => vec![("mac_base", base.clone())],
+            Self::HostNotFound { host, field } => {
+                let field = field.map(|field| ("field", field.to_owned()));
+                field.into_iter().chain([("host", host.to_string())]).collect()
+            }
             Self::InstanceAlreadyAllocated { instance, incarnation, host } => vec![
                 ("instance_id", instance.to_string()),
                 ("incarnation", incarnation.to_string()),

@@ -12,6 +12,7 @@
 
 mod authorise;
 mod caller;
+mod explained;
 mod housekeeping;
 mod hub;
 mod manager;
@@ -23,6 +24,7 @@ pub use authorise::{Authorise, Authorised};
 pub use caller::{
     Caller, CertificateError, Role, RoleError, Trust, TrustDomain, TrustDomainError, Unidentified,
 };
+pub use explained::Explained;
 pub use housekeeping::{Keep, keep_house};
 pub use hub::Hub;
 pub use manager::{Manager, ManagerError, Settings};

@@ -1,11 +1,15 @@
 //! [`Manager`]: submits commands, wakes the hosts, waits for a plug when asked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use lepton_ipam::MacBase;
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, Refusal, Reply, ReportHost,
-    UndoAllocation,
+    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, Refusal, RegisterHost, Reply,
+    ReportHost, UndoAllocation,
 };
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
@@ -28,6 +32,8 @@ pub struct Settings {
     pub mac_base: MacBase,
     /// The host of this process's own agent, which plugs the ports of requests that name none.
     pub own_host: Option<HostId>,
+    /// Whether only hosts whose agent was here before get ports.
+    pub only_known_hosts: bool,
 }
 
 /// Stateless over the ledger: whatever it knows can be asked again. Clones share everything.
@@ -41,6 +47,8 @@ struct Inner {
     store: Store,
     hub: Arc<Hub>,
     settings: Settings,
+    /// Hosts that are certain to be in the ledger.
+    registered: Mutex<BTreeSet<HostId>>,
     waits: TaskTracker,
     /// Cancelled when nobody may wait for ports any longer.
     no_more_waiting: CancellationToken,
@@ -138,8 +146,15 @@ impl Manager {
         let hub = Arc::new(Hub::default());
         let observer = Arc::clone(&hub);
         let store = Store::open(store, Arc::new(move |changes| observer.observe(changes))).await?;
-        let (waits, no_more_waiting) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self { inner: Arc::new(Inner { store, hub, settings, waits, no_more_waiting }) })
+        let inner = Inner {
+            store,
+            hub,
+            settings,
+            registered: Mutex::default(),
+            waits: TaskTracker::new(),
+            no_more_waiting: CancellationToken::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What the operator set.
@@ -264,6 +279,23 @@ impl Manager {
         false
     }
 
+    /// Notes that a host has an agent, if the ledger does not know it yet. That it cannot be noted keeps nobody from his
+    /// work; the agent's next question tries again.
+    pub async fn register(&self, host: &HostId) {
+        if self.registered().contains(host) {
+            return;
+        }
+        let register = RegisterHost { host: host.clone() };
+        match self.submit(register, Envelope::anonymous(), false).await {
+            Ok(()) => drop(self.registered().insert(host.clone())),
+            Err(error) => tracing::warn!(%host, %error, "the host is not noted as one that has an agent"),
+        }
+    }
+
+    fn registered(&self) -> MutexGuard<'_, BTreeSet<HostId>> {
+        self.inner.registered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What a host must have: everything, or what changed after the revision that it holds.
     ///
     /// # Errors
@@ -274,6 +306,7 @@ impl Manager {
         host: HostId,
         after: Option<Revision>,
     ) -> Result<HostChanges, ManagerError> {
+        self.register(&host).await;
         self.ask(HostFeed { host, after }).await
     }
 

@@ -3,13 +3,16 @@
 use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal};
 use lepton_proto::{
     Mutation,
-    v1::{self, network_manager_server::NetworkManager},
+    v1::{
+        self,
+        network_manager_server::{NetworkManager, NetworkManagerServer},
+    },
 };
 use lepton_types::{PortId, RequestId};
 use tonic::{Request, Response, Status};
 
 use crate::{
-    Caller, Manager,
+    Caller, Explained, Manager,
     manager::ManagerError,
     parse::{self, Fields, instance, network},
     status::refused,
@@ -25,6 +28,11 @@ impl NetworkManagerService {
     /// The service over `manager`.
     pub fn new(manager: Manager) -> Self {
         Self { manager }
+    }
+
+    /// The service as it is served: whatever it refuses says why.
+    pub fn served(self) -> Explained<NetworkManagerServer<Self>> {
+        Explained::new(NetworkManagerServer::new(self))
     }
 
     /// Carries a parsed command out under the caller's name and the request's id.

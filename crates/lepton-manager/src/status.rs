@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lepton_ledger::{Refusal, Violation};
 use lepton_store::{StoreError, SubmitError};
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::manager::ManagerError;
@@ -20,6 +20,17 @@ pub(crate) fn status<'a>(
     metadata: impl IntoIterator<Item = (&'a str, String)>,
 ) -> Status {
     Status::with_error_details(code, message, details(reason, metadata))
+}
+
+/// The same, with what gRPC itself has to tell.
+pub(crate) fn status_with<'a>(
+    code: Code,
+    reason: &str,
+    message: impl Into<String>,
+    metadata: impl IntoIterator<Item = (&'a str, String)>,
+    of_grpc: MetadataMap,
+) -> Status {
+    Status::with_error_details_and_metadata(code, message, details(reason, metadata), of_grpc)
 }
 
 fn details<'a>(reason: &str, metadata: impl IntoIterator<Item = (&'a str, String)>) -> ErrorDetails {
@@ -45,8 +56,11 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::FixedIpInvalid { .. }
         | Refusal::NetworkNotFound { field: Some(_), .. }
         | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
-        Refusal::NetworkNotFound { field: None, .. } | Refusal::InstanceNotFound { .. } => Code::NotFound,
+        Refusal::NetworkNotFound { field: None, .. }
+        | Refusal::HostNotFound { field: None, .. }
+        | Refusal::InstanceNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
+        | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
@@ -54,7 +68,7 @@ fn code(refusal: &Refusal) -> Code {
     }
 }
 
-/// The fields at fault, for every refusal that is `INVALID_ARGUMENT`.
+/// The fields at fault, for every refusal that is `INVALID_ARGUMENT` and for hosts that are not known.
 fn violations(refusal: &Refusal) -> Vec<Violation> {
     let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
     match refusal {
@@ -64,7 +78,9 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::FixedIpInvalid { field, .. }
         | Refusal::NetworkNotFound { field: Some(field), .. }
         | Refusal::FixedIpAlreadyInUse { field: Some(field), .. } => one(field),
+        Refusal::HostNotFound { field: Some(field), .. } => one(field),
         Refusal::NetworkNotFound { field: None, .. }
+        | Refusal::HostNotFound { field: None, .. }
         | Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::NoMoreFixedIps { .. }
         | Refusal::NoMoreMacAddresses { .. }

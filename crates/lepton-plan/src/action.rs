@@ -43,7 +43,7 @@ pub enum Action {
         /// What it carries.
         mtu: Mtu,
     },
-    /// Gives a bridge that is there this MTU and sets it up.
+    /// Gives a bridge that is there this MTU and makes it what every bridge must be.
     SetBridge {
         /// Which.
         bridge: IfName,
@@ -57,7 +57,8 @@ pub enum Action {
         /// What it is.
         config: Device,
     },
-    /// Gives a device that is there its MTU, plugs it into its bridge or moves it there from another, and sets it up.
+    /// Gives a device that is there its MTU and its mark, plugs it into its bridge or moves it there from another, and
+    /// sets it up.
     SetDevice {
         /// Which.
         device: IfName,
@@ -81,20 +82,30 @@ impl Action {
             | Self::SetBridge { bridge, .. } => Some(bridge),
         }
     }
+
+    /// What it does, as a verb of whatever it is about.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::LoadFilters { .. } => "load",
+            Self::SetFilter { .. } => "set the filter of",
+            Self::Unplug { .. } => "unplug",
+            Self::DeleteBridge { .. } => "delete",
+            Self::RemoveFilter { .. } => "remove the filter of",
+            Self::CreateBridge { .. } => "create",
+            Self::SetBridge { .. } | Self::SetDevice { .. } => "set up",
+            Self::Plug { .. } => "plug",
+        }
+    }
+
+    /// What it is about, as people call it.
+    pub fn object(&self) -> &str {
+        self.subject().map_or("the filter table", IfName::as_str)
+    }
 }
 
+/// `plug tap4be2d0a1-7c`
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LoadFilters { filters } => write!(f, "load the filter table ({} ports)", filters.len()),
-            Self::SetFilter { device, .. } => write!(f, "set the filter of {device}"),
-            Self::Unplug { device } => write!(f, "unplug {device}"),
-            Self::DeleteBridge { bridge } => write!(f, "delete bridge {bridge}"),
-            Self::RemoveFilter { device } => write!(f, "remove the filter of {device}"),
-            Self::CreateBridge { bridge, .. } => write!(f, "create bridge {bridge}"),
-            Self::SetBridge { bridge, .. } => write!(f, "set up bridge {bridge}"),
-            Self::Plug { device, .. } => write!(f, "plug {device}"),
-            Self::SetDevice { device, .. } => write!(f, "set up {device}"),
-        }
+        write!(f, "{} {}", self.verb(), self.object())
     }
 }

@@ -68,9 +68,10 @@ impl HostState {
             Action::DeleteBridge { bridge } => drop(self.bridges.remove(bridge)),
             Action::RemoveFilter { device } => drop(self.filters.remove(device)),
             Action::CreateBridge { bridge, mtu } | Action::SetBridge { bridge, mtu } => {
-                self.bridges.insert(bridge.clone(), Bridge { mtu: *mtu, is_up: true });
+                self.bridges.insert(bridge.clone(), Bridge::desired(*mtu));
             }
             Action::Plug { device, config } | Action::SetDevice { device, config } => {
+                self.unmarked.remove(device);
                 self.devices.insert(device.clone(), config.clone());
             }
         }
@@ -82,7 +83,7 @@ impl HostState {
         match action {
             Action::LoadFilters { filters } => {
                 let is_new = |device: &&IfName| self.filters.get(*device) != filters.get(*device);
-                filters.keys().filter(is_new).try_for_each(|device| self.check_ours(device))?;
+                filters.keys().filter(is_new).try_for_each(|device| self.check_filtered(device))?;
                 match self.devices.keys().find(|device| !filters.contains_key(*device)) {
                     Some(device) => Err(Refusal::NoFilter(device.clone())),
                     None => Ok(()),
@@ -90,7 +91,7 @@ impl HostState {
             }
             Action::SetFilter { device, .. } => {
                 self.check_table()?;
-                self.check_ours(device)
+                self.check_filtered(device)
             }
             Action::Unplug { device } => self.check_ours(device),
             Action::DeleteBridge { bridge } => {
@@ -111,8 +112,12 @@ impl HostState {
                 self.check_plug(device, config)
             }
             Action::SetDevice { device, config } => {
-                let have = self.devices.get(device).ok_or_else(|| Refusal::NoDevice(device.clone()))?;
-                refuse(!have.can_become(config), || Refusal::NotChangeable(device.clone()))?;
+                if let Some(have) = self.unmarked.get(device) {
+                    refuse(!have.is_rightly(config), || Refusal::Stranger(device.clone()))?;
+                } else {
+                    let have = self.devices.get(device).ok_or_else(|| Refusal::NoDevice(device.clone()))?;
+                    refuse(!have.can_become(config), || Refusal::NotChangeable(device.clone()))?;
+                }
                 self.check_plug(device, config)
             }
         }
@@ -123,7 +128,12 @@ impl HostState {
     }
 
     fn check_ours(&self, name: &IfName) -> Result<(), Refusal> {
-        refuse(self.strangers.contains(name), || Refusal::Stranger(name.clone()))
+        refuse(self.is_anothers(name), || Refusal::Stranger(name.clone()))
+    }
+
+    /// A device in the group of ports may send nothing without a filter, so that one takes nothing from anybody.
+    fn check_filtered(&self, device: &IfName) -> Result<(), Refusal> {
+        refuse(self.strangers.contains(device), || Refusal::Stranger(device.clone()))
     }
 
     fn check_absent(&self, name: &IfName) -> Result<(), Refusal> {

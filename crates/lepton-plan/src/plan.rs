@@ -21,9 +21,7 @@ pub fn plan(desired: &HostState, released: &BTreeSet<IfName>, observed: &HostSta
     let filters = plan_filters(desired, observed, &mut actions);
     plan_unplugs(desired, released, observed, &mut actions);
     let is_needed = |device: &IfName| {
-        desired.filters.contains_key(device)
-            || orphans.contains(device)
-            || observed.strangers.contains(device)
+        desired.filters.contains_key(device) || orphans.contains(device) || observed.is_anothers(device)
     };
     for device in filters.keys().filter(|device| !is_needed(device)) {
         actions.push(Action::RemoveFilter { device: device.clone() });
@@ -61,13 +59,14 @@ fn plan_filters(
 }
 
 /// Every desired filter, and one for every device that is still there: the one that it has, or one that lets nothing pass.
-/// A stranger keeps the filter that it has, if it was ours once and lost its mark, and gets none.
+/// A stranger keeps the filter that it has, if it was ours once and lost its mark, and gets none. What is unmarked keeps
+/// its own as well, if none is desired for it.
 fn filters_to_load(desired: &HostState, observed: &HostState) -> BTreeMap<IfName, Filter> {
     let is_strangers = |device: &IfName| observed.strangers.contains(device);
     let wanted = desired.filters.iter().filter(|(device, _)| !is_strangers(device));
-    let kept = observed.filters.iter().filter(|(device, _)| is_strangers(device));
+    let kept = observed.filters.iter().filter(|(device, _)| observed.is_anothers(device));
     let mut filters: BTreeMap<IfName, Filter> =
-        wanted.chain(kept).map(|(device, filter)| (device.clone(), filter.clone())).collect();
+        kept.chain(wanted).map(|(device, filter)| (device.clone(), filter.clone())).collect();
     for device in observed.devices.keys() {
         let kept = || observed.filters.get(device).cloned().unwrap_or_else(Filter::deny_all);
         filters.entry(device.clone()).or_insert_with(kept);
@@ -104,13 +103,19 @@ fn plan_bridges(desired: &HostState, observed: &HostState, actions: &mut Vec<Act
 
 fn plan_devices(desired: &HostState, observed: &HostState, actions: &mut Vec<Action>) {
     for (device, want) in &desired.devices {
-        match observed.devices.get(device) {
-            Some(have) if have == want => {}
-            Some(have) if have.can_become(want) => {
-                actions.push(Action::SetDevice { device: device.clone(), config: want.clone() });
-            }
-            Some(_) | None => actions.push(Action::Plug { device: device.clone(), config: want.clone() }),
-        }
+        let can_be_set = match (observed.devices.get(device), observed.unmarked.get(device)) {
+            (Some(have), _) if have == want => continue,
+            (Some(have), _) => have.can_become(want),
+            (None, Some(unmarked)) => unmarked.is_rightly(want),
+            (None, None) => false,
+        };
+        let (device, config) = (device.clone(), want.clone());
+        // What cannot be set was unplugged before, or is another's, and then is refused and so reported.
+        actions.push(if can_be_set {
+            Action::SetDevice { device, config }
+        } else {
+            Action::Plug { device, config }
+        });
     }
 }
 

@@ -20,6 +20,9 @@ pub struct HostState {
     pub filters: BTreeMap<IfName, Filter>,
     /// Whether the table that enforces `filters` is there and whole: its chains, sets, counters and rules.
     pub is_filtering: bool,
+    /// What bears a port's name and is in the group of ports' devices, but has lost its alias. Who is desired here, just as
+    /// it is, is marked again; everything else is treated as a stranger. Only ever observed.
+    pub unmarked: BTreeMap<IfName, Device>,
     /// What bears one of our names without our mark, as Neutron's devices do; only ever observed, and never touched.
     pub strangers: BTreeSet<IfName>,
     /// Bridges of ours that something of others is plugged into, an uplink say; only ever observed.
@@ -33,6 +36,9 @@ pub struct Bridge {
     pub mtu: Mtu,
     /// Whether it is set up (`IFF_UP`).
     pub is_up: bool,
+    /// Whether it only forwards: at once, without a spanning tree, without looking at who asks for which group, and without
+    /// learning from frames that it does not forward.
+    pub is_plain: bool,
 }
 
 /// A port's device: the end that is on the host.
@@ -46,6 +52,8 @@ pub struct Device {
     pub mtu: Mtu,
     /// Whether it is set up (`IFF_UP`).
     pub is_up: bool,
+    /// Whether it is in the group that all ports' devices are in, by which the filter knows it under any name.
+    pub is_grouped: bool,
 }
 
 /// What a device is.
@@ -86,7 +94,7 @@ impl HostState {
         let mut state = Self { is_filtering: true, ..Self::default() };
         for port in ports {
             let bridge =
-                state.bridges.entry(port.bridge.clone()).or_insert(Bridge { mtu: port.mtu, is_up: true });
+                state.bridges.entry(port.bridge.clone()).or_insert_with(|| Bridge::desired(port.mtu));
             bridge.mtu = bridge.mtu.max(port.mtu);
             state.devices.insert(port.device.clone(), Device::desired(port));
             state.filters.insert(port.device.clone(), Filter::new(port.mac, port.addresses.iter().copied()));
@@ -98,22 +106,47 @@ impl HostState {
     pub fn renew(&mut self, names: &BTreeSet<IfName>, seen: Self) {
         self.bridges.retain(|name, _| !names.contains(name));
         self.devices.retain(|name, _| !names.contains(name));
+        self.unmarked.retain(|name, _| !names.contains(name));
         self.strangers.retain(|name| !names.contains(name));
         self.bridges.extend(seen.bridges);
         self.devices.extend(seen.devices);
+        self.unmarked.extend(seen.unmarked);
         self.strangers.extend(seen.strangers);
+    }
+
+    /// Whether something of this name is there that must not be touched, or only to mark it again.
+    pub fn is_anothers(&self, name: &IfName) -> bool {
+        self.strangers.contains(name) || self.unmarked.contains_key(name)
+    }
+}
+
+impl Bridge {
+    /// What every bridge must be.
+    pub(crate) fn desired(mtu: Mtu) -> Self {
+        Self { mtu, is_up: true, is_plain: true }
     }
 }
 
 impl Device {
     fn desired(port: &HostPort) -> Self {
-        Self { kind: Kind::desired(port), bridge: Some(port.bridge.clone()), mtu: port.mtu, is_up: true }
+        Self {
+            kind: Kind::desired(port),
+            bridge: Some(port.bridge.clone()),
+            mtu: port.mtu,
+            is_up: true,
+            is_grouped: true,
+        }
     }
 
     /// Whether changing it in place can make it `wanted`. From another bridge it is moved: who has it open, as a
     /// hypervisor has, would lose it for good if it were replaced.
     pub(crate) fn can_become(&self, wanted: &Self) -> bool {
         self.kind == wanted.kind
+    }
+
+    /// Whether a device that has lost its alias can only be `wanted`: what it is and where it is plugged in prove it.
+    pub(crate) fn is_rightly(&self, wanted: &Self) -> bool {
+        self.kind == wanted.kind && self.bridge == wanted.bridge
     }
 }
 

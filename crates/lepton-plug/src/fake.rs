@@ -95,8 +95,7 @@ impl Inner {
         self.counts.tried += 1;
         let is_told_to_fail = self.fault.as_mut().is_some_and(|fault| fault(number, action));
         let outcome = if is_told_to_fail {
-            let subject = action.subject().map_or_else(|| "the filter table".to_owned(), ToString::to_string);
-            Err(PlugError::new("change", &subject, Host::WORDS))
+            Err(PlugError::refused(action, Host::WORDS))
         } else {
             self.state.apply(action).map_err(|refusal| PlugError::refused(action, &refusal))
         };
@@ -118,11 +117,13 @@ impl Plug for Host {
         let mut seen = HostState {
             bridges: inner.state.bridges.clone(),
             devices: inner.state.devices.clone(),
+            unmarked: inner.state.unmarked.clone(),
             strangers: inner.state.strangers.clone(),
             ..HostState::default()
         };
         seen.bridges.retain(|name, _| names.contains(name));
         seen.devices.retain(|name, _| names.contains(name));
+        seen.unmarked.retain(|name, _| names.contains(name));
         seen.strangers.retain(|name| names.contains(name));
         Ok(seen)
     }
@@ -163,7 +164,7 @@ mod tests {
         host.fail_if(|number, _| number == 0);
         assert_eq!(
             host.apply(&actions).await,
-            [Err(PlugError::new("change", "the filter table", Host::WORDS))]
+            [Err(PlugError::new("load", "the filter table", Host::WORDS))]
         );
         assert_eq!(host.apply(&actions).await, [Ok(())]);
 

@@ -60,19 +60,8 @@ impl PlugError {
         Self { operation, subject: subject.to_string(), words: words.to_string() }
     }
 
-    /// An action that was not tried, because its precondition does not hold.
-    pub fn refused(action: &Action, refusal: &impl ToString) -> Self {
-        let (operation, subject) = match action {
-            Action::LoadFilters { .. } => ("load", "the filter table"),
-            Action::SetFilter { device, .. } => ("set the filter of", device.as_str()),
-            Action::RemoveFilter { device } => ("remove the filter of", device.as_str()),
-            Action::Unplug { device } => ("unplug", device.as_str()),
-            Action::DeleteBridge { bridge } => ("delete", bridge.as_str()),
-            Action::CreateBridge { bridge, .. } => ("create", bridge.as_str()),
-            Action::SetBridge { bridge, .. } => ("set up", bridge.as_str()),
-            Action::Plug { device, .. } => ("plug", device.as_str()),
-            Action::SetDevice { device, .. } => ("set up", device.as_str()),
-        };
-        Self::new(operation, subject, refusal)
+    /// An action that failed as a whole: it was not tried, for its precondition does not hold, or did not end.
+    pub fn refused(action: &Action, refusal: &(impl ToString + ?Sized)) -> Self {
+        Self::new(action.verb(), action.object(), refusal)
     }
 }

@@ -1,8 +1,12 @@
-//! What tests need of the world: a private PostgreSQL server.
+//! What tests need of the world: a private PostgreSQL server, and a kernel of their own.
 //!
-//! [`PrivatePostgres`] starts one from the installed binaries, out of reach of any other server, and leaves nothing
-//! behind, however the test ends. [`LossyPostgres`] is a way to it that loses answers when told to. Tests and benchmarks use this crate, the programs never do.
+//! [`PrivatePostgres`] starts a server from the installed binaries, out of reach of any other one, and leaves nothing
+//! behind, however the test ends; [`LossyPostgres`] is a way to it that loses answers when told to. [`kernel_test!`] runs
+//! a test in namespaces of its own, where it may do with devices and filters what it likes. Tests and benchmarks use this
+//! crate, the programs never do.
 
+mod namespace;
 mod postgres;
 
+pub use namespace::isolated;
 pub use postgres::{Durability, LossyPostgres, PostgresError, PrivatePostgres};

@@ -38,7 +38,9 @@ pub(crate) use schema::SETTINGS;
 pub use database::DatabaseUrlError;
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::{example, manual};
-pub use values::{Backend, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError};
+pub use values::{
+    AcceptHosts, Backend, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError,
+};
 
 use database::DatabaseUrl;
 use layers::{Layer, Values};
@@ -94,6 +96,8 @@ pub struct Config {
     pub backend: Backend,
     /// What the MACs of ports start with.
     pub mac_base: MacBase,
+    /// Which hosts get ports.
+    pub accept_hosts: AcceptHosts,
     /// How many changes may wait for the ledger, and how many questions for each of its readers.
     pub queue_limit: NonZeroUsize,
     /// How long the answers to request ids and the history are kept.
@@ -203,6 +207,7 @@ impl Config {
             },
             backend: settings.agent_backend,
             mac_base: settings.mac_base,
+            accept_hosts: settings.accept_hosts,
             queue_limit: settings.queue_limit.0,
             keep: Keep { requests: settings.request_ids_keep.0, history: settings.history_keep.0 },
             log: Log { format: settings.log_format, level: settings.log_level },
@@ -218,7 +223,8 @@ impl Config {
     /// What the manager is told; an agent in this process plugs the ports of requests that name no host.
     pub fn manager(&self) -> lepton_manager::Settings {
         let own_host = self.roles.has_agent().then(|| self.host.clone());
-        lepton_manager::Settings { mac_base: self.mac_base, own_host }
+        let only_known_hosts = self.accept_hosts == AcceptHosts::Known;
+        lepton_manager::Settings { mac_base: self.mac_base, own_host, only_known_hosts }
     }
 
     /// The layer that identifies and authorises callers as configured.

@@ -96,6 +96,8 @@ async fn work(
     let listeners = Listeners::bind(&config.listen).await?;
     tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep, stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
+        // Before anybody can ask for a port on it.
+        manager.register(&config.host).await;
         agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(RunError::Agent)?;
     }
     beside(tasks, serve(config, listeners, manager, shutdown), shutdown).await
@@ -199,7 +201,7 @@ fn record(addresses: &Addresses, state_dir: &Path) -> Result<(), RunError> {
 async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let manager = NetworkManagerServer::new(NetworkManagerService::new(manager.clone()));
+    let manager = NetworkManagerService::new(manager.clone()).served();
     health.set_serving::<NetworkManagerServer<NetworkManagerService>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -252,7 +254,11 @@ mod tests {
     /// As an agent is whose kernel, or a manager whose database, does not answer.
     #[tokio::test(start_paused = true)]
     async fn a_stop_does_not_wait_for_a_task_that_does_not_end() {
-        let settings = lepton_manager::Settings { mac_base: "fa:16:3e".parse().unwrap(), own_host: None };
+        let settings = lepton_manager::Settings {
+            mac_base: "fa:16:3e".parse().unwrap(),
+            own_host: None,
+            only_known_hosts: false,
+        };
         let manager = Manager::open(&StoreConfig::new(Database::Memory), settings).await.unwrap();
         let mut tasks = Tasks::default();
         tasks.spawn("the agent", future::pending());

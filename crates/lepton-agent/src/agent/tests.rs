@@ -346,7 +346,7 @@ async fn a_failing_port_is_reported_with_its_words_and_disturbs_nobody() {
     manager.want([port(1), port(2), port(3)]);
     let _agent = Running::start(&host, &manager);
 
-    let words = PortStatus::Error(format!("cannot change {}: {}", device(2), Host::WORDS));
+    let words = PortStatus::Error(format!("cannot plug {}: {}", device(2), Host::WORDS));
     manager.until(|ledger| ledger.statuses.get(&id(2)) == Some(&words)).await;
     for number in [1, 3] {
         assert_eq!(manager.ledger.lock().unwrap().statuses[&id(number)], PortStatus::Active);
@@ -363,7 +363,7 @@ async fn a_port_tells_the_cause_and_not_what_followed_from_it() {
     manager.want([port(1)]);
     let _agent = Running::start(&host, &manager);
 
-    let words = PortStatus::Error(format!("cannot change {}: {}", port(1).bridge, Host::WORDS));
+    let words = PortStatus::Error(format!("cannot create {}: {}", port(1).bridge, Host::WORDS));
     manager.until(|ledger| ledger.statuses.get(&id(1)) == Some(&words)).await;
 }
 

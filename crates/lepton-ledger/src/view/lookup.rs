@@ -214,6 +214,12 @@ impl View {
         Ok(self.row(id).cloned().unwrap_or_else(unknown))
     }
 
+    /// Whether the ledger has met the host.
+    pub(crate) fn knows_host(&mut self, id: &HostId) -> Result<bool, Stop> {
+        self.need([Key::Host(id.clone())])?;
+        Ok(self.row::<Host>(id).is_some())
+    }
+
     /// Raises the host's revision, for a change that it must see.
     pub(crate) fn touch_host(&mut self, id: &HostId) -> Result<Revision, Stop> {
         let mut host = self.host(id)?;

@@ -50,6 +50,7 @@ pub(crate) fn allocate_for_instance(
             allow_duplicate_networks: request.allow_duplicate_networks,
             binding: binding?,
             own_host: settings.own_host.clone(),
+            only_known_hosts: settings.only_known_hosts,
             mac_base: settings.mac_base,
         })
     })();

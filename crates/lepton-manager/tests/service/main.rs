@@ -5,6 +5,7 @@
 mod arguments;
 mod dry_run;
 mod long_input;
+mod malformed;
 mod networks;
 mod pages;
 mod problem;

@@ -287,3 +287,30 @@ async fn a_late_deallocation_does_not_end_a_newer_life() {
     problem.assert(Code::FailedPrecondition, "INCARNATION_MISMATCH", &metadata, &words);
     assert_eq!(server.info(1).await.unwrap(), second);
 }
+
+#[tokio::test]
+async fn a_host_that_nobody_knows_cannot_be_fenced() {
+    let server = Server::start().await;
+    let fence = || v1::FenceHostRequest { host: "nod7".into(), ..Default::default() };
+    let problem = server.refuses(async |client| client.fence_host(fence()).await).await;
+    problem.assert(Code::NotFound, "HOST_NOT_FOUND", &[("host", "nod7")], &["nod7", "no agent of that name"]);
+
+    server.manager.host_changes("nod7".parse().unwrap(), None).await.unwrap();
+    server.client().await.fence_host(fence()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_allocation_for_a_host_that_nobody_knows_is_refused_where_hosts_must_be_known() {
+    let server = Server::with(Options { only_known_hosts: true, ..Options::default() }).await;
+    server.network("blue", &["10.0.0.0/24"]).await;
+    let on = |host: &str| v1::AllocateForInstanceRequest { host: host.into(), ..allocation(1) };
+    let problem = server.refuses(async |client| client.allocate_for_instance(on("nod7")).await).await;
+    let metadata = [("host", "nod7"), ("field", "host")];
+    problem.assert(Code::FailedPrecondition, "HOST_NOT_FOUND", &metadata, &["nod7", "no agent of that name"]);
+    assert_eq!(problem.violations[0].0, "host");
+
+    // An agent that asks for its ports is known from then on, also after a restart.
+    server.manager.host_changes("nod7".parse().unwrap(), None).await.unwrap();
+    let server = server.restart().await;
+    assert_eq!(server.allocate(on("nod7")).await.host, "nod7");
+}

@@ -4,9 +4,7 @@ use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use lepton_ipam::MacBase;
 use lepton_manager::{Authorise, Manager, NetworkManagerService, Role, Settings, Trust};
-use lepton_proto::v1::{
-    self, network_manager_client::NetworkManagerClient, network_manager_server::NetworkManagerServer,
-};
+use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -19,8 +17,12 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
     Code, Response, Status,
+    body::Body,
+    codegen::http,
     transport::{Channel, Endpoint, Server as Transport, server::TcpIncoming},
 };
+
+use tower::{Service, ServiceExt};
 
 use crate::problem::Problem;
 
@@ -36,6 +38,7 @@ pub(crate) const PROJECT: &str = "blue";
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) own_host: Option<&'static str>,
+    pub(crate) only_known_hosts: bool,
     pub(crate) mac_base: &'static str,
     /// What callers over TCP are; those over the unix socket are admins.
     pub(crate) loopback_role: Option<Role>,
@@ -47,6 +50,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             own_host: Some(HOST),
+            only_known_hosts: false,
             mac_base: "fa:16:3e",
             loopback_role: Some(Role::Compute),
             queue_limit: 4096,
@@ -82,6 +86,7 @@ impl Server {
         let settings = Settings {
             mac_base: options.mac_base.parse::<MacBase>().unwrap(),
             own_host: options.own_host.map(|host| host.parse().unwrap()),
+            only_known_hosts: options.only_known_hosts,
         };
         let manager = Manager::open(&store, settings).await.unwrap();
         let trust = Trust {
@@ -90,7 +95,7 @@ impl Server {
             loopback_role: options.loopback_role,
             trust_domain: None,
         };
-        let service = NetworkManagerServer::new(NetworkManagerService::new(manager.clone()));
+        let service = NetworkManagerService::new(manager.clone()).served();
         let router = Transport::builder().layer(Authorise::new(trust)).add_service(service);
         let unix = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -135,6 +140,21 @@ impl Server {
     /// A client over TCP, whose role is as configured.
     pub(crate) async fn client_over_tcp(&self) -> Client {
         connect(format!("http://{}", self.tcp)).await
+    }
+
+    /// Sends a body as it is to a method, as no client that knows the protocol would; answers with the headers.
+    pub(crate) async fn send(&self, method: &str, headers: &[(&str, &str)], body: String) -> http::HeaderMap {
+        let socket = self.folder.path().join("lepton.sock");
+        let mut channel =
+            Endpoint::from_shared(format!("unix:{}", socket.display())).unwrap().connect().await.unwrap();
+        let mut request = http::Request::post(format!("http://localhost/lepton.v1.NetworkManager/{method}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::new(body)).unwrap();
+        channel.ready().await.unwrap().call(request).await.unwrap().into_parts().0.headers
     }
 
     /// Makes a call that must be refused and must leave the ledger as it was, byte for byte.

@@ -38,14 +38,14 @@ fn filter(number: u8) -> Filter {
 }
 
 fn device_on(bridge: &IfName, bytes: u32) -> Device {
-    Device { kind: Kind::Tap, bridge: Some(bridge.clone()), mtu: mtu(bytes), is_up: true }
+    Device { kind: Kind::Tap, bridge: Some(bridge.clone()), mtu: mtu(bytes), is_up: true, is_grouped: true }
 }
 
 /// A host whose ports are (number, bridge, MTU), as it must be.
 fn host(ports: &[(u8, u8, u32)]) -> HostState {
     let mut state = HostState { is_filtering: true, ..HostState::default() };
     for &(number, on, bytes) in ports {
-        state.bridges.insert(bridge(on), Bridge { mtu: mtu(bytes), is_up: true });
+        state.bridges.insert(bridge(on), Bridge::desired(mtu(bytes)));
         state.devices.insert(tap(number), device_on(&bridge(on), bytes));
         state.filters.insert(tap(number), filter(number));
     }
@@ -324,8 +324,9 @@ fn any_desired() -> impl Strategy<Value = HostState> {
     btree_map(0_u8..6, (any_kind(), 0_u8..3, any_mtu(), any_filter()), 0..6).prop_map(|ports| {
         let mut state = HostState { is_filtering: true, ..HostState::default() };
         for (number, (kind, on, mtu, filter)) in ports {
-            state.bridges.insert(bridge(on), Bridge { mtu, is_up: true });
-            state.devices.insert(tap(number), Device { kind, bridge: Some(bridge(on)), mtu, is_up: true });
+            state.bridges.insert(bridge(on), Bridge::desired(mtu));
+            let device = Device { kind, bridge: Some(bridge(on)), mtu, is_up: true, is_grouped: true };
+            state.devices.insert(tap(number), device);
             state.filters.insert(tap(number), filter);
         }
         state
@@ -344,16 +345,16 @@ fn any_strangers() -> impl Strategy<Value = BTreeSet<IfName>> {
 
 /// A host as it can be found: half made, tampered with, on bridges that are not ours.
 fn any_observed() -> impl Strategy<Value = HostState> {
-    let any_bridge = (any_mtu(), any::<bool>()).prop_map(|(mtu, is_up)| Bridge { mtu, is_up });
+    let any_bridge = (any_mtu(), any::<bool>(), any::<bool>()).prop_map(|(mtu, is_up, is_plain)| Bridge {
+        mtu,
+        is_up,
+        is_plain,
+    });
     let on =
         prop_oneof![Just(None), (0_u8..3).prop_map(|number| Some(bridge(number))), Just(Some(name("br0")))];
     let kind = prop_oneof![5 => any_kind(), 1 => Just(Kind::Unknown)];
-    let any_device = (kind, on, any_mtu(), any::<bool>()).prop_map(|(kind, bridge, mtu, is_up)| Device {
-        kind,
-        bridge,
-        mtu,
-        is_up,
-    });
+    let any_device = (kind, on, any_mtu(), any::<bool>(), any::<bool>())
+        .prop_map(|(kind, bridge, mtu, is_up, is_grouped)| Device { kind, bridge, mtu, is_up, is_grouped });
     (
         btree_map((0_u8..3).prop_map(bridge), any_bridge, 0..3),
         btree_map((0_u8..6).prop_map(tap), any_device, 0..6),
@@ -367,6 +368,7 @@ fn any_observed() -> impl Strategy<Value = HostState> {
             filters,
             is_filtering,
             shared,
+            unmarked: BTreeMap::new(),
             strangers: BTreeSet::new(),
         })
 }
@@ -407,7 +409,13 @@ proptest! {
     #[test]
     fn failures_never_prevent_convergence(
         desired in any_desired(), released in any_released(), start in any_observed(), fails in any::<u64>(),
+        unmarked in btree_set((0_u8..6).prop_map(tap), 0..3),
     ) {
+        let mut start = start;
+        for (device, want) in desired.devices.iter().filter(|(device, _)| unmarked.contains(*device)) {
+            start.devices.remove(device);
+            start.unmarked.insert(device.clone(), Device { is_up: false, mtu: mtu(1300), ..want.clone() });
+        }
         let mut host = start.clone();
         for (at, action) in super::plan(&desired, &released, &host).iter().enumerate() {
             if fails & (1 << (at % 64)) == 0 {
@@ -459,6 +467,30 @@ proptest! {
         for device in right.chain(orphans(&desired, &released, &start)) {
             let is_mentioned = actions.iter().any(|action| action.subject() == Some(&device));
             prop_assert!(!is_mentioned, "{device}: {actions:?}");
+        }
+    }
+
+    /// What lost its alias is not touched, whatever becomes of its filter, or is marked again where it is.
+    #[test]
+    fn what_lost_its_alias_is_marked_again_in_its_place_or_left_alone(
+        desired in any_desired(), released in any_released(), start in any_observed(), fails in any::<u64>(),
+    ) {
+        let unmarked = start.devices.clone();
+        let mut host = HostState { unmarked: unmarked.clone(), devices: BTreeMap::new(), ..start.clone() };
+        for (at, action) in super::plan(&desired, &released, &host).iter().enumerate() {
+            let is_done = fails & (1 << (at % 64)) == 0 && host.apply(action).is_ok();
+            let have = action.subject().and_then(|subject| unmarked.get(subject));
+            if let (true, Some(have)) = (is_done, have) {
+                if let Action::SetDevice { config, .. } = action {
+                    prop_assert_eq!((&have.kind, &have.bridge), (&config.kind, &config.bridge));
+                } else {
+                    prop_assert!(matches!(action, Action::SetFilter { .. }), "{action}");
+                }
+            }
+        }
+        for (device, filter) in &start.filters {
+            let is_wanted = desired.filters.contains_key(device);
+            prop_assert!(is_wanted || !unmarked.contains_key(device) || host.filters.get(device) == Some(filter));
         }
     }
 

@@ -10,19 +10,19 @@ use lepton_types::{IfName, Mtu};
 use rand::{RngExt, rand_core::UnwrapErr, rngs::SysRng};
 use rtnetlink::{
     Error, Handle, LinkMessageBuilder, LinkUnspec,
-    packet_core::{Emitable, ErrorMessage, NlasIterator},
+    packet_core::{ErrorMessage, NlasIterator},
     packet_route::{
         AddressFamily,
         link::{
-            AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoTun, LinkAttribute,
-            LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+            AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoKind, LinkAttribute, LinkExtentMask, LinkFlags,
+            LinkInfo, LinkMessage,
         },
     },
 };
 
 use crate::PlugError;
 
-use super::mark;
+use super::{bridge, mark, tap};
 
 /// Devices whose kernel requests are in flight at once. Enough to keep the netlink thread busy; their answers, under
 /// 1 KiB of socket buffer each, stay far below the receive buffer (208 KiB, Linux `rmem_default`).
@@ -43,6 +43,8 @@ pub(super) struct Link {
     pub(super) group: u32,
     /// Whether a tap stays when nobody has it open.
     pub(super) is_persistent: bool,
+    /// Whether a bridge only forwards.
+    pub(super) is_plain: bool,
 }
 
 /// The kinds of device that we make, and the rest.
@@ -88,6 +90,15 @@ pub(super) async fn set(
     request(handle, change).await.map_err(|error| failed(operation, name, &error))
 }
 
+/// Changes what only links of its kind have (`ip link set dev NAME type KIND …`).
+pub(super) async fn set_options<T>(
+    handle: &Handle,
+    name: &IfName,
+    change: LinkMessageBuilder<T>,
+) -> Result<(), PlugError> {
+    request(handle, change).await.map_err(|error| failed("set up", name, &error))
+}
+
 /// Begins a change of the link called `name`.
 pub(super) fn change(name: &IfName) -> LinkMessageBuilder<LinkUnspec> {
     LinkUnspec::new_with_name(name.as_str())
@@ -128,7 +139,7 @@ fn without_addresses(change: LinkMessageBuilder<LinkUnspec>) -> LinkMessageBuild
     change.append_extra_attribute(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![none])]))
 }
 
-async fn request(handle: &Handle, change: LinkMessageBuilder<LinkUnspec>) -> Result<(), Error> {
+async fn request<T>(handle: &Handle, change: LinkMessageBuilder<T>) -> Result<(), Error> {
     handle.link().change(change.build()).execute().await
 }
 
@@ -186,6 +197,7 @@ impl Link {
             alias: None,
             group: 0,
             is_persistent: false,
+            is_plain: false,
         };
         for attribute in &message.attributes {
             match attribute {
@@ -196,7 +208,8 @@ impl Link {
                 LinkAttribute::Group(group) => link.group = *group,
                 LinkAttribute::LinkInfo(infos) => {
                     link.kind = LinkKind::parse(infos);
-                    link.is_persistent = infos.iter().any(is_persistent);
+                    link.is_persistent = infos.iter().any(tap::is_persistent);
+                    link.is_plain = infos.iter().any(bridge::is_plain);
                 }
                 _ => {}
             }
@@ -232,38 +245,10 @@ impl LinkKind {
         match kind {
             Some(InfoKind::Bridge) => Self::Bridge,
             Some(InfoKind::Veth) => Self::Veth,
-            Some(InfoKind::Tun) if infos.iter().any(is_tap) => Self::Tap,
+            Some(InfoKind::Tun) if infos.iter().any(tap::is_tap) => Self::Tap,
             _ => Self::Other,
         }
     }
-}
-
-/// Whether a `tun` device is a tap: carries frames, not packets.
-fn is_tap(info: &LinkInfo) -> bool {
-    /// Linux `IFLA_TUN_TYPE`, one byte.
-    const TYPE: u16 = 3;
-    /// Linux `IFF_TAP`.
-    const TAP: u8 = 2;
-    has_tun_byte(info, TYPE, TAP)
-}
-
-/// Whether a `tun` device stays when nobody has it open.
-fn is_persistent(info: &LinkInfo) -> bool {
-    /// Linux `IFLA_TUN_PERSIST`, one byte.
-    const PERSIST: u16 = 6;
-    has_tun_byte(info, PERSIST, 1)
-}
-
-fn has_tun_byte(info: &LinkInfo, kind: u16, value: u8) -> bool {
-    let LinkInfo::Data(InfoData::Tun(data)) = info else { return false };
-    data.iter().any(|attribute| match attribute {
-        InfoTun::Other(attribute) => {
-            let mut bytes = vec![0; attribute.buffer_len()];
-            attribute.emit(&mut bytes);
-            bytes.get(2..5) == Some(&[kind.to_ne_bytes()[0], kind.to_ne_bytes()[1], value])
-        }
-        _ => false,
-    })
 }
 
 // ---- what kernel errors mean

@@ -8,6 +8,7 @@ use lepton_types::{IfName, NetnsPath};
 use super::{
     filter::Found,
     link::{Link, LinkKind},
+    mark,
     netns::Namespaces,
     veth,
 };
@@ -43,9 +44,13 @@ pub(super) fn insert(
 ) {
     match link.role() {
         None => {}
+        Some(Role::Port) if !link.is_marked() && link.group == mark::PORTS => {
+            state.unmarked.insert(link.name.clone(), device(link, masters, namespaces));
+        }
         Some(_) if !link.is_marked() => drop(state.strangers.insert(link.name.clone())),
         Some(Role::Bridge) if link.kind == LinkKind::Bridge => {
-            state.bridges.insert(link.name.clone(), Bridge { mtu: link.mtu, is_up: link.is_up });
+            let bridge = Bridge { mtu: link.mtu, is_up: link.is_up, is_plain: link.is_plain };
+            state.bridges.insert(link.name.clone(), bridge);
         }
         Some(Role::Bridge | Role::Port) => {
             state.devices.insert(link.name.clone(), device(link, masters, namespaces));
@@ -73,5 +78,5 @@ fn device(link: &Link, masters: &BTreeMap<u32, IfName>, namespaces: &Namespaces)
     };
     // A master that is no bridge (a bond, a VRF) is called by its own device's name: on no bridge of ours it must not be.
     let bridge = link.master.map(|index| masters.get(&index).unwrap_or(&link.name).clone());
-    Device { kind, bridge, mtu: link.mtu, is_up: link.is_up }
+    Device { kind, bridge, mtu: link.mtu, is_up: link.is_up, is_grouped: link.group == mark::PORTS }
 }

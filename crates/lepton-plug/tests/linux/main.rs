@@ -4,7 +4,6 @@
 
 mod frame;
 mod guest;
-mod namespace;
 mod ownership;
 mod world;
 
@@ -15,11 +14,11 @@ use std::{
 
 use lepton_plan::{Action, Filter, HostState, plan};
 use lepton_plug::Plug;
+use lepton_testkit::kernel_test;
 use lepton_types::{IfName, MacAddr};
 use tokio::time::timeout;
 
 use guest::{Container, StuckFolder, Vm};
-use namespace::kernel_test;
 use world::{World, addresses, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth};
 
 /// What the ledger has released, where that does not matter.
@@ -61,6 +60,29 @@ kernel_test! {
         assert_eq!(link["linkinfo"]["info_data"]["forward_delay"], 0);
         assert_eq!(link["linkinfo"]["info_data"]["no_linklocal_learn"], 1);
         assert_eq!(link["linkinfo"]["info_data"]["mcast_snooping"], 0);
+    }
+}
+
+kernel_test! {
+    async fn a_bridge_that_somebody_makes_snoop_or_span_is_noticed_and_made_plain_again() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        let plain = ip_json(&["link", "show", "dev", &bridge(1)])["linkinfo"]["info_data"].clone();
+
+        let damages = [["mcast_snooping", "1"], ["stp_state", "1"], ["forward_delay", "1500"], ["no_linklocal_learn", "0"]];
+        for [option, value] in damages {
+            ip(&["link", "set", &bridge(1), "type", "bridge", option, value]);
+            timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{option} goes unnoticed"));
+            assert_eq!(world.converge(&ports).await.len(), 1, "{option}");
+            let after = &ip_json(&["link", "show", "dev", &bridge(1)])["linkinfo"]["info_data"];
+            for [option, _] in damages {
+                assert_eq!(after[option], plain[option], "{option}");
+            }
+        }
+        guest.until_reaches(&other).await;
     }
 }
 
@@ -169,6 +191,20 @@ kernel_test! {
         assert_eq!(counter("drop_host"), before + 1, "what was for the host alone is counted");
         let known = ip(&["neigh", "show", "dev", &bridge(1), "nud", "reachable"]);
         assert!(!known.contains("10.0.0.1"), "nor does it learn where the guest is: {known}");
+    }
+}
+
+kernel_test! {
+    async fn a_tap_that_cannot_be_made_names_the_device_that_makes_taps() {
+        let mut world = World::new();
+        world.converge(&[]).await;
+        world::run("mount", &["-t", "tmpfs", "tmpfs", "/dev/net"]);
+        let failures = world.try_converge(&[port(1, 1, tap())]).await;
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(words, [format!(
+            "cannot create {}: /dev/net/tun: No such file or directory (os error 2); load the kernel's module tun, or give the container the device",
+            device(1),
+        )]);
     }
 }
 

@@ -4,18 +4,21 @@ use std::time::Duration;
 
 use lepton_plan::{Action, Filter, HostState, orphans, plan};
 use lepton_plug::{Plug, linux::Linux};
+use lepton_testkit::kernel_test;
 use tokio::time::timeout;
 
 use crate::{
     NOTHING, PORTS_GROUP, frame,
     guest::{Container, Vm},
-    namespace::kernel_test,
     world::{World, bridge, counter, device, ip, ip_json, mac, nft, port, tap, veth},
 };
 
-/// Everything about a link but its statistics.
+/// Everything about a link but its statistics and its timers.
 fn link(name: &str) -> String {
-    ip(&["-d", "link", "show", "dev", name])
+    let all = ip(&["-d", "link", "show", "dev", name]);
+    let words: Vec<&str> = all.split_whitespace().collect();
+    let is_timed = |at: usize| words[at].ends_with("_timer") || (at > 0 && words[at - 1].ends_with("_timer"));
+    (0..words.len()).filter(|at| !is_timed(*at)).map(|at| words[at]).collect::<Vec<_>>().join(" ")
 }
 
 fn is_there(name: &str) -> bool {
@@ -159,9 +162,85 @@ kernel_test! {
         // What is not ours is the operator's own.
         ip(&["link", "set", "evil0", "alias", "uplink", "group", "default"]);
         world.converge(&ports[1..]).await;
+        let (other, third) = (Vm::boot(2), Vm::boot(3)); // the taps that they had are gone
         third.until_reaches(&other).await;
         let heard = async { while !guest.is_heard_before(&third, &other, &frame::ipv4([2; 6], [192, 0, 2, 1])).await {} };
         timeout(Duration::from_secs(5), heard).await.expect("an uplink is not judged");
+    }
+}
+
+kernel_test! {
+    async fn a_port_that_somebody_takes_out_of_its_group_is_noticed_and_put_back_so_that_no_name_hides_it() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other, third) = (Vm::boot(1), Vm::boot(2), Vm::boot(3));
+        guest.until_reaches(&other).await;
+        let before = ip_json(&["link", "show", "dev", &device(1)])["ifindex"].clone();
+
+        ip(&["link", "set", &device(1), "group", "default"]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        assert_eq!(world.converge(&ports).await.len(), 1);
+        let link = ip_json(&["link", "show", "dev", &device(1)]);
+        assert_eq!((&link["group"], &link["ifindex"]), (&PORTS_GROUP.into(), &before));
+
+        ip(&["link", "set", &device(1), "down"]);
+        ip(&["link", "set", &device(1), "name", "evil0"]);
+        ip(&["link", "set", "evil0", "up"]);
+        for (what, frame) in frame::honest(1) {
+            assert!(!guest.is_heard_before(&third, &other, &frame).await, "{what}");
+        }
+    }
+}
+
+kernel_test! {
+    async fn a_port_whose_alias_somebody_takes_off_is_noticed_and_marked_again_where_it_is() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        let before = link(&device(1));
+
+        ip(&["link", "set", &device(1), "alias", ""]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+        for (what, _, frame) in frame::forged(1) {
+            assert!(!guest.is_heard_by(&other, &frame).await, "{what}");
+        }
+        nft(&["flush", "ruleset"]); // a device that lost its mark is filtered all the same
+        assert_eq!(world.converge(&ports).await.len(), 2);
+        assert_eq!(link(&device(1)), before);
+        guest.until_reaches(&other).await; // through the tap that it has open
+        world.converge(&ports[1..]).await;
+        assert!(!is_there(&device(1)));
+    }
+}
+
+kernel_test! {
+    async fn what_lost_its_alias_and_something_else_is_left_alone_and_said_to_be_anothers() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        let ports = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, veth(&container.netns)), port(4, 1, tap()), port(5, 1, tap())];
+        world.converge(&ports).await;
+        ip(&["link", "set", &device(1), "group", "default"]);
+        ip(&["link", "set", &device(2), "nomaster"]);
+        for number in 1..=4 {
+            ip(&["link", "set", &device(number), "alias", ""]);
+        }
+        let before: Vec<String> = (1..=4).map(|number| link(&device(number))).collect();
+
+        // The third is a veth: what its other end was handed over as was in the alias. The fourth is released.
+        let wanted = [port(1, 1, tap()), port(2, 1, tap()), port(3, 1, veth(&container.netns)), port(5, 1, tap())];
+        let failures = world.try_converge(&wanted).await;
+        let words: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        let expected = [1, 2, 3].map(|number| {
+            let name = device(number);
+            format!("cannot plug {name}: a device called {name} is there that is not Lepton's, for it has no alias 'lepton …'; rename or delete it")
+        });
+        assert_eq!(words, expected);
+        world.try_converge(&[]).await;
+        assert_eq!((1..=4).map(|number| link(&device(number))).collect::<Vec<_>>(), before);
+        assert!(!is_there(&device(5)));
     }
 }
 

@@ -246,6 +246,7 @@ pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         allow_duplicate_networks: false,
         binding: BindingRequest::Tap,
         own_host: None,
+        only_known_hosts: false,
         mac_base: MacBase::default(),
     }
 }

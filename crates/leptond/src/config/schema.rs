@@ -14,8 +14,8 @@ use super::{
     durations::{DrainTime, HistoryTime, KeepTime},
     layers::Values,
     values::{
-        AbsolutePath, Backend, GroupName, LogFilter, LogFormat, Optional, QueueLimit, Roles, SocketMode,
-        SocketPath, TcpAddress,
+        AbsolutePath, AcceptHosts, Backend, GroupName, LogFilter, LogFormat, Optional, QueueLimit, Roles,
+        SocketMode, SocketPath, TcpAddress,
     },
 };
 
@@ -180,6 +180,10 @@ settings! {
 
     /// The octets that the MAC of every new port starts with, three to five of them.
     mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
+
+    /// Which hosts ports may be asked for: `any`, also one whose agent is still to come, or `known`: only those whose agent has
+    /// asked this ledger for its ports before, so that a mistyped name is refused (`HOST_NOT_FOUND`).
+    accept_hosts: AcceptHosts, "hosts.accept", Text, "any";
 
     /// How many requests may wait for the ledger, 1 to 1000000; the next one is answered `QUEUE_FULL`.
     ///

@@ -80,6 +80,14 @@ words! {
         Fake = "fake"
     }
 
+    /// Which hosts get ports.
+    AcceptHosts is "any or known" {
+        /// Whatever a request names.
+        Any = "any",
+        /// Those whose agent was here before.
+        Known = "known"
+    }
+
     /// How log lines look.
     LogFormat is "human or json" {
         /// For people.

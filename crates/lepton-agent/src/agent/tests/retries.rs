@@ -54,7 +54,7 @@ async fn while_a_port_fails_the_others_cost_no_look_at_the_host_and_no_try_of_it
     }
     assert_eq!((host.counts().observed, host.counts().looked_at), (before.observed, before.looked_at));
     assert_eq!(tries.count(), 1);
-    let words = PortStatus::Error(format!("cannot change {}: {}", device(2), Host::WORDS));
+    let words = PortStatus::Error(format!("cannot plug {}: {}", device(2), Host::WORDS));
     assert_eq!(manager.ledger.lock().unwrap().statuses[&id(2)], words);
 
     host.heal();
