@@ -33,7 +33,6 @@ pub struct AllocateForInstance {
     /// The host of the manager's own agent: its setting, not part of the request.
     pub own_host: Option<HostId>,
     /// Whether the host must be one that the ledger has met: the manager's setting, not part of the request.
-    #[serde(skip)]
     pub only_known_hosts: bool,
     /// What MACs start with: the manager's setting, not part of the request.
     pub mac_base: MacBase,

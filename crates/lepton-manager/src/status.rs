@@ -58,13 +58,17 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
         Refusal::NetworkNotFound { field: None, .. }
         | Refusal::HostNotFound { field: None, .. }
-        | Refusal::InstanceNotFound { .. } => Code::NotFound,
+        | Refusal::InstanceNotFound { .. }
+        | Refusal::SubnetNotFound { .. }
+        | Refusal::RouteNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::NetworkNotEmpty { .. }
+        | Refusal::SubnetInUse { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
-        Refusal::InstanceAlreadyAllocated { .. } => Code::AlreadyExists,
+        Refusal::InstanceAlreadyAllocated { .. } | Refusal::RouteExists { .. } => Code::AlreadyExists,
     }
 }
 
@@ -87,6 +91,11 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::InstanceAlreadyAllocated { .. }
         | Refusal::InstanceNotFound { .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::NetworkNotEmpty { .. }
+        | Refusal::SubnetNotFound { .. }
+        | Refusal::SubnetInUse { .. }
+        | Refusal::RouteExists { .. }
+        | Refusal::RouteNotFound { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),
     }
 }

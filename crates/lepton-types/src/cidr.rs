@@ -87,6 +87,11 @@ impl Cidr {
         self.0.broadcast()
     }
 
+    /// The prefix with this netmask, such as 255.255.255.0, that contains `address`; none when it is no netmask of the family.
+    pub fn with_netmask(address: IpAddr, netmask: IpAddr) -> Option<Self> {
+        IpNet::with_netmask(address, netmask).ok().map(Self::from)
+    }
+
     /// The prefix's netmask as an address, such as 255.255.255.0.
     pub fn netmask(self) -> IpAddr {
         self.0.netmask()

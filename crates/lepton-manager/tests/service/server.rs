@@ -3,7 +3,7 @@
 use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Authorise, Manager, NetworkManagerService, Role, Settings, Trust};
+use lepton_manager::{Api, Authorise, Manager, Role, Settings, Trust};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
@@ -19,6 +19,7 @@ use tonic::{
     Code, Response, Status,
     body::Body,
     codegen::http,
+    service::RoutesBuilder,
     transport::{Channel, Endpoint, Server as Transport, server::TcpIncoming},
 };
 
@@ -95,8 +96,9 @@ impl Server {
             loopback_role: options.loopback_role,
             trust_domain: None,
         };
-        let service = NetworkManagerService::new(manager.clone()).served();
-        let router = Transport::builder().layer(Authorise::new(trust)).add_service(service);
+        let mut routes = RoutesBuilder::default();
+        Api::new(manager.clone()).serve(&mut routes);
+        let router = Transport::builder().layer(Authorise::new(trust)).add_routes(routes.routes());
         let unix = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
