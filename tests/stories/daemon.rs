@@ -200,6 +200,11 @@ impl Daemon {
         assert_eq!(self.ended().await, Some(0));
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
     /// Tells it to stop.
     pub(crate) fn terminate(&self) {
         let pid = Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap());

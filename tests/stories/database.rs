@@ -13,10 +13,15 @@ use crate::{
 };
 
 /// Starts a daemon that must end at once, with exit code 1; answers with what it said.
-pub(crate) async fn fails(place: &Place, settings: &[(&str, &str)]) -> String {
+async fn fails(place: &Place, settings: &[(&str, &str)]) -> String {
+    fails_with(1, place, settings).await
+}
+
+/// The same with another exit code.
+pub(crate) async fn fails_with(code: i32, place: &Place, settings: &[(&str, &str)]) -> String {
     let before = place.log().len();
     let mut daemon: Daemon = place.spawn(settings);
-    assert_eq!(daemon.ended().await, Some(1), "{}", place.log());
+    assert_eq!(daemon.ended().await, Some(code), "{}", place.log());
     place.log().split_off(before)
 }
 
@@ -93,4 +98,27 @@ async fn a_second_daemon_of_the_same_configuration_refuses_and_the_first_serves_
     network(&mut client, "blue", &["10.1.0.0/24"]).await;
     network(&mut place.client().await, "green", &["10.2.0.0/24"]).await;
     first.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_daemon_with_another_state_directory_and_the_same_ledger_refuses() {
+    let place = Place::with_fake_host();
+    let first = place.start().await;
+    let ledger = place.file("state/lepton.db");
+    let other = Place::with_fake_host();
+    let link = other.file("linked");
+    std::os::unix::fs::symlink(place.file("state"), &link).unwrap();
+    for path in [&ledger, &link.join("lepton.db")] {
+        let said = fails(&other, &[("database.url", &format!("sqlite:{}", path.display()))]).await;
+        let named = format!("leptond: another leptond uses the ledger {} (process ", path.display());
+        assert!(said.contains(&named) && said.contains("lepton.db.lock"), "{said}");
+        assert!(said.contains(&format!("(process {} holds ", first.id())), "{said}");
+    }
+    network(&mut place.client().await, "blue", &["10.1.0.0/24"]).await;
+
+    first.kill().await; // the kernel lets the lock go
+    let url = format!("sqlite:{}", ledger.display());
+    let mut second = other.spawn(&[("database.url", &url)]);
+    other.ready(&mut second).await;
+    second.stop().await;
 }

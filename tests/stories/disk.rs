@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 
 use crate::{
     daemon::{Client, Place, eventually},
-    database::fails,
+    database::fails_with,
     kernel::run,
     words::{all_active, allocation, assert_no_address_twice, network, nw_info, without_status},
 };
@@ -138,9 +138,9 @@ kernel_test! {
             if is_killed {
                 daemon.kill().await;
                 disk.fill(0);
-                let said = fails(&place, &[]).await;
-                assert!(said.contains(&place.file("state").display().to_string()), "{said}");
-                assert!(said.contains("full") || said.contains("No space left"), "{said}");
+                let said = fails_with(3, &place, &[]).await;
+                let named = format!("the disk of {} is full: make room there", place.file("state").display());
+                assert!(said.contains(&named), "{said}");
                 disk.make_room();
                 daemon = place.start().await;
                 client = place.client().await;
@@ -166,7 +166,7 @@ kernel_test! {
         let place = Place::with_fake_host();
         let disk = Disk::mount(&place.file("state"));
         disk.fill(0);
-        let said = fails(&place, &[]).await;
+        let said = fails_with(3, &place, &[]).await;
         assert!(said.contains(&place.file("state").display().to_string()) && said.contains("full; make room"), "{said}");
 
         disk.make_room();

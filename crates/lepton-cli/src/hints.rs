@@ -27,6 +27,10 @@ pub(crate) fn for_refusal(
         "HOST_NOT_FOUND" => {
             "look for a slip in the name: `lepton instance show INSTANCE` names an instance's host, and leptond's log its own"
         }
+        "HOST_NOT_ALLOWED" => {
+            "use the certificate of the host that the instance is to live on, or lives on, or an admin's: `--cert` and \
+             `--key`"
+        }
         "INCARNATION_MISMATCH" => {
             "`lepton instance show INSTANCE` tells the incarnation that lives; without `--incarnation` whichever \
              lives is meant"

@@ -95,6 +95,7 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
         priority: options.priority,
         mtu: options.mtu,
         subnets: options.subnets.into_specs()?,
+        ..pb::NetworkSpec::default()
     };
     let request = pb::CreateNetworksRequest {
         networks: vec![spec],

@@ -148,7 +148,7 @@ fn is_of(subnet: &pb::SubnetSpec, wanted: Families) -> bool {
 }
 
 impl FromStr for Quarantine {
-    type Err = &'static str;
+    type Err = Box<dyn std::error::Error + Send + Sync>;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {

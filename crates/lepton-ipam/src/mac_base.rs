@@ -98,20 +98,6 @@ fn without_trailing_zeros(octets: &[u8]) -> usize {
     octets.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1)
 }
 
-impl TryFrom<String> for MacBase {
-    type Error = MacBaseError;
-
-    fn try_from(text: String) -> Result<Self, MacBaseError> {
-        text.parse()
-    }
-}
-
-impl From<MacBase> for String {
-    fn from(base: MacBase) -> String {
-        base.to_string()
-    }
-}
-
 impl fmt::Display for MacBase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = MacAddr::from(self.octets).to_string();
@@ -120,11 +106,7 @@ impl fmt::Display for MacBase {
     }
 }
 
-impl fmt::Debug for MacBase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+lepton_types::as_text!(MacBase, MacBaseError);
 
 #[cfg(test)]
 mod tests {

@@ -34,6 +34,9 @@ pub struct AllocateForInstance {
     pub own_host: Option<HostId>,
     /// Whether the host must be one that the ledger has met: the manager's setting, not part of the request.
     pub only_known_hosts: bool,
+    /// The only host that the caller may allocate on, and its choice when it names none; none: any. Follows from its
+    /// credentials, so it is not part of the request.
+    pub only_on: Option<HostId>,
     /// What MACs start with: the manager's setting, not part of the request.
     pub mac_base: MacBase,
 }
@@ -41,9 +44,12 @@ pub struct AllocateForInstance {
 impl AllocateForInstance {
     /// Which host plugs the ports.
     fn place(&self) -> Result<&HostId, Refusal> {
-        self.host.as_ref().or(self.own_host.as_ref()).ok_or_else(|| {
+        let named = self.host.as_ref().or(self.only_on.as_ref()).or(self.own_host.as_ref());
+        let host = named.ok_or_else(|| {
             Refusal::invalid_field("host", "is required: this manager has no agent of its own")
-        })
+        })?;
+        Refusal::unless_allowed(self.only_on.as_ref(), host)?;
+        Ok(host)
     }
 }
 

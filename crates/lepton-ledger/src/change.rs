@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lepton_ipam::Block;
-use lepton_types::{Network, Port, Subnet, Timestamp};
+use lepton_types::{Network, Port, Subnet};
 
 use crate::{FixedIp, Frontier, Holder, Host, Instance, RequestRecord, Row};
 
@@ -58,7 +58,7 @@ pub fn coalesce<'c, R: Row>(changes: impl IntoIterator<Item = &'c RowChange<R>>)
     net.into_values().filter(|change| change.before != change.after).collect()
 }
 
-/// Something whose time is over: what the history keeps, with the interval in which it was true.
+/// Something whose time is over: what the history keeps, with the moment of its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// A network was deleted.
@@ -98,19 +98,6 @@ impl Change {
             | Self::FixedIp(_)
             | Self::Host(_)
             | Self::RequestRecord(_) => None,
-        }
-    }
-}
-
-impl Ended {
-    /// When it began to be true.
-    pub fn since(&self) -> Timestamp {
-        match self {
-            Self::Network(row) => row.created_at,
-            Self::Subnet(_) => Timestamp::default(),
-            Self::Instance(row) => row.created_at,
-            Self::Port(row) => row.created_at,
-            Self::FixedIp(row) => row.since,
         }
     }
 }

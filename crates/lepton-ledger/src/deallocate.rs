@@ -1,6 +1,6 @@
 //! `DeallocateForInstance`: the ports are released now; their addresses return when the host has unplugged them.
 
-use lepton_types::{InstanceId, PortId};
+use lepton_types::{HostId, InstanceId, PortId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Command, Instance, Key, Refusal, RequestKey, RequestRecord, Stop, View};
@@ -12,6 +12,9 @@ pub struct DeallocateForInstance {
     pub instance: InstanceId,
     /// Which life of it must end; none: whichever lives.
     pub incarnation: Option<u64>,
+    /// The only host on which the caller may end anything; none: any. Follows from its credentials, so it is not part of
+    /// the request.
+    pub only_on: Option<HostId>,
 }
 
 /// What a deallocation released.
@@ -34,6 +37,7 @@ impl Command for DeallocateForInstance {
         let Some(instance) = ledger.instance(self.instance)?.cloned() else {
             return Ok(Released { ports: Vec::new() });
         };
+        Refusal::unless_allowed(self.only_on.as_ref(), &instance.host)?;
         let live = instance.incarnation;
         if let Some(given) = self.incarnation.filter(|given| *given != live) {
             return Err(Refusal::IncarnationMismatch { instance: instance.id, given, live }.into());

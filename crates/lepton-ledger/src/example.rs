@@ -25,9 +25,10 @@ pub(crate) fn unloaded() -> View {
 
 /// A global network with the default subnets of some prefixes.
 pub(crate) fn network(label: &str, cidrs: &[&str]) -> NetworkSpec {
-    let subnets = cidrs.iter().map(|cidr| SubnetSpec::new(cidr.parse().unwrap())).collect();
+    let subnets =
+        cidrs.iter().map(|cidr| SubnetSpec::new(cidr.parse().expect("the test names a prefix"))).collect();
     NetworkSpec {
-        label: label.parse().unwrap(),
+        label: label.parse().expect("the test names a label"),
         project: None,
         priority: 0,
         mtu: Mtu::ETHERNET,
@@ -40,7 +41,7 @@ pub(crate) fn network(label: &str, cidrs: &[&str]) -> NetworkSpec {
 
 /// Makes a network.
 pub(crate) fn made(ledger: &mut View, spec: NetworkSpec) -> NetworkWithSubnets {
-    decided(ledger, &CreateNetworks { networks: vec![spec] }).unwrap().remove(0)
+    decided(ledger, &CreateNetworks { networks: vec![spec] }).expect("nothing is wrong with it").remove(0)
 }
 
 /// A ledger with one global network.
@@ -105,7 +106,7 @@ fn word(change: &Change) -> &'static str {
 }
 
 pub(crate) fn host() -> HostId {
-    "host-1".parse().unwrap()
+    "host-1".parse().expect("printable ASCII is a host")
 }
 
 pub(crate) fn instance(number: u128) -> InstanceId {
@@ -116,23 +117,27 @@ pub(crate) fn instance(number: u128) -> InstanceId {
 pub(crate) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> AllocateForInstance {
     AllocateForInstance {
         instance: instance(number),
-        project: "p1".parse().unwrap(),
+        project: "p1".parse().expect("printable ASCII is a project"),
         host: Some(host()),
         networks,
         allow_duplicate_networks: false,
         binding: BindingRequest::Tap,
         own_host: None,
         only_known_hosts: false,
+        only_on: None,
         mac_base: MacBase::default(),
     }
 }
 
 pub(crate) fn deallocation(number: u128) -> DeallocateForInstance {
-    DeallocateForInstance { instance: instance(number), incarnation: None }
+    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None }
 }
 
 pub(crate) fn requested(network: NetworkId, fixed_ips: &[&str]) -> RequestedNetwork {
-    RequestedNetwork { network, fixed_ips: fixed_ips.iter().map(|ip| ip.parse().unwrap()).collect() }
+    RequestedNetwork {
+        network,
+        fixed_ips: fixed_ips.iter().map(|ip| ip.parse().expect("the test names an address")).collect(),
+    }
 }
 
 /// All fixed IPs of an instance, in order.

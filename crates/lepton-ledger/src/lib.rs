@@ -52,5 +52,3 @@ pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, Rem
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
 pub use view::View;
-#[doc(hidden)]
-pub use view::{Indexes, Table, Tables};

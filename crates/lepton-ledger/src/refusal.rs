@@ -161,6 +161,14 @@ pub enum Refusal {
         /// Where the route would lead.
         destination: Cidr,
     },
+    /// The caller may act for one host, and the request is about another one.
+    #[error("this caller may act for host {allowed} only, not for {host} (auth.certificate_hosts)")]
+    HostNotAllowed {
+        /// What the request is about.
+        host: HostId,
+        /// The caller's host.
+        allowed: HostId,
+    },
     /// The network has ports.
     #[error("network {network} has ports, of instance {instance} for example; deallocate them first")]
     NetworkInUse {
@@ -201,6 +209,16 @@ impl Refusal {
         Self::InvalidFields { violations, more: 0 }
     }
 
+    /// Refuses what is about another host than the only one that the caller may act for, if there is one.
+    pub(crate) fn unless_allowed(only_on: Option<&HostId>, host: &HostId) -> Result<(), Self> {
+        match only_on {
+            Some(allowed) if allowed != host => {
+                Err(Self::HostNotAllowed { host: host.clone(), allowed: allowed.clone() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// The reason's name on every face.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -216,6 +234,7 @@ impl Refusal {
             Self::InstanceAlreadyAllocated { .. } => "INSTANCE_ALREADY_ALLOCATED",
             Self::InstanceNotFound { .. } => "INSTANCE_NOT_FOUND",
             Self::IncarnationMismatch { .. } => "INCARNATION_MISMATCH",
+            Self::HostNotAllowed { .. } => "HOST_NOT_ALLOWED",
             Self::NetworkInUse { .. } => "NETWORK_IN_USE",
             Self::NetworkNotEmpty { .. } => "NETWORK_NOT_EMPTY",
             Self::SubnetNotFound { .. } => "SUBNET_NOT_FOUND",
@@ -281,6 +300,9 @@ impl Refusal {
             }
             Self::RouteNotFound { subnet, destination } => {
                 vec![("subnet_id", subnet.to_string()), ("destination", destination.to_string())]
+            }
+            Self::HostNotAllowed { host, allowed } => {
+                vec![("host", host.to_string()), ("allowed_host", allowed.to_string())]
             }
             Self::NetworkInUse { network, instance } => {
                 vec![("network_id", network.to_string()), ("instance_id", instance.to_string())]

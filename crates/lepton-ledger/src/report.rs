@@ -75,7 +75,7 @@ impl Command for ReportHost {
     fn keys(&self) -> Vec<Key> {
         let plugged = self.report.ports.iter().map(|port| Key::Port(port.id));
         let unplugged = self.report.unplugged.iter().map(|id| Key::Port(*id));
-        plugged.chain(unplugged).chain([Key::Host(self.host.clone())]).collect()
+        plugged.chain(unplugged).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
@@ -83,11 +83,7 @@ impl Command for ReportHost {
             self.set_status(ledger, report)?;
         }
         let unplugged = self.unplugged(ledger)?;
-        end(ledger, &unplugged)?;
-        let mut host = ledger.host(&self.host)?;
-        host.applied = host.applied.max(self.report.revision);
-        ledger.replace(host);
-        Ok(())
+        end(ledger, &unplugged)
     }
 }
 

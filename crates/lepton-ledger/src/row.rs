@@ -63,8 +63,6 @@ pub struct Host {
     pub id: HostId,
     /// Version of what it must have.
     pub revision: Revision,
-    /// The version that it has reported to have followed.
-    pub applied: Revision,
 }
 
 /// Under which name an answer is remembered: request ids of different callers are different.
@@ -96,27 +94,31 @@ impl RequestRecord {
     pub const FORMAT: u64 = 1;
 }
 
-/// What all rows of the ledger have in common.
-pub trait Row: Clone + PartialEq + fmt::Debug + Sized {
+/// What all rows of the ledger have in common. There are no others than the ledger's own.
+pub trait Row: Indexed + Clone + PartialEq + fmt::Debug {
     /// What identifies the row in its table.
     type Key: Clone + Ord + fmt::Debug;
 
     /// What identifies this row.
     fn key(&self) -> Self::Key;
+}
+
+/// Where a view keeps a row, and by what it finds it. Nobody outside can name this trait, so nobody else has rows.
+pub trait Indexed: Sized {
+    /// Its table among the others.
+    fn table(tables: &Tables) -> &Table<Self>
+    where
+        Self: Row;
 
     /// Its table among the others.
-    #[doc(hidden)]
-    fn table(tables: &Tables) -> &Table<Self>;
-
-    /// Its table among the others.
-    #[doc(hidden)]
-    fn table_mut(tables: &mut Tables) -> &mut Table<Self>;
+    fn table_mut(tables: &mut Tables) -> &mut Table<Self>
+    where
+        Self: Row;
 
     /// A change of such a row as a change of the ledger.
     fn change(change: RowChange<Self>) -> Change;
 
     /// Enters the row into the indexes (`is_there`) or takes it out of them.
-    #[doc(hidden)]
     fn index(&self, indexes: &mut Indexes, is_there: bool) {
         let _ = (indexes, is_there);
     }
@@ -139,7 +141,9 @@ macro_rules! row {
             fn key(&$self) -> $key {
                 $key_of
             }
+        }
 
+        impl Indexed for $row {
             fn table(tables: &Tables) -> &Table<Self> {
                 &tables.$table
             }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use self::draws::Draws;
-pub use self::table::Table;
+pub(crate) use self::table::Table;
 use crate::{Change, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop};
 use lepton_ipam::Block;
 use lepton_types::{
@@ -39,7 +39,6 @@ pub struct View {
 }
 
 /// The rows, a table each.
-#[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Tables {
     pub(crate) networks: Table<Network>,
@@ -54,7 +53,6 @@ pub struct Tables {
 }
 
 /// Orders in which commands look rows up other than by their keys.
-#[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Indexes {
     pub(crate) networks_by_project: BTreeSet<(Option<ProjectId>, u64, NetworkId)>,

@@ -3,7 +3,7 @@
 //! [`Trust`] is asked once a request, with what the transport left in the request's extensions:
 //!
 //! ```text
-//! mTLS           the client certificate's SPIFFE id          role and name from the id
+//! mTLS           the client certificate's SPIFFE id          role, name and, of hosts' own, the host from the id
 //! unix socket    the peer's uid, from the kernel             root and the daemon itself: admin; others: as configured
 //! loopback TCP   nothing but that it is on this machine      as configured
 //! ```
@@ -12,6 +12,7 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
+use lepton_types::HostId;
 use tonic::{
     Code, Status,
     codegen::http,
@@ -50,6 +51,7 @@ pub struct RoleError(String);
 pub struct Caller {
     name: Box<str>,
     role: Role,
+    host: Option<HostId>,
 }
 
 /// Whom the server believes, for each way to connect.
@@ -61,6 +63,8 @@ pub struct Trust {
     pub unix_role: Option<Role>,
     /// What every process of this machine is over loopback TCP without TLS; `None` refuses them.
     pub loopback_role: Option<Role>,
+    /// Whether the name in a compute or agent certificate is the only host that its owner may act for.
+    pub binds_hosts: bool,
     /// The SPIFFE trust domain that client certificates must belong to; `None` leaves it to the client CA.
     pub trust_domain: Option<TrustDomain>,
 }
@@ -92,6 +96,14 @@ pub enum Unidentified {
 }
 
 impl Role {
+    /// Whether who has the role works on a host and for it, so that the name in its certificate is the host's.
+    fn is_of_a_host(self) -> bool {
+        match self {
+            Self::Compute | Self::Agent => true,
+            Self::Admin | Self::Reader => false,
+        }
+    }
+
     /// Every role, the most powerful first.
     pub const ALL: [Self; 4] = [Self::Admin, Self::Compute, Self::Agent, Self::Reader];
 
@@ -134,6 +146,11 @@ impl Caller {
         self.role
     }
 
+    /// The only host that the caller may act for; none: any.
+    pub fn host(&self) -> Option<&HostId> {
+        self.host.as_ref()
+    }
+
     /// The caller that [`Authorise`](crate::Authorise) left in the request.
     ///
     /// Errors: `INTERNAL` when it never saw the request, which is a mistake in the wiring of the server.
@@ -162,7 +179,9 @@ impl Trust {
     fn by_certificate(&self, tls: &TlsConnectInfo<TcpConnectInfo>) -> Result<Caller, Unidentified> {
         let chain = tls.peer_certs().ok_or(Unidentified::NoCertificate)?;
         let leaf = chain.first().ok_or(Unidentified::NoCertificate)?;
-        Ok(certificate::caller(leaf, self.trust_domain.as_ref())?)
+        let mut caller = certificate::caller(leaf, self.trust_domain.as_ref())?;
+        caller.host = caller.host.filter(|_| self.binds_hosts);
+        Ok(caller)
     }
 
     fn by_uid(&self, unix: &UdsConnectInfo) -> Result<Caller, Unidentified> {
@@ -172,7 +191,7 @@ impl Trust {
         } else {
             self.unix_role.ok_or(Unidentified::UserWithoutRole(uid))?
         };
-        Ok(Caller { name: format!("unix:{uid}").into(), role })
+        Ok(Caller { name: format!("unix:{uid}").into(), role, host: None })
     }
 
     fn by_loopback(&self, tcp: &TcpConnectInfo) -> Result<Caller, Unidentified> {
@@ -180,7 +199,7 @@ impl Trust {
             return Err(Unidentified::NotLoopback(tcp.remote_addr));
         }
         let role = self.loopback_role.ok_or(Unidentified::LoopbackWithoutRole)?;
-        Ok(Caller { name: "loopback".into(), role })
+        Ok(Caller { name: "loopback".into(), role, host: None })
     }
 }
 

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn host_at(revision: u64) -> Change {
-        let host = Host { id: "a".parse().unwrap(), revision: revision.into(), applied: Revision::default() };
+        let host = Host { id: "a".parse().unwrap(), revision: revision.into() };
         Change::Host(RowChange { before: None, after: Some(host) })
     }
 

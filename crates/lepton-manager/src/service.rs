@@ -173,9 +173,10 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::AllocateForInstanceRequest>,
     ) -> Result<Response<v1::NetworkInfo>, Status> {
-        let settings = self.manager.settings();
-        let (call, allocation) =
-            parse(&request, |fields, request| instance::allocate_for_instance(fields, request, settings))?;
+        let (settings, only_on) = (self.manager.settings(), Caller::of(&request)?.host());
+        let (call, allocation) = parse(&request, |fields, request| {
+            instance::allocate_for_instance(fields, request, settings, only_on)
+        })?;
         let info = match allocation.patience.filter(|_| !call.validate_only) {
             None => self.submit(call, allocation.command).await?,
             Some(patience) => {
@@ -191,7 +192,9 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::DeallocateForInstanceRequest>,
     ) -> Result<Response<v1::DeallocateForInstanceResponse>, Status> {
-        let (call, command) = parse(&request, instance::deallocate_for_instance)?;
+        let only_on = Caller::of(&request)?.host();
+        let (call, command) =
+            parse(&request, |fields, request| instance::deallocate_for_instance(fields, request, only_on))?;
         let released = self.submit(call, command).await?;
         let released_port_ids = released.ports.iter().map(ToString::to_string).collect();
         Ok(Response::new(v1::DeallocateForInstanceResponse { released_port_ids }))

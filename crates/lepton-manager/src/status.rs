@@ -69,6 +69,7 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
         Refusal::InstanceAlreadyAllocated { .. } | Refusal::RouteExists { .. } => Code::AlreadyExists,
+        Refusal::HostNotAllowed { .. } => Code::PermissionDenied,
     }
 }
 
@@ -96,6 +97,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::SubnetInUse { .. }
         | Refusal::RouteExists { .. }
         | Refusal::RouteNotFound { .. }
+        | Refusal::HostNotAllowed { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),
     }
 }

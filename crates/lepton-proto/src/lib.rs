@@ -10,11 +10,9 @@ mod port;
 pub use mutation::Mutation;
 pub use network::network;
 
-#[allow(
+#[expect(
     clippy::all,
-    clippy::wildcard_enum_match_arm,
     missing_docs,
-    unreachable_pub,
     unused_qualifications,
     reason = "generated code; the proto files are its documentation"
 )]

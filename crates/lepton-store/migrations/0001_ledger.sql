@@ -55,8 +55,7 @@ CREATE INDEX blocks_with_free ON blocks (subnet_id, first) WHERE free > 0;
 
 CREATE TABLE hosts (
     id TEXT NOT NULL PRIMARY KEY,
-    revision BIGINT NOT NULL,
-    applied BIGINT NOT NULL
+    revision BIGINT NOT NULL
 );
 
 CREATE TABLE instances (

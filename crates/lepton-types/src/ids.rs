@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Shown;
+use crate::{Shown, text::texts};
 
 /// A text that should have been a UUID.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,59 +68,14 @@ macro_rules! ids {
     )+};
 }
 
-macro_rules! text_ids {
-    ($($(#[$doc:meta])* $name:ident is $what:literal)+) => {$(
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
-
-        impl $name {
-            /// The id as its maker wrote it.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = TextIdError;
-
-            fn try_from(text: String) -> Result<Self, TextIdError> {
-                let fits = (1..=TEXT_ID_MAX).contains(&text.len());
-                if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    Ok(Self(text.into_boxed_str()))
-                } else {
-                    Err(TextIdError { what: $what, text: Shown::new(&text) })
-                }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = TextIdError;
-
-            fn from_str(text: &str) -> Result<Self, TextIdError> {
-                text.to_owned().try_into()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0.into_string()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )+};
+/// Lets 1 to 255 printable characters pass.
+fn check(text: &str, what: &'static str) -> Result<(), TextIdError> {
+    let fits = (1..=TEXT_ID_MAX).contains(&text.len());
+    if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(TextIdError { what, text: Shown::new(text) })
+    }
 }
 
 ids! {
@@ -134,13 +89,13 @@ ids! {
     SubnetId
 }
 
-text_ids! {
+texts! {
     /// A compute host, by the name that its compute agent uses.
-    HostId is "host name"
+    HostId is |text| check(text, "host name"), TextIdError;
     /// The tenant that owns a thing, as the identity service names it.
-    ProjectId is "project id"
+    ProjectId is |text| check(text, "project id"), TextIdError;
     /// The token under which a client may repeat a request and get the same answer.
-    RequestId is "request id"
+    RequestId is |text| check(text, "request id"), TextIdError;
 }
 
 #[cfg(test)]

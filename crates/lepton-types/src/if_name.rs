@@ -1,17 +1,13 @@
 //! [`IfName`]: the name of a kernel device.
 
-use std::{fmt, str::FromStr};
+use crate::{Shown, text::texts};
 
-use serde::{Deserialize, Serialize};
-
-use crate::Shown;
-
-/// Name of a network device: 1 to 15 printable bytes without `/`, `:` and white space, neither `.` nor `..`.
-///
-/// Source: Linux `dev_valid_name()`; `:` is refused there too, since it once marked aliases.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct IfName(Box<str>);
+texts! {
+    /// Name of a network device: 1 to 15 printable bytes without `/`, `:` and white space, neither `.` nor `..`.
+    ///
+    /// Source: Linux `dev_valid_name()`; `:` is refused there too, since it once marked aliases.
+    IfName is check, IfNameError;
+}
 
 /// A text that the kernel would refuse as a device's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,50 +16,15 @@ pub struct IfNameError(Shown);
 
 impl IfName {
     const MAX: usize = 15;
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl TryFrom<String> for IfName {
-    type Error = IfNameError;
-
-    fn try_from(text: String) -> Result<Self, IfNameError> {
-        let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'/' && byte != b':';
-        let is_path = text == "." || text == "..";
-        if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(is_allowed) && !is_path {
-            Ok(Self(text.into_boxed_str()))
-        } else {
-            Err(IfNameError(Shown::new(&text)))
-        }
-    }
-}
-
-impl FromStr for IfName {
-    type Err = IfNameError;
-
-    fn from_str(text: &str) -> Result<Self, IfNameError> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<IfName> for String {
-    fn from(name: IfName) -> String {
-        name.0.into_string()
-    }
-}
-
-impl fmt::Display for IfName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for IfName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+fn check(text: &str) -> Result<(), IfNameError> {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'/' && byte != b':';
+    let is_path = text == "." || text == "..";
+    if (1..=IfName::MAX).contains(&text.len()) && text.bytes().all(is_allowed) && !is_path {
+        Ok(())
+    } else {
+        Err(IfNameError(Shown::new(text)))
     }
 }
 

@@ -33,7 +33,9 @@ mod port;
 mod revision;
 mod route;
 mod shown;
+mod span;
 mod subnet;
+mod text;
 mod timestamp;
 
 pub use cidr::{AddressFamily, Cidr, CidrError};
@@ -51,5 +53,6 @@ pub use port::{NetnsPath, NetnsPathError, Port, PortBinding, PortStatus};
 pub use revision::Revision;
 pub use route::Route;
 pub use shown::Shown;
+pub use span::{Span, SpanError};
 pub use subnet::{AddressMode, AddressPool, Subnet};
 pub use timestamp::Timestamp;

@@ -1,15 +1,11 @@
 //! [`Name`]: what people call a thing.
 
-use std::{fmt, str::FromStr};
+use crate::{Shown, text::texts};
 
-use serde::{Deserialize, Serialize};
-
-use crate::Shown;
-
-/// A label for people: 1 to 255 characters, no control characters. Never an identity.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Name(Box<str>);
+texts! {
+    /// A label for people: 1 to 255 characters, no control characters. Never an identity.
+    Name is check, NameError;
+}
 
 /// A text that cannot be a label.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,53 +28,18 @@ pub enum NameError {
 
 impl Name {
     const MAX: usize = 255;
-
-    /// The label as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl TryFrom<String> for Name {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        let length = text.chars().count();
-        if length == 0 {
-            Err(NameError::Empty)
-        } else if length > Self::MAX {
-            Err(NameError::TooLong { length, start: Shown::new(&text) })
-        } else if text.chars().any(char::is_control) {
-            Err(NameError::ControlCharacter(Shown::new(&text)))
-        } else {
-            Ok(Self(text.into_boxed_str()))
-        }
-    }
-}
-
-impl FromStr for Name {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<Name> for String {
-    fn from(name: Name) -> String {
-        name.0.into_string()
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+fn check(text: &str) -> Result<(), NameError> {
+    let length = text.chars().count();
+    if length == 0 {
+        Err(NameError::Empty)
+    } else if length > Name::MAX {
+        Err(NameError::TooLong { length, start: Shown::new(text) })
+    } else if text.chars().any(char::is_control) {
+        Err(NameError::ControlCharacter(Shown::new(text)))
+    } else {
+        Ok(())
     }
 }
 

@@ -1,10 +1,11 @@
 //! [`Port`]: one vNIC of an instance and its plug on a host.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
-use crate::{HostId, IfName, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, Shown, Timestamp};
+use crate::{
+    HostId, IfName, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, Shown, Timestamp,
+    text::texts,
+};
 
 /// One vNIC of an instance and its plug on a host.
 ///
@@ -74,10 +75,10 @@ pub enum PortStatus {
     Error(String),
 }
 
-/// Absolute path of a network namespace's file, such as `/run/netns/web1` or `/proc/4711/ns/net`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct NetnsPath(Box<str>);
+texts! {
+    /// Absolute path of a network namespace's file, such as `/run/netns/web1` or `/proc/4711/ns/net`.
+    NetnsPath is check, NetnsPathError;
+}
 
 /// A text that cannot be a namespace's path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,50 +106,15 @@ impl NetnsPath {
     /// Longest path, in bytes: far above any in use, and with the port's MAC and device it still fits into a device's
     /// alias (Linux `IFALIASZ`, 256 bytes), where the host notes what it has plugged.
     const MAX: usize = 200;
-
-    /// The path as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl TryFrom<String> for NetnsPath {
-    type Error = NetnsPathError;
-
-    fn try_from(text: String) -> Result<Self, NetnsPathError> {
-        let is_plain =
-            text.starts_with('/') && !text.chars().any(char::is_control) && text.len() <= Self::MAX;
-        if is_plain && text.split('/').all(|part| part != "..") {
-            Ok(Self(text.into_boxed_str()))
-        } else {
-            Err(NetnsPathError(Shown::new(&text)))
-        }
-    }
-}
-
-impl FromStr for NetnsPath {
-    type Err = NetnsPathError;
-
-    fn from_str(text: &str) -> Result<Self, NetnsPathError> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<NetnsPath> for String {
-    fn from(path: NetnsPath) -> String {
-        path.0.into_string()
-    }
-}
-
-impl fmt::Display for NetnsPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for NetnsPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+fn check(text: &str) -> Result<(), NetnsPathError> {
+    let is_plain =
+        text.starts_with('/') && !text.chars().any(char::is_control) && text.len() <= NetnsPath::MAX;
+    if is_plain && text.split('/').all(|part| part != "..") {
+        Ok(())
+    } else {
+        Err(NetnsPathError(Shown::new(text)))
     }
 }
 

@@ -39,7 +39,8 @@ pub use database::DatabaseUrlError;
 pub use mistakes::{Mistake, Mistakes};
 pub use reference::{example, manual};
 pub use values::{
-    AcceptHosts, Backend, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath, ValueError,
+    AcceptHosts, Backend, CertificateHosts, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath,
+    ValueError,
 };
 
 use database::DatabaseUrl;
@@ -136,7 +137,18 @@ pub enum TcpListen {
     /// Plain, for this machine only.
     Loopback(Loopback),
     /// With TLS and client certificates, for anybody who has one.
-    Tls(SocketAddr, TlsFiles),
+    Tls(TlsListen),
+}
+
+/// The TCP address of a listener with TLS, and how it proves who it is.
+#[derive(Clone, Debug)]
+pub struct TlsListen {
+    /// The address.
+    pub address: SocketAddr,
+    /// The PEM files.
+    pub files: TlsFiles,
+    /// How long a connection may last.
+    pub max_connection_age: Duration,
 }
 
 /// An address that no other machine can reach.
@@ -203,6 +215,7 @@ impl Config {
                 daemon_uid: sources.uid,
                 unix_role: settings.unix_role.0,
                 loopback_role: settings.loopback_role.0,
+                binds_hosts: settings.certificate_hosts == CertificateHosts::Own,
                 trust_domain: settings.trust_domain.0,
             },
             backend: settings.agent_backend,
@@ -261,7 +274,7 @@ fn listen(settings: &Settings, values: &mut Values) -> Option<Listen> {
     let tls = tls(settings, values);
     let tcp = match settings.listen_tcp.0 {
         None => None,
-        Some(address) => Some(tcp(address.0, tls, values)?),
+        Some(address) => Some(tcp(address.0, tls, settings, values)?),
     };
     let unix = settings.listen_unix.0.clone().map(|path| UnixListen {
         path,
@@ -275,9 +288,17 @@ fn listen(settings: &Settings, values: &mut Values) -> Option<Listen> {
     Some(Listen { unix, tcp })
 }
 
-fn tcp(address: SocketAddr, tls: Option<TlsFiles>, values: &mut Values) -> Option<TcpListen> {
+fn tcp(
+    address: SocketAddr,
+    tls: Option<TlsFiles>,
+    settings: &Settings,
+    values: &mut Values,
+) -> Option<TcpListen> {
     match (tls, Loopback::new(address)) {
-        (Some(tls), _) => Some(TcpListen::Tls(address, tls)),
+        (Some(files), _) => {
+            let max_connection_age = settings.tls_max_connection_age.0;
+            Some(TcpListen::Tls(TlsListen { address, files, max_connection_age }))
+        }
         (None, Some(loopback)) => Some(TcpListen::Loopback(loopback)),
         (None, None) => {
             values.refuse(

@@ -6,14 +6,19 @@
 mod agent;
 mod arguments;
 pub mod config;
+mod ledger_file;
 pub mod listen;
+mod lock;
 pub mod logging;
+mod room;
 mod run;
 mod state_dir;
 mod tasks;
 pub mod tls;
 
 pub use arguments::{Arguments, Task};
+pub use ledger_file::LedgerHeld;
+pub use room::full_folder;
 pub use run::{RunError, run};
 pub use state_dir::StateDirError;
 pub use tasks::TaskEnded;

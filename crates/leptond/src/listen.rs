@@ -24,13 +24,13 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     service::Routes,
-    transport::{Server, ServerTlsConfig, server::TcpIncoming},
+    transport::{Server, server::TcpIncoming},
 };
 use tower::layer::util::{Identity, Stack};
 
 use crate::{
-    config::{Listen, Mistakes, TcpListen},
-    tls,
+    config::{Listen, Mistakes, TcpListen, TlsListen},
+    tls::{self, Keeper},
 };
 
 mod unix;
@@ -59,8 +59,22 @@ const ADDRESSES_FILE: &str = "listen.json";
 #[derive(Debug)]
 pub struct Listeners {
     unix: Option<UnixSocket>,
-    tcp: Option<(TcpListener, Option<ServerTlsConfig>)>,
+    tcp: Option<TcpSocket>,
     addresses: Addresses,
+}
+
+/// A bound TCP address, plain or with TLS.
+#[derive(Debug)]
+struct TcpSocket {
+    listener: TcpListener,
+    tls: Option<Tls>,
+}
+
+/// What TLS takes.
+#[derive(Debug)]
+struct Tls {
+    keeper: Keeper,
+    max_connection_age: Duration,
 }
 
 /// Where the process listens.
@@ -103,10 +117,13 @@ impl Listeners {
     pub async fn bind(listen: &Listen) -> Result<Self, ListenError> {
         let tcp = match &listen.tcp {
             None => None,
-            Some(TcpListen::Loopback(loopback)) => Some((bind_tcp(loopback.address()).await?, None)),
-            Some(TcpListen::Tls(address, files)) => {
-                let tls = tls::load(files)?;
-                Some((bind_tcp(*address).await?, Some(tls)))
+            Some(TcpListen::Loopback(loopback)) => {
+                Some(TcpSocket { listener: bind_tcp(loopback.address()).await?, tls: None })
+            }
+            Some(TcpListen::Tls(TlsListen { address, files, max_connection_age })) => {
+                let keeper = Keeper::load(files.clone())?;
+                let tls = Some(Tls { keeper, max_connection_age: *max_connection_age });
+                Some(TcpSocket { listener: bind_tcp(*address).await?, tls })
             }
         };
         let unix = match &listen.unix {
@@ -118,8 +135,8 @@ impl Listeners {
         };
         let addresses = Addresses {
             unix: listen.unix.as_ref().map(|unix| unix.path.as_path().to_owned()),
-            tcp: tcp.as_ref().and_then(|(listener, _)| listener.local_addr().ok()),
-            tls: tcp.as_ref().is_some_and(|(_, tls)| tls.is_some()),
+            tcp: tcp.as_ref().and_then(|tcp| tcp.listener.local_addr().ok()),
+            tls: tcp.as_ref().is_some_and(|tcp| tcp.tls.is_some()),
         };
         Ok(Self { unix, tcp, addresses })
     }
@@ -207,18 +224,27 @@ async fn serve_unix(
 }
 
 async fn serve_tcp(
-    listener: Option<(TcpListener, Option<ServerTlsConfig>)>,
+    socket: Option<TcpSocket>,
     mut server: Server<Stack<Authorise, Identity>>,
     routes: Routes,
     shutdown: &CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let Some((listener, tls)) = listener else { return Ok(()) };
-    if let Some(tls) = tls {
-        server = server.tls_config(tls)?;
-    }
+    let Some(TcpSocket { listener, tls }) = socket else { return Ok(()) };
     // Small answers must not wait for a full packet.
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)));
-    server.add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
+    let Some(Tls { keeper, max_connection_age }) = tls else {
+        return server.add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await;
+    };
+    let incoming = tls::handshakes(incoming, keeper.current());
+    // No grace: where one is set, tonic 0.14 does not tell the client to go, and cuts the connection when it is over.
+    let serving = server
+        .max_connection_age(max_connection_age)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, shutdown.cancelled());
+    tokio::select! {
+        served = serving => served,
+        never = keeper.keep() => match never {},
+    }
 }
 
 /// The connections, with a pause after each that could not be accepted.

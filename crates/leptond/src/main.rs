@@ -12,7 +12,7 @@ use std::{
 use leptond::{
     Arguments, Task,
     config::{self, Config, Mistakes, Sources, TcpListen},
-    listen, logging, run, tls,
+    full_folder, listen, logging, run, tls,
 };
 use nix::unistd;
 use tokio::{
@@ -27,6 +27,9 @@ const FAILED: u8 = 1;
 /// Exit code of a command line or a configuration that is wrong; clap has the same.
 const WRONG: u8 = 2;
 
+/// Exit code of a start or a run that failed on a full disk.
+const FULL: u8 = 3;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse(env::args_os()).unwrap_or_else(|error| error.exit());
     match arguments.task {
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
             Err(mistakes) => fail(&mistakes, WRONG),
         },
         Task::Run => match load(arguments).and_then(checked) {
-            Ok(config) => serve(config),
+            Ok(config) => serve(&config),
             Err(mistakes) => fail(&mistakes, WRONG),
         },
     }
@@ -58,8 +61,8 @@ fn load(arguments: Arguments) -> Result<Config, Mistakes> {
 
 /// The configuration, if the files and the group that it names can be used.
 fn checked(config: Config) -> Result<Config, Mistakes> {
-    if let Some(TcpListen::Tls(_, files)) = &config.listen.tcp {
-        tls::load(files)?;
+    if let Some(TcpListen::Tls(tls)) = &config.listen.tcp {
+        tls::Credentials::load(&tls.files)?;
     }
     if let Some(unix) = &config.listen.unix {
         listen::find_group(unix)?;
@@ -67,11 +70,18 @@ fn checked(config: Config) -> Result<Config, Mistakes> {
     Ok(config)
 }
 
-fn serve(config: Config) -> ExitCode {
-    let served = logging::start(&config.log).map_err(Into::into).and_then(|()| run_to_the_end(config));
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&with_causes(&*error), FAILED),
+fn serve(config: &Config) -> ExitCode {
+    let served =
+        logging::start(&config.log).map_err(Into::into).and_then(|()| run_to_the_end(config.clone()));
+    let Err(error) = served else { return ExitCode::SUCCESS };
+    let error = with_causes(&*error);
+    match full_folder(config) {
+        Some(folder) => {
+            let folder = folder.display();
+            let way_out = "make room there, then start leptond again; nothing that it acknowledged is lost";
+            fail(&format!("{error}\nleptond: the disk of {folder} is full: {way_out}"), FULL)
+        }
+        None => fail(&error, FAILED),
     }
 }
 

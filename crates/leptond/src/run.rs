@@ -22,6 +22,7 @@ use tracing::field;
 use crate::{
     agent,
     config::{Config, Roles},
+    ledger_file::{LedgerFile, LedgerHeld},
     listen::{Addresses, ListenError, Listeners},
     state_dir::{StateDir, StateDirError},
     tasks::{TaskEnded, Tasks},
@@ -47,6 +48,9 @@ pub enum RunError {
     /// There is no place for the state.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
+    /// The ledger is another process's.
+    #[error(transparent)]
+    LedgerHeld(#[from] LedgerHeld),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] StoreError),
@@ -71,6 +75,7 @@ pub enum RunError {
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     // Whoever has the state directory is the only one here: another process of the same configuration stops at this point.
     let _state_dir = StateDir::hold(&config.state_dir)?;
+    let _ledger_file = LedgerFile::hold(&config.database)?;
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
     // The agent works on while calls are drained, because some of them wait for it.
     let stop = CancellationToken::new();

@@ -1,25 +1,24 @@
 //! [`StateDir`]: the folder for what must survive the process, held against every other process.
 
 use std::{
-    fs::{DirBuilder, File, TryLockError},
+    fs::DirBuilder,
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
+
+use crate::lock::{Lock, LockError};
 
 /// Mode of the folder if it must be made: the ledger is nobody else's business.
 const FOLDER_MODE: u32 = 0o700;
 
-/// Mode of the file that is locked.
-const LOCK_MODE: u32 = 0o600;
-
-/// Name of the file that is locked, with flock(2): the kernel lets it go however its process ends, so the file may stay.
+/// Name of the file that is locked.
 const LOCK_FILE: &str = "leptond.lock";
 
 /// A state directory that no other process uses as long as this lives.
 #[derive(Debug)]
 pub(crate) struct StateDir {
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Why a state directory cannot be used.
@@ -35,12 +34,14 @@ pub enum StateDirError {
     },
     /// Another process has it.
     #[error(
-        "another leptond uses the state directory {}: stop it, or give each one a state_dir, a database and addresses of \
+        "another leptond uses the state directory {} ({holder} holds it): stop it, or give each one a state_dir, a database and addresses of \
          its own", path.display()
     )]
     Held {
         /// The directory.
         path: PathBuf,
+        /// Which process, as far as it has said.
+        holder: String,
     },
 }
 
@@ -49,12 +50,10 @@ impl StateDir {
     pub(crate) fn hold(path: &Path) -> Result<Self, StateDirError> {
         let refused = |source| StateDirError::Refused { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(refused)?;
-        let lock = File::options().create(true).append(true).mode(LOCK_MODE).open(path.join(LOCK_FILE));
-        let lock = lock.map_err(refused)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(StateDirError::Held { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(refused(source)),
+        match Lock::take(&path.join(LOCK_FILE)) {
+            Ok(lock) => Ok(Self { _lock: lock }),
+            Err(LockError::Held(holder)) => Err(StateDirError::Held { path: path.to_owned(), holder }),
+            Err(LockError::Refused(source)) => Err(refused(source)),
         }
     }
 }

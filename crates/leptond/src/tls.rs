@@ -1,38 +1,100 @@
-//! TLS for the TCP listener: the PEM files, read once at start and proven to fit together.
+//! TLS for the TCP listener: the PEM files, proven to fit together, at start and whenever they change.
+//!
+//! ```text
+//! files ─► Credentials ─► Keeper ──current──► handshakes ─► connections
+//!   ▲                       │
+//!   └── looks each second ──┘
+//! ```
+//!
+//! Who a client is follows from its certificate, which is `lepton-manager`'s business; here it is only demanded.
 
-use std::{error::Error, fs, path::Path, time::Duration};
+use std::{fmt::Display, fs, path::Path, sync::Arc};
 
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tokio_rustls::rustls::{
+    self, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
+};
 
 use crate::config::{Mistakes, TlsFiles};
 
-/// How long a client may take for its handshake; far above what a slow link takes, so only the idle are cut.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+mod handshakes;
+mod keeper;
+mod validity;
 
-/// Reads the files for a server that demands a certificate of every client.
-///
-/// Errors: what is wrong with each of the files, or how they do not fit together.
-pub fn load(files: &TlsFiles) -> Result<ServerTlsConfig, Mistakes> {
-    let mut mistakes = Mistakes::default();
-    let cert = read("tls.cert", &files.cert, &mut mistakes);
-    let key = read("tls.key", &files.key, &mut mistakes);
-    let client_ca = read("tls.client_ca", &files.client_ca, &mut mistakes);
-    let (Some(cert), Some(key), Some(client_ca)) = (cert, key, client_ca) else {
-        return Err(mistakes);
-    };
-    let config = ServerTlsConfig::new()
-        .identity(Identity::from_pem(cert, key))
-        .client_ca_root(Certificate::from_pem(client_ca))
-        .timeout(HANDSHAKE_TIMEOUT);
-    match Server::builder().tls_config(config.clone()) {
-        Ok(_) => Ok(config),
-        Err(error) => {
-            mistakes.add(
-                "tls",
-                "tls",
-                format_args!("cert, key and client_ca cannot be used: {}", innermost(&error)),
-            );
-            Err(mistakes)
+pub(crate) use handshakes::handshakes;
+pub(crate) use keeper::Keeper;
+
+use validity::Validity;
+
+/// The only protocol that is spoken inside: HTTP/2, by its name in ALPN (RFC 9113 §3.2).
+const HTTP2: &[u8] = b"h2";
+
+/// What a server needs to prove who it is and to demand a certificate of every client.
+#[derive(Debug)]
+pub struct Credentials {
+    config: Arc<ServerConfig>,
+    validity: Validity,
+}
+
+/// The bytes of the files.
+#[derive(Clone, PartialEq, Eq)]
+struct Contents {
+    cert: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Vec<u8>,
+}
+
+impl Credentials {
+    /// Reads the files.
+    ///
+    /// Errors: what is wrong with each of them, or how they do not fit together.
+    pub fn load(files: &TlsFiles) -> Result<Self, Mistakes> {
+        Self::of(&Contents::read(files)?, files)
+    }
+
+    fn of(contents: &Contents, files: &TlsFiles) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let chain = certificates("tls.cert", &files.cert, &contents.cert, &mut mistakes);
+        let key = PrivateKeyDer::from_pem_slice(&contents.key)
+            .map_err(|error| wrong("tls.key", &files.key, "private key", error, &mut mistakes));
+        let client_ca = certificates("tls.client_ca", &files.client_ca, &contents.client_ca, &mut mistakes);
+        let (Some(chain), Ok(key), Some(client_ca)) = (chain, key, client_ca) else { return Err(mistakes) };
+        Self::fit(chain, key, client_ca).map_err(|error| {
+            mistakes.add("tls", "tls", format_args!("cert, key and client_ca cannot be used: {error}"));
+            mistakes
+        })
+    }
+
+    fn fit(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        client_ca: Vec<CertificateDer<'static>>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let validity = Validity::of(&chain)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        client_ca.into_iter().try_for_each(|root| roots.add(root))?;
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider)).build()?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(clients)
+            .with_single_cert(chain, key)?;
+        config.alpn_protocols.push(HTTP2.to_vec());
+        Ok(Self { config: Arc::new(config), validity })
+    }
+}
+
+impl Contents {
+    fn read(files: &TlsFiles) -> Result<Self, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let cert = read("tls.cert", &files.cert, &mut mistakes);
+        let key = read("tls.key", &files.key, &mut mistakes);
+        let client_ca = read("tls.client_ca", &files.client_ca, &mut mistakes);
+        match (cert, key, client_ca) {
+            (Some(cert), Some(key), Some(client_ca)) => Ok(Self { cert, key, client_ca }),
+            _ => Err(mistakes),
         }
     }
 }
@@ -44,68 +106,29 @@ fn read(key: &str, path: &Path, mistakes: &mut Mistakes) -> Option<Vec<u8>> {
         .ok()
 }
 
-/// The cause that says what is wrong; what is around it says only that something is.
-fn innermost(error: &dyn Error) -> String {
-    error.source().map_or_else(|| error.to_string(), innermost)
+/// The certificates of a PEM file, one at least.
+fn certificates(
+    key: &str,
+    path: &Path,
+    pem: &[u8],
+    mistakes: &mut Mistakes,
+) -> Option<Vec<CertificateDer<'static>>> {
+    match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
+        Ok(certificates) if certificates.is_empty() => {
+            wrong(key, path, "certificate", "the file has none", mistakes);
+            None
+        }
+        Ok(certificates) => Some(certificates),
+        Err(error) => {
+            wrong(key, path, "certificate", error, mistakes);
+            None
+        }
+    }
+}
+
+fn wrong(key: &str, path: &Path, what: &str, error: impl Display, mistakes: &mut Mistakes) {
+    mistakes.add(key, key, format_args!("cannot get a {what} (PEM) from {}: {error}", path.display()));
 }
 
 #[cfg(test)]
-mod tests {
-    use rcgen::{CertificateParams, KeyPair};
-    use tempfile::TempDir;
-
-    use super::*;
-
-    /// Files with these contents, in a folder that lives as long as the first of the pair.
-    fn files(cert: &str, key: &str, client_ca: &str) -> (TempDir, TlsFiles) {
-        let folder = TempDir::new().unwrap();
-        let [cert, key, client_ca] = [("cert", cert), ("key", key), ("ca", client_ca)].map(|(name, text)| {
-            let path = folder.path().join(name);
-            fs::write(&path, text).unwrap();
-            path
-        });
-        (folder, TlsFiles { cert, key, client_ca })
-    }
-
-    fn pair() -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        (CertificateParams::new([]).unwrap().self_signed(&key).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn mistakes(cert: &str, key: &str, client_ca: &str) -> String {
-        let (_folder, files) = files(cert, key, client_ca);
-        load(&files).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn files_that_fit_are_taken() {
-        let (cert, key) = pair();
-        let (_folder, files) = files(&cert, &key, &cert);
-        assert!(load(&files).is_ok());
-    }
-
-    #[test]
-    fn files_that_do_not_fit_are_refused() {
-        let ((cert, key), (_, other_key)) = (pair(), pair());
-        for (cert, key, client_ca) in [
-            (&*cert, &*other_key, &*cert),
-            ("", &key, &cert),
-            (&cert, "", &cert),
-            (&cert, &key, ""),
-            (&key, &cert, &cert),
-        ] {
-            let mistakes = mistakes(cert, key, client_ca);
-            assert!(mistakes.contains("tls: cert, key and client_ca cannot be used: "), "{mistakes}");
-        }
-    }
-
-    #[test]
-    fn every_file_that_cannot_be_read_is_told() {
-        let nowhere = |name: &str| Path::new("/nonexistent").join(name);
-        let files = TlsFiles { cert: nowhere("cert"), key: nowhere("key"), client_ca: nowhere("ca") };
-        let mistakes = load(&files).unwrap_err().to_string();
-        for (key, path) in [("tls.cert", "cert"), ("tls.key", "key"), ("tls.client_ca", "ca")] {
-            assert!(mistakes.contains(&format!("{key}: cannot read /nonexistent/{path}: ")), "{mistakes}");
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::{
-    docs, test,
+    dependencies, docs, test,
     workspace::{self, cargo},
 };
 
@@ -13,8 +13,9 @@ use crate::{
 type Check = (&'static str, fn() -> Result<()>);
 
 /// The checks, the quickest to fail first; the tests come last, so that their closing lines are the last words.
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
     ("format", format),
+    ("dependencies", dependencies::check),
     ("lints", lints),
     ("rustdoc", rustdoc),
     ("reference", docs::check),

@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod daemon;
 mod demo;
+mod dependencies;
 mod docs;
 mod namespace;
 mod packages;

@@ -39,8 +39,7 @@ const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
 /// Installs what is missing, or says what to run.
 pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
-    let missing: Vec<_> =
-        programs.iter().filter(|program| !program.is_there()).map(|program| program.package).collect();
+    let missing = missing(programs, Program::is_there);
     if missing.is_empty() {
         return Ok(());
     }
@@ -54,6 +53,11 @@ pub(crate) fn ensure(programs: &[Program]) -> Result<()> {
     println!("installing {packages}");
     workspace::run(apt_get().arg("update"))?;
     workspace::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(missing))
+}
+
+/// The packages of the programs that are not there.
+fn missing(programs: &[Program], is_there: impl Fn(Program) -> bool) -> Vec<&'static str> {
+    programs.iter().filter(|program| !is_there(**program)).map(|program| program.package).collect()
 }
 
 /// `PATH` with the folders of system programs.
@@ -104,6 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_there_needs_no_installing() {
-        ensure(&[UNSHARE]).unwrap();
+        assert_eq!(missing(&[UNSHARE, NFT], |_| true), [""; 0]);
+        assert_eq!(missing(&[UNSHARE, NFT], |program| program.name == "unshare"), ["nftables"]);
     }
 }

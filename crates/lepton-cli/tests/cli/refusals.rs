@@ -72,6 +72,7 @@ async fn every_reason_has_its_hint() {
         (&network, Code::InvalidArgument, "REQUEST_ID_REUSED"),
         (&network, Code::Unauthenticated, "UNAUTHENTICATED"),
         (&network, Code::PermissionDenied, "ROLE_NOT_ALLOWED"),
+        (&instance, Code::PermissionDenied, "HOST_NOT_ALLOWED"),
         (&network, Code::Internal, "INTERNAL"),
         (&instance, Code::InvalidArgument, "DUPLICATE_NETWORK"),
         (&instance, Code::InvalidArgument, "FIXED_IP_INVALID"),

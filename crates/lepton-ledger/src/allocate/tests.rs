@@ -333,3 +333,20 @@ fn who_names_no_host_gets_the_managers_own() {
     assert!(anywhere(Some(other.clone())).keys().contains(&Key::Host(other.clone())));
     assert_eq!(decided(&mut ledger, &anywhere(Some(other.clone()))).unwrap().host, other);
 }
+
+#[test]
+fn who_may_act_for_one_host_allocates_there_and_nowhere_else() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    let other: HostId = "host-2".parse().unwrap();
+    let bound = |named| AllocateForInstance {
+        host: named,
+        only_on: Some(host()),
+        own_host: Some(other.clone()),
+        ..allocation(1, vec![])
+    };
+    let before = ledger.changes().len();
+    let expected = Refusal::HostNotAllowed { host: other.clone(), allowed: host() };
+    assert_eq!(decided(&mut ledger, &bound(Some(other.clone()))), Err(expected));
+    assert_eq!(changes(&ledger, before), [""; 0]);
+    assert_eq!(decided(&mut ledger, &bound(None)).unwrap().host, host(), "its own, not the manager's");
+}

@@ -27,7 +27,7 @@ fn a_deallocation_releases_ports_and_keeps_their_addresses() {
 fn who_is_not_there_is_deallocated_already() {
     let mut ledger = empty();
     assert_eq!(decided(&mut ledger, &deallocation(1)).unwrap().ports, []);
-    let given = DeallocateForInstance { instance: instance(1), incarnation: Some(3) };
+    let given = DeallocateForInstance { instance: instance(1), incarnation: Some(3), only_on: None };
     assert_eq!(decided(&mut ledger, &given).unwrap().ports, []);
     assert_eq!(ledger.changes(), []);
 }
@@ -37,10 +37,23 @@ fn another_life_is_not_ended() {
     let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
     let before = ledger.changes().len();
-    let late = DeallocateForInstance { instance: instance(1), incarnation: Some(2) };
+    let late = DeallocateForInstance { instance: instance(1), incarnation: Some(2), only_on: None };
     let expected = Refusal::IncarnationMismatch { instance: instance(1), given: 2, live: 1 };
     assert_eq!(decided(&mut ledger, &late), Err(expected));
     assert_eq!(changes(&ledger, before), [""; 0]);
+}
+
+#[test]
+fn who_may_act_for_one_host_ends_nothing_on_another() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let before = ledger.changes().len();
+    let only_on = |host: HostId| DeallocateForInstance { only_on: Some(host), ..deallocation(1) };
+    let other: HostId = "host-2".parse().unwrap();
+    let expected = Refusal::HostNotAllowed { host: host(), allowed: other.clone() };
+    assert_eq!(decided(&mut ledger, &only_on(other)), Err(expected));
+    assert_eq!(changes(&ledger, before), [""; 0]);
+    assert_eq!(decided(&mut ledger, &only_on(host())).unwrap().ports.len(), 1);
 }
 
 #[test]

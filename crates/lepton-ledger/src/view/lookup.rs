@@ -210,7 +210,7 @@ impl View {
     /// The host; one that the ledger has not met yet is at revision zero.
     pub(crate) fn host(&mut self, id: &HostId) -> Result<Host, Stop> {
         self.need([Key::Host(id.clone())])?;
-        let unknown = || Host { id: id.clone(), revision: Revision::default(), applied: Revision::default() };
+        let unknown = || Host { id: id.clone(), revision: Revision::default() };
         Ok(self.row(id).cloned().unwrap_or_else(unknown))
     }
 

@@ -206,7 +206,7 @@ fn an_attempt_draws_the_same_however_often_it_is_made() {
 #[test]
 fn a_loaded_row_never_overrules_what_the_batch_decided() {
     let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);
-    let row = |revision: u64| Host { id: host(), revision: revision.into(), applied: Revision::default() };
+    let row = |revision: u64| Host { id: host(), revision: revision.into() };
     ledger.mark_loaded(Key::Host(host()));
     ledger.load(row(1));
     ledger.touch_host(&host()).unwrap();
@@ -271,7 +271,7 @@ fn instances_of_every_command_are_rehearsed_by_value() {
     let (mut ledger, command): (View, AllocateForInstance) = (empty(), allocation(1, vec![]));
     let rehearsed = ledger.rehearse(3, |ledger| command.decide(ledger)).unwrap();
     assert_eq!(ledger.attempt(3, |ledger| command.decide(ledger)).unwrap(), rehearsed);
-    let end = DeallocateForInstance { instance: instance(1), incarnation: Some(1) };
+    let end = DeallocateForInstance { instance: instance(1), incarnation: Some(1), only_on: None };
     ledger.rehearse(4, |ledger| end.decide(ledger)).unwrap();
     assert_eq!(ledger.rows::<Instance>().count(), 1);
 }

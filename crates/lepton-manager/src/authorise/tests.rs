@@ -57,7 +57,8 @@ fn the_table_says_what_the_proto_comments_say() {
 
 /// The layer in front of a handler that answers an empty success, called as `method` from loopback with a role.
 async fn call(method: &str, role: Option<Role>) -> (Status, Option<Caller>) {
-    let trust = Trust { daemon_uid: 0, unix_role: None, loopback_role: role, trust_domain: None };
+    let trust =
+        Trust { daemon_uid: 0, unix_role: None, loopback_role: role, binds_hosts: true, trust_domain: None };
     let seen = Arc::new(std::sync::Mutex::new(None));
     let handler = tower::service_fn(|request: http::Request<()>| {
         *seen.lock().unwrap() = request.extensions().get::<Caller>().cloned();

@@ -74,7 +74,7 @@ impl fmt::Display for TrustDomain {
     }
 }
 
-/// The caller that a client certificate (DER) names.
+/// The caller that a client certificate (DER) names; a compute or agent certificate's name is its host.
 ///
 /// Source: SPIFFE X509-SVID §2 for exactly one id a certificate.
 pub(super) fn caller(der: &[u8], trusted: Option<&TrustDomain>) -> Result<Caller, CertificateError> {
@@ -89,7 +89,12 @@ pub(super) fn caller(der: &[u8], trusted: Option<&TrustDomain>) -> Result<Caller
         return Err(CertificateError::ForeignTrustDomain { id, expected: expected.clone() });
     }
     let role = role.parse::<Role>().map_err(|_| CertificateError::UnknownRole(id.clone()))?;
-    Ok(Caller { name: id.into(), role })
+    let host = if role.is_of_a_host() {
+        Some(name.parse().map_err(|_| CertificateError::NotACaller(Shown::new(&id)))?)
+    } else {
+        None
+    };
+    Ok(Caller { host, name: id.into(), role })
 }
 
 /// The one SPIFFE id among the certificate's subject alternative names; names of other kinds do not matter.

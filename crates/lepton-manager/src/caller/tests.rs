@@ -7,7 +7,13 @@ use super::*;
 const STRANGER: u32 = u32::MAX - 2;
 
 fn trust() -> Trust {
-    Trust { daemon_uid: STRANGER, unix_role: None, loopback_role: None, trust_domain: None }
+    Trust {
+        daemon_uid: STRANGER,
+        unix_role: None,
+        loopback_role: None,
+        binds_hosts: true,
+        trust_domain: None,
+    }
 }
 
 fn extensions(connection: impl Clone + Send + Sync + 'static) -> http::Extensions {

@@ -7,7 +7,7 @@ use lepton_ledger::{
     ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
-use lepton_types::{IfName, Shown};
+use lepton_types::{HostId, IfName, Shown};
 use lepton_vnic::RequestedNetwork;
 
 use super::{Fields, MOST_NETWORKS};
@@ -34,6 +34,7 @@ pub(crate) fn allocate_for_instance(
     mut fields: Fields,
     request: &v1::AllocateForInstanceRequest,
     settings: &Settings,
+    only_on: Option<&HostId>,
 ) -> Result<Allocation, Refusal> {
     let instance = fields.required("instance_id", &request.instance_id);
     let project = fields.required("project_id", &request.project_id);
@@ -51,6 +52,7 @@ pub(crate) fn allocate_for_instance(
             binding: binding?,
             own_host: settings.own_host.clone(),
             only_known_hosts: settings.only_known_hosts,
+            only_on: only_on.cloned(),
             mac_base: settings.mac_base,
         })
     })();
@@ -139,10 +141,15 @@ pub(crate) fn validate_networks(
 pub(crate) fn deallocate_for_instance(
     mut fields: Fields,
     request: &v1::DeallocateForInstanceRequest,
+    only_on: Option<&HostId>,
 ) -> Result<DeallocateForInstance, Refusal> {
     let instance = fields.required("instance_id", &request.instance_id);
     let incarnation = (request.incarnation != 0).then_some(request.incarnation);
-    fields.finish(instance.map(|instance| DeallocateForInstance { instance, incarnation }))
+    fields.finish(instance.map(|instance| DeallocateForInstance {
+        instance,
+        incarnation,
+        only_on: only_on.cloned(),
+    }))
 }
 
 /// Parses `FenceHost`.

@@ -94,6 +94,7 @@ impl Server {
             daemon_uid: nobody(),
             unix_role: Some(Role::Admin),
             loopback_role: options.loopback_role,
+            binds_hosts: true,
             trust_domain: None,
         };
         let mut routes = RoutesBuilder::default();

@@ -13,15 +13,14 @@ use crate::{
 };
 
 impl Stored for Host {
-    const INSERT: &'static str = "insert into hosts (id, revision, applied) {rows}";
+    const INSERT: &'static str = "insert into hosts (id, revision) {rows}";
     const UPDATE: &'static str =
-        "update hosts set revision = v.column2, applied = v.column3 from ({rows}) as v
-         where hosts.id = v.column1";
+        "update hosts set revision = v.column2 from ({rows}) as v where hosts.id = v.column1";
     /// A host's revision must never start anew, so its row stays.
     const DELETE: Option<&'static str> = None;
 
     fn values(&self) -> Vec<Value> {
-        vec![self.id.as_str().into(), self.revision.number().into(), self.applied.number().into()]
+        vec![self.id.as_str().into(), self.revision.number().into()]
     }
 
     fn key_values(&self) -> Vec<Value> {
@@ -29,16 +28,12 @@ impl Stored for Host {
     }
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: columns.parsed()?,
-            revision: columns.number()?.into(),
-            applied: columns.number()?.into(),
-        })
+        Ok(Self { id: columns.parsed()?, revision: columns.number()?.into() })
     }
 }
 
 /// Loads hosts.
 pub(crate) async fn load(tx: &mut Tx, ids: &[HostId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select id, revision, applied from hosts where id {in} order by id {lock}";
+    const SQL: &str = "select id, revision from hosts where id {in} order by id {lock}";
     load_by::<Host, _>(tx, SQL, ids, |id| vec![id.as_str().into()], view).await
 }

@@ -195,7 +195,9 @@ impl Subject {
     }
 
     pub(super) async fn deallocate(&self, number: u128) -> Released {
-        self.submit(DeallocateForInstance { instance: instance(number), incarnation: None }).await.unwrap()
+        self.submit(DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None })
+            .await
+            .unwrap()
     }
 
     /// Deallocates an instance and says that its ports are unplugged.
@@ -247,6 +249,7 @@ pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         binding: BindingRequest::Tap,
         own_host: None,
         only_known_hosts: false,
+        only_on: None,
         mac_base: MacBase::default(),
     }
 }

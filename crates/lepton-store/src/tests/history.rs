@@ -158,7 +158,9 @@ async fn lives_and_networks_are_counted_on_when_the_history_is_forgotten() {
 async fn lives_that_begin_and_end_in_one_batch_are_counted_too() {
     each_store(async |subject| {
         subject.take_told();
-        let end = || subject.submit(DeallocateForInstance { instance: instance(1), incarnation: None });
+        let end = || {
+            subject.submit(DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None })
+        };
         let lives = tokio::join!(subject.allocate(1), end(), subject.allocate(1), end());
         assert_eq!((lives.0.unwrap().incarnation, lives.2.unwrap().incarnation), (1, 2));
         assert_eq!(subject.batches_told(), 1);

@@ -127,18 +127,31 @@ async fn only_the_ports_own_host_proves_that_it_is_unplugged() {
 }
 
 #[tokio::test]
-async fn a_host_has_followed_what_it_last_reported() {
+async fn a_report_without_news_writes_nothing() {
     each_store(async |subject| {
-        for (said, expected) in [(3, 3), (5, 5), (4, 5)] {
-            report(subject, HostReport { revision: said.into(), ..HostReport::default() }).await;
-            assert_eq!(subject.dump().await.hosts[0].applied, Revision::from(expected));
-        }
         subject.network("private", &["10.1.0.0/24"]).await;
-        let other =
-            lepton_ledger::AllocateForInstance { host: "host-2".parse().ok(), ..allocation(1, vec![]) };
-        subject.submit(other).await.unwrap();
+        let before = subject.dump().await;
+        subject.take_told();
+        report(subject, HostReport { revision: 3.into(), ..HostReport::default() }).await;
+        assert_eq!(subject.dump().await, before);
+        assert_eq!(subject.take_told(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_host_has_revisions_of_its_own() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let on = |host: &str, number| lepton_ledger::AllocateForInstance {
+            host: host.parse().ok(),
+            ..allocation(number, vec![])
+        };
+        for (host, number) in [("host-1", 1), ("host-2", 2), ("host-2", 3)] {
+            subject.submit(on(host, number)).await.unwrap();
+        }
         let hosts = subject.dump().await.hosts;
-        assert_eq!(hosts.iter().map(|host| host.revision.number()).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(hosts.iter().map(|host| host.revision.number()).collect::<Vec<_>>(), [1, 2]);
     })
     .await;
 }

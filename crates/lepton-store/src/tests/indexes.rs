@@ -44,7 +44,7 @@ const COPIES: [(&str, &str); 12] = [
         "insert into fixed_ips select subnet_id, address, null, 1, since from fixed_ips",
     ),
     ("a block", "insert into blocks select subnet_id, first, taken, free from blocks"),
-    ("a host", "insert into hosts select id, revision + 1, applied from hosts"),
+    ("a host", "insert into hosts select id, revision + 1 from hosts"),
     (
         "a request id",
         "insert into requests select caller, request_id, format, fingerprint, 'other', created_at from requests",

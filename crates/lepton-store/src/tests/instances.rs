@@ -57,9 +57,11 @@ async fn a_late_call_for_another_life_ends_nothing() {
         subject.network("private", &["10.1.0.0/24"]).await;
         for life in 1..=2 {
             assert_eq!(subject.allocate(1).await.unwrap().incarnation, life);
-            let late = DeallocateForInstance { instance: instance(1), incarnation: Some(3 - life) };
+            let late =
+                DeallocateForInstance { instance: instance(1), incarnation: Some(3 - life), only_on: None };
             assert_eq!(reason(subject.submit(late).await), "INCARNATION_MISMATCH");
-            let right = DeallocateForInstance { instance: instance(1), incarnation: Some(life) };
+            let right =
+                DeallocateForInstance { instance: instance(1), incarnation: Some(life), only_on: None };
             assert_eq!(subject.submit(right).await.unwrap().ports.len(), 1);
         }
     })

@@ -145,7 +145,7 @@ async fn questions_lock_nothing_and_wait_for_nobody() {
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
     let tx = holding(engine, Key::Instance(instance(1)), subject.now()).await;
     subject.feed().await;
-    let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+    let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
     subject.store().ask(end).await.unwrap();
     subject.store().ask(lepton_ledger::GetNetwork { network: made.network.id }).await.unwrap();
     tx.rollback().await.unwrap();

@@ -112,7 +112,7 @@ async fn a_report_to_one_manager_and_a_release_by_the_other_both_happen() {
         let info = info.unwrap();
         let status = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
         let report = HostReport { ports: vec![status], ..HostReport::default() };
-        let end = DeallocateForInstance { instance: info.instance, incarnation: None };
+        let end = DeallocateForInstance { instance: info.instance, incarnation: None, only_on: None };
         let other = &other;
         let subject = &subject;
         async move {
@@ -147,7 +147,11 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
                 let plugged = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
                 let report = HostReport { ports: vec![plugged], ..HostReport::default() };
                 at(2).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
-                let end = DeallocateForInstance { instance: info.instance, incarnation: Some(life as u64) };
+                let end = DeallocateForInstance {
+                    instance: info.instance,
+                    incarnation: Some(life as u64),
+                    only_on: None,
+                };
                 let released = at(3).submit(end, Envelope::anonymous()).await.unwrap();
                 let report = HostReport { unplugged: released.answer.ports, ..HostReport::default() };
                 at(4).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
@@ -196,7 +200,7 @@ async fn lives_of_one_instance_follow_each_other_whoever_starts_them() {
                 if let Err(refused) = allocate(store, allocation(1, vec![])).await {
                     assert_eq!(reason::<()>(Err(refused)), "INSTANCE_ALREADY_ALLOCATED");
                 }
-                let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+                let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
                 store.submit(end, Envelope::anonymous()).await.unwrap();
             }
         }

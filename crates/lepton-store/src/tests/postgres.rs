@@ -219,7 +219,7 @@ async fn a_commit_whose_answer_is_lost_is_unavailable_and_its_repetition_is_answ
     let dump = subject.dump().await;
     assert_eq!((dump.networks.len(), dump.ports.len(), dump.fixed_ips.len()), (1, 1, 2));
 
-    let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+    let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
     let released = repeats_what_was_lost(&subject, &lossy, "end", end).await;
     assert_eq!(released.ports, [info.vifs[0].id]);
     let dump = subject.dump().await;

@@ -30,7 +30,7 @@ async fn the_same_request_gets_the_same_answer_also_after_a_restart() {
 
         let network = subject.submit_as("admin", "make-1", one_network()).await.unwrap();
         assert_eq!(subject.submit_as("admin", "make-1", one_network()).await.unwrap(), network);
-        let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+        let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
         let released = subject.submit_as("nova", "end-1", end.clone()).await.unwrap();
         assert_eq!(released.ports.len(), 1);
         assert_eq!(subject.submit_as("nova", "end-1", end).await.unwrap(), released);
@@ -63,7 +63,7 @@ async fn a_request_id_belongs_to_one_body_and_one_caller() {
             reason(subject.submit_as("nova", "boot", allocation(2, vec![])).await),
             "REQUEST_ID_REUSED"
         );
-        let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+        let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
         assert_eq!(reason(subject.submit_as("nova", "boot", end).await), "REQUEST_ID_REUSED");
         subject.submit_as("other", "boot", allocation(2, vec![])).await.unwrap();
         assert_eq!(subject.dump().await.requests.len(), 2);
@@ -98,7 +98,7 @@ async fn a_rehearsal_answers_as_the_real_thing_and_writes_nothing() {
         let envelope = || envelope("nova", "boot-2", &command);
         let rehearsed = subject.store().rehearse(command.clone(), envelope()).await.unwrap();
         assert_eq!(fixed_ips(&rehearsed)[0], "10.1.0.3");
-        let end = DeallocateForInstance { instance: instance(1), incarnation: None };
+        let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
         let would_end = subject.store().rehearse(end, Envelope::anonymous()).await.unwrap();
         assert_eq!(would_end.ports.len(), 1);
         let networks = subject.store().rehearse(one_network(), Envelope::anonymous()).await.unwrap();

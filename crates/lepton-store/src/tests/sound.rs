@@ -82,7 +82,7 @@ impl Dump {
             instances: rows(&mut tx, INSTANCES).await,
             ports: rows(&mut tx, PORTS).await,
             fixed_ips: rows(&mut tx, FIXED_IPS).await,
-            hosts: rows(&mut tx, "select id, revision, applied from hosts order by id").await,
+            hosts: rows(&mut tx, "select id, revision from hosts order by id").await,
             requests: rows(&mut tx, REQUESTS).await,
             history: History {
                 networks: ended(&mut tx, NETWORK_HISTORY).await,

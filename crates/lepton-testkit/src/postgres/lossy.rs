@@ -111,14 +111,14 @@ impl Shared {
 
     /// Carries the server's messages one by one, each a type and a length that counts itself, up to one that is to be lost.
     fn carry_answers(&self, mut server: impl Read, mut client: impl Write) -> io::Result<()> {
-        let mut message = Vec::new();
         loop {
-            message.resize(5, 0);
-            server.read_exact(&mut message)?;
-            let length = u32::from_be_bytes([message[1], message[2], message[3], message[4]]);
-            let body = u64::from(length).saturating_sub(4);
+            let mut head = [0; 5];
+            server.read_exact(&mut head)?;
+            let [kind, length @ ..] = head;
+            let body = u64::from(u32::from_be_bytes(length)).saturating_sub(4);
+            let mut message = head.to_vec();
             server.by_ref().take(body).read_to_end(&mut message)?;
-            let is_committed = message[0] == b'C' && &message[5..] == COMMITTED;
+            let is_committed = kind == b'C' && message[head.len()..] == *COMMITTED;
             if is_committed && self.loses_next.swap(false, Ordering::SeqCst) {
                 self.lost.fetch_add(1, Ordering::SeqCst);
                 return Ok(());

@@ -32,6 +32,13 @@ impl Mistakes {
     }
 }
 
+impl Mistakes {
+    /// All of them in one line, for the log of a process that goes on.
+    pub(crate) fn in_one_line(&self) -> String {
+        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, key, problem } = self;

@@ -11,11 +11,11 @@ use lepton_types::HostId;
 
 use super::{
     database::DatabaseUrl,
-    durations::{DrainTime, HistoryTime, KeepTime},
+    durations::{ConnectionAge, DrainTime, HistoryTime, KeepTime},
     layers::Values,
     values::{
-        AbsolutePath, AcceptHosts, Backend, GroupName, LogFilter, LogFormat, Optional, QueueLimit, Roles,
-        SocketMode, SocketPath, TcpAddress,
+        AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LogFilter, LogFormat, Optional,
+        QueueLimit, Roles, SocketMode, SocketPath, TcpAddress,
     },
 };
 
@@ -149,7 +149,9 @@ settings! {
 
     /// The server's certificate chain (PEM), for example `/etc/lepton/tls/server.crt`.
     ///
-    /// `tls.cert`, `tls.key` and `tls.client_ca` belong together: all of them or none. They are read at start.
+    /// `tls.cert`, `tls.key` and `tls.client_ca` belong together: all of them or none. They are read at start and
+    /// whenever they change, within a second: new connections then use them, and what cannot be used is logged and left
+    /// alone. So is a certificate's coming end, when a fifth of its time is left.
     tls_cert: Optional<AbsolutePath>, "tls.cert", Text, "";
 
     /// The private key (PEM) of `tls.cert`.
@@ -160,6 +162,12 @@ settings! {
     /// A client is who its certificate's URI SAN says: `spiffe://<trust domain>/lepton/<role>/<name>`, exactly one, with
     /// the role `admin`, `compute`, `agent` or `reader`.
     tls_client_ca: Optional<AbsolutePath>, "tls.client_ca", Text, "";
+
+    /// How long a connection with TLS may last, 1 second to 24 hours; then the client is told to connect anew.
+    ///
+    /// A client's certificate is looked at when it connects, so this is how long one may work on after it has expired or
+    /// its authority was removed. Calls under way come to their ends first.
+    tls_max_connection_age: ConnectionAge, "tls.max_connection_age", Text, "1h";
 
     /// The role over the unix socket of users other than root and leptond's own: `admin`, `compute`, `agent` or `reader`.
     /// Empty: they are refused, even if the socket file's mode lets them connect.
@@ -174,6 +182,14 @@ settings! {
     /// The only SPIFFE trust domain to accept in client certificates, for example `example.org`. Empty: any that
     /// `tls.client_ca` vouches for.
     trust_domain: Optional<TrustDomain>, "auth.trust_domain", Text, "";
+
+    /// Which hosts a client may act for whose certificate has the role `compute` or `agent`: `own`, the host that the name in
+    /// the certificate is, or `any`.
+    ///
+    /// With `own` such a client allocates on its host, which is also its choice when it names none, and deallocates what
+    /// lives there; anything else is `PERMISSION_DENIED` / `HOST_NOT_ALLOWED`. Choose `any` for one compute service that
+    /// acts for many hosts, or where host names have other characters than letters, digits, `.`, `-` and `_`.
+    certificate_hosts: CertificateHosts, "auth.certificate_hosts", Text, "own";
 
     /// What plugs the ports: `linux` (bridges, taps, veth pairs and nftables of this kernel) or `fake` (nothing; for tests).
     agent_backend: Backend, "agent.backend", Text, "linux";

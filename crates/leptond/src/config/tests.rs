@@ -41,7 +41,7 @@ fn mistakes(loaded: Result<Config, String>) -> Vec<String> {
 fn tcp_address(config: &Config) -> SocketAddr {
     match config.listen.tcp.as_ref().unwrap() {
         TcpListen::Loopback(address) => address.address(),
-        TcpListen::Tls(address, _) => *address,
+        TcpListen::Tls(tls) => tls.address,
     }
 }
 
@@ -95,11 +95,14 @@ fn every_setting_can_be_set_in_every_layer() {
         ("tls.cert", "/c"),
         ("tls.key", "/k"),
         ("tls.client_ca", "/a"),
+        ("tls.max_connection_age", "90s"),
         ("auth.unix_role", "reader"),
         ("auth.loopback_role", "compute"),
         ("auth.trust_domain", "example.org"),
+        ("auth.certificate_hosts", "any"),
         ("agent.backend", "fake"),
         ("network.mac_base", "02:00:00"),
+        ("hosts.accept", "known"),
         ("queue.limit", "7"),
         ("request_ids.keep", "7d"),
         ("history.keep", "30d"),
@@ -235,16 +238,17 @@ fn what_other_machines_can_reach_needs_tls() {
         );
         let config = load(&(file + TLS), &[], &[]).unwrap();
         assert!(
-            matches!(config.listen.tcp, Some(TcpListen::Tls(bound, _)) if bound == address.parse().unwrap())
+            matches!(config.listen.tcp, Some(TcpListen::Tls(tls)) if tls.address == address.parse().unwrap())
         );
     }
 }
 
 #[test]
 fn tls_is_for_loopback_too_when_it_is_configured() {
-    let config = load(TLS, &[], &[]).unwrap();
+    let config = load(TLS, &[], &[("tls.max_connection_age", "30m")]).unwrap();
     let files = TlsFiles { cert: "/tls/cert".into(), key: "/tls/key".into(), client_ca: "/tls/ca".into() };
-    assert!(matches!(config.listen.tcp, Some(TcpListen::Tls(_, found)) if found == files));
+    let Some(TcpListen::Tls(tls)) = config.listen.tcp else { panic!("{:?}", config.listen) };
+    assert_eq!((tls.files, tls.max_connection_age), (files, Duration::from_mins(30)));
 }
 
 #[test]
@@ -289,6 +293,8 @@ fn roles_of_callers_are_as_configured() {
         load("auth = { unix_role = 'reader', loopback_role = '', trust_domain = 'example.org' }", &[], &[])
             .unwrap();
     assert_eq!((config.trust.unix_role, config.trust.loopback_role), (Some(Role::Reader), None));
+    assert!(config.trust.binds_hosts, "nobody acts for others' hosts unless that is asked for");
+    assert!(!load("auth.certificate_hosts = 'any'", &[], &[]).unwrap().trust.binds_hosts);
     assert_eq!(config.trust.trust_domain.unwrap().to_string(), "example.org");
 }
 

@@ -88,6 +88,14 @@ words! {
         Known = "known"
     }
 
+    /// Which hosts the owner of a compute or agent certificate may act for.
+    CertificateHosts is "own or any" {
+        /// The one that the certificate names.
+        Own = "own",
+        /// Every one.
+        Any = "any"
+    }
+
     /// How log lines look.
     LogFormat is "human or json" {
         /// For people.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::{path::Path, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
 
 use lepton_proto::v1::{
     AllocateForInstanceRequest, GetNetworkRequest, ListNetworksRequest,
@@ -78,6 +78,44 @@ async fn certificates_of_others_or_of_the_past_are_refused() {
     assert!(told(server.tls(&authority, Some(&foreign)).await).await.is_err());
     assert!(told(server.tls(&authority, Some(&expired)).await).await.is_err());
     assert_eq!(server.calls(), 0);
+}
+
+/// What a claim about a server in real time needs, which is a second.
+async fn in_time<T>(claim: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), claim).await.expect("it never came true")
+}
+
+#[tokio::test]
+async fn renewed_files_are_for_new_connections_and_leave_the_others_alone() {
+    let (authority, next) = (Authority::new(), Authority::new());
+    let (client, next_client) = (authority.client(&[COMPUTE]), next.client(&[COMPUTE]));
+    let server = Served::with_tls(&authority, &[]).await;
+    let connected = server.tls(&authority, Some(&client)).await.unwrap();
+    assert!(told(Ok(connected.clone())).await.is_ok());
+
+    server.renew(&next);
+    in_time(async {
+        while told(server.tls(&next, Some(&next_client)).await).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(told(server.tls(&next, Some(&client)).await).await.is_err(), "its authority was replaced");
+    assert!(told(Ok(connected)).await.is_ok());
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_has_reached_its_age_is_replaced() {
+    let authority = Authority::new();
+    let server = Served::with_tls(&authority, &[("tls.max_connection_age", "1s")]).await;
+    let channel = server.tls(&authority, Some(&authority.client(&[COMPUTE]))).await.unwrap();
+    in_time(async {
+        while server.connections() < 2 {
+            assert!(told(Ok(channel.clone())).await.is_ok(), "nobody notices");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

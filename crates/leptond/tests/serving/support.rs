@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test, as in the tests themselves")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -109,7 +110,7 @@ pub(crate) struct Served {
     stub: Arc<Stub>,
     shutdown: CancellationToken,
     serving: JoinSet<Result<(), Error>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Served {
@@ -156,7 +157,12 @@ impl Served {
         let shutdown = CancellationToken::new();
         let mut serving = JoinSet::new();
         serving.spawn(listeners.serve(routes.routes(), config.authorise(), config.drain, shutdown.clone()));
-        Self { addresses, stub, shutdown, serving, _folder: folder }
+        Self { addresses, stub, shutdown, serving, folder }
+    }
+
+    /// Replaces the server's files by those of another authority.
+    pub(crate) fn renew(&self, authority: &Authority) {
+        authority.server_settings(self.folder.path());
     }
 
     pub(crate) async fn plain(&self) -> Result<Channel, Error> {
@@ -186,6 +192,11 @@ impl Served {
     /// How many calls reached the service.
     pub(crate) fn calls(&self) -> usize {
         self.stub.calls.load(Ordering::SeqCst)
+    }
+
+    /// How many connections `ListNetworks` was called over.
+    pub(crate) fn connections(&self) -> usize {
+        self.stub.peers.lock().unwrap().len()
     }
 
     /// Waits until a `GetNetwork` call is under way.
@@ -222,6 +233,7 @@ const TCP_ONLY: [(&str, &str); 2] = [("listen.unix", ""), ("listen.tcp", "127.0.
 #[derive(Default)]
 struct Stub {
     calls: AtomicUsize,
+    peers: Mutex<BTreeSet<Option<SocketAddr>>>,
     entered: Notify,
     leave: Notify,
 }
@@ -260,6 +272,7 @@ impl NetworkManager for Stub {
         request: Request<pb::ListNetworksRequest>,
     ) -> Result<Response<pb::ListNetworksResponse>, Status> {
         let Told(told) = Told::of(Caller::of(&request)?);
+        self.peers.lock().unwrap().insert(request.remote_addr());
         self.calls.fetch_add(1, Ordering::SeqCst);
         Ok(Response::new(pb::ListNetworksResponse { next_page_token: told, ..Default::default() }))
     }

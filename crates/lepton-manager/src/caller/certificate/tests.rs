@@ -16,6 +16,8 @@ fn the_id_gives_role_and_name() {
         let id = format!("spiffe://example.org/lepton/{role}/host-1.rack_2");
         let caller = caller(&certificate(&[&id]), None).unwrap();
         assert_eq!((caller.name(), caller.role()), (&*id, role));
+        let host = matches!(role, Role::Compute | Role::Agent).then_some("host-1.rack_2");
+        assert_eq!(caller.host().map(|host| host.as_str()), host);
     }
 }
 

@@ -24,6 +24,8 @@ fn words_are_taken_as_they_are_written() {
     round_trips::<Backend>(&["linux", "fake"]);
     refuses::<Backend>(&["", "Linux", "ovs"]);
     round_trips::<LogFormat>(&["human", "json"]);
+    round_trips::<CertificateHosts>(&["own", "any"]);
+    refuses::<CertificateHosts>(&["", "true"]);
     refuses::<LogFormat>(&["JSON", "text"]);
 }
 

@@ -1,0 +1,82 @@
+//! [`LedgerFile`]: the embedded ledger's file, held against every other leptond, whatever its state directory.
+
+use std::{fs, path::Path, path::PathBuf};
+
+use lepton_store::Database;
+
+use crate::lock::{Lock, LockError};
+
+/// What is added to the file's name for the lock beside it. SQLite's own locks let two processes write in turn; but each
+/// would tell only its own agent and callers of what it wrote.
+const SUFFIX: &str = ".lock";
+
+/// A ledger's file that no other leptond uses as long as this lives.
+#[derive(Debug)]
+pub(crate) struct LedgerFile {
+    _lock: Option<Lock>,
+}
+
+/// Another process has it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another leptond uses the ledger {} ({holder} holds {}): stop it, or give each one a database.url of its own",
+    path.display(), lock.display()
+)]
+pub struct LedgerHeld {
+    path: PathBuf,
+    lock: PathBuf,
+    holder: String,
+}
+
+impl LedgerFile {
+    /// Holds the file, if the ledger is one. PostgreSQL is there for several.
+    pub(crate) fn hold(database: &Database) -> Result<Self, LedgerHeld> {
+        let Database::Sqlite(path) = database else { return Ok(Self { _lock: None }) };
+        let lock = lock_of(path);
+        match Lock::take(&lock) {
+            Ok(held) => Ok(Self { _lock: Some(held) }),
+            Err(LockError::Held(holder)) => Err(LedgerHeld { path: path.clone(), lock, holder }),
+            // SQLite makes files in the same folder, and tells better what is wrong with it.
+            Err(LockError::Refused(error)) => {
+                tracing::warn!(lock = %lock.display(), %error, "the ledger is not locked against other processes");
+                Ok(Self { _lock: None })
+            }
+        }
+    }
+}
+
+/// The lock's path: beside the file itself, whatever links lead to it.
+fn lock_of(path: &Path) -> PathBuf {
+    let real = fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+        folder.zip(path.file_name()).map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
+    });
+    let mut lock = real.into_os_string();
+    lock.push(SUFFIX);
+    lock.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_ledger_is_held_by_one_at_a_time_whatever_it_is_called() {
+        let folder = TempDir::new().unwrap();
+        let (path, link) = (folder.path().join("lepton.db"), folder.path().join("link"));
+        symlink(folder.path(), &link).unwrap();
+        let held = LedgerFile::hold(&Database::Sqlite(path.clone())).unwrap();
+        for name in [path.clone(), link.join("lepton.db")] {
+            let error = LedgerFile::hold(&Database::Sqlite(name)).unwrap_err().to_string();
+            assert!(error.contains("lepton.db.lock") && error.contains("process "), "{error}");
+        }
+        drop(held);
+        LedgerFile::hold(&Database::Sqlite(path)).unwrap();
+        LedgerFile::hold(&Database::Memory).unwrap();
+        LedgerFile::hold(&Database::Sqlite(folder.path().join("nowhere/lepton.db"))).unwrap();
+    }
+}
