@@ -91,7 +91,8 @@ CREATE INDEX ports_by_revision ON ports (host_id, revision);
 CREATE INDEX ports_by_network ON ports (network_id);
 
 CREATE TABLE fixed_ips (
-    subnet_id UUID NOT NULL REFERENCES subnets ON DELETE CASCADE,
+    -- No cascade: a subnet does not end while another manager gives out one of its addresses.
+    subnet_id UUID NOT NULL REFERENCES subnets,
     address BYTEA NOT NULL,
     -- Deferred, since an address may leave one port for another in the transaction that ends the first.
     port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,

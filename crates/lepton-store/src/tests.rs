@@ -8,6 +8,8 @@ mod hosts;
 mod indexes;
 mod instances;
 mod locks;
+mod meeting;
+mod modified;
 mod networks;
 mod parallel;
 mod pools;
@@ -17,5 +19,6 @@ mod queue;
 mod requests;
 mod sound;
 mod sqlite;
+mod subnets;
 
 use harness::each_store;

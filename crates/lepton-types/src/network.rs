@@ -24,10 +24,13 @@ pub struct Network {
     /// The host whose router its traffic goes through; none: each instance's own host.
     pub host: Option<HostId>,
     /// Whether compute agents write the guest's network configuration into its disk.
+    #[serde(default)]
     pub is_injected: bool,
     /// Whether it is a pool of floating IPs: no vNIC is plugged into it, and its label is unique among its kind.
+    #[serde(default)]
     pub is_external: bool,
     /// How often it, or the set of its subnets, was changed; whoever changes it raises it.
+    #[serde(default)]
     pub version: u64,
 }
 

@@ -26,12 +26,14 @@ pub struct Subnet {
     /// How long a released address rests before it is given out again.
     pub quarantine: Duration,
     /// Static routes for guests beside the one to the gateway, by destination; no destination twice.
+    #[serde(default)]
     pub routes: Vec<Route>,
     /// Who answers the guests' DHCP requests; none: nobody.
     pub dhcp_server: Option<IpAddr>,
     /// On an external network, the device that routers put these floating IPs on; none: the router's default.
     pub interface: Option<IfName>,
     /// How often it was changed; whoever changes it raises it.
+    #[serde(default)]
     pub version: u64,
 }
 

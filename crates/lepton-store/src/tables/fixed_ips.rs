@@ -99,6 +99,13 @@ pub(crate) async fn load_one_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut V
     enter::<FixedIp>(&tx.fetch(SQL, vec![subnet.as_uuid().into()]).await?, view)
 }
 
+/// Deletes the addresses of subnets that end which nobody holds: they need not rest any longer. One that somebody holds
+/// keeps its subnet, by its foreign key.
+pub(crate) async fn delete_resting_in(tx: &mut Tx, subnets: &[SubnetId]) -> Result<(), Failure> {
+    const SQL: &str = "delete from fixed_ips where port_id is null and subnet_id {in}";
+    tx.execute_for(SQL, subnets, |id| vec![id.as_uuid().into()]).await.map(drop)
+}
+
 /// Loads addresses of any subnet that have rested long enough, the longest rested first.
 pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(

@@ -88,7 +88,7 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
 }
 
 /// Comes back when a transaction waits for somebody's lock.
-async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
+pub(super) async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
     const WAITING: &str = "select count(*) from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock'";
     loop {

@@ -78,6 +78,7 @@ fn b14_a_network_that_leaves_the_project_stays_on_the_instances_it_has() {
     let instance = allocated.instance;
     let info = decided(&mut ledger, &GetInstanceNwInfo { instance }).unwrap();
     assert_eq!(fixed_ips(&info), fixed_ips(&allocated));
-    let released = decided(&mut ledger, &DeallocateForInstance { instance, incarnation: None }).unwrap();
+    let released =
+        decided(&mut ledger, &DeallocateForInstance { instance, incarnation: None, only_on: None }).unwrap();
     assert_eq!(released.ports.len(), 1);
 }
