@@ -169,6 +169,14 @@ pub enum Refusal {
         /// The caller's host.
         allowed: HostId,
     },
+    /// A vNIC has no IPv4 subnet, and the form that was asked for cannot do without.
+    #[error(
+        "network {network} has no IPv4 subnet for the instance, which the legacy form cannot tell; ask for the model's form"
+    )]
+    NetworkWithoutIpv4 {
+        /// The network.
+        network: String,
+    },
     /// The network has ports.
     #[error("network {network} has ports, of instance {instance} for example; deallocate them first")]
     NetworkInUse {
@@ -237,6 +245,7 @@ impl Refusal {
             Self::HostNotAllowed { .. } => "HOST_NOT_ALLOWED",
             Self::NetworkInUse { .. } => "NETWORK_IN_USE",
             Self::NetworkNotEmpty { .. } => "NETWORK_NOT_EMPTY",
+            Self::NetworkWithoutIpv4 { .. } => "NETWORK_WITHOUT_IPV4",
             Self::SubnetNotFound { .. } => "SUBNET_NOT_FOUND",
             Self::SubnetInUse { .. } => "SUBNET_IN_USE",
             Self::RouteExists { .. } => "ROUTE_EXISTS",
@@ -291,6 +300,7 @@ impl Refusal {
                 ("live_incarnation", live.to_string()),
             ],
             Self::NetworkNotEmpty { network } => vec![("network_id", network.to_string())],
+            Self::NetworkWithoutIpv4 { network } => vec![("network_id", network.clone())],
             Self::SubnetNotFound { subnet } => vec![("subnet_id", subnet.to_string())],
             Self::SubnetInUse { subnet, address } => {
                 vec![("subnet_id", subnet.to_string()), ("fixed_ip", address.to_string())]

@@ -40,6 +40,7 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.NetworkManager/DeallocateForInstance", &[Admin, Compute]),
     ("/lepton.v1.NetworkManager/FenceHost", &[Admin]),
     ("/lepton.v1.NetworkManager/GetInstanceNwInfo", &[Admin, Compute, Reader]),
+    ("/lepton.v1.NetworkManager/GetInstanceNwInfoJson", &[Admin, Compute, Reader]),
     ("/lepton.v1.Subnets/AddSubnet", &[Admin]),
     ("/lepton.v1.Subnets/GetSubnet", &[Admin, Compute, Reader]),
     ("/lepton.v1.Subnets/ModifySubnet", &[Admin]),

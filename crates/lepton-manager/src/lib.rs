@@ -13,6 +13,7 @@
 mod authorise;
 mod caller;
 mod explained;
+mod form;
 mod housekeeping;
 mod hub;
 mod manager;

@@ -220,4 +220,15 @@ impl NetworkManager for Api {
         let info = self.ask(instance::get_instance_nw_info(request.get_ref())).await?;
         Ok(Response::new(info.into()))
     }
+
+    async fn get_instance_nw_info_json(
+        &self,
+        request: Request<v1::GetInstanceNwInfoJsonRequest>,
+    ) -> Result<Response<v1::GetInstanceNwInfoJsonResponse>, Status> {
+        let parsed = instance::get_instance_nw_info_json(request.get_ref());
+        let (question, form) = parsed.map_err(|refusal| refused(&refusal))?;
+        let info = self.ask(Ok(question)).await?;
+        let json = form.render(&info).map_err(|refusal| refused(&refusal))?;
+        Ok(Response::new(v1::GetInstanceNwInfoJsonResponse { json }))
+    }
 }

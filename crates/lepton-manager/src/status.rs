@@ -65,6 +65,7 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
         | Refusal::NetworkNotEmpty { .. }
+        | Refusal::NetworkWithoutIpv4 { .. }
         | Refusal::SubnetInUse { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
@@ -93,6 +94,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::InstanceNotFound { .. }
         | Refusal::IncarnationMismatch { .. }
         | Refusal::NetworkNotEmpty { .. }
+        | Refusal::NetworkWithoutIpv4 { .. }
         | Refusal::SubnetNotFound { .. }
         | Refusal::SubnetInUse { .. }
         | Refusal::RouteExists { .. }

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arguments;
+mod changed;
 mod dry_run;
+mod forms;
 mod long_input;
 mod malformed;
 mod networks;
@@ -14,5 +16,6 @@ mod refusals;
 mod release;
 mod repeating;
 mod server;
+mod subnets;
 mod unavailable;
 mod waiting;

@@ -11,7 +11,7 @@ use crate::server::{
 };
 
 /// Makes a call, repeats it, restarts the server and repeats it again: one answer, one effect.
-async fn repeats<T: Debug + PartialEq>(
+pub(crate) async fn repeats<T: Debug + PartialEq>(
     server: Server,
     call: impl AsyncFn(&mut Client) -> Result<Response<T>, Status>,
 ) -> (Server, T) {

@@ -4,7 +4,7 @@ use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use lepton_ipam::MacBase;
 use lepton_manager::{Api, Authorise, Manager, Role, Settings, Trust};
-use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
+use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -138,6 +138,17 @@ impl Server {
     pub(crate) async fn client(&self) -> Client {
         let socket = self.folder.path().join("lepton.sock");
         connect(format!("unix:{}", socket.display())).await
+    }
+
+    /// An admin's client of the service that subnets have, over the unix socket.
+    pub(crate) async fn subnets(&self) -> SubnetsClient<Channel> {
+        let socket = self.folder.path().join("lepton.sock");
+        SubnetsClient::new(channel(format!("unix:{}", socket.display())).await)
+    }
+
+    /// A client of the service that subnets have, over TCP.
+    pub(crate) async fn subnets_over_tcp(&self) -> SubnetsClient<Channel> {
+        SubnetsClient::new(channel(format!("http://{}", self.tcp)).await)
     }
 
     /// A client over TCP, whose role is as configured.
@@ -278,7 +289,11 @@ fn nobody() -> u32 {
 }
 
 async fn connect(endpoint: String) -> Client {
-    NetworkManagerClient::new(Endpoint::from_shared(endpoint).unwrap().connect().await.unwrap())
+    NetworkManagerClient::new(channel(endpoint).await)
+}
+
+async fn channel(endpoint: String) -> Channel {
+    Endpoint::from_shared(endpoint).unwrap().connect().await.unwrap()
 }
 
 /// A statement that the test made.
