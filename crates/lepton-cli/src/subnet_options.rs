@@ -1,6 +1,6 @@
-//! The options that describe a new network's subnets.
+//! The options that describe new subnets.
 //!
-//! A network has an IPv4 and an IPv6 subnet, one of them or none; an option finds its subnet by address family, which
+//! A new network has an IPv4 and an IPv6 subnet, one of them or none; an option finds its subnet by address family, which
 //! an address shows by itself. Whether a text is an address at all is for the server to say: for the way to its subnet
 //! it is enough that only IPv6 has colons.
 
@@ -12,7 +12,7 @@ use lepton_types::AddressFamily;
 
 use crate::{duration, error::Error};
 
-/// A new network's subnets.
+/// New subnets.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SubnetOptions {
     /// Prefix of a subnet, for example 10.1.0.0/24 or fd00:1::/64; once for IPv4, once for IPv6
@@ -23,6 +23,17 @@ pub(crate) struct SubnetOptions {
     #[arg(long = "gateway", value_name = "ADDRESS")]
     gateways: Vec<String>,
 
+    /// Range that guests' addresses are chosen from, for example 10.1.0.100-10.1.0.199 [default: all host addresses]
+    #[arg(long = "pool", value_name = "FIRST-LAST", value_parser = parse_pool)]
+    pools: Vec<Pool>,
+
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+/// What new subnets may have in common, whatever their prefixes are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CommonOptions {
     /// No router; with =4 or =6 only in the subnet of that family
     #[arg(
         long,
@@ -37,10 +48,6 @@ pub(crate) struct SubnetOptions {
     /// Name server for guests, in the order to ask them; in a network without a subnet of its family, of the other's
     #[arg(long, value_name = "ADDRESS")]
     dns: Vec<String>,
-
-    /// Range that guests' addresses are chosen from, for example 10.1.0.100-10.1.0.199 [default: all host addresses]
-    #[arg(long = "pool", value_name = "FIRST-LAST", value_parser = parse_pool)]
-    pools: Vec<Pool>,
 
     /// How long a released address rests, for example 60s; 4=60s or 6=60s only in the subnet of that family
     /// [default: not at all]
@@ -78,13 +85,42 @@ enum AddressMode {
 impl SubnetOptions {
     /// The subnets, each with the options of its family.
     pub(crate) fn into_specs(self) -> Result<Vec<pb::SubnetSpec>, Error> {
-        let spec = |cidr| pb::SubnetSpec { cidr, ..pb::SubnetSpec::default() };
-        let mut subnets = Subnets(self.cidrs.into_iter().map(spec).collect());
+        let mut subnets = Subnets::of_prefixes(self.cidrs);
         for gateway in self.gateways {
             for subnet in subnets.of(Some(family(&gateway)), &format!("--gateway {gateway}"))? {
                 set_gateway(subnet, &gateway)?;
             }
         }
+        for Pool(pool) in self.pools {
+            for subnet in
+                subnets.of(Some(family(&pool.first)), &format!("--pool {}-{}", pool.first, pool.last))?
+            {
+                subnet.allocation_pools.push(pool.clone());
+            }
+        }
+        self.common.apply_to(&mut subnets)?;
+        Ok(subnets.0)
+    }
+
+    /// The only subnet that the options describe.
+    pub(crate) fn into_spec(self) -> Result<pb::SubnetSpec, Error> {
+        let mut specs = self.into_specs()?;
+        match (specs.pop(), specs.is_empty()) {
+            (Some(spec), true) => Ok(spec),
+            (_, _) => Err(Error::usage("expected one --cidr; a subnet has one prefix".to_owned())),
+        }
+    }
+}
+
+impl CommonOptions {
+    /// What the subnets of prefixes that nobody knows yet have in common; in the prefix's place is the text.
+    pub(crate) fn into_specs(self, prefixes: Vec<String>) -> Result<Vec<pb::SubnetSpec>, Error> {
+        let mut subnets = Subnets::of_prefixes(prefixes);
+        self.apply_to(&mut subnets)?;
+        Ok(subnets.0)
+    }
+
+    fn apply_to(self, subnets: &mut Subnets) -> Result<(), Error> {
         for families in self.no_gateway {
             for subnet in subnets.of(families, "--no-gateway")? {
                 subnet.no_gateway = true;
@@ -93,13 +129,6 @@ impl SubnetOptions {
         for server in self.dns {
             for subnet in subnets.for_name_server(&server)? {
                 subnet.dns.push(server.clone());
-            }
-        }
-        for Pool(pool) in self.pools {
-            for subnet in
-                subnets.of(Some(family(&pool.first)), &format!("--pool {}-{}", pool.first, pool.last))?
-            {
-                subnet.allocation_pools.push(pool.clone());
             }
         }
         // The general ones first, so that a family's own is the last word.
@@ -115,7 +144,7 @@ impl SubnetOptions {
                 subnet.set_address_mode(mode.into());
             }
         }
-        Ok(subnets.0)
+        Ok(())
     }
 }
 
@@ -123,6 +152,11 @@ impl SubnetOptions {
 struct Subnets(Vec<pb::SubnetSpec>);
 
 impl Subnets {
+    fn of_prefixes(cidrs: Vec<String>) -> Self {
+        let spec = |cidr| pb::SubnetSpec { cidr, ..pb::SubnetSpec::default() };
+        Self(cidrs.into_iter().map(spec).collect())
+    }
+
     /// Those that `option` is for; it is a mistake when there are none.
     fn of(&mut self, wanted: Families, option: &str) -> Result<Vec<&mut pb::SubnetSpec>, Error> {
         if !self.has(wanted) {
@@ -195,7 +229,7 @@ fn set_gateway(subnet: &mut pb::SubnetSpec, gateway: &str) -> Result<(), Error> 
 }
 
 /// What the text is meant to be.
-fn family(text: &str) -> AddressFamily {
+pub(crate) fn family(text: &str) -> AddressFamily {
     if text.contains(':') { AddressFamily::V6 } else { AddressFamily::V4 }
 }
 
