@@ -48,7 +48,7 @@ fn an_allocation_is_ports_addresses_and_a_life() {
 }
 
 #[test]
-fn the_project_s_networks_come_by_priority_and_requested_ones_verbatim() {
+fn b09_the_project_s_networks_come_by_priority_and_requested_ones_verbatim() {
     let mut ledger = empty();
     let last = made(&mut ledger, NetworkSpec { priority: 5, ..network("last", &["10.1.0.0/24"]) });
     let global = made(&mut ledger, network("global", &["10.2.0.0/24"]));

@@ -9,6 +9,7 @@ mod forms;
 mod long_input;
 mod malformed;
 mod networks;
+mod nova;
 mod pages;
 mod problem;
 mod records;

@@ -121,7 +121,7 @@ async fn a_repeated_deletion_succeeds_though_the_network_is_gone() {
 }
 
 #[tokio::test]
-async fn deallocating_what_is_not_there_releases_nothing_and_succeeds() {
+async fn b19_deallocating_what_is_not_there_releases_nothing_and_succeeds() {
     let server = Server::start().await;
     let answer = server.unchanged(async |client| client.deallocate_for_instance(deallocation(1)).await).await;
     assert_eq!(answer.released_port_ids, Vec::<String>::new());
