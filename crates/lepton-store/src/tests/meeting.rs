@@ -113,29 +113,49 @@ async fn two_managers_carve_no_block_twice() {
     }
 }
 
-/// A guest asks for the very address that the gateway moves to: one of the two gets it.
+/// A guest asks for the very address that the gateway moves to, in a pool or not: one of the two gets it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_never_has_the_address_of_a_guest() {
     for kind in BOTH {
-        let (subject, other) = two_managers(kind).await;
-        let made = subject.network("private", &["10.1.0.0/24"]).await;
-        let id = made.subnets[0].id;
-        for round in 0..20_u128 {
-            let address = format!("10.1.0.{}", 10 + round);
-            let wish = allocation(round, vec![requested(made.network.id, &[&address])]);
-            let (moved, given) =
-                join(submit(&other, moved_to(id, &address)), submit(subject.store(), wish)).await;
-            match (moved, given) {
-                (Ok(_), Err(refused)) => {
-                    let told = reason::<()>(Err(refused));
-                    assert!(["FIXED_IP_INVALID", "FIXED_IP_ALREADY_IN_USE"].contains(&told), "{told}");
+        for prefix in ["10.1.0.0/24", "fd00:1::/64"] {
+            let (subject, other) = two_managers(kind).await;
+            let made = subject.network("private", &[prefix]).await;
+            let id = made.subnets[0].id;
+            for round in 0..20_u128 {
+                let address =
+                    prefix.replace("0/24", &(10 + round).to_string()).replace("/64", &format!("1{round}"));
+                let wish = allocation(round, vec![requested(made.network.id, &[&address])]);
+                let (moved, given) =
+                    join(submit(&other, moved_to(id, &address)), submit(subject.store(), wish)).await;
+                match (moved, given) {
+                    (Ok(_), Err(refused)) => {
+                        let told = reason::<()>(Err(refused));
+                        assert!(["FIXED_IP_INVALID", "FIXED_IP_ALREADY_IN_USE"].contains(&told), "{told}");
+                    }
+                    (moved @ Err(_), Ok(_)) => assert_eq!(reason(moved), "FIXED_IP_ALREADY_IN_USE"),
+                    both => panic!("{kind:?}, {address}: {both:?}"),
                 }
-                (moved @ Err(_), Ok(_)) => assert_eq!(reason(moved), "FIXED_IP_ALREADY_IN_USE"),
-                both => panic!("{kind:?}: {both:?}"),
             }
             assert_sound(&subject.dump().await);
         }
     }
+}
+
+/// The address is in no pool, so no block stands between the two.
+#[tokio::test]
+async fn an_address_that_becomes_the_gateway_while_it_is_given_is_not_given() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = subject.network("private", &["fd00:1::/64"]).await;
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let mut theirs = engine.write().await.unwrap();
+    let sql = "update subnets set gateway = 'fd00:1::99', version = version + 1";
+    theirs.execute(sql, Vec::new()).await.unwrap();
+    let commit = async {
+        until_somebody_waits(engine).await;
+        theirs.commit().await.unwrap();
+    };
+    let (given, ()) = join(subject.allocate_at(1, made.network.id, "fd00:1::99"), commit).await;
+    assert_eq!(reason(given), "FIXED_IP_INVALID");
 }
 
 /// Who chooses while the gateway moves chooses neither its old address before it is free nor its new one.
