@@ -163,7 +163,7 @@ pub(crate) struct Wanted {
 /// An address that a vNIC is to get.
 enum Place {
     /// This very one.
-    Wished(Subnet, Wish),
+    Wished(Box<Subnet>, Wish),
     /// Any of the first of these subnets, all of one family, that has one left.
     Any(Vec<Subnet>),
 }
@@ -286,7 +286,7 @@ fn places(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<Place>, Re
                 subnet.cidr
             )));
         }
-        places.push(Place::Wished(subnet.clone(), Wish { address, field }));
+        places.push(Place::Wished(Box::new(subnet.clone()), Wish { address, field }));
     }
     Ok(places)
 }

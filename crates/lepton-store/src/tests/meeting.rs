@@ -75,7 +75,8 @@ async fn two_managers_lose_no_change_of_a_network() {
                 submit(&other, ModifyNetwork { priority: Some(round), ..untouched(id) }),
             )
             .await;
-            (one.unwrap(), two.unwrap());
+            one.unwrap();
+            two.unwrap();
             let now = subject.store().ask(GetNetwork { network: id }).await.unwrap().network;
             assert_eq!((now.label.as_str(), now.priority), (&*format!("n{round}"), round), "{kind:?}");
         }
@@ -104,7 +105,8 @@ async fn two_managers_carve_no_block_twice() {
         for _ in 0..10 {
             let carve = || carving(3, "10.0.0.0/16", 24);
             let (one, two) = join(submit(subject.store(), carve()), submit(&other, carve())).await;
-            (one.unwrap(), two.unwrap());
+            one.unwrap();
+            two.unwrap();
         }
         let mut cidrs: Vec<_> = subject.dump().await.subnets.iter().map(|subnet| subnet.cidr).collect();
         cidrs.sort_unstable();
