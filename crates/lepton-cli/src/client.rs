@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
-use lepton_proto::v1::network_manager_client::NetworkManagerClient;
+use lepton_proto::v1::{network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use tokio::time::timeout;
 use tonic::{
     Response, Status,
@@ -17,8 +17,14 @@ use crate::{
     settings::{Settings, TlsFiles},
 };
 
-/// The calls that `leptond` answers.
-pub(crate) type Calls = NetworkManagerClient<Channel>;
+/// The calls that `leptond` answers, by service; all of them go over one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Calls {
+    /// Networks, instances and hosts.
+    pub(crate) manager: NetworkManagerClient<Channel>,
+    /// Subnets and their routes.
+    pub(crate) subnets: SubnetsClient<Channel>,
+}
 
 /// The largest answer that is taken, in bytes: a page of 1000 networks with all the pools that each may have.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -40,7 +46,10 @@ impl Client {
             Ok(Err(cause)) => return Err(Error::unreachable(&endpoint, &cause)),
             Err(_) => return Err(Error::no_answer(&endpoint, limit)),
         };
-        let calls = NetworkManagerClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
+        let calls = Calls {
+            manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            subnets: SubnetsClient::new(channel).max_decoding_message_size(LARGEST_ANSWER),
+        };
         Ok(Self { calls, endpoint, timeout: limit })
     }
 

@@ -12,11 +12,13 @@ use crate::{
     network::{self, NetworkCommand},
     output::{self, Format, Output},
     reference::reference,
-    settings::ConnectionOptions,
+    route::{self, RouteCommand},
+    settings::{ConnectionOptions, Settings},
+    subnet::{self, SubnetCommand},
     version::VersionView,
 };
 
-/// Networks, instances and hosts of a lepton daemon (leptond).
+/// Networks, subnets, instances and hosts of a lepton daemon (leptond).
 ///
 /// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
 /// 3 the server cannot be reached, does not answer, or cannot at present, as while its database is away.
@@ -44,9 +46,15 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make, look at and delete networks
+    /// Make, look at, change and delete networks
     #[command(subcommand)]
     Network(NetworkCommand),
+    /// Add subnets to networks, look at them, change and delete them
+    #[command(subcommand)]
+    Subnet(SubnetCommand),
+    /// Static routes for the guests of a subnet
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// Give instances their vNICs, look at them and take them back
     #[command(subcommand)]
     Instance(InstanceCommand),
@@ -94,24 +102,36 @@ fn explain(stop: &clap::Error, format: Format) -> ExitCode {
 impl CommandLine {
     fn execute(self) -> Result<(), Error> {
         let output = Output::new(self.output);
+        let connection = self.connection;
         match self.command {
             Command::Network(command) => {
-                let settings = self.connection.resolve()?;
-                block_on(network::run(command, &settings, output))
+                connected(connection, async |settings| network::run(command, &settings, output).await)
+            }
+            Command::Subnet(command) => {
+                connected(connection, async |settings| subnet::run(command, &settings, output).await)
+            }
+            Command::Route(command) => {
+                connected(connection, async |settings| route::run(command, &settings, output).await)
             }
             Command::Instance(command) => {
-                let settings = self.connection.resolve()?;
-                block_on(instance::run(command, &settings, output))
+                connected(connection, async |settings| instance::run(command, &settings, output).await)
             }
             Command::Host(command) => {
-                let settings = self.connection.resolve()?;
-                block_on(host::run(command, &settings, output))
+                connected(connection, async |settings| host::run(command, &settings, output).await)
             }
             Command::Version => output.print(&VersionView::default()),
             Command::Completion { shell } => output::write(completion(shell)),
             Command::Reference => output::write(reference()),
         }
     }
+}
+
+/// Does what needs a server.
+fn connected(
+    connection: ConnectionOptions,
+    command: impl AsyncFnOnce(Settings) -> Result<(), Error>,
+) -> Result<(), Error> {
+    block_on(command(connection.resolve()?))
 }
 
 fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {

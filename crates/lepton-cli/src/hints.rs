@@ -54,6 +54,10 @@ pub(crate) fn for_refusal(
         "NETWORK_NOT_FOUND" => {
             "`lepton network list` shows the networks that there are, with `--project` a project's"
         }
+        "NETWORK_NOT_EMPTY" => {
+            "leave `--id` out to make a new network, or add a subnet to that one with `lepton subnet add NETWORK`"
+        }
+        "NETWORK_WITHOUT_IPV4" => "the other forms can tell it: `--form model` or `--form network-data`",
         "NO_MORE_FIXED_IPS" => {
             "deallocate instances or make a larger network; a released address comes back when its host has unplugged \
              it and its quarantine is over"
@@ -73,7 +77,14 @@ pub(crate) fn for_refusal(
         "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
         "REQUEST_TOO_LARGE" => "do it in several steps, with less in each",
         "ROLE_NOT_ALLOWED" => "use a certificate whose role includes the call: `--cert` and `--key`",
+        "ROUTE_EXISTS" => "`lepton route remove SUBNET DESTINATION` takes the one that is there away",
+        "ROUTE_NOT_FOUND" => "`lepton route list SUBNET` shows the routes that there are",
         "SHUTTING_DOWN" => "run the command again when leptond is back",
+        "SUBNET_IN_USE" => {
+            "deallocate the instances that have addresses in it first; a released address counts until its host has \
+             unplugged the port, or `lepton host fence HOST` says that it never will"
+        }
+        "SUBNET_NOT_FOUND" => "`lepton network show NETWORK` shows the subnets that a network has",
         "UNAUTHENTICATED" => "say who you are with `--cert` and `--key`",
         _ => return None,
     })
@@ -126,28 +137,40 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
     let last = field.rsplit('.').next().unwrap_or(field);
     let name = last.split('[').next().unwrap_or(last);
     Some(match name {
+        "addresses" => "--dns",
         "address_mode" => "--address-mode",
         "allocation_pools" | "first" | "last" => "--pool",
         "allow_duplicate_networks" => "--allow-duplicate-networks",
         "cidr" | "subnets" => "--cidr",
+        "destination" => "DESTINATION",
+        "dhcp_server" => "--dhcp-server",
         "dns" => "--dns",
         "fixed_ips" => "--network …,ip=",
         "gateway" => "--gateway",
         "guest_device" => "--guest-device",
+        "form" => "--form",
         "host" => "--host",
+        "id" => "--id",
         "incarnation" => "--incarnation",
         "instance_id" => "INSTANCE",
+        "label" if field == "label" => "--label",
         "label" => "LABEL",
         "mtu" => "--mtu",
+        "netmask" => "--netmask",
         "netns_path" => "--netns",
         "network_id" if field == "network_id" => "NETWORK",
         "network_id" | "networks" => "--network",
+        "network_size" => "--size",
         "no_gateway" => "--no-gateway",
+        "num_networks" => "--count",
         "page_size" => "--limit",
+        "prefix_length_v6" => "--prefix-length-v6",
         "priority" => "--priority",
         "project_id" => "--project",
         "quarantine" => "--quarantine",
+        "range_v4" | "range_v6" => "--range",
         "request_id" => "--request-id",
+        "subnet_id" => "SUBNET",
         "wait_for_active" => "--wait",
         _ => return None,
     })
@@ -161,11 +184,12 @@ mod tests {
 
     /// The reasons that the API's documentation promises, from lines like `//   NOT_FOUND / NETWORK_NOT_FOUND   why`.
     fn documented_reasons() -> Vec<String> {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto/lepton/v1/network_manager.proto");
-        let text = fs::read_to_string(path).unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto/lepton/v1");
+        let files = fs::read_dir(folder).unwrap();
+        let text: String = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
         let words = text.lines().filter_map(|line| line.trim().strip_prefix("//")?.split_once(" / "));
-        let words =
-            words.filter_map(|(_, rest)| rest.split(|c: char| c != '_' && !c.is_ascii_uppercase()).next());
+        let words = words
+            .filter_map(|(_, rest)| rest.split(|c: char| !matches!(c, '_' | 'A'..='Z' | '0'..='9')).next());
         words.filter(|word| word.len() > 3).map(str::to_owned).collect()
     }
 

@@ -40,8 +40,9 @@ async fn fence(host: String, change: Change, settings: &Settings, output: Output
         validate_only: change.is_dry_run,
     };
     let client = Client::connect(settings).await?;
-    let fenced =
-        client.change(&change, request, async |mut calls, request| calls.fence_host(request).await).await?;
+    let fenced = client
+        .change(&change, request, async |mut calls, request| calls.manager.fence_host(request).await)
+        .await?;
 
     change.remark(output);
     let view = FencedView::from(fenced);

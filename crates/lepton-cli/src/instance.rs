@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use lepton_proto::v1::{
     self as pb,
     port_binding::{Kind, Veth},
@@ -13,7 +13,7 @@ use crate::{
     client::Client,
     duration,
     error::Error,
-    output::{DeallocatedView, NetworkInfoView, Output, ValidatedView},
+    output::{DeallocatedView, DocumentView, NetworkInfoView, Output, ValidatedView},
     settings::Settings,
 };
 
@@ -28,6 +28,10 @@ pub(crate) enum InstanceCommand {
     Show {
         /// UUID of the instance
         instance: String,
+
+        /// Print one JSON document that other programs read instead
+        #[arg(long, value_name = "FORM", value_enum)]
+        form: Option<Form>,
     },
     /// Take an instance's vNICs back; does no harm to one that has none
     Deallocate(DeallocateOptions),
@@ -36,6 +40,17 @@ pub(crate) enum InstanceCommand {
         #[command(flatten)]
         networks: NetworkOptions,
     },
+}
+
+/// A form in which other programs read an instance's vNICs.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Form {
+    /// The model of Nova's compute agents
+    Model,
+    /// The pairs that Nova's hypervisor drivers knew before the model
+    Legacy,
+    /// cloud-init's network_data.json
+    NetworkData,
 }
 
 /// `instance allocate`.
@@ -129,7 +144,8 @@ impl FromStr for RequestedNetwork {
 pub(crate) async fn run(command: InstanceCommand, settings: &Settings, output: Output) -> Result<(), Error> {
     match command {
         InstanceCommand::Allocate(options) => allocate(*options, settings, output).await,
-        InstanceCommand::Show { instance } => show(instance, settings, output).await,
+        InstanceCommand::Show { instance, form: None } => show(instance, settings, output).await,
+        InstanceCommand::Show { instance, form: Some(form) } => tell(instance, form, settings, output).await,
         InstanceCommand::Deallocate(options) => deallocate(options, settings, output).await,
         InstanceCommand::Validate { networks } => validate(networks, settings, output).await,
     }
@@ -153,7 +169,9 @@ async fn allocate(options: AllocateOptions, settings: &Settings, output: Output)
 
     let client = Client::connect(settings).await?.allowing(options.wait.unwrap_or_default());
     let info = client
-        .change(&change, request, async |mut calls, request| calls.allocate_for_instance(request).await)
+        .change(&change, request, async |mut calls, request| {
+            calls.manager.allocate_for_instance(request).await
+        })
         .await?;
 
     change.remark(output);
@@ -166,9 +184,30 @@ async fn allocate(options: AllocateOptions, settings: &Settings, output: Output)
 async fn show(instance_id: String, settings: &Settings, output: Output) -> Result<(), Error> {
     let client = Client::connect(settings).await?;
     let request = pb::GetInstanceNwInfoRequest { instance_id };
-    let info =
-        client.ask(request, async |mut calls, request| calls.get_instance_nw_info(request).await).await?;
+    let info = client
+        .ask(request, async |mut calls, request| calls.manager.get_instance_nw_info(request).await)
+        .await?;
     output.print(&NetworkInfoView::from(info))
+}
+
+async fn tell(instance_id: String, form: Form, settings: &Settings, output: Output) -> Result<(), Error> {
+    let client = Client::connect(settings).await?;
+    let form = pb::NetworkInfoForm::from(form).into();
+    let request = pb::GetInstanceNwInfoJsonRequest { instance_id, form };
+    let answer = client
+        .ask(request, async |mut calls, request| calls.manager.get_instance_nw_info_json(request).await)
+        .await?;
+    output.print(&DocumentView::try_from(answer)?)
+}
+
+impl From<Form> for pb::NetworkInfoForm {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Model => Self::Model,
+            Form::Legacy => Self::Legacy,
+            Form::NetworkData => Self::NetworkData,
+        }
+    }
 }
 
 async fn deallocate(options: DeallocateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -182,7 +221,9 @@ async fn deallocate(options: DeallocateOptions, settings: &Settings, output: Out
 
     let client = Client::connect(settings).await?;
     let released = client
-        .change(&change, request, async |mut calls, request| calls.deallocate_for_instance(request).await)
+        .change(&change, request, async |mut calls, request| {
+            calls.manager.deallocate_for_instance(request).await
+        })
         .await?;
 
     change.remark(output);
@@ -200,7 +241,7 @@ async fn validate(networks: NetworkOptions, settings: &Settings, output: Output)
         allow_duplicate_networks: networks.allow_duplicate_networks,
     };
     let client = Client::connect(settings).await?;
-    client.ask(request, async |mut calls, request| calls.validate_networks(request).await).await?;
+    client.ask(request, async |mut calls, request| calls.manager.validate_networks(request).await).await?;
     output.print(&ValidatedView::new(networks.project))
 }
 

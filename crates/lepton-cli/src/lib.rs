@@ -26,8 +26,10 @@ mod network;
 mod output;
 mod reference;
 mod retry;
+mod route;
 mod settings;
 mod subnet;
+mod subnet_options;
 mod version;
 
 pub use command_line::run;

@@ -1,4 +1,7 @@
-//! `lepton network`: make, list, look at and delete networks.
+//! `lepton network`: make, list, look at, change and delete networks.
+
+mod carve;
+mod modify;
 
 use std::num::{NonZeroUsize, ParseIntError};
 
@@ -12,8 +15,10 @@ use crate::{
     error::Error,
     output::{DeletedView, NetworkView, NetworksView, Output},
     settings::Settings,
-    subnet::SubnetOptions,
+    subnet_options::SubnetOptions,
 };
+use carve::CarveOptions;
+use modify::{AssociateOptions, DisassociateOptions, ModifyOptions};
 
 /// The largest page that a server gives, in networks.
 const PAGE: usize = 1000;
@@ -24,7 +29,11 @@ pub(crate) enum NetworkCommand {
     /// Make a network
     ///
     /// For example: lepton network create private --cidr 10.1.0.0/24 --cidr fd00:1::/64 --dns 10.1.0.53
-    Create(CreateOptions),
+    Create(Box<CreateOptions>),
+    /// Make networks of one size from a range, around the prefixes that are occupied
+    ///
+    /// For example: lepton network carve private --range 10.0.0.0/16 --count 4
+    Carve(Box<CarveOptions>),
     /// List networks in the order of their creation
     List(ListOptions),
     /// Show a network with its subnets
@@ -32,6 +41,12 @@ pub(crate) enum NetworkCommand {
         /// UUID of the network
         network: String,
     },
+    /// Change what is given of a network and leave the rest as it is
+    Modify(ModifyOptions),
+    /// Associate a network with a project or a host, if it has none yet; the answer tells whose it is
+    Associate(AssociateOptions),
+    /// End a network's association with its project, its host, or both
+    Disassociate(DisassociateOptions),
     /// Delete a network that no port uses
     Delete {
         /// UUID of the network
@@ -44,6 +59,23 @@ pub(crate) enum NetworkCommand {
 /// `network create`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateOptions {
+    #[command(flatten)]
+    network: SpecOptions,
+
+    /// UUID of a network without subnets that was made beforehand and is to become this one [default: make a new one]
+    #[arg(long, value_name = "UUID", default_value = "", hide_default_value = true)]
+    id: String,
+
+    #[command(flatten)]
+    subnets: SubnetOptions,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// What a new network is to be, but for its subnets.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SpecOptions {
     /// What people call it; need not be unique
     label: String,
 
@@ -59,11 +91,27 @@ pub(crate) struct CreateOptions {
     #[arg(long, value_name = "BYTES", value_parser = given_mtu)]
     mtu: Option<u32>,
 
-    #[command(flatten)]
-    subnets: SubnetOptions,
+    /// The host whose router its traffic goes through [default: each instance's own host]
+    #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
+    host: String,
 
-    #[command(flatten)]
-    change: ChangeOptions,
+    /// Have compute agents write the guest's network configuration into its disk
+    #[arg(long)]
+    injected: bool,
+}
+
+impl From<SpecOptions> for pb::NetworkSpec {
+    fn from(options: SpecOptions) -> Self {
+        Self {
+            label: options.label,
+            project_id: options.project,
+            priority: options.priority,
+            mtu: options.mtu.unwrap_or_default(),
+            host: options.host,
+            injected: options.injected,
+            ..Self::default()
+        }
+    }
 }
 
 /// `network list`.
@@ -81,9 +129,13 @@ pub(crate) struct ListOptions {
 /// Does what the command says.
 pub(crate) async fn run(command: NetworkCommand, settings: &Settings, output: Output) -> Result<(), Error> {
     match command {
-        NetworkCommand::Create(options) => create(options, settings, output).await,
+        NetworkCommand::Create(options) => create(*options, settings, output).await,
+        NetworkCommand::Carve(options) => carve::run(*options, settings, output).await,
         NetworkCommand::List(options) => list(options, settings, output).await,
         NetworkCommand::Show { network } => show(network, settings, output).await,
+        NetworkCommand::Modify(options) => modify::modify(options, settings, output).await,
+        NetworkCommand::Associate(options) => modify::associate(options, settings, output).await,
+        NetworkCommand::Disassociate(options) => modify::disassociate(options, settings, output).await,
         NetworkCommand::Delete { network, change } => delete(network, change.into(), settings, output).await,
     }
 }
@@ -100,13 +152,8 @@ fn given_mtu(text: &str) -> Result<u32, String> {
 
 async fn create(options: CreateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
     let change = Change::from(options.change);
-    let spec = pb::NetworkSpec {
-        label: options.label,
-        project_id: options.project,
-        priority: options.priority,
-        mtu: options.mtu.unwrap_or_default(),
-        subnets: options.subnets.into_specs()?,
-    };
+    let spec =
+        pb::NetworkSpec { id: options.id, subnets: options.subnets.into_specs()?, ..options.network.into() };
     let request = pb::CreateNetworksRequest {
         networks: vec![spec],
         request_id: change.request_id.clone(),
@@ -115,7 +162,7 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
 
     let client = Client::connect(settings).await?;
     let made = client
-        .change(&change, request, async |mut calls, request| calls.create_networks(request).await)
+        .change(&change, request, async |mut calls, request| calls.manager.create_networks(request).await)
         .await?;
 
     let network = made
@@ -138,7 +185,9 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
             page_size: i32::try_from(left.min(PAGE)).expect("a page has at most 1000 networks"),
             page_token,
         };
-        let page = client.ask(request, async |mut calls, request| calls.list_networks(request).await).await?;
+        let page = client
+            .ask(request, async |mut calls, request| calls.manager.list_networks(request).await)
+            .await?;
         networks.extend(page.networks);
         page_token = page.next_page_token;
         if page_token.is_empty() || options.limit.is_some_and(|limit| networks.len() >= limit.get()) {
@@ -162,7 +211,8 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
 async fn show(network_id: String, settings: &Settings, output: Output) -> Result<(), Error> {
     let client = Client::connect(settings).await?;
     let request = pb::GetNetworkRequest { network_id };
-    let network = client.ask(request, async |mut calls, request| calls.get_network(request).await).await?;
+    let network =
+        client.ask(request, async |mut calls, request| calls.manager.get_network(request).await).await?;
     output.print(&NetworkView::from(network))
 }
 
@@ -179,8 +229,10 @@ async fn delete(
     };
 
     let client = Client::connect(settings).await?;
-    client.change(&change, request, async |mut calls, request| calls.delete_network(request).await).await?;
+    client
+        .change(&change, request, async |mut calls, request| calls.manager.delete_network(request).await)
+        .await?;
 
     change.remark(output);
-    output.print(&DeletedView::new(network_id, change.is_dry_run))
+    output.print(&DeletedView::new("Network", network_id, change.is_dry_run))
 }

@@ -7,6 +7,7 @@
 mod host;
 mod instance;
 mod network;
+mod subnet;
 mod table;
 
 use std::{
@@ -19,8 +20,9 @@ use serde::Serialize;
 
 pub(crate) use self::{
     host::FencedView,
-    instance::{DeallocatedView, NetworkInfoView, ValidatedView},
+    instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     network::{DeletedView, NetworkView, NetworksView},
+    subnet::{RoutesView, SubnetView},
     table::clean,
 };
 use crate::error::Error;

@@ -23,6 +23,7 @@
 
 mod bits;
 mod block;
+mod carve;
 mod eui64;
 mod mac_base;
 mod requested_ip;
@@ -32,6 +33,7 @@ mod subnet_set;
 mod subnet_spec;
 
 pub use block::{Block, first_block, next_block};
+pub use carve::{CarveError, carve, prefix_len_of_size};
 pub use eui64::eui64;
 pub use mac_base::{MacBase, MacBaseError};
 pub use requested_ip::{RequestedIpError, check_requested};

@@ -7,7 +7,7 @@
 //! | IPv6 to /126 | the first (subnet-router anycast) | RFC 4291 §2.6.1 |
 //! | IPv6 /127, /128 | none | RFC 6164 §5.1; a /128 has one address |
 //!
-//! and the gateway in each.
+//! and the gateway and the DHCP server in each.
 
 use std::{fmt, net::IpAddr};
 
@@ -29,6 +29,8 @@ pub enum Reserved {
     SubnetRouterAnycast,
     /// The subnet's gateway.
     Gateway,
+    /// Who answers the subnet's DHCP requests.
+    DhcpServer,
     /// Something that it means on every network: loopback, multicast and the like.
     Special(&'static str),
 }
@@ -38,6 +40,8 @@ impl Reserved {
     pub(crate) fn of(subnet: &Subnet, address: IpAddr) -> Option<Self> {
         if subnet.gateway == Some(address) {
             Some(Self::Gateway)
+        } else if subnet.dhcp_server == Some(address) {
+            Some(Self::DhcpServer)
         } else {
             Self::by_prefix(subnet.cidr, address)
         }
@@ -88,6 +92,7 @@ impl fmt::Display for Reserved {
             Self::Broadcast => "the broadcast address",
             Self::SubnetRouterAnycast => "the subnet-router anycast address",
             Self::Gateway => "the gateway",
+            Self::DhcpServer => "the DHCP server",
         })
     }
 }

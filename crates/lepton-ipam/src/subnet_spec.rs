@@ -74,6 +74,10 @@ impl SubnetSpec {
                 AddressMode::Eui64 => Vec::new(),
             },
             quarantine: self.quarantine,
+            routes: Vec::new(),
+            dhcp_server: None,
+            interface: None,
+            version: 0,
         };
         self.check_room(&subnet)?;
         Ok(subnet)
@@ -96,12 +100,18 @@ impl SubnetSpec {
     }
 
     fn plan_gateway(&self) -> Result<Option<IpAddr>, SubnetSpecError> {
-        let cidr = self.cidr;
         let gateway = match self.gateway {
             Gateway::None => return Ok(None),
-            Gateway::Default => return Ok(ordinary(cidr).first().map(|pool| pool.first)),
+            Gateway::Default => return Ok(ordinary(self.cidr).first().map(|pool| pool.first)),
             Gateway::At(gateway) => gateway,
         };
+        Self::check_gateway(self.cidr, gateway).map(|()| Some(gateway))
+    }
+
+    /// Checks that a router can have this address of a subnet, for its gateway or the next hop of a route.
+    ///
+    /// Errors: an address of the other family, outside the prefix, or reserved by it.
+    pub fn check_gateway(cidr: Cidr, gateway: IpAddr) -> Result<(), SubnetSpecError> {
         if AddressFamily::of(gateway) != cidr.family() {
             return Err(SubnetSpecError::GatewayFamily { gateway, cidr });
         }
@@ -110,7 +120,7 @@ impl SubnetSpec {
         }
         match Reserved::by_prefix(cidr, gateway) {
             Some(reserved) => Err(SubnetSpecError::GatewayReserved { gateway, cidr, reserved }),
-            None => Ok(Some(gateway)),
+            None => Ok(()),
         }
     }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use lepton_ipam::{MacBase, check_requested, eui64};
 use lepton_types::{
-    AddressMode, HostId, IfName, InstanceId, MacAddr, NetnsPath, Network, NetworkId, NetworkInfo, Port,
-    PortBinding, PortId, PortStatus, ProjectId, Subnet,
+    AddressFamily, AddressMode, HostId, IfName, InstanceId, MacAddr, NetnsPath, Network, NetworkId,
+    NetworkInfo, Port, PortBinding, PortId, PortStatus, ProjectId, Subnet,
 };
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
@@ -154,17 +154,54 @@ impl Command for AllocateForInstance {
     }
 }
 
-/// A vNIC to be: its network, and for each subnet the address that was asked for, or none for any.
+/// A vNIC to be: its network, and the addresses that it is to get.
 pub(crate) struct Wanted {
     network: NetworkId,
-    subnets: Vec<(Subnet, Option<Wish>)>,
+    places: Vec<Place>,
 }
 
-/// An address that was asked for, and where.
+/// An address that a vNIC is to get.
+enum Place {
+    /// This very one.
+    Wished(Box<Subnet>, Wish),
+    /// Any of the first of these subnets, all of one family, that has one left.
+    Any(Vec<Subnet>),
+}
+
+/// An address that was asked for.
 struct Wish {
     address: IpAddr,
     /// Its path in the request.
     field: String,
+}
+
+impl Place {
+    /// The one address that will do, and its subnet: the one that was asked for, or the one that follows from the MAC.
+    fn must_have(&self, mac: MacAddr) -> Option<(&Subnet, IpAddr)> {
+        match self {
+            Self::Wished(subnet, wish) => Some((subnet, wish.address)),
+            Self::Any(subnets) => {
+                let first = subnets.first().filter(|subnet| subnet.mode == AddressMode::Eui64);
+                first.map(|subnet| (subnet, eui64(subnet, mac)))
+            }
+        }
+    }
+
+    /// The subnet that is asked first.
+    fn first(&self) -> Option<&Subnet> {
+        match self {
+            Self::Wished(subnet, _) => Some(subnet),
+            Self::Any(subnets) => subnets.first(),
+        }
+    }
+
+    /// Where the request asks for it, if it does.
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Wished(_, wish) => Some(wish.field.clone()),
+            Self::Any(_) => None,
+        }
+    }
 }
 
 /// What choosing the networks needs, for the round before it.
@@ -187,7 +224,7 @@ pub(crate) fn choose(
         .map_err(|error| refusal(&error))?;
     let mut wanted = Vec::with_capacity(choices.len());
     for (index, choice) in choices.iter().enumerate() {
-        wanted.push(Wanted { network: choice.network, subnets: wishes(ledger, index, choice)? });
+        wanted.push(Wanted { network: choice.network, places: places(ledger, index, choice)? });
     }
     Ok(wanted)
 }
@@ -203,7 +240,7 @@ fn candidates(
     }
     let mut found = Vec::with_capacity(requested.len());
     for requested in requested {
-        found.extend(ledger.network(requested.network)?.cloned());
+        found.extend(ledger.network(requested.network)?.filter(|network| !network.is_external).cloned());
     }
     Ok(found)
 }
@@ -216,10 +253,17 @@ fn refusal(error: &OrderError) -> Refusal {
     }
 }
 
-/// Which address was asked for in which subnet of the vNIC's network.
-fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, Option<Wish>)>, Refusal> {
-    let mut subnets: Vec<_> =
-        ledger.subnets_of(choice.network).into_iter().map(|subnet| (subnet, None::<Wish>)).collect();
+/// The addresses that the vNIC is to get: those that were asked for, and one of each family for which none was.
+fn places(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<Place>, Refusal> {
+    let subnets = ledger.subnets_of(choice.network);
+    let mut places = Vec::new();
+    for family in [AddressFamily::V4, AddressFamily::V6] {
+        let of_family: Vec<_> = subnets.iter().filter(|subnet| subnet.family() == family).cloned().collect();
+        let is_wished = choice.fixed_ips.iter().any(|address| AddressFamily::of(*address) == family);
+        if !is_wished && !of_family.is_empty() {
+            places.push(Place::Any(of_family));
+        }
+    }
     for (address_index, &address) in choice.fixed_ips.iter().enumerate() {
         let field = format!("networks[{index}].fixed_ips[{address_index}]");
         let invalid = |problem: String| Refusal::FixedIpInvalid {
@@ -228,20 +272,23 @@ fn wishes(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<(Subnet, O
             field: field.clone(),
             problem,
         };
-        let Some((subnet, wish)) = subnets.iter_mut().find(|(subnet, _)| subnet.cidr.contains(address))
-        else {
+        let Some(subnet) = subnets.iter().find(|subnet| subnet.cidr.contains(address)) else {
             return Err(invalid(format!("no subnet of network {} contains {address}", choice.network)));
         };
         check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
-        if let Some(first) = wish {
+        let earlier = places.iter().find_map(|place| match place {
+            Place::Wished(other, wish) if other.id == subnet.id => Some(wish.address),
+            Place::Wished(..) | Place::Any(_) => None,
+        });
+        if let Some(first) = earlier {
             return Err(invalid(format!(
-                "{} and {address} are both in subnet {}; a vNIC has one address in each subnet",
-                first.address, subnet.cidr
+                "{first} and {address} are both in subnet {}; a vNIC has one address in each subnet",
+                subnet.cidr
             )));
         }
-        *wish = Some(Wish { address, field });
+        places.push(Place::Wished(Box::new(subnet.clone()), Wish { address, field }));
     }
-    Ok(subnets)
+    Ok(places)
 }
 
 /// A free MAC for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
@@ -267,11 +314,11 @@ pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) ->
 
 fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
     let mut keys = vec![Key::Mac(mac)];
-    for (subnet, wish) in &wanted.subnets {
-        match (wish, subnet.mode) {
-            (Some(wish), _) => keys.extend(pool::keys_of(subnet, wish.address)),
-            (None, AddressMode::Eui64) => keys.push(Key::FixedIp(subnet.id, eui64(subnet, mac))),
-            (None, AddressMode::Pool) => keys.extend(pool::keys_of_next(subnet)),
+    for place in &wanted.places {
+        match (place.must_have(mac), place.first()) {
+            (Some((subnet, address)), _) => keys.extend(pool::keys_of(subnet, address)),
+            (None, Some(subnet)) => keys.extend(pool::keys_of_next(subnet)),
+            (None, None) => {}
         }
     }
     keys
@@ -279,9 +326,8 @@ fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
 
 fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Stop> {
     ledger.need([Key::Mac(mac)])?;
-    for (subnet, wish) in &wanted.subnets {
-        if wish.is_none() && subnet.mode == AddressMode::Eui64 {
-            let address = eui64(subnet, mac);
+    for place in wanted.places.iter().filter(|place| matches!(place, Place::Any(_))) {
+        if let Some((subnet, address)) = place.must_have(mac) {
             // Neither the gateway's address nor one that somebody asked for.
             if check_requested(subnet, address).is_err() || ledger.fixed_ip(subnet.id, address)?.is_some() {
                 return Ok(false);
@@ -298,27 +344,36 @@ pub(crate) struct Seat<'w> {
     pub(crate) wanted: &'w Wanted,
 }
 
-/// Gives each port an address in each subnet of its network: first to all ports the very addresses that they must have,
-/// lest another one of them be given such an address by chance.
+/// Gives each port its addresses: first to all ports the very addresses that they must have, lest another one of them be
+/// given such an address by chance.
 pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<(), Stop> {
-    let places = || seats.iter().flat_map(|seat| seat.wanted.subnets.iter().map(move |place| (seat, place)));
-    for_all(places(), |(seat, (subnet, wish))| {
-        let network = seat.wanted.network;
-        if let Some(address) = must_have(subnet, wish.as_ref(), seat.mac)
-            && !ledger.take(subnet, address, seat.port)?
-        {
-            let field = wish.as_ref().map(|wish| wish.field.clone());
-            return Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into());
+    let places = || seats.iter().flat_map(|seat| seat.wanted.places.iter().map(move |place| (seat, place)));
+    for_all(places(), |(seat, place)| match place.must_have(seat.mac) {
+        Some((subnet, address)) if !ledger.take(subnet, address, seat.port)? => {
+            let (network, field) = (seat.wanted.network, place.field());
+            Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into())
         }
-        Ok(())
+        Some(_) | None => Ok(()),
     })?;
-    for_all(places(), |(seat, (subnet, wish))| {
-        let (network, cidr) = (seat.wanted.network, subnet.cidr);
-        if must_have(subnet, wish.as_ref(), seat.mac).is_none() {
-            ledger.take_next(subnet, seat.port)?.ok_or(Refusal::NoMoreFixedIps { network, cidr })?;
-        }
-        Ok(())
+    for_all(places(), |(seat, place)| match place {
+        Place::Any(subnets) if place.must_have(seat.mac).is_none() => give_any(ledger, seat, subnets),
+        Place::Any(_) | Place::Wished(..) => Ok(()),
     })
+}
+
+/// Gives the port an address of the first of these subnets that has one left.
+fn give_any(ledger: &mut View, seat: &Seat<'_>, subnets: &[Subnet]) -> Result<(), Stop> {
+    for subnet in subnets {
+        let is_given = match subnet.mode {
+            AddressMode::Pool => ledger.take_next(subnet, seat.port)?.is_some(),
+            AddressMode::Eui64 => ledger.take(subnet, eui64(subnet, seat.mac), seat.port)?,
+        };
+        if is_given {
+            return Ok(());
+        }
+    }
+    let (network, cidrs) = (seat.wanted.network, subnets.iter().map(|subnet| subnet.cidr).collect());
+    Err(Refusal::NoMoreFixedIps { network, cidrs }.into())
 }
 
 /// Decides each thing even when one before it stopped for want of a row, so that one round loads what all of them miss.
@@ -339,15 +394,6 @@ fn for_all<T>(
         }
     }
     so_far
-}
-
-/// The one address that will do: the one that was asked for, or the one that follows from the MAC.
-fn must_have(subnet: &Subnet, wish: Option<&Wish>, mac: MacAddr) -> Option<IpAddr> {
-    let address = wish.map(|wish| wish.address);
-    match subnet.mode {
-        AddressMode::Eui64 => Some(address.unwrap_or_else(|| eui64(subnet, mac))),
-        AddressMode::Pool => address,
-    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub(crate) fn network(label: &str, cidrs: &[&str]) -> NetworkSpec {
         priority: 0,
         mtu: Mtu::ETHERNET,
         subnets,
+        host: None,
+        is_injected: false,
+        made_before: None,
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Key {
     Network(NetworkId),
     /// The networks that a project may use, its own and the global ones, with their subnets.
     NetworksOf(ProjectId),
+    /// The global networks, with their subnets.
+    GlobalNetworks,
     /// A page of networks in the order of creation, with their subnets.
     NetworkPage {
         /// Only the networks that this project may use.
@@ -45,6 +47,8 @@ pub enum Key {
     Block(SubnetId, IpAddr),
     /// The owner row of one address of a subnet.
     FixedIp(SubnetId, IpAddr),
+    /// Whether a subnet's addresses are held by anybody: at least one of them, if there is any.
+    HeldIn(SubnetId),
     /// Addresses of a subnet whose quarantine is over, a bounded number of them.
     RestedIn {
         /// Whose addresses.

@@ -15,6 +15,7 @@ mod allocate;
 mod change;
 mod command;
 mod deallocate;
+pub mod dhcp;
 #[cfg(test)]
 mod example;
 mod host;
@@ -24,6 +25,7 @@ mod network_info;
 mod pool;
 mod refusal;
 mod row;
+mod subnet;
 mod sweep;
 mod validate;
 mod view;
@@ -36,11 +38,13 @@ pub use host::{FenceHost, Fenced, HostFeed, HostRevision, RegisterHost, ReportHo
 pub use key::Key;
 pub use lepton_ipam::Block;
 pub use network::{
-    CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkPage, NetworkSpec, NetworkWithSubnets,
+    Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
+    GetNetwork, ListNetworks, ModifyNetwork, NetworkPage, NetworkSpec, NetworkWithSubnets,
 };
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
 pub use row::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
+pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
 pub use view::View;

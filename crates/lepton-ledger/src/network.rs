@@ -1,10 +1,16 @@
 //! Networks: made and deleted by operators, shown to everybody who may use them.
 
-use lepton_ipam::{SubnetSpec, first_block};
-use lepton_types::{AddressMode, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
+use lepton_ipam::SubnetSpec;
+use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Frontier, Key, Refusal, Stop, View};
+use crate::{Command, Key, Refusal, Stop, View};
+
+mod carve;
+mod modify;
+
+pub use carve::{CarveNetworks, Carving};
+pub use modify::{Associate, AssociateNetwork, DisassociateNetwork, ModifyNetwork};
 
 /// Makes networks, all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +32,12 @@ pub struct NetworkSpec {
     pub mtu: Mtu,
     /// Its subnets.
     pub subnets: Vec<SubnetSpec>,
+    /// The host whose router its traffic goes through; none: each instance's own host.
+    pub host: Option<HostId>,
+    /// Whether compute agents write the guest's network configuration into its disk.
+    pub is_injected: bool,
+    /// A network of the same owner, made beforehand and without subnets yet, that becomes this one; none: a new one.
+    pub made_before: Option<NetworkId>,
 }
 
 /// A network and its subnets, IPv4 before IPv6.
@@ -43,37 +55,70 @@ impl Command for CreateNetworks {
     const NAME: &'static str = "CreateNetworks";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::NewestNetwork]
+        let made_before = self.networks.iter().filter_map(|spec| spec.made_before.map(Key::Network));
+        made_before.chain([Key::NewestNetwork]).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Self::Answer, Stop> {
         let mut made = Vec::with_capacity(self.networks.len());
         for (index, spec) in self.networks.iter().enumerate() {
-            let network = Network {
-                id: ledger.draws().id(),
-                project: spec.project.clone(),
-                label: spec.label.clone(),
-                priority: spec.priority,
-                mtu: spec.mtu,
-                sequence: ledger.next_network_sequence()?,
-                created_at: ledger.now(),
+            let network = match spec.made_before {
+                None => new(ledger, spec)?,
+                Some(id) => settled(ledger, spec, id, index)?,
             };
-            ledger.insert(network.clone());
             for (subnet_index, subnet) in spec.subnets.iter().enumerate() {
-                let subnet = subnet.plan(ledger.draws().id(), network.id).map_err(|error| {
-                    let field = format!("networks[{index}].subnets[{subnet_index}].{}", error.field());
-                    Refusal::invalid_field(field, error.to_string())
-                })?;
-                if subnet.mode == AddressMode::Pool {
-                    ledger.insert(Frontier { subnet: subnet.id, next: first_block(&subnet) });
-                }
-                ledger.insert(subnet);
+                ledger.insert_subnet(
+                    subnet,
+                    network.id,
+                    &format!("networks[{index}].subnets[{subnet_index}]"),
+                )?;
             }
             let subnets = ledger.subnets_of(network.id);
             made.push(NetworkWithSubnets { network, subnets });
         }
         Ok(made)
     }
+}
+
+fn new(ledger: &mut View, spec: &NetworkSpec) -> Result<Network, Stop> {
+    let network = Network {
+        id: ledger.draws().id(),
+        project: spec.project.clone(),
+        label: spec.label.clone(),
+        priority: spec.priority,
+        mtu: spec.mtu,
+        sequence: ledger.next_network_sequence()?,
+        created_at: ledger.now(),
+        host: spec.host.clone(),
+        is_injected: spec.is_injected,
+        is_external: false,
+        version: 0,
+    };
+    ledger.insert(network.clone());
+    Ok(network)
+}
+
+/// The network made beforehand, as the request wants it to be. A network becomes one with subnets once (B38).
+fn settled(ledger: &mut View, spec: &NetworkSpec, id: NetworkId, index: usize) -> Result<Network, Stop> {
+    let field = || Some(format!("networks[{index}].id"));
+    let network = ledger.network(id)?.filter(|found| found.project == spec.project && !found.is_external);
+    let Some(found) = network.cloned() else {
+        return Err(Refusal::NetworkNotFound { network: id, field: field() }.into());
+    };
+    if !ledger.subnets_of(id).is_empty() {
+        return Err(Refusal::NetworkNotEmpty { network: id }.into());
+    }
+    let network = Network {
+        label: spec.label.clone(),
+        priority: spec.priority,
+        mtu: spec.mtu,
+        host: spec.host.clone(),
+        is_injected: spec.is_injected,
+        version: found.version + 1,
+        ..found
+    };
+    ledger.replace(network.clone());
+    Ok(network)
 }
 
 /// Deletes a network with its subnets.

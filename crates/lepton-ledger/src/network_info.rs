@@ -39,13 +39,22 @@ impl View {
         let subnets = self.subnets_of(network.id).into_iter().filter_map(|subnet| {
             let held = fixed_ips.iter().filter(|row| row.subnet == subnet.id);
             let fixed_ips: Vec<_> = held.map(|row| row.address).collect();
-            let (id, cidr, gateway, dns) = (subnet.id, subnet.cidr, subnet.gateway, subnet.dns);
-            (!fixed_ips.is_empty()).then_some(SubnetInfo { id, cidr, gateway, dns, fixed_ips })
+            (!fixed_ips.is_empty()).then(|| SubnetInfo {
+                id: subnet.id,
+                cidr: subnet.cidr,
+                gateway: subnet.gateway,
+                dns: subnet.dns,
+                fixed_ips,
+                floating_ips: Vec::new(),
+                routes: subnet.routes,
+                dhcp_server: subnet.dhcp_server,
+            })
         });
         let network = VifNetwork {
             id: network.id,
             bridge: network.bridge(),
             mtu: network.mtu,
+            is_injected: network.is_injected,
             subnets: subnets.collect(),
             label: network.label,
             project: network.project,

@@ -53,7 +53,10 @@ impl View {
             let first = Block::start_of(address);
             match self.block(subnet.id, first)?.cloned() {
                 Some(mut block) => {
-                    block.take(address);
+                    // Without an owner and yet not free: another manager has just made it the gateway.
+                    if !block.take(address) {
+                        return Ok(false);
+                    }
                     self.replace(block);
                 }
                 None => {

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use lepton_types::{Cidr, HostId, InstanceId, NetworkId, RequestId};
+use lepton_types::{Cidr, HostId, InstanceId, NetworkId, RequestId, Route, SubnetId};
 
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +72,16 @@ pub enum Refusal {
         /// Its path in the request; none when it follows from a MAC.
         field: Option<String>,
     },
-    /// A subnet has nothing left to give.
-    #[error("subnet {cidr} of network {network} has no free address; release some, or use another network")]
+    /// No subnet of a family has anything left to give.
+    #[error(
+        "subnet {} of network {network} has no free address; release some, or use another network",
+        joined(cidrs)
+    )]
     NoMoreFixedIps {
         /// The network.
         network: NetworkId,
-        /// The subnet's prefix.
-        cidr: Cidr,
+        /// The subnets' prefixes, at least one.
+        cidrs: Vec<Cidr>,
     },
     /// Every MAC that was drawn is taken.
     #[error("no free MAC address was found under {base}; configure another or a shorter MAC base")]
@@ -122,6 +125,42 @@ pub enum Refusal {
         /// What lives.
         live: u64,
     },
+    /// A network that was to be settled has subnets already.
+    #[error(
+        "network {network} has subnets already; add others to it, or leave its id out to make a new network"
+    )]
+    NetworkNotEmpty {
+        /// Which network.
+        network: NetworkId,
+    },
+    /// No such subnet, or another project's.
+    #[error("subnet {subnet} is not found")]
+    SubnetNotFound {
+        /// The id that was asked for.
+        subnet: SubnetId,
+    },
+    /// Somebody has an address of the subnet.
+    #[error("address {address} of subnet {subnet} is in use; release it first")]
+    SubnetInUse {
+        /// Which subnet.
+        subnet: SubnetId,
+        /// One of the addresses in use.
+        address: IpAddr,
+    },
+    /// The destination has a route already.
+    #[error("{} leads to {} already; remove that route first", route.destination, route.gateway)]
+    RouteExists {
+        /// The route that is there.
+        route: Route,
+    },
+    /// No such route.
+    #[error("subnet {subnet} has no route to {destination}")]
+    RouteNotFound {
+        /// The subnet.
+        subnet: SubnetId,
+        /// Where the route would lead.
+        destination: Cidr,
+    },
     /// The caller may act for one host, and the request is about another one.
     #[error("this caller may act for host {allowed} only, not for {host} (auth.certificate_hosts)")]
     HostNotAllowed {
@@ -129,6 +168,14 @@ pub enum Refusal {
         host: HostId,
         /// The caller's host.
         allowed: HostId,
+    },
+    /// A vNIC has no IPv4 subnet, and the form that was asked for cannot do without.
+    #[error(
+        "network {network} has no IPv4 subnet for the instance, which the legacy form cannot tell; ask for the model's form"
+    )]
+    NetworkWithoutIpv4 {
+        /// The network.
+        network: String,
     },
     /// The network has ports.
     #[error("network {network} has ports, of instance {instance} for example; deallocate them first")]
@@ -138,6 +185,11 @@ pub enum Refusal {
         /// One of the instances with a port on it.
         instance: InstanceId,
     },
+}
+
+/// Prefixes with commas between them.
+fn joined(cidrs: &[Cidr]) -> String {
+    cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 struct Listed<'a> {
@@ -192,6 +244,12 @@ impl Refusal {
             Self::IncarnationMismatch { .. } => "INCARNATION_MISMATCH",
             Self::HostNotAllowed { .. } => "HOST_NOT_ALLOWED",
             Self::NetworkInUse { .. } => "NETWORK_IN_USE",
+            Self::NetworkNotEmpty { .. } => "NETWORK_NOT_EMPTY",
+            Self::NetworkWithoutIpv4 { .. } => "NETWORK_WITHOUT_IPV4",
+            Self::SubnetNotFound { .. } => "SUBNET_NOT_FOUND",
+            Self::SubnetInUse { .. } => "SUBNET_IN_USE",
+            Self::RouteExists { .. } => "ROUTE_EXISTS",
+            Self::RouteNotFound { .. } => "ROUTE_NOT_FOUND",
         }
     }
 
@@ -222,8 +280,8 @@ impl Refusal {
                     .chain([("fixed_ip", address.to_string()), ("network_id", network.to_string())])
                     .collect()
             }
-            Self::NoMoreFixedIps { network, cidr } => {
-                vec![("network_id", network.to_string()), ("cidr", cidr.to_string())]
+            Self::NoMoreFixedIps { network, cidrs } => {
+                vec![("network_id", network.to_string()), ("cidr", joined(cidrs))]
             }
             Self::NoMoreMacAddresses { base } => vec![("mac_base", base.clone())],
             Self::HostNotFound { host, field } => {
@@ -241,6 +299,18 @@ impl Refusal {
                 ("incarnation", given.to_string()),
                 ("live_incarnation", live.to_string()),
             ],
+            Self::NetworkNotEmpty { network } => vec![("network_id", network.to_string())],
+            Self::NetworkWithoutIpv4 { network } => vec![("network_id", network.clone())],
+            Self::SubnetNotFound { subnet } => vec![("subnet_id", subnet.to_string())],
+            Self::SubnetInUse { subnet, address } => {
+                vec![("subnet_id", subnet.to_string()), ("fixed_ip", address.to_string())]
+            }
+            Self::RouteExists { route } => {
+                vec![("destination", route.destination.to_string()), ("gateway", route.gateway.to_string())]
+            }
+            Self::RouteNotFound { subnet, destination } => {
+                vec![("subnet_id", subnet.to_string()), ("destination", destination.to_string())]
+            }
             Self::HostNotAllowed { host, allowed } => {
                 vec![("host", host.to_string()), ("allowed_host", allowed.to_string())]
             }

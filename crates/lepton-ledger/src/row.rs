@@ -174,7 +174,9 @@ macro_rules! row {
 }
 
 row!(Network, NetworkId, networks, |self| self.id, |indexes, is_there| {
-    enter(&mut indexes.networks_by_project, (self.project.clone(), self.sequence, self.id), is_there);
+    if !self.is_external {
+        enter(&mut indexes.networks_by_project, (self.project.clone(), self.sequence, self.id), is_there);
+    }
     enter(&mut indexes.networks_by_sequence, (self.sequence, self.id), is_there);
 });
 row!(Subnet, SubnetId, subnets, |self| self.id, |indexes, is_there| {

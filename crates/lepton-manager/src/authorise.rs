@@ -28,6 +28,10 @@ use Role::{Admin, Compute, Reader};
 /// The roles that may call each method; the comments in `proto/lepton/v1` say the same, and a test compares them.
 const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.NetworkManager/CreateNetworks", &[Admin]),
+    ("/lepton.v1.NetworkManager/CarveNetworks", &[Admin]),
+    ("/lepton.v1.NetworkManager/ModifyNetwork", &[Admin]),
+    ("/lepton.v1.NetworkManager/AssociateNetwork", &[Admin]),
+    ("/lepton.v1.NetworkManager/DisassociateNetwork", &[Admin]),
     ("/lepton.v1.NetworkManager/DeleteNetwork", &[Admin]),
     ("/lepton.v1.NetworkManager/GetNetwork", &[Admin, Compute, Reader]),
     ("/lepton.v1.NetworkManager/ListNetworks", &[Admin, Compute, Reader]),
@@ -36,6 +40,13 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.NetworkManager/DeallocateForInstance", &[Admin, Compute]),
     ("/lepton.v1.NetworkManager/FenceHost", &[Admin]),
     ("/lepton.v1.NetworkManager/GetInstanceNwInfo", &[Admin, Compute, Reader]),
+    ("/lepton.v1.NetworkManager/GetInstanceNwInfoJson", &[Admin, Compute, Reader]),
+    ("/lepton.v1.Subnets/AddSubnet", &[Admin]),
+    ("/lepton.v1.Subnets/GetSubnet", &[Admin, Compute, Reader]),
+    ("/lepton.v1.Subnets/ModifySubnet", &[Admin]),
+    ("/lepton.v1.Subnets/DeleteSubnet", &[Admin]),
+    ("/lepton.v1.Subnets/AddRoute", &[Admin]),
+    ("/lepton.v1.Subnets/RemoveRoute", &[Admin]),
     // What every caller may ask, whatever it is.
     ("/grpc.health.v1.Health/Check", &Role::ALL),
     ("/grpc.health.v1.Health/Watch", &Role::ALL),

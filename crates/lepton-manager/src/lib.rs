@@ -1,7 +1,7 @@
 //! The service: authorises a call, submits its command, wakes the hosts, waits for a plug when asked.
 //!
 //! ```text
-//!  Authorise ─▶ NetworkManagerService ─parse─▶ Command ─▶ Manager ─▶ lepton-store
+//!  Authorise ─▶ Api ─parse─▶ Command ─▶ Manager ─▶ lepton-store
 //!  (who, role)          ▲                                  │  ▲           │ changes
 //!                       └────────── answer or Status ◀─────┘  └── Hub ◀───┘
 //!                                                                  └─▶ agents, callers that wait for their ports
@@ -13,6 +13,7 @@
 mod authorise;
 mod caller;
 mod explained;
+mod form;
 mod housekeeping;
 mod hub;
 mod manager;
@@ -28,4 +29,4 @@ pub use explained::Explained;
 pub use housekeeping::{Keep, keep_house};
 pub use hub::Hub;
 pub use manager::{Manager, ManagerError, Settings};
-pub use service::NetworkManagerService;
+pub use service::Api;

@@ -4,6 +4,7 @@ mod fields;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod network;
+pub(crate) mod subnet;
 
 use lepton_types::RequestId;
 

@@ -1,4 +1,7 @@
-//! The gRPC service `lepton.v1.NetworkManager`: parses a call, submits its command, answers.
+//! The gRPC services: each handler parses a call, submits its command and answers. This file has what they share, and the
+//! handlers of `lepton.v1.NetworkManager`.
+
+mod subnets;
 
 use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal};
 use lepton_proto::{
@@ -6,10 +9,11 @@ use lepton_proto::{
     v1::{
         self,
         network_manager_server::{NetworkManager, NetworkManagerServer},
+        subnets_server::SubnetsServer,
     },
 };
 use lepton_types::{PortId, RequestId};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, server::NamedService, service::RoutesBuilder};
 
 use crate::{
     Caller, Explained, Manager,
@@ -18,21 +22,26 @@ use crate::{
     status::refused,
 };
 
-/// The service over a [`Manager`].
+/// Every gRPC service of Lepton, over one [`Manager`].
 #[derive(Clone, Debug)]
-pub struct NetworkManagerService {
+pub struct Api {
     manager: Manager,
 }
 
-impl NetworkManagerService {
-    /// The service over `manager`.
+impl Api {
+    /// The services' names.
+    pub const SERVICES: [&str; 2] = [NetworkManagerServer::<Self>::NAME, SubnetsServer::<Self>::NAME];
+
+    /// The services over `manager`.
     pub fn new(manager: Manager) -> Self {
         Self { manager }
     }
 
-    /// The service as it is served: whatever it refuses says why.
-    pub fn served(self) -> Explained<NetworkManagerServer<Self>> {
-        Explained::new(NetworkManagerServer::new(self))
+    /// Serves them beside what `routes` has; whatever they refuse says why.
+    pub fn serve(self, routes: &mut RoutesBuilder) {
+        routes
+            .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
+            .add_service(Explained::new(SubnetsServer::new(self)));
     }
 
     /// Carries a parsed command out under the caller's name and the request's id.
@@ -79,7 +88,7 @@ fn network_message(found: NetworkWithSubnets) -> v1::Network {
 }
 
 #[tonic::async_trait]
-impl NetworkManager for NetworkManagerService {
+impl NetworkManager for Api {
     async fn create_networks(
         &self,
         request: Request<v1::CreateNetworksRequest>,
@@ -88,6 +97,40 @@ impl NetworkManager for NetworkManagerService {
         let made = self.submit(call, command).await?;
         let networks = made.into_iter().map(network_message).collect();
         Ok(Response::new(v1::CreateNetworksResponse { networks }))
+    }
+
+    async fn carve_networks(
+        &self,
+        request: Request<v1::CarveNetworksRequest>,
+    ) -> Result<Response<v1::CreateNetworksResponse>, Status> {
+        let (call, command) = parse(&request, network::carve_networks)?;
+        let made = self.submit(call, command).await?;
+        let networks = made.into_iter().map(network_message).collect();
+        Ok(Response::new(v1::CreateNetworksResponse { networks }))
+    }
+
+    async fn modify_network(
+        &self,
+        request: Request<v1::ModifyNetworkRequest>,
+    ) -> Result<Response<v1::Network>, Status> {
+        let (call, command) = parse(&request, network::modify_network)?;
+        Ok(Response::new(network_message(self.submit(call, command).await?)))
+    }
+
+    async fn associate_network(
+        &self,
+        request: Request<v1::AssociateNetworkRequest>,
+    ) -> Result<Response<v1::Network>, Status> {
+        let (call, command) = parse(&request, network::associate_network)?;
+        Ok(Response::new(network_message(self.submit(call, command).await?)))
+    }
+
+    async fn disassociate_network(
+        &self,
+        request: Request<v1::DisassociateNetworkRequest>,
+    ) -> Result<Response<v1::Network>, Status> {
+        let (call, command) = parse(&request, network::disassociate_network)?;
+        Ok(Response::new(network_message(self.submit(call, command).await?)))
     }
 
     async fn delete_network(
@@ -177,5 +220,16 @@ impl NetworkManager for NetworkManagerService {
     ) -> Result<Response<v1::NetworkInfo>, Status> {
         let info = self.ask(instance::get_instance_nw_info(request.get_ref())).await?;
         Ok(Response::new(info.into()))
+    }
+
+    async fn get_instance_nw_info_json(
+        &self,
+        request: Request<v1::GetInstanceNwInfoJsonRequest>,
+    ) -> Result<Response<v1::GetInstanceNwInfoJsonResponse>, Status> {
+        let parsed = instance::get_instance_nw_info_json(request.get_ref());
+        let (question, form) = parsed.map_err(|refusal| refused(&refusal))?;
+        let info = self.ask(Ok(question)).await?;
+        let json = form.render(&info).map_err(|refusal| refused(&refusal))?;
+        Ok(Response::new(v1::GetInstanceNwInfoJsonResponse { json }))
     }
 }

@@ -58,13 +58,18 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
         Refusal::NetworkNotFound { field: None, .. }
         | Refusal::HostNotFound { field: None, .. }
-        | Refusal::InstanceNotFound { .. } => Code::NotFound,
+        | Refusal::InstanceNotFound { .. }
+        | Refusal::SubnetNotFound { .. }
+        | Refusal::RouteNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::NetworkNotEmpty { .. }
+        | Refusal::NetworkWithoutIpv4 { .. }
+        | Refusal::SubnetInUse { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
-        Refusal::InstanceAlreadyAllocated { .. } => Code::AlreadyExists,
+        Refusal::InstanceAlreadyAllocated { .. } | Refusal::RouteExists { .. } => Code::AlreadyExists,
         Refusal::HostNotAllowed { .. } => Code::PermissionDenied,
     }
 }
@@ -88,6 +93,12 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::InstanceAlreadyAllocated { .. }
         | Refusal::InstanceNotFound { .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::NetworkNotEmpty { .. }
+        | Refusal::NetworkWithoutIpv4 { .. }
+        | Refusal::SubnetNotFound { .. }
+        | Refusal::SubnetInUse { .. }
+        | Refusal::RouteExists { .. }
+        | Refusal::RouteNotFound { .. }
         | Refusal::HostNotAllowed { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),
     }

@@ -45,7 +45,16 @@ macro_rules! mutation {
 }
 
 mutation!(CreateNetworksRequest);
+mutation!(CarveNetworksRequest);
+mutation!(ModifyNetworkRequest);
+mutation!(AssociateNetworkRequest);
+mutation!(DisassociateNetworkRequest);
 mutation!(DeleteNetworkRequest);
+mutation!(AddSubnetRequest);
+mutation!(ModifySubnetRequest);
+mutation!(DeleteSubnetRequest);
+mutation!(AddRouteRequest);
+mutation!(RemoveRouteRequest);
 mutation!(AllocateForInstanceRequest without wait_for_active);
 mutation!(DeallocateForInstanceRequest);
 mutation!(FenceHostRequest);
@@ -60,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_body_is_what_the_caller_set_and_nothing_else() {
-        assert_eq!(v1::CreateNetworksRequest::default().body(), []);
+        assert!(v1::CreateNetworksRequest::default().body().is_empty());
         // instance_id is field 1 and host field 3, both of wire type 2 (length-delimited).
         assert_eq!(allocation().body(), [0x0a, 1, b'i', 0x1a, 1, b'h']);
     }

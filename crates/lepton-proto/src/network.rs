@@ -1,8 +1,8 @@
 //! `network.proto`: networks and subnets to the wire.
 
-use std::time::SystemTime;
+use std::{net::IpAddr, time::SystemTime};
 
-use lepton_types::{AddressMode, AddressPool, Network, Subnet};
+use lepton_types::{AddressMode, AddressPool, Network, Route, Subnet};
 
 use crate::v1;
 
@@ -17,6 +17,8 @@ pub fn network(network: Network, subnets: Vec<Subnet>) -> v1::Network {
         mtu: network.mtu.into(),
         subnets: subnets.into_iter().map(Into::into).collect(),
         created_at: Some(SystemTime::from(network.created_at).into()),
+        host: network.host.map(String::from).unwrap_or_default(),
+        injected: network.is_injected,
     }
 }
 
@@ -25,12 +27,26 @@ impl From<Subnet> for v1::Subnet {
         Self {
             id: subnet.id.to_string(),
             cidr: subnet.cidr.to_string(),
-            gateway: subnet.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+            gateway: text(subnet.gateway),
             dns: subnet.dns.iter().map(ToString::to_string).collect(),
             address_mode: v1::AddressMode::from(subnet.mode).into(),
             allocation_pools: subnet.pools.into_iter().map(Into::into).collect(),
             quarantine: subnet.quarantine.try_into().ok(),
+            network_id: subnet.network.to_string(),
+            routes: subnet.routes.into_iter().map(Into::into).collect(),
+            dhcp_server: text(subnet.dhcp_server),
         }
+    }
+}
+
+/// An address, or nothing.
+pub(crate) fn text(address: Option<IpAddr>) -> String {
+    address.map(|address| address.to_string()).unwrap_or_default()
+}
+
+impl From<Route> for v1::Route {
+    fn from(route: Route) -> Self {
+        Self { destination: route.destination.to_string(), gateway: route.gateway.to_string() }
     }
 }
 

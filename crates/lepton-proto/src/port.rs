@@ -1,8 +1,11 @@
 //! `port.proto`: NetworkInfo to the wire.
 
-use lepton_types::{NetworkInfo, PortBinding, PortStatus, SubnetInfo, Vif, VifNetwork};
+use lepton_types::{FloatingLink, NetworkInfo, PortBinding, PortStatus, SubnetInfo, Vif, VifNetwork};
 
-use crate::v1::{self, port_binding};
+use crate::{
+    network::text,
+    v1::{self, port_binding},
+};
 
 impl From<NetworkInfo> for v1::NetworkInfo {
     fn from(info: NetworkInfo) -> Self {
@@ -56,6 +59,7 @@ impl From<VifNetwork> for v1::VifNetwork {
             bridge: network.bridge.into(),
             mtu: network.mtu.into(),
             subnets: network.subnets.into_iter().map(Into::into).collect(),
+            injected: network.is_injected,
         }
     }
 }
@@ -65,9 +69,18 @@ impl From<SubnetInfo> for v1::VifSubnet {
         Self {
             id: subnet.id.to_string(),
             cidr: subnet.cidr.to_string(),
-            gateway: subnet.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+            gateway: text(subnet.gateway),
             dns: subnet.dns.iter().map(ToString::to_string).collect(),
             fixed_ips: subnet.fixed_ips.iter().map(ToString::to_string).collect(),
+            floating_ips: subnet.floating_ips.into_iter().map(Into::into).collect(),
+            routes: subnet.routes.into_iter().map(Into::into).collect(),
+            dhcp_server: text(subnet.dhcp_server),
         }
+    }
+}
+
+impl From<FloatingLink> for v1::FloatingLink {
+    fn from(link: FloatingLink) -> Self {
+        Self { floating_ip: link.floating.to_string(), fixed_ip: link.fixed.to_string() }
     }
 }

@@ -12,10 +12,16 @@ CREATE TABLE networks (
     mtu BIGINT NOT NULL CHECK (mtu BETWEEN 68 AND 65535),
     sequence BIGINT NOT NULL UNIQUE,
     created_at BIGINT NOT NULL,
+    host_id TEXT,
+    is_injected BOOLEAN NOT NULL,
+    is_external BOOLEAN NOT NULL,
+    version BIGINT NOT NULL,
     -- Its bridge's name on every host: two networks of one name would be one network.
     bridge TEXT NOT NULL UNIQUE
 );
 CREATE INDEX networks_by_project ON networks (project_id, sequence);
+-- A pool of floating IPs is asked for by its name.
+CREATE UNIQUE INDEX networks_by_pool ON networks (label) WHERE is_external;
 
 CREATE TABLE subnets (
     id UUID NOT NULL PRIMARY KEY,
@@ -25,7 +31,11 @@ CREATE TABLE subnets (
     dns TEXT NOT NULL,
     mode TEXT NOT NULL CHECK (mode IN ('pool', 'eui64')),
     pools TEXT NOT NULL,
-    quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0)
+    quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0),
+    routes TEXT NOT NULL,
+    dhcp_server TEXT,
+    interface TEXT,
+    version BIGINT NOT NULL
 );
 CREATE INDEX subnets_by_network ON subnets (network_id);
 
@@ -89,7 +99,8 @@ CREATE INDEX ports_by_revision ON ports (host_id, revision);
 CREATE INDEX ports_by_network ON ports (network_id);
 
 CREATE TABLE fixed_ips (
-    subnet_id UUID NOT NULL REFERENCES subnets ON DELETE CASCADE,
+    -- No cascade: a subnet does not end while another manager gives out one of its addresses.
+    subnet_id UUID NOT NULL REFERENCES subnets,
     address BYTEA NOT NULL,
     -- Deferred, since an address may leave one port for another in the transaction that ends the first.
     port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
@@ -139,6 +150,10 @@ CREATE TABLE network_history (
     mtu BIGINT NOT NULL,
     sequence BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
+    host_id TEXT,
+    is_injected BOOLEAN NOT NULL,
+    is_external BOOLEAN NOT NULL,
+    version BIGINT NOT NULL,
     bridge TEXT NOT NULL,
     ended_at BIGINT NOT NULL
 );
@@ -154,6 +169,10 @@ CREATE TABLE subnet_history (
     mode TEXT NOT NULL,
     pools TEXT NOT NULL,
     quarantine_secs BIGINT NOT NULL,
+    routes TEXT NOT NULL,
+    dhcp_server TEXT,
+    interface TEXT,
+    version BIGINT NOT NULL,
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX subnet_history_by_network ON subnet_history (network_id, ended_at);

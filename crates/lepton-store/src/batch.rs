@@ -7,6 +7,7 @@ use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
+    apart,
     engine::{Engine, Tx},
     error::{StoreError, SubmitError},
     failure::Failure,
@@ -99,7 +100,8 @@ pub(crate) async fn write_batch(
     let work = async {
         decide(&mut tx, jobs, &mut view).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
-        write(&mut tx, view.changes(), now).await
+        write(&mut tx, view.changes(), now).await?;
+        apart::check(&mut tx, &view).await
     };
     if let Err(failure) = work.await {
         // Unheard, the server takes it back by itself.

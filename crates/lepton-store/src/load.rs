@@ -1,7 +1,7 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
-//! That is also the order in which rows are locked, and it is here alone: blocks, addresses by key, instances, ports,
-//! addresses that rested, the networks' counter, hosts. Rows of one table are locked in the order of their keys, those that
+//! That is also the order in which rows are locked, and it is here alone: the networks' counter, blocks, addresses by key,
+//! instances, ports, addresses that rested, hosts. Rows of one table are locked in the order of their keys, those that
 //! rested in the order of their rest. Within one round no two managers wait for each other; a later round of one may wait
 //! for an earlier one of the other, and then PostgreSQL ends one of them, which decides again.
 
@@ -58,8 +58,10 @@ impl<'k> Round<'k> {
                 Key::Mac(mac) => round.macs.push(*mac),
                 Key::FencedPort(id) => round.fenced_ports.push(*id),
                 Key::Host(id) => round.hosts.push(id.clone()),
-                Key::NetworkPage { .. }
-                | Key::NewestNetwork
+                Key::NewestNetwork => {}
+                Key::GlobalNetworks
+                | Key::NetworkPage { .. }
+                | Key::HeldIn(_)
                 | Key::RestedIn { .. }
                 | Key::Rested
                 | Key::PortOn(_)
@@ -75,6 +77,10 @@ impl<'k> Round<'k> {
 pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
     let mut round = Round::new(&keys);
     requests::load(tx, &round.requests, view).await?;
+    // Before the networks: who carves a range sees those of whoever had the counter.
+    if keys.contains(&Key::NewestNetwork) {
+        networks::load_newest(tx, view).await?;
+    }
     networks::load(tx, &round.networks, view).await?;
     if !round.projects.is_empty() {
         networks::load_of_projects(tx, &round.projects, view).await?;
@@ -112,7 +118,8 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::NetworkPage { project, after, limit } => {
             networks::load_page(tx, project.as_ref(), *after, *limit, view).await
         }
-        Key::NewestNetwork => networks::load_newest(tx, view).await,
+        Key::GlobalNetworks => networks::load_global(tx, view).await,
+        Key::HeldIn(subnet) => fixed_ips::load_one_held_in(tx, *subnet, view).await,
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
@@ -122,6 +129,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
             fenced_ports::load_of_host(tx, host, *after, view).await
         }
         Key::Request(_)
+        | Key::NewestNetwork
         | Key::Network(_)
         | Key::NetworksOf(_)
         | Key::Subnet(_)

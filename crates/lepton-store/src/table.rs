@@ -13,7 +13,8 @@ use crate::{
 pub(crate) trait Stored: LedgerRow {
     /// `insert into t (key columns, other columns) {rows}`.
     const INSERT: &'static str;
-    /// `update t set … = v.columnN … from ({rows}) as v where t.key = v.column1 …`, with [`Stored::values`].
+    /// `update t set … = v.columnN … from ({rows}) as v where t.key = v.column1 …`, with [`Stored::values`], behind which
+    /// stand the [guards](Stored::guards) of the row as it was read.
     const UPDATE: &'static str;
     /// `delete from t where (key columns) in ({rows})`.
     const DELETE: Option<&'static str>;
@@ -26,6 +27,12 @@ pub(crate) trait Stored: LedgerRow {
     /// The key's columns.
     fn key_values(&self) -> Vec<Value>;
 
+    /// What must still stand in the table when the row is overwritten: of rows that are not locked as they are loaded, their
+    /// version. Another manager's change in between makes the batch decide again.
+    fn guards(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
     /// Reads the columns as [`Stored::values`] orders them.
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError>;
 }
@@ -34,8 +41,10 @@ pub(crate) async fn insert<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Fa
     tx.execute_for(R::INSERT, rows, |row| row.values()).await.map(drop)
 }
 
-pub(crate) async fn update<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Failure> {
-    let affected = tx.execute_for(R::UPDATE, rows, |row| row.values()).await?;
+/// Overwrites rows; of each pair, the first is what was read and the second what is to be.
+pub(crate) async fn update<R: Stored>(tx: &mut Tx, rows: &[(&R, &R)]) -> Result<(), Failure> {
+    let values_of = |(before, after): &(&R, &R)| after.values().into_iter().chain(before.guards()).collect();
+    let affected = tx.execute_for(R::UPDATE, rows, values_of).await?;
     all_there(affected, rows.len())
 }
 

@@ -9,6 +9,8 @@ mod indexes;
 mod instances;
 mod locks;
 mod macs;
+mod meeting;
+mod modified;
 mod networks;
 mod parallel;
 mod patience;
@@ -20,5 +22,6 @@ mod queue;
 mod requests;
 mod sound;
 mod sqlite;
+mod subnets;
 
 use harness::each_store;

@@ -11,7 +11,7 @@ use crate::{
     engine::Tx,
     failure::Failure,
     table::{self, Stored},
-    tables::{instances, networks},
+    tables::{fixed_ips, instances, networks},
 };
 
 /// The changes of a batch, by table, one a row.
@@ -51,15 +51,15 @@ impl<'c> Sets<'c> {
 }
 
 impl Sets<'_> {
-    /// Drops what the batch did to the addresses of subnets that it then ended: they go with the subnet.
-    fn forget_ended_subnets(&mut self) {
+    /// Drops what the batch did to the pools of subnets that it then ended: they go with the subnet. Answers which those are.
+    fn forget_ended_subnets(&mut self) -> BTreeSet<SubnetId> {
         let ended: BTreeSet<SubnetId> =
             self.subnets.iter().filter_map(|change| ended_subnet(change)).collect();
         if !ended.is_empty() {
             self.frontiers.retain(|change| !is_of(&ended, change, |row| row.subnet));
             self.blocks.retain(|change| !is_of(&ended, change, Block::subnet));
-            self.fixed_ips.retain(|change| !is_of(&ended, change, |row| row.subnet));
         }
+        ended
     }
 }
 
@@ -75,9 +75,9 @@ fn ended_subnet(change: &RowChange<Subnet>) -> Option<SubnetId> {
 /// Writes the changes and their history.
 pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
     let mut sets = Sets::new(changes);
-    sets.forget_ended_subnets();
+    let ended = sets.forget_ended_subnets();
     // What refers to a row goes before it; what is referred to comes before what refers to it.
-    let fixed_ips = Net::new(sets.fixed_ips);
+    let fixed_ips = Net::new(sets.fixed_ips).ending(|row| ended.contains(&row.subnet));
     let ports = Net::new(sets.ports);
     let instances = Net::new(sets.instances);
     let subnets = Net::new(sets.subnets);
@@ -85,6 +85,10 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     fixed_ips.end(tx).await?;
     ports.end(tx).await?;
     instances.end(tx).await?;
+    if !ended.is_empty() {
+        let ended: Vec<SubnetId> = ended.into_iter().collect();
+        fixed_ips::delete_resting_in(tx, &ended).await?;
+    }
     subnets.end(tx).await?;
     networks.end(tx).await?;
     networks.put(tx).await?;
@@ -127,6 +131,14 @@ impl<'c, R: Stored> Net<'c, R> {
         Self { changes: coalesce(changes) }
     }
 
+    /// Whatever else became of the rows that `is_ended` names, they end.
+    fn ending(mut self, is_ended: impl Fn(&R) -> bool) -> Self {
+        for change in &mut self.changes {
+            change.after = change.after.filter(|row| !is_ended(row));
+        }
+        self
+    }
+
     async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
         let ended = self.changes.iter().filter(|change| change.after.is_none());
         let rows: Vec<&R> = ended.filter_map(|change| change.before).collect();
@@ -134,11 +146,16 @@ impl<'c, R: Stored> Net<'c, R> {
     }
 
     async fn put(&self, tx: &mut Tx) -> Result<(), Failure> {
-        let (old, new): (Vec<_>, Vec<_>) = self.changes.iter().partition(|change| change.before.is_some());
-        let rows: Vec<&R> = new.into_iter().filter_map(|change| change.after).collect();
-        table::insert(tx, &rows).await?;
-        let rows: Vec<&R> = old.into_iter().filter_map(|change| change.after).collect();
-        table::update(tx, &rows).await
+        let (mut new, mut old) = (Vec::new(), Vec::new());
+        for change in &self.changes {
+            match (change.before, change.after) {
+                (None, Some(after)) => new.push(after),
+                (Some(before), Some(after)) => old.push((before, after)),
+                (_, None) => {}
+            }
+        }
+        table::insert(tx, &new).await?;
+        table::update(tx, &old).await
     }
 }
 

@@ -104,6 +104,11 @@ impl Cidr {
         Self(IpNet::V6(net))
     }
 
+    /// The prefix of this length that contains `address`; none when the family has no such length.
+    pub fn around(address: IpAddr, prefix_len: u8) -> Option<Self> {
+        IpNet::new(address, prefix_len).ok().map(Self::from)
+    }
+
     /// The first address of the prefix.
     pub fn first(self) -> IpAddr {
         self.0.network()
@@ -112,6 +117,21 @@ impl Cidr {
     /// The last address of the prefix.
     pub fn last(self) -> IpAddr {
         self.0.broadcast()
+    }
+
+    /// The prefix with this netmask, such as 255.255.255.0, that contains `address`; none when it is no netmask of the family.
+    pub fn with_netmask(address: IpAddr, netmask: IpAddr) -> Option<Self> {
+        IpNet::with_netmask(address, netmask).ok().map(Self::from)
+    }
+
+    /// The prefix's netmask as an address, such as 255.255.255.0.
+    pub fn netmask(self) -> IpAddr {
+        self.0.netmask()
+    }
+
+    /// The prefix as `ipnet` knows it.
+    pub(crate) fn net(self) -> IpNet {
+        self.0
     }
 
     /// Length of the prefix, in bits.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IfName, Mtu, Name, NetworkId, ProjectId, Timestamp};
+use crate::{HostId, IfName, Mtu, Name, NetworkId, ProjectId, Timestamp};
 
 /// One layer-2 network; its subnets are rows of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,17 @@ pub struct Network {
     pub sequence: u64,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The host whose router its traffic goes through; none: each instance's own host.
+    pub host: Option<HostId>,
+    /// Whether compute agents write the guest's network configuration into its disk.
+    #[serde(default)]
+    pub is_injected: bool,
+    /// Whether it is a pool of floating IPs: no vNIC is plugged into it, and its label is unique among its kind.
+    #[serde(default)]
+    pub is_external: bool,
+    /// How often it, or the set of its subnets, was changed; whoever changes it raises it.
+    #[serde(default)]
+    pub version: u64,
 }
 
 impl Network {
@@ -47,6 +58,10 @@ mod tests {
             mtu: Mtu::ETHERNET,
             sequence: 1,
             created_at: Timestamp::default(),
+            host: None,
+            is_injected: false,
+            is_external: false,
+            version: 0,
         };
         assert_eq!(network.bridge().as_str(), "brq11111111-22");
     }

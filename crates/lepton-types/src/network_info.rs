@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Cidr, HostId, IfName, InstanceId, MacAddr, Mtu, Name, NetworkId, PortBinding, PortId, PortStatus,
-    ProjectId, SubnetId,
+    ProjectId, Route, SubnetId,
 };
 
 /// An instance's vNICs, in order.
@@ -53,6 +53,9 @@ pub struct VifNetwork {
     pub bridge: IfName,
     /// What it carries.
     pub mtu: Mtu,
+    /// Whether a compute agent writes the guest's network configuration into its disk.
+    #[serde(default)]
+    pub is_injected: bool,
     /// Its subnets, IPv4 before IPv6.
     pub subnets: Vec<SubnetInfo>,
 }
@@ -70,4 +73,22 @@ pub struct SubnetInfo {
     pub dns: Vec<IpAddr>,
     /// The vNIC's fixed IPs in it, ascending.
     pub fixed_ips: Vec<IpAddr>,
+    /// The floating IPs that lead to them, ascending.
+    #[serde(default)]
+    pub floating_ips: Vec<FloatingLink>,
+    /// Static routes beside the one to the gateway, by destination.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Who answers the vNIC's DHCP requests.
+    #[serde(default)]
+    pub dhcp_server: Option<IpAddr>,
+}
+
+/// A floating IP and the fixed IP that it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FloatingLink {
+    /// The floating IP.
+    pub floating: IpAddr,
+    /// The fixed IP.
+    pub fixed: IpAddr,
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AddressFamily, Cidr, NetworkId, SubnetId};
+use crate::{AddressFamily, Cidr, IfName, NetworkId, Route, SubnetId};
 
 /// One CIDR of a network, with its gateway and its allocation pools.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,16 @@ pub struct Subnet {
     pub pools: Vec<AddressPool>,
     /// How long a released address rests before it is given out again.
     pub quarantine: Duration,
+    /// Static routes for guests beside the one to the gateway, by destination; no destination twice.
+    #[serde(default)]
+    pub routes: Vec<Route>,
+    /// Who answers the guests' DHCP requests; none: nobody.
+    pub dhcp_server: Option<IpAddr>,
+    /// On an external network, the device that routers put these floating IPs on; none: the router's default.
+    pub interface: Option<IfName>,
+    /// How often it was changed; whoever changes it raises it.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// How a guest's address is chosen when it asks for none.

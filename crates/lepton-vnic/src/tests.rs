@@ -45,6 +45,10 @@ fn network(number: u64, owner: &str, label: &str, priority: i32) -> Network {
         mtu: Mtu::ETHERNET,
         sequence: number,
         created_at: Timestamp::default(),
+        host: None,
+        is_injected: false,
+        is_external: false,
+        version: 0,
     }
 }
 

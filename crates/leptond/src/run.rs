@@ -10,16 +10,12 @@ use std::{
     time::Duration,
 };
 
-use lepton_manager::{Manager, NetworkManagerService, keep_house};
-use lepton_proto::v1::network_manager_server::NetworkManagerServer;
+use lepton_manager::{Api, Manager, keep_house};
 use lepton_store::{Database, StoreError};
 use sd_notify::NotifyState;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    server::NamedService,
-    service::{Routes, RoutesBuilder},
-};
+use tonic::service::{Routes, RoutesBuilder};
 use tonic_health::server::HealthReporter;
 use tracing::field;
 
@@ -218,16 +214,17 @@ fn record(addresses: &Addresses, state_dir: &Path) -> Result<(), RunError> {
 async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let manager = NetworkManagerService::new(manager.clone()).served();
-    health.set_serving::<NetworkManagerServer<NetworkManagerService>>().await;
+    for service in Api::SERVICES {
+        health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+    }
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(lepton_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let mut routes = RoutesBuilder::default();
+    Api::new(manager.clone()).serve(&mut routes);
     routes
-        .add_service(manager)
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
@@ -249,7 +246,7 @@ async fn announce_stop(mut health: HealthReporter, shutdown: &CancellationToken)
     shutdown.cancelled().await;
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
-    for service in ["", NetworkManagerServer::<NetworkManagerService>::NAME] {
+    for service in std::iter::once("").chain(Api::SERVICES) {
         health.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
         health.clear_service_status(service).await;
     }

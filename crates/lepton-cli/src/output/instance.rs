@@ -2,12 +2,15 @@
 
 use lepton_proto::v1::{self as pb, port_binding::Kind};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
-    View,
+    Format, View, encode,
     network::present,
+    subnet::{RouteView, routes},
     table::{Table, clean, listed},
 };
+use crate::error::Error;
 
 /// `lepton.v1.NetworkInfo`.
 #[derive(Debug, Serialize)]
@@ -47,6 +50,7 @@ struct VifNetworkView {
     bridge: String,
     mtu: u32,
     subnets: Vec<VifSubnetView>,
+    injected: bool,
 }
 
 /// `lepton.v1.VifSubnet`.
@@ -57,7 +61,22 @@ struct VifSubnetView {
     gateway: Option<String>,
     dns: Vec<String>,
     fixed_ips: Vec<String>,
+    floating_ips: Vec<FloatingView>,
+    routes: Vec<RouteView>,
+    dhcp_server: Option<String>,
 }
+
+/// `lepton.v1.FloatingLink`.
+#[derive(Debug, Serialize)]
+struct FloatingView {
+    floating_ip: String,
+    fixed_ip: String,
+}
+
+/// NetworkInfo in a form that another program reads.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct DocumentView(Value);
 
 /// `lepton.v1.DeallocateForInstanceResponse`.
 #[derive(Debug, Serialize)]
@@ -126,6 +145,7 @@ impl From<pb::VifNetwork> for VifNetworkView {
             bridge: network.bridge,
             mtu: network.mtu,
             subnets: network.subnets.into_iter().map(VifSubnetView::from).collect(),
+            injected: network.injected,
         }
     }
 }
@@ -138,7 +158,25 @@ impl From<pb::VifSubnet> for VifSubnetView {
             gateway: present(subnet.gateway),
             dns: subnet.dns,
             fixed_ips: subnet.fixed_ips,
+            floating_ips: subnet.floating_ips.into_iter().map(FloatingView::from).collect(),
+            routes: subnet.routes.into_iter().map(RouteView::from).collect(),
+            dhcp_server: present(subnet.dhcp_server),
         }
+    }
+}
+
+impl From<pb::FloatingLink> for FloatingView {
+    fn from(link: pb::FloatingLink) -> Self {
+        Self { floating_ip: link.floating_ip, fixed_ip: link.fixed_ip }
+    }
+}
+
+impl TryFrom<pb::GetInstanceNwInfoJsonResponse> for DocumentView {
+    type Error = Error;
+
+    fn try_from(response: pb::GetInstanceNwInfoJsonResponse) -> Result<Self, Error> {
+        let wrong = |cause| Error::failed(format!("the answer holds no JSON document: {cause}"));
+        serde_json::from_str(&response.json).map(Self).map_err(wrong)
     }
 }
 
@@ -154,7 +192,7 @@ impl View for NetworkInfoView {
         fields.field("Instance", &self.instance_id);
         fields.field("Incarnation", &self.incarnation);
         fields.field("Host", self.host.as_deref().unwrap_or_default());
-        format!("{fields}\n{}\n{}{}", self.vnics(), self.addresses(), self.errors())
+        format!("{fields}\n{}\n{}{}{}", self.vnics(), self.addresses(), self.routes(), self.errors())
     }
 }
 
@@ -193,6 +231,11 @@ impl NetworkInfoView {
         table
     }
 
+    fn routes(&self) -> String {
+        let subnets = self.vifs.iter().flat_map(|vif| &vif.network.subnets);
+        routes(subnets.flat_map(|subnet| subnet.routes.iter().map(|route| (&*subnet.cidr, route))))
+    }
+
     /// Why ports could not be plugged, a line each below an empty one.
     fn errors(&self) -> String {
         let failed =
@@ -207,6 +250,12 @@ impl BindingView {
     fn in_short(&self) -> String {
         let parts = [Some(self.kind), self.guest_device.as_deref(), self.netns_path.as_deref()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl View for DocumentView {
+    fn to_text(&self) -> String {
+        encode(Format::Json, self)
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{
     View,
+    subnet::{SubnetView, route_table, subnet_table},
     table::{Table, listed},
 };
 
@@ -19,25 +20,8 @@ pub(crate) struct NetworkView {
     subnets: Vec<SubnetView>,
     created_at: Option<String>,
     bridge: String,
-}
-
-/// `lepton.v1.Subnet`.
-#[derive(Debug, Serialize)]
-struct SubnetView {
-    id: String,
-    cidr: String,
-    gateway: Option<String>,
-    dns: Vec<String>,
-    address_mode: String,
-    allocation_pools: Vec<PoolView>,
-    quarantine: String,
-}
-
-/// `lepton.v1.AllocationPool`.
-#[derive(Debug, Serialize)]
-struct PoolView {
-    first: String,
-    last: String,
+    host: Option<String>,
+    injected: bool,
 }
 
 /// `lepton.v1.ListNetworksResponse`, but for its pages, which are one list here.
@@ -47,11 +31,13 @@ pub(crate) struct NetworksView {
     has_more: bool,
 }
 
-/// `lepton.v1.DeleteNetworkResponse`, which has no fields.
+/// `lepton.v1.DeleteNetworkResponse` and its like, which have no fields.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeletedView {
     #[serde(skip)]
-    network: String,
+    kind: &'static str,
+    #[serde(skip)]
+    id: String,
     #[serde(skip)]
     dry_run: bool,
 }
@@ -64,9 +50,9 @@ impl NetworksView {
 }
 
 impl DeletedView {
-    /// The network that was deleted, or could be.
-    pub(crate) fn new(network: String, dry_run: bool) -> Self {
-        Self { network, dry_run }
+    /// What was deleted, or could be.
+    pub(crate) fn new(kind: &'static str, id: String, dry_run: bool) -> Self {
+        Self { kind, id, dry_run }
     }
 }
 
@@ -81,27 +67,9 @@ impl From<pb::Network> for NetworkView {
             subnets: network.subnets.into_iter().map(SubnetView::from).collect(),
             created_at: network.created_at.map(|time| time.to_string()),
             bridge: network.bridge,
+            host: present(network.host),
+            injected: network.injected,
         }
-    }
-}
-
-impl From<pb::Subnet> for SubnetView {
-    fn from(subnet: pb::Subnet) -> Self {
-        Self {
-            address_mode: mode_word(subnet.address_mode),
-            id: subnet.id,
-            cidr: subnet.cidr,
-            gateway: present(subnet.gateway),
-            dns: subnet.dns,
-            allocation_pools: subnet.allocation_pools.into_iter().map(PoolView::from).collect(),
-            quarantine: subnet.quarantine.unwrap_or_default().to_string(),
-        }
-    }
-}
-
-impl From<pb::AllocationPool> for PoolView {
-    fn from(pool: pb::AllocationPool) -> Self {
-        Self { first: pool.first, last: pool.last }
     }
 }
 
@@ -114,36 +82,10 @@ impl View for NetworkView {
         fields.field("Priority", &self.priority);
         fields.field("MTU", &self.mtu);
         fields.field("Bridge", &self.bridge);
+        fields.field("Host", self.host.as_deref().unwrap_or_default());
+        fields.field("Injected", yes_or_no(self.injected));
         fields.field("Created", self.created_at.as_deref().unwrap_or_default());
-        let mut subnets = Table::with_header([
-            "SUBNET",
-            "CIDR",
-            "GATEWAY",
-            "ADDRESSES",
-            "POOLS",
-            "QUARANTINE",
-            "NAME SERVERS",
-        ]);
-        for subnet in &self.subnets {
-            let pools: Vec<_> = subnet.allocation_pools.iter().map(PoolView::range).collect();
-            subnets.row([
-                subnet.id.clone(),
-                subnet.cidr.clone(),
-                subnet.gateway.clone().unwrap_or_default(),
-                subnet.address_mode.clone(),
-                listed(&pools),
-                subnet.quarantine.clone(),
-                listed(&subnet.dns),
-            ]);
-        }
-        format!("{fields}\n{subnets}")
-    }
-}
-
-impl PoolView {
-    /// As `--pool` takes it.
-    fn range(&self) -> String {
-        format!("{}-{}", self.first, self.last)
+        format!("{fields}\n{}{}", subnet_table(&self.subnets), route_table(&self.subnets))
     }
 }
 
@@ -151,7 +93,7 @@ impl View for NetworksView {
     fn to_text(&self) -> String {
         let mut table = Table::with_header(["ID", "LABEL", "PROJECT", "PRIORITY", "MTU", "SUBNETS"]);
         for network in &self.networks {
-            let subnets: Vec<_> = network.subnets.iter().map(|subnet| subnet.cidr.clone()).collect();
+            let subnets: Vec<_> = network.subnets.iter().map(|subnet| subnet.cidr().to_owned()).collect();
             table.row([
                 network.id.clone(),
                 network.label.clone(),
@@ -168,7 +110,7 @@ impl View for NetworksView {
 impl View for DeletedView {
     fn to_text(&self) -> String {
         let what = if self.dry_run { "can be deleted" } else { "is deleted" };
-        format!("Network {} {what}.\n", self.network)
+        format!("{} {} {what}.\n", self.kind, self.id)
     }
 }
 
@@ -177,12 +119,6 @@ pub(super) fn present(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// The mode in one word; the number of one that a newer server knows.
-fn mode_word(mode: i32) -> String {
-    match pb::AddressMode::try_from(mode) {
-        Ok(pb::AddressMode::Pool) => "pool".to_owned(),
-        Ok(pb::AddressMode::Eui64) => "eui64".to_owned(),
-        Ok(pb::AddressMode::Unspecified) => "unspecified".to_owned(),
-        Err(_) => mode.to_string(),
-    }
+fn yes_or_no(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
 }

@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
-    fixtures::{INSTANCE, NETWORK, storage},
+    fixtures::{INSTANCE, NETWORK, SUBNET, storage},
     server::{Server, Turn},
     terminal::Terminal,
 };
@@ -118,6 +118,8 @@ async fn every_change_is_retried_under_the_same_fresh_id() {
     for (arguments, answer) in [
         (&["network", "create", "storage"][..], network),
         (&["network", "delete", NETWORK], pb::DeleteNetworkResponse {}.into()),
+        (&["network", "modify", NETWORK, "--priority", "1"], storage().into()),
+        (&["subnet", "delete", SUBNET], pb::DeleteSubnetResponse {}.into()),
         (&["instance", "allocate", INSTANCE, "--project", "p1"], info),
         (&["instance", "deallocate", INSTANCE], pb::DeallocateForInstanceResponse::default().into()),
     ] {

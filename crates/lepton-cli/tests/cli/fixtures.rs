@@ -4,6 +4,7 @@ use lepton_proto::v1::{self as pb, port_binding::Kind};
 use prost_types::{Duration, Timestamp};
 
 pub(crate) const NETWORK: &str = "11111111-1111-4111-8111-111111111111";
+pub(crate) const SUBNET: &str = "51111111-0004-4111-8111-111111111111";
 pub(crate) const STORAGE: &str = "22222222-2222-4222-8222-222222222222";
 pub(crate) const INSTANCE: &str = "99999999-0001-4000-8000-000000000001";
 pub(crate) const PORT: &str = "aaaaaaaa-0001-4000-8000-000000000001";
@@ -19,13 +20,19 @@ pub(crate) fn private() -> pb::Network {
         mtu: 1450,
         subnets: vec![
             pb::Subnet {
-                id: "51111111-0004-4111-8111-111111111111".into(),
+                id: SUBNET.into(),
                 cidr: "10.1.0.0/24".into(),
                 gateway: "10.1.0.1".into(),
                 dns: texts(["8.8.8.8", "8.8.4.4"]),
                 address_mode: pb::AddressMode::Pool.into(),
                 allocation_pools: vec![pool("10.1.0.2", "10.1.0.99"), pool("10.1.0.200", "10.1.0.254")],
                 quarantine: Some(Duration { seconds: 60, nanos: 0 }),
+                network_id: NETWORK.into(),
+                routes: vec![pb::Route {
+                    destination: "192.168.50.0/24".into(),
+                    gateway: "10.1.0.254".into(),
+                }],
+                dhcp_server: "10.1.0.1".into(),
             },
             pb::Subnet {
                 id: "51111111-0006-4111-8111-111111111111".into(),
@@ -35,10 +42,14 @@ pub(crate) fn private() -> pb::Network {
                 address_mode: pb::AddressMode::Eui64.into(),
                 allocation_pools: vec![],
                 quarantine: None,
+                network_id: NETWORK.into(),
+                ..pb::Subnet::default()
             },
         ],
         created_at: Some(Timestamp { seconds: 1_767_323_045, nanos: 0 }), // 2026-01-02T03:04:05Z
         bridge: "brq11111111-11".into(),
+        host: "node-9".into(),
+        injected: true,
     }
 }
 
@@ -49,6 +60,7 @@ pub(crate) fn storage() -> pb::Network {
         cidr: "10.2.0.0/24".into(),
         address_mode: pb::AddressMode::Pool.into(),
         allocation_pools: vec![pool("10.2.0.1", "10.2.0.254")],
+        network_id: STORAGE.into(),
         ..pb::Subnet::default()
     };
     pb::Network {
@@ -94,13 +106,14 @@ pub(crate) fn instance(status: pb::PortStatus, error: &str) -> pb::NetworkInfo {
 }
 
 fn vif_network(network: pb::Network, subnets: Vec<pb::VifSubnet>) -> pb::VifNetwork {
-    let pb::Network { id, label, project_id, bridge, mtu, .. } = network;
-    pb::VifNetwork { id, label, project_id, bridge, mtu, subnets }
+    let pb::Network { id, label, project_id, bridge, mtu, injected, .. } = network;
+    pb::VifNetwork { id, label, project_id, bridge, mtu, injected, subnets }
 }
 
 fn vif_subnet<const N: usize>(subnet: &pb::Subnet, fixed_ips: [&str; N]) -> pb::VifSubnet {
-    let pb::Subnet { id, cidr, gateway, dns, .. } = subnet.clone();
-    pb::VifSubnet { id, cidr, gateway, dns, fixed_ips: texts(fixed_ips) }
+    let pb::Subnet { id, cidr, gateway, dns, routes, dhcp_server, .. } = subnet.clone();
+    let (fixed_ips, floating_ips) = (texts(fixed_ips), vec![]);
+    pb::VifSubnet { id, cidr, gateway, dns, fixed_ips, floating_ips, routes, dhcp_server }
 }
 
 fn pool(first: &str, last: &str) -> pb::AllocationPool {

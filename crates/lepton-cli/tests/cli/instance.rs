@@ -85,3 +85,21 @@ async fn the_kernels_words_cannot_drive_the_terminal() {
     let text = shown(&["instance", "show", INSTANCE], [failed.into()]).await;
     assert!(text.contains("vNIC 1: bad\\u{1b}[2Jnews\\n\n"), "{text}");
 }
+
+#[tokio::test]
+async fn show_prints_the_forms_that_other_programs_read() {
+    let mut text = String::new();
+    for form in ["model", "legacy", "network-data"] {
+        let json = format!("[{{\"form\":\"{form}\",\"dns\":[]}}]");
+        let answer = || pb::GetInstanceNwInfoJsonResponse { json: json.clone() }.into();
+        text += &in_every_format(&["instance", "show", INSTANCE, "--form", form], answer).await;
+    }
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn a_form_that_is_no_json_is_an_error() {
+    let answer = pb::GetInstanceNwInfoJsonResponse { json: "bananas".into() };
+    let arguments = ["instance", "show", INSTANCE, "--form", "model"];
+    assert_snapshot!(shown(&arguments, [answer.into()]).await);
+}

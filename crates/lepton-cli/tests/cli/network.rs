@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use lepton_proto::v1 as pb;
 
 use crate::{
-    fixtures::{NETWORK, private, storage},
+    fixtures::{NETWORK, STORAGE, private, storage},
     server::Turn,
     terminal::{in_every_format, shown, with_requests},
 };
@@ -110,4 +110,78 @@ async fn delete_says_what_is_gone() {
 async fn delete_can_be_a_dry_run() {
     let arguments = ["network", "delete", NETWORK, "--dry-run", "--request-id", "r1"];
     assert_snapshot!(with_requests(&arguments, [pb::DeleteNetworkResponse {}.into()]).await);
+}
+
+#[tokio::test]
+async fn create_can_settle_a_network_that_was_made_beforehand() {
+    let arguments = [
+        "network",
+        "create",
+        "private",
+        "--id",
+        NETWORK,
+        "--host",
+        "node-9",
+        "--injected",
+        "--cidr",
+        "10.1.0.0/24",
+        "--request-id",
+        "r1",
+    ];
+    assert_snapshot!(with_requests(&arguments, [made(private())]).await);
+}
+
+#[tokio::test]
+async fn carve_sends_every_option_and_lists_what_was_made() {
+    #[rustfmt::skip]
+    let arguments = [
+        "network", "carve", "net", "--range", "10.0.0.0/16", "--range", "fd00::/48", "--count", "2", "--size", "256",
+        "--prefix-length-v6", "64", "--project", "p1", "--priority", "-1", "--mtu", "1450", "--host", "node-9", "--injected",
+        "--no-gateway=6", "--dns", "8.8.8.8", "--quarantine", "60s", "--address-mode", "eui64", "--request-id", "r1",
+    ];
+    let answer = || pb::CreateNetworksResponse { networks: vec![private(), storage()] }.into();
+    assert_snapshot!(in_every_format(&arguments, answer).await);
+}
+
+#[tokio::test]
+async fn carve_can_be_a_dry_run_and_leaves_the_rest_to_the_server() {
+    let arguments = ["network", "carve", "net", "--range", "10.0.0.0/16", "--dry-run", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [made(storage())]).await);
+}
+
+#[tokio::test]
+async fn carve_takes_one_range_of_a_family() {
+    let arguments = ["network", "carve", "net", "--range", "10.0.0.0/16", "--range", "10.1.0.0/16"];
+    assert_snapshot!(shown(&arguments, []).await);
+}
+
+#[tokio::test]
+async fn modify_sends_every_option_and_shows_the_network() {
+    #[rustfmt::skip]
+    let arguments = [
+        "network", "modify", NETWORK, "--label", "private", "--priority", "-1", "--project", "p1", "--host", "node-9",
+        "--injected", "true", "--request-id", "r1",
+    ];
+    assert_snapshot!(in_every_format(&arguments, || private().into()).await);
+}
+
+#[tokio::test]
+async fn modify_can_take_away_and_be_a_dry_run() {
+    let arguments =
+        ["network", "modify", STORAGE, "--no-project", "--no-host", "--dry-run", "--request-id", "r1"];
+    assert_snapshot!(with_requests(&arguments, [storage().into()]).await);
+}
+
+#[tokio::test]
+async fn associate_and_disassociate_say_whose_the_network_is() {
+    let mut text = String::new();
+    for arguments in [
+        &["network", "associate", NETWORK, "--project", "p1", "--request-id", "r1"][..],
+        &["network", "associate", NETWORK, "--host", "node-9", "--dry-run", "--request-id", "r1"],
+        &["network", "disassociate", NETWORK, "--project", "--request-id", "r1"],
+        &["network", "disassociate", NETWORK, "--project", "--host", "--dry-run", "--request-id", "r1"],
+    ] {
+        text += &with_requests(arguments, [private().into()]).await;
+    }
+    assert_snapshot!(text);
 }

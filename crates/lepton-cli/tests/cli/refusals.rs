@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
-    fixtures::{INSTANCE, NETWORK},
+    fixtures::{INSTANCE, NETWORK, SUBNET},
     server::Turn,
     terminal::{in_every_format, shown},
 };
@@ -63,12 +63,22 @@ async fn what_the_message_does_not_name_the_metadata_does() {
 #[tokio::test]
 async fn every_reason_has_its_hint() {
     let network = ["network", "delete", NETWORK, "--request-id", "r1"];
+    let create = ["network", "create", "private", "--id", NETWORK, "--request-id", "r1"];
+    let subnet = ["subnet", "delete", SUBNET, "--request-id", "r1"];
+    let route = ["route", "remove", SUBNET, "192.168.50.0/24", "--request-id", "r1"];
+    let form = ["instance", "show", INSTANCE, "--form", "legacy"];
     let instance = ["instance", "allocate", INSTANCE, "--project", "p1", "--request-id", "r1"];
     let release = ["instance", "deallocate", INSTANCE, "--request-id", "r1"];
     let mut text = String::new();
     for (arguments, code, reason) in [
         (&network[..], Code::NotFound, "NETWORK_NOT_FOUND"),
         (&network, Code::FailedPrecondition, "NETWORK_IN_USE"),
+        (&create, Code::FailedPrecondition, "NETWORK_NOT_EMPTY"),
+        (&subnet, Code::NotFound, "SUBNET_NOT_FOUND"),
+        (&subnet, Code::FailedPrecondition, "SUBNET_IN_USE"),
+        (&route, Code::AlreadyExists, "ROUTE_EXISTS"),
+        (&route, Code::NotFound, "ROUTE_NOT_FOUND"),
+        (&form, Code::FailedPrecondition, "NETWORK_WITHOUT_IPV4"),
         (&network, Code::InvalidArgument, "REQUEST_ID_REUSED"),
         (&network, Code::Unauthenticated, "UNAUTHENTICATED"),
         (&network, Code::PermissionDenied, "ROLE_NOT_ALLOWED"),

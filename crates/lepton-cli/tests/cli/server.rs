@@ -10,6 +10,7 @@ use std::{
 use lepton_proto::v1::{
     self as pb,
     network_manager_server::{NetworkManager, NetworkManagerServer},
+    subnets_server::{Subnets, SubnetsServer},
 };
 use prost::Message;
 use tempfile::TempDir;
@@ -53,9 +54,9 @@ impl Server {
         let folder = TempDir::new().unwrap();
         let script = Arc::new(Script::of(turns));
         let socket = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
-        let service = NetworkManagerServer::from_arc(Arc::clone(&script));
         let serving = tonic::transport::Server::builder()
-            .add_service(service)
+            .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
+            .add_service(SubnetsServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(UnixListenerStream::new(socket));
         let mut task = JoinSet::new();
         task.spawn(async move { serving.await.unwrap() });
@@ -90,68 +91,45 @@ impl Script {
     }
 }
 
-#[tonic::async_trait]
-impl NetworkManager for Script {
-    async fn create_networks(
-        &self,
-        request: Request<pb::CreateNetworksRequest>,
-    ) -> Result<Response<pb::CreateNetworksResponse>, Status> {
-        self.play(request).await
-    }
-
-    async fn delete_network(
-        &self,
-        request: Request<pb::DeleteNetworkRequest>,
-    ) -> Result<Response<pb::DeleteNetworkResponse>, Status> {
-        self.play(request).await
-    }
-
-    async fn get_network(
-        &self,
-        request: Request<pb::GetNetworkRequest>,
-    ) -> Result<Response<pb::Network>, Status> {
-        self.play(request).await
-    }
-
-    async fn list_networks(
-        &self,
-        request: Request<pb::ListNetworksRequest>,
-    ) -> Result<Response<pb::ListNetworksResponse>, Status> {
-        self.play(request).await
-    }
-
-    async fn validate_networks(
-        &self,
-        request: Request<pb::ValidateNetworksRequest>,
-    ) -> Result<Response<pb::ValidateNetworksResponse>, Status> {
-        self.play(request).await
-    }
-
-    async fn allocate_for_instance(
-        &self,
-        request: Request<pb::AllocateForInstanceRequest>,
-    ) -> Result<Response<pb::NetworkInfo>, Status> {
-        self.play(request).await
-    }
-
-    async fn deallocate_for_instance(
-        &self,
-        request: Request<pb::DeallocateForInstanceRequest>,
-    ) -> Result<Response<pb::DeallocateForInstanceResponse>, Status> {
-        self.play(request).await
-    }
-
-    async fn fence_host(
-        &self,
-        request: Request<pb::FenceHostRequest>,
-    ) -> Result<Response<pb::FenceHostResponse>, Status> {
-        self.play(request).await
-    }
-
-    async fn get_instance_nw_info(
-        &self,
-        request: Request<pb::GetInstanceNwInfoRequest>,
-    ) -> Result<Response<pb::NetworkInfo>, Status> {
-        self.play(request).await
-    }
+/// A service of which every call plays a turn.
+macro_rules! played {
+    ($service:ident { $($method:ident: $request:ident => $answer:ident,)* }) => {
+        #[tonic::async_trait]
+        impl $service for Script {
+            $(
+                async fn $method(
+                    &self,
+                    request: Request<pb::$request>,
+                ) -> Result<Response<pb::$answer>, Status> {
+                    self.play(request).await
+                }
+            )*
+        }
+    };
 }
+
+played!(NetworkManager {
+    create_networks: CreateNetworksRequest => CreateNetworksResponse,
+    carve_networks: CarveNetworksRequest => CreateNetworksResponse,
+    modify_network: ModifyNetworkRequest => Network,
+    associate_network: AssociateNetworkRequest => Network,
+    disassociate_network: DisassociateNetworkRequest => Network,
+    delete_network: DeleteNetworkRequest => DeleteNetworkResponse,
+    get_network: GetNetworkRequest => Network,
+    list_networks: ListNetworksRequest => ListNetworksResponse,
+    validate_networks: ValidateNetworksRequest => ValidateNetworksResponse,
+    allocate_for_instance: AllocateForInstanceRequest => NetworkInfo,
+    deallocate_for_instance: DeallocateForInstanceRequest => DeallocateForInstanceResponse,
+    fence_host: FenceHostRequest => FenceHostResponse,
+    get_instance_nw_info: GetInstanceNwInfoRequest => NetworkInfo,
+    get_instance_nw_info_json: GetInstanceNwInfoJsonRequest => GetInstanceNwInfoJsonResponse,
+});
+
+played!(Subnets {
+    add_subnet: AddSubnetRequest => Subnet,
+    get_subnet: GetSubnetRequest => Subnet,
+    modify_subnet: ModifySubnetRequest => Subnet,
+    delete_subnet: DeleteSubnetRequest => DeleteSubnetResponse,
+    add_route: AddRouteRequest => Subnet,
+    remove_route: RemoveRouteRequest => Subnet,
+});

@@ -48,7 +48,7 @@ fn an_allocation_is_ports_addresses_and_a_life() {
 }
 
 #[test]
-fn the_project_s_networks_come_by_priority_and_requested_ones_verbatim() {
+fn b09_the_project_s_networks_come_by_priority_and_requested_ones_verbatim() {
     let mut ledger = empty();
     let last = made(&mut ledger, NetworkSpec { priority: 5, ..network("last", &["10.1.0.0/24"]) });
     let global = made(&mut ledger, network("global", &["10.2.0.0/24"]));
@@ -135,7 +135,7 @@ fn a_dry_pool_refuses_all_of_the_request() {
     made(&mut ledger, network("roomy", &["10.1.0.0/24", "fd00:1::/64"]));
     let tight = made(&mut ledger, network("tight", &["10.2.0.0/30"])).network.id;
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
-    let expected = Refusal::NoMoreFixedIps { network: tight, cidr: "10.2.0.0/30".parse().unwrap() };
+    let expected = Refusal::NoMoreFixedIps { network: tight, cidrs: vec!["10.2.0.0/30".parse().unwrap()] };
     assert_eq!(refused(&mut ledger, &allocation(2, vec![])), expected);
 }
 

@@ -23,7 +23,7 @@ fn feed(ledger: &mut View, after: Option<u64>) -> HostChanges {
 }
 
 #[test]
-fn an_unplugged_port_ends_and_its_addresses_are_free() {
+fn b24_an_unplugged_port_ends_and_its_addresses_are_free() {
     let (mut ledger, _) = with_network(&["10.1.0.0/24", "fd00:1::/64"]);
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
     let ports = decided(&mut ledger, &deallocation(1)).unwrap().ports;

@@ -86,3 +86,31 @@ fn each_command_misses_what_it_names() {
     let list = ListNetworks { project: None, after: 3, limit: 10 };
     assert_eq!(missing(&mut ledger, &list), [Key::NetworkPage { project: None, after: 3, limit: 11 }]);
 }
+
+#[test]
+fn b38_a_network_made_beforehand_gets_its_subnets_once() {
+    let (mut ledger, before) = with_network(&[]);
+    let id = before.network.id;
+    let settle = CreateNetworks {
+        networks: vec![NetworkSpec {
+            made_before: Some(id),
+            priority: 4,
+            ..network("settled", &["10.1.0.0/24"])
+        }],
+    };
+    let now = decided(&mut ledger, &settle).unwrap().remove(0);
+    assert_eq!((now.network.id, now.network.sequence), (id, before.network.sequence));
+    assert_eq!((now.network.label.as_str(), now.network.priority), ("settled", 4));
+    assert_eq!(now.subnets.len(), 1);
+    assert_eq!(decided(&mut ledger, &settle), Err(Refusal::NetworkNotEmpty { network: id }));
+}
+
+#[test]
+fn a_network_made_beforehand_is_the_same_owners() {
+    let (mut ledger, before) = with_network(&[]);
+    let id = before.network.id;
+    let spec =
+        NetworkSpec { made_before: Some(id), project: Some("p1".parse().unwrap()), ..network("x", &[]) };
+    let refusal = Refusal::NetworkNotFound { network: id, field: Some("networks[0].id".to_owned()) };
+    assert_eq!(decided(&mut ledger, &CreateNetworks { networks: vec![spec] }), Err(refusal));
+}

@@ -10,7 +10,7 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FencedPort, FixedIp, Frontier, Host, Instance, Key, RequestKey, RequestRecord, Stop};
+use crate::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, Key, RequestKey, RequestRecord, Stop};
 
 impl View {
     pub(crate) fn request(&mut self, key: &RequestKey) -> Result<Option<&RequestRecord>, Stop> {
@@ -26,12 +26,19 @@ impl View {
     /// The networks that a project may use, the global ones first.
     pub(crate) fn networks_of(&mut self, project: &ProjectId) -> Result<Vec<Network>, Stop> {
         self.need([Key::NetworksOf(project.clone())])?;
-        let owned = |owner: Option<ProjectId>| {
-            let start = (owner.clone(), 0, Uuid::nil().into());
-            self.indexes.networks_by_project.range(start..).take_while(move |entry| entry.0 == owner)
-        };
-        let ids = owned(None).chain(owned(Some(project.clone()))).map(|entry| entry.2);
-        Ok(ids.filter_map(|id| self.row::<Network>(&id)).cloned().collect())
+        Ok(self.owned(None).chain(self.owned(Some(project.clone()))).cloned().collect())
+    }
+
+    /// The networks that every project may use.
+    pub(crate) fn global_networks(&mut self) -> Result<Vec<Network>, Stop> {
+        self.need([Key::GlobalNetworks])?;
+        Ok(self.owned(None).cloned().collect())
+    }
+
+    fn owned(&self, owner: Option<ProjectId>) -> impl Iterator<Item = &Network> {
+        let start = (owner.clone(), 0, Uuid::nil().into());
+        let entries = self.indexes.networks_by_project.range(start..);
+        entries.take_while(move |entry| entry.0 == owner).filter_map(|entry| self.row(&entry.2))
     }
 
     /// Networks in the order of their creation.
@@ -46,7 +53,9 @@ impl View {
         let networks =
             self.indexes.networks_by_sequence.range(later).filter_map(|(_, id)| self.row::<Network>(id));
         let visible = networks.filter(|network| {
-            project.is_none_or(|project| network.project.as_ref().is_none_or(|owner| owner == project))
+            let is_seen =
+                project.is_none_or(|project| network.project.as_ref().is_none_or(|owner| owner == project));
+            is_seen && !network.is_external
         });
         Ok(visible.take(limit.into()).cloned().collect())
     }
@@ -104,6 +113,13 @@ impl View {
     pub(crate) fn fixed_ip(&mut self, subnet: SubnetId, address: IpAddr) -> Result<Option<&FixedIp>, Stop> {
         self.need([Key::FixedIp(subnet, address)])?;
         Ok(self.row(&(subnet, address)))
+    }
+
+    /// An address of the subnet that somebody holds, if there is any.
+    pub(crate) fn held_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
+        self.need([Key::HeldIn(subnet)])?;
+        let held = self.rows::<FixedIp>().filter(|row| row.subnet == subnet);
+        Ok(held.filter(|row| matches!(row.holder, Holder::Port(_))).map(|row| row.address).next())
     }
 
     /// Addresses of the subnet that rested long enough: some of them, none only when there are none.

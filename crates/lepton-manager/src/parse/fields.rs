@@ -3,7 +3,7 @@
 use std::{fmt::Display, net::IpAddr, str::FromStr, time::Duration};
 
 use lepton_ledger::{Refusal, Violation};
-use lepton_types::Shown;
+use lepton_types::{Name, Shown};
 
 /// Most violations that are told of at once.
 const MOST_VIOLATIONS: usize = 16;
@@ -51,6 +51,11 @@ impl Fields {
             return None;
         }
         text.parse().map_err(|error: T::Err| self.wrong(field, error.to_string())).ok()
+    }
+
+    /// Parses a name that must be there; an empty one is told as the other texts that are no names.
+    pub(crate) fn name(&mut self, field: &str, text: &str) -> Option<Name> {
+        text.parse().map_err(|error| self.wrong(field, format!("{error}"))).ok()
     }
 
     /// Parses each text of a list, whose elements must not be empty.

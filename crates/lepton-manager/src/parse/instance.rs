@@ -10,7 +10,7 @@ use lepton_types::{HostId, IfName, Shown};
 use lepton_vnic::RequestedNetwork;
 
 use super::{Fields, MOST_NETWORKS};
-use crate::Settings;
+use crate::{Settings, form::Form};
 
 /// Longest that a caller may wait for its ports.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -158,4 +158,26 @@ pub(crate) fn get_instance_nw_info(
     let mut fields = Fields::default();
     let instance = fields.required("instance_id", &request.instance_id);
     fields.finish(instance.map(|instance| GetInstanceNwInfo { instance }))
+}
+
+/// Parses `GetInstanceNwInfoJson`.
+pub(crate) fn get_instance_nw_info_json(
+    request: &v1::GetInstanceNwInfoJsonRequest,
+) -> Result<(GetInstanceNwInfo, Form), Refusal> {
+    let mut fields = Fields::default();
+    let instance = fields.required("instance_id", &request.instance_id);
+    let form = match v1::NetworkInfoForm::try_from(request.form) {
+        Ok(v1::NetworkInfoForm::Model) => Some(Form::Model),
+        Ok(v1::NetworkInfoForm::Legacy) => Some(Form::Legacy),
+        Ok(v1::NetworkInfoForm::NetworkData) => Some(Form::NetworkData),
+        Ok(v1::NetworkInfoForm::Unspecified) => {
+            fields.wrong("form", "is required");
+            None
+        }
+        Err(_) => {
+            fields.wrong("form", format!("{} is no form that this server knows", request.form));
+            None
+        }
+    };
+    fields.finish(instance.zip(form).map(|(instance, form)| (GetInstanceNwInfo { instance }, form)))
 }

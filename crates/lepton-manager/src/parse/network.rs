@@ -1,14 +1,14 @@
 //! Requests about networks.
 
-use std::{net::IpAddr, time::Duration};
-
-use lepton_ipam::{Gateway, SubnetSpec, SubnetSpecError, check_together};
-use lepton_ledger::{CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkSpec, Refusal};
+use lepton_ipam::{SubnetSpec, check_together, prefix_len_of_size};
+use lepton_ledger::{
+    Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
+    GetNetwork, ListNetworks, ModifyNetwork, NetworkSpec, Refusal,
+};
 use lepton_proto::v1;
-use lepton_types::{AddressFamily, AddressMode, AddressPool, Mtu, Shown};
-use uuid::Uuid;
+use lepton_types::{AddressFamily, Cidr, Mtu, Shown};
 
-use super::{Fields, MOST_NETWORKS};
+use super::{Fields, MOST_NETWORKS, subnet::subnet_spec};
 
 /// Networks on a page when the request does not say.
 const PAGE: u16 = 100;
@@ -37,8 +37,9 @@ pub(crate) fn create_networks(
 }
 
 fn network_spec(fields: &mut Fields, path: &str, spec: &v1::NetworkSpec) -> Option<NetworkSpec> {
-    let label =
-        spec.label.parse().map_err(|error| fields.wrong(format!("{path}.label"), format!("{error}"))).ok();
+    let label = fields.name(&format!("{path}.label"), &spec.label);
+    let made_before = fields.optional(&format!("{path}.id"), &spec.id);
+    let host = fields.optional(&format!("{path}.host"), &spec.host);
     let project = fields.optional(&format!("{path}.project_id"), &spec.project_id);
     let mtu = match spec.mtu {
         0 => Some(Mtu::default()),
@@ -57,7 +58,8 @@ fn network_spec(fields: &mut Fields, path: &str, spec: &v1::NetworkSpec) -> Opti
             ),
         );
     }
-    Some(NetworkSpec { label: label?, project, priority: spec.priority, mtu: mtu?, subnets })
+    let (priority, is_injected) = (spec.priority, spec.injected);
+    Some(NetworkSpec { label: label?, project, priority, mtu: mtu?, subnets, host, is_injected, made_before })
 }
 
 fn subnet_specs(fields: &mut Fields, path: &str, specs: &[v1::SubnetSpec]) -> Option<Vec<SubnetSpec>> {
@@ -78,94 +80,158 @@ fn subnet_specs(fields: &mut Fields, path: &str, specs: &[v1::SubnetSpec]) -> Op
     Some(subnets)
 }
 
-fn subnet_spec(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option<SubnetSpec> {
-    let cidr = fields.required(&format!("{path}.cidr"), &spec.cidr);
-    let gateway = gateway(fields, path, spec);
-    let dns = dns(fields, path, &spec.dns);
-    let mode = address_mode(fields, path, spec.address_mode);
-    let pools = pools(fields, path, &spec.allocation_pools);
-    let quarantine = quarantine(fields, path, spec.quarantine.as_ref());
-    let spec = SubnetSpec {
-        gateway: gateway?,
-        dns: dns?,
-        mode: mode?,
-        pools: pools?,
-        quarantine: quarantine?,
-        ..SubnetSpec::new(cidr?)
-    };
-    // Whether the parts fit together is the plan's to say; which ids it will have does not matter for that.
-    if let Err(error) = spec.plan(Uuid::nil().into(), Uuid::nil().into()) {
-        fields.wrong(format!("{path}.{}", error.field()), error.to_string());
-        return None;
+/// Parses `CarveNetworks`.
+pub(crate) fn carve_networks(
+    mut fields: Fields,
+    request: &v1::CarveNetworksRequest,
+) -> Result<CarveNetworks, Refusal> {
+    let template = request.network.clone().unwrap_or_default();
+    for (field, is_given) in [("id", !template.id.is_empty()), ("subnets", !template.subnets.is_empty())] {
+        if is_given {
+            fields.wrong(format!("network.{field}"), "is settled by the carving; leave it out");
+        }
     }
-    Some(spec)
+    let count = match usize::try_from(request.num_networks) {
+        Ok(0) => 1,
+        Ok(count) if count <= MOST_CARVED => count,
+        Ok(_) | Err(_) => {
+            let problem =
+                format!("{} networks are too many (expected at most {MOST_CARVED})", request.num_networks);
+            fields.wrong("num_networks", problem);
+            1
+        }
+    };
+    if request.range_v4.is_empty() && request.range_v6.is_empty() {
+        fields.wrong("range_v4", "is required, or range_v6");
+    }
+    let range_v4 = range(&mut fields, "range_v4", &request.range_v4, AddressFamily::V4);
+    let range_v6 = range(&mut fields, "range_v6", &request.range_v6, AddressFamily::V6);
+    let ipv4 = range_v4.and_then(|range| {
+        let prefix_len = prefix_len_v4(&mut fields, range, request.network_size)?;
+        carving(&mut fields, "subnet_v4", range, prefix_len, request.subnet_v4.as_ref())
+    });
+    let ipv6 = range_v6.and_then(|range| {
+        let prefix_len = prefix_len_v6(&mut fields, request.prefix_length_v6)?;
+        carving(&mut fields, "subnet_v6", range, prefix_len, request.subnet_v6.as_ref())
+    });
+    let like = network_spec(&mut fields, "network", &v1::NetworkSpec { subnets: Vec::new(), ..template });
+    fields.finish(like.map(|like| CarveNetworks { count, ipv4, ipv6, like }))
 }
 
-fn gateway(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option<Gateway> {
-    let field = format!("{path}.gateway");
-    match (spec.gateway.as_str(), spec.no_gateway) {
-        ("", false) => Some(Gateway::Default),
-        ("", true) => Some(Gateway::None),
-        (text, false) => fields.address(&field, text).map(Gateway::At),
-        (text, true) => {
-            fields.wrong(
-                field,
-                format!("{} is given together with no_gateway; leave one of them out", Shown::new(text)),
-            );
+/// Most networks that one request carves.
+const MOST_CARVED: usize = 1024;
+
+fn range(fields: &mut Fields, field: &str, text: &str, family: AddressFamily) -> Option<Cidr> {
+    let range: Cidr = fields.optional(field, text)?;
+    if range.family() != family {
+        fields.wrong(field, format!("{range} is no {family} prefix"));
+        return None;
+    }
+    Some(range)
+}
+
+/// Blocks of the size that was asked for, else of 256 addresses or of the whole range.
+fn prefix_len_v4(fields: &mut Fields, range: Cidr, size: u64) -> Option<u8> {
+    const LENGTH: u8 = 24;
+
+    if size == 0 {
+        return Some(range.prefix_len().max(LENGTH));
+    }
+    let length = prefix_len_of_size(size);
+    if length.is_none() {
+        fields.wrong("network_size", format!("{size} addresses are more than IPv4 has"));
+    }
+    length
+}
+
+fn prefix_len_v6(fields: &mut Fields, length: u32) -> Option<u8> {
+    const LENGTH: u8 = 64;
+
+    match u8::try_from(length) {
+        Ok(0) => Some(LENGTH),
+        Ok(length) if length <= AddressFamily::V6.bits() => Some(length),
+        Ok(_) | Err(_) => {
+            fields.wrong("prefix_length_v6", format!("{length} is no prefix length (expected 1 to 128)"));
             None
         }
     }
 }
 
-/// The name servers that can be read, unless there are so many that none need be.
-fn dns(fields: &mut Fields, path: &str, texts: &[String]) -> Option<Vec<IpAddr>> {
-    let (field, count) = (format!("{path}.dns"), texts.len());
-    if count > SubnetSpec::DNS_MAX {
-        fields.wrong(field, SubnetSpecError::TooManyDns { count }.to_string());
-        return None;
-    }
-    Some(fields.addresses(&field, texts))
-}
-
-fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<AddressMode>> {
-    match v1::AddressMode::try_from(mode) {
-        Ok(v1::AddressMode::Unspecified) => Some(None),
-        Ok(v1::AddressMode::Pool) => Some(Some(AddressMode::Pool)),
-        Ok(v1::AddressMode::Eui64) => Some(Some(AddressMode::Eui64)),
-        Err(_) => {
-            let known = "expected ADDRESS_MODE_POOL or ADDRESS_MODE_EUI64";
-            fields.wrong(format!("{path}.address_mode"), format!("{mode} is no address mode ({known})"));
-            None
+/// The subnets' common part, checked with the first block that the range has, whether or not that one is occupied.
+fn carving(
+    fields: &mut Fields,
+    path: &str,
+    range: Cidr,
+    prefix_len: u8,
+    template: Option<&v1::SubnetSpec>,
+) -> Option<Carving> {
+    let template = template.cloned().unwrap_or_default();
+    let settled = [
+        ("cidr", !template.cidr.is_empty()),
+        ("gateway", !template.gateway.is_empty()),
+        ("allocation_pools", !template.allocation_pools.is_empty()),
+    ];
+    for (field, is_given) in settled {
+        if is_given {
+            fields.wrong(format!("{path}.{field}"), "is settled by the carving; leave it out");
+            return None;
         }
     }
+    let first = Cidr::around(range.first(), prefix_len)?;
+    let like = subnet_spec(fields, path, &v1::SubnetSpec { cidr: first.to_string(), ..template })?;
+    Some(Carving { range, prefix_len, like })
 }
 
-/// All the pools or none, since what is said of one behind a malformed one would name it by a wrong index.
-fn pools(fields: &mut Fields, path: &str, pools: &[v1::AllocationPool]) -> Option<Vec<AddressPool>> {
-    if pools.len() > SubnetSpec::POOLS_MAX {
-        let problem = SubnetSpecError::TooManyPools { count: pools.len() }.to_string();
-        fields.wrong(format!("{path}.allocation_pools"), problem);
-        return None;
-    }
-    let parse = |(index, pool): (usize, &v1::AllocationPool)| {
-        let first = fields.address(&format!("{path}.allocation_pools[{index}].first"), &pool.first);
-        let last = fields.address(&format!("{path}.allocation_pools[{index}].last"), &pool.last);
-        Some(AddressPool { first: first?, last: last? })
+/// Parses `ModifyNetwork`.
+pub(crate) fn modify_network(
+    mut fields: Fields,
+    request: &v1::ModifyNetworkRequest,
+) -> Result<ModifyNetwork, Refusal> {
+    let network = fields.required("network_id", &request.network_id);
+    let label = request.label.as_deref().and_then(|label| fields.name("label", label));
+    let project = request.project_id.as_deref().map(|project| fields.optional("project_id", project));
+    let host = request.host.as_deref().map(|host| fields.optional("host", host));
+    let (priority, is_injected) = (request.priority, request.injected);
+    fields.finish(network.map(|network| ModifyNetwork {
+        network,
+        label,
+        priority,
+        project,
+        host,
+        is_injected,
+    }))
+}
+
+/// Parses `AssociateNetwork`.
+pub(crate) fn associate_network(
+    mut fields: Fields,
+    request: &v1::AssociateNetworkRequest,
+) -> Result<AssociateNetwork, Refusal> {
+    use v1::associate_network_request::With;
+
+    let network = fields.required("network_id", &request.network_id);
+    let with = match &request.with {
+        Some(With::ProjectId(project)) => fields.required("project_id", project).map(Associate::Project),
+        Some(With::Host(host)) => fields.required("host", host).map(Associate::Host),
+        None => {
+            fields.wrong("project_id", "is required, or host");
+            None
+        }
     };
-    pools.iter().enumerate().map(parse).collect::<Vec<_>>().into_iter().collect()
+    fields.finish(network.zip(with).map(|(network, with)| AssociateNetwork { network, with }))
 }
 
-fn quarantine(fields: &mut Fields, path: &str, span: Option<&prost_types::Duration>) -> Option<Duration> {
-    let field = format!("{path}.quarantine");
-    if span.is_none() {
-        return Some(Duration::ZERO);
+/// Parses `DisassociateNetwork`.
+pub(crate) fn disassociate_network(
+    mut fields: Fields,
+    request: &v1::DisassociateNetworkRequest,
+) -> Result<DisassociateNetwork, Refusal> {
+    let network = fields.required("network_id", &request.network_id);
+    let (project, host) = (request.project, request.host);
+    if !project && !host {
+        fields.wrong("project", "is required, or host");
     }
-    let span = fields.duration(&field, span)?;
-    if span.subsec_nanos() != 0 {
-        fields.wrong(field, format!("{} s is not a whole number of seconds", span.as_secs_f64()));
-        return None;
-    }
-    Some(span)
+    fields.finish(network.map(|network| DisassociateNetwork { network, project, host }))
 }
 
 /// Parses `DeleteNetwork`.

@@ -23,7 +23,10 @@ async fn networks_that_would_be_made_are_shown() {
             network.created_at = None;
             network.id.clear();
             network.bridge.clear();
-            network.subnets.iter_mut().for_each(|subnet| subnet.id.clear());
+            for subnet in &mut network.subnets {
+                subnet.id.clear();
+                subnet.network_id.clear();
+            }
         }
         answer
     };

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arguments;
+mod changed;
 mod dry_run;
+mod forms;
 mod hosts;
 mod long_input;
 mod malformed;
 mod networks;
+mod nova;
 mod pages;
 mod problem;
 mod records;
@@ -15,6 +18,7 @@ mod refusals;
 mod release;
 mod repeating;
 mod server;
+mod subnets;
 mod unavailable;
 mod vocabulary;
 mod waiting;

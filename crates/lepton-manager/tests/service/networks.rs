@@ -187,7 +187,7 @@ async fn a_pool_behind_a_malformed_one_is_not_called_by_its_name() {
 }
 
 #[tokio::test]
-async fn one_wrong_network_keeps_its_neighbours_from_being_made() {
+async fn b36_one_wrong_network_keeps_its_neighbours_from_being_made() {
     let server = Server::start().await;
     let request = create(vec![network("fine", &["10.1.0.0/24"]), network("wrong", &["10.2.0.1/24"])]);
     let problem = server.refuses(async |client| client.create_networks(request).await).await;

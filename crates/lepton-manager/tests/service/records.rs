@@ -2,7 +2,8 @@
 //! the programs before it have written it reads.
 //!
 //! `records/` has a record of every call that changes something, as format 1 writes it, with what the call answered.
-//! These files are never changed: a program that reads another form as well gets more of them.
+//! These files are never changed, but for the fields that messages of a later program have more: a program that reads
+//! another form as well gets more of them.
 
 use std::fmt::Debug;
 
@@ -82,6 +83,7 @@ fn creation() -> v1::CreateNetworksRequest {
         priority: -5,
         mtu: 9000,
         subnets: vec![subnet],
+        ..Default::default()
     };
     let networks = vec![network("blue", &["10.1.0.0/16", "fd00:1::/64"]), green];
     v1::CreateNetworksRequest { networks, request_id: ID.into(), ..Default::default() }

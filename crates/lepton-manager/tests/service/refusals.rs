@@ -115,7 +115,7 @@ async fn a_network_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn another_projects_network_is_as_one_that_does_not_exist() {
+async fn b04_another_projects_network_is_as_one_that_does_not_exist() {
     let server = Server::start().await;
     let spec = v1::NetworkSpec { project_id: "red".into(), ..network("secret", &["10.0.0.0/24"]) };
     let id = server.create(spec).await.id;
@@ -130,7 +130,7 @@ async fn another_projects_network_is_as_one_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_network_with_a_port_is_in_use_until_its_host_has_unplugged_it() {
+async fn b40_a_network_with_a_port_is_in_use_until_its_host_has_unplugged_it() {
     let server = Server::start().await;
     let id = server.network("blue", &["10.0.0.0/24"]).await.id;
     server.allocate(allocation(1)).await;
@@ -151,7 +151,7 @@ async fn a_network_with_a_port_is_in_use_until_its_host_has_unplugged_it() {
 }
 
 #[tokio::test]
-async fn a_network_twice_is_a_duplicate_unless_allowed() {
+async fn b05_a_network_twice_is_a_duplicate_unless_allowed() {
     let server = Server::start().await;
     let id = server.network("blue", &["10.0.0.0/24"]).await.id;
     let other = server.network("green", &[]).await.id;
@@ -230,7 +230,7 @@ async fn a_fixed_ip_that_rests_in_quarantine_is_in_use() {
 }
 
 #[tokio::test]
-async fn a_pool_that_runs_dry_in_the_middle_of_four_vnics_leaves_no_trace() {
+async fn b01_a_pool_that_runs_dry_in_the_middle_of_four_vnics_leaves_no_trace() {
     let server = Server::start().await;
     for number in 1..=4 {
         // A /30 has two hosts, and the gateway is one of them.
@@ -253,7 +253,7 @@ async fn a_pool_that_runs_dry_in_the_middle_of_four_vnics_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_mac_base_with_nothing_left_says_so() {
+async fn b08_a_mac_base_with_nothing_left_says_so_and_takes_nothing() {
     let server = Server::with(Options { mac_base: "fa:16:3e:00:00", ..Options::default() }).await;
     let id = server.network("blue", &[]).await.id;
     // There are 256 MACs: one port each is plugged until none is found, which is soon before all are taken.
@@ -281,7 +281,7 @@ async fn a_mac_base_with_nothing_left_says_so() {
 }
 
 #[tokio::test]
-async fn an_instance_that_lives_is_not_allocated_again() {
+async fn b02_an_instance_that_lives_is_not_allocated_again() {
     let server = Server::start().await;
     server.network("blue", &["10.0.0.0/24"]).await;
     let info = server.allocate(allocation(1)).await;

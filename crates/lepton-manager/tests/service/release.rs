@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_address_is_free_only_when_its_host_has_unplugged_the_port() {
+async fn b22_an_address_is_free_only_when_its_host_has_unplugged_the_port() {
     let server = Server::start().await;
     // Two hosts, and one is the gateway's.
     server.network("tiny", &["10.0.0.0/30"]).await;
@@ -35,7 +35,7 @@ async fn an_address_is_free_only_when_its_host_has_unplugged_the_port() {
 }
 
 #[tokio::test]
-async fn a_report_that_a_living_port_is_unplugged_frees_nothing() {
+async fn b06_a_report_that_a_living_port_is_unplugged_frees_nothing() {
     let server = Server::start().await;
     server.network("tiny", &["10.0.0.0/30"]).await;
     let info = server.allocate(allocation(1)).await;

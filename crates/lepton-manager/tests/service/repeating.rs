@@ -11,7 +11,7 @@ use crate::server::{
 };
 
 /// Makes a call, repeats it, restarts the server and repeats it again: one answer, one effect.
-async fn repeats<T: Debug + PartialEq>(
+pub(crate) async fn repeats<T: Debug + PartialEq>(
     server: Server,
     call: impl AsyncFn(&mut Client) -> Result<Response<T>, Status>,
 ) -> (Server, T) {
@@ -121,7 +121,7 @@ async fn a_repeated_deletion_succeeds_though_the_network_is_gone() {
 }
 
 #[tokio::test]
-async fn deallocating_what_is_not_there_releases_nothing_and_succeeds() {
+async fn b19_deallocating_what_is_not_there_releases_nothing_and_succeeds() {
     let server = Server::start().await;
     let answer = server.unchanged(async |client| client.deallocate_for_instance(deallocation(1)).await).await;
     assert_eq!(answer.released_port_ids, Vec::<String>::new());

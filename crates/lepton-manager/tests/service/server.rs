@@ -3,8 +3,8 @@
 use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Authorise, Manager, NetworkManagerService, Role, Settings, Trust};
-use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
+use lepton_manager::{Api, Authorise, Manager, Role, Settings, Trust};
+use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -19,6 +19,7 @@ use tonic::{
     Code, Response, Status,
     body::Body,
     codegen::http,
+    service::RoutesBuilder,
     transport::{Channel, Endpoint, Server as Transport, server::TcpIncoming},
 };
 
@@ -91,8 +92,9 @@ impl Server {
             only_known_hosts: options.only_known_hosts,
         };
         let manager = Manager::open(&store, settings).await.unwrap();
-        let service = NetworkManagerService::new(manager.clone()).served();
-        let router = Transport::builder().layer(Authorise::new(trust(&options))).add_service(service);
+        let mut routes = RoutesBuilder::default();
+        Api::new(manager.clone()).serve(&mut routes);
+        let router = Transport::builder().layer(Authorise::new(trust(&options))).add_routes(routes.routes());
         let unix = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
@@ -131,6 +133,17 @@ impl Server {
     pub(crate) async fn client(&self) -> Client {
         let socket = self.folder.path().join("lepton.sock");
         connect(format!("unix:{}", socket.display())).await
+    }
+
+    /// An admin's client of the service that subnets have, over the unix socket.
+    pub(crate) async fn subnets(&self) -> SubnetsClient<Channel> {
+        let socket = self.folder.path().join("lepton.sock");
+        SubnetsClient::new(channel(format!("unix:{}", socket.display())).await)
+    }
+
+    /// A client of the service that subnets have, over TCP.
+    pub(crate) async fn subnets_over_tcp(&self) -> SubnetsClient<Channel> {
+        SubnetsClient::new(channel(format!("http://{}", self.tcp)).await)
     }
 
     /// A client over TCP, whose role is as configured.
@@ -281,7 +294,11 @@ fn nobody() -> u32 {
 }
 
 async fn connect(endpoint: String) -> Client {
-    NetworkManagerClient::new(Endpoint::from_shared(endpoint).unwrap().connect().await.unwrap())
+    NetworkManagerClient::new(channel(endpoint).await)
+}
+
+async fn channel(endpoint: String) -> Channel {
+    Endpoint::from_shared(endpoint).unwrap().connect().await.unwrap()
 }
 
 /// A statement that the test made.

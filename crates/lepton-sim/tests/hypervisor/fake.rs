@@ -169,4 +169,39 @@ impl NetworkManager for Service {
     ) -> Result<Response<v1::ValidateNetworksResponse>, Status> {
         Err(Status::unimplemented("not needed"))
     }
+
+    async fn carve_networks(
+        &self,
+        _: Request<v1::CarveNetworksRequest>,
+    ) -> Result<Response<v1::CreateNetworksResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn modify_network(
+        &self,
+        _: Request<v1::ModifyNetworkRequest>,
+    ) -> Result<Response<v1::Network>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn associate_network(
+        &self,
+        _: Request<v1::AssociateNetworkRequest>,
+    ) -> Result<Response<v1::Network>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn disassociate_network(
+        &self,
+        _: Request<v1::DisassociateNetworkRequest>,
+    ) -> Result<Response<v1::Network>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn get_instance_nw_info_json(
+        &self,
+        _: Request<v1::GetInstanceNwInfoJsonRequest>,
+    ) -> Result<Response<v1::GetInstanceNwInfoJsonResponse>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
 }

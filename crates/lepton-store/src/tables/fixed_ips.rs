@@ -89,6 +89,23 @@ pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
 }
 
+/// Loads an address of the subnet that a port holds, if there is any.
+pub(crate) async fn load_one_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        fixed_ip_columns!(),
+        " from fixed_ips where subnet_id = $1 and port_id is not null order by address limit 1"
+    );
+    enter::<FixedIp>(&tx.fetch(SQL, vec![subnet.as_uuid().into()]).await?, view)
+}
+
+/// Deletes the addresses of subnets that end which nobody holds: they need not rest any longer. One that somebody holds
+/// keeps its subnet, by its foreign key.
+pub(crate) async fn delete_resting_in(tx: &mut Tx, subnets: &[SubnetId]) -> Result<(), Failure> {
+    const SQL: &str = "delete from fixed_ips where port_id is null and subnet_id {in}";
+    tx.execute_for(SQL, subnets, |id| vec![id.as_uuid().into()]).await.map(drop)
+}
+
 /// Loads addresses of any subnet that have rested long enough, the longest rested first. It is in no hurry: those that
 /// somebody else decides on, another manager's sweep for one, are left to them.
 pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use lepton_ledger::{Frontier, View};
 use lepton_types::SubnetId;
 
-use super::load_by;
+use super::enter;
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -33,7 +33,17 @@ impl Stored for Frontier {
 }
 
 /// Loads the frontiers of subnets. They are not locked: two managers that open the same block meet at its primary key.
+///
+/// # Errors
+///
+/// [`Failure::Conflict`] when a subnet has none: another manager has ended it since it was read here.
 pub(crate) async fn load(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, next from frontiers where subnet_id {in}";
-    load_by::<Frontier, _>(tx, SQL, subnets, |id| vec![id.as_uuid().into()], view).await
+    let made_by_batch = subnets.iter().filter(|id| view.row::<Frontier>(id).is_some()).count();
+    let found = tx.fetch_for(SQL, subnets, |id| vec![id.as_uuid().into()]).await?;
+    enter::<Frontier>(&found, view)?;
+    if found.len() + made_by_batch < subnets.len() {
+        return Err(Failure::Conflict("a subnet ended while its addresses were asked for".into()));
+    }
+    Ok(())
 }

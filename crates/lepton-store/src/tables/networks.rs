@@ -18,21 +18,25 @@ const NETWORKS: &str = "networks";
 /// The columns that [`Stored::read`] reads, in its order.
 macro_rules! network_columns {
     () => {
-        "id, project_id, label, priority, mtu, sequence, created_at"
+        "id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version"
     };
 }
 
 impl Stored for Network {
     const INSERT: &'static str =
-        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at, bridge) {rows}";
+        "insert into networks (id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected,
+             is_external, version, bridge)
+         {rows}";
     const UPDATE: &'static str =
         "update networks set project_id = v.column2, label = v.column3, priority = v.column4, mtu = v.column5,
-             sequence = v.column6, created_at = v.column7
-         from ({rows}) as v where networks.id = v.column1";
+             sequence = v.column6, created_at = v.column7, host_id = v.column8, is_injected = v.column9,
+             is_external = v.column10, version = v.column11
+         from ({rows}) as v where networks.id = v.column1 and networks.version = v.column13";
     const DELETE: Option<&'static str> = Some("delete from networks where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into network_history
-             (id, project_id, label, priority, mtu, sequence, created_at, bridge, ended_at)
+             (id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version,
+              bridge, ended_at)
          {rows}",
     );
 
@@ -45,12 +49,20 @@ impl Stored for Network {
             i64::from(self.mtu.bytes()).into(),
             self.sequence.into(),
             self.created_at.micros().into(),
+            self.host.clone().map(String::from).into(),
+            self.is_injected.into(),
+            self.is_external.into(),
+            self.version.into(),
             String::from(self.bridge()).into(),
         ]
     }
 
     fn key_values(&self) -> Vec<Value> {
         vec![self.id.as_uuid().into()]
+    }
+
+    fn guards(&self) -> Vec<Value> {
+        vec![self.version.into()]
     }
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
@@ -63,6 +75,10 @@ impl Stored for Network {
                 .map_err(|error| damaged("mtu", &error))?,
             sequence: columns.number()?,
             created_at: Timestamp::from(columns.get::<i64>()?),
+            host: columns.parsed_option()?,
+            is_injected: columns.get()?,
+            is_external: columns.get()?,
+            version: columns.number()?,
         })
     }
 }
@@ -91,13 +107,21 @@ pub(crate) async fn load_of_projects(
     const SQL: &str = concat!(
         "select ",
         network_columns!(),
-        " from networks where project_id {in}
+        " from networks where project_id {in} and not is_external
          union all
          select ",
         network_columns!(),
-        " from networks where project_id is null"
+        " from networks where project_id is null and not is_external"
     );
     let found = tx.fetch_for(SQL, projects, |project| vec![project.as_str().into()]).await?;
+    enter_with_subnets(tx, &found, view).await
+}
+
+/// Loads the global networks with their subnets.
+pub(crate) async fn load_global(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str =
+        concat!("select ", network_columns!(), " from networks where project_id is null and not is_external");
+    let found = tx.fetch(SQL, Vec::new()).await?;
     enter_with_subnets(tx, &found, view).await
 }
 
@@ -112,18 +136,18 @@ pub(crate) async fn load_page(
     const ALL: &str = concat!(
         "select ",
         network_columns!(),
-        " from networks where sequence > $1 order by sequence limit $2"
+        " from networks where sequence > $1 and not is_external order by sequence limit $2"
     );
     // Each half follows its own index, so that a page costs what it holds, not what the other projects have.
     const VISIBLE: &str = concat!(
         "select * from (
              select * from (select ",
         network_columns!(),
-        " from networks where project_id = $3 and sequence > $1 order by sequence limit $2) as own
+        " from networks where project_id = $3 and sequence > $1 and not is_external order by sequence limit $2) as own
              union all
              select * from (select ",
         network_columns!(),
-        " from networks where project_id is null and sequence > $1 order by sequence limit $2) as global
+        " from networks where project_id is null and sequence > $1 and not is_external order by sequence limit $2) as global
          ) as visible order by sequence limit $2"
     );
     let mut values = vec![after.into(), i64::from(limit).into()];

@@ -14,16 +14,28 @@ use crate::{
     table::Stored,
 };
 
+/// The columns that [`Stored::read`] reads, in its order.
+macro_rules! subnet_columns {
+    () => {
+        "id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface,
+         version"
+    };
+}
+
 impl Stored for Subnet {
     const INSERT: &'static str =
-        "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs) {rows}";
+        "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server,
+             interface, version)
+         {rows}";
     const UPDATE: &'static str =
         "update subnets set network_id = v.column2, cidr = v.column3, gateway = v.column4, dns = v.column5,
-             mode = v.column6, pools = v.column7, quarantine_secs = v.column8
-         from ({rows}) as v where subnets.id = v.column1";
+             mode = v.column6, pools = v.column7, quarantine_secs = v.column8, routes = v.column9,
+             dhcp_server = v.column10, interface = v.column11, version = v.column12
+         from ({rows}) as v where subnets.id = v.column1 and subnets.version = v.column13";
     const DELETE: Option<&'static str> = Some("delete from subnets where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
-        "insert into subnet_history (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, ended_at)
+        "insert into subnet_history (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes,
+             dhcp_server, interface, version, ended_at)
          {rows}",
     );
 
@@ -41,6 +53,10 @@ impl Stored for Subnet {
             mode.into(),
             json(&self.pools),
             self.quarantine.as_secs().into(),
+            json(&self.routes),
+            self.dhcp_server.map(|server| server.to_string()).into(),
+            self.interface.clone().map(String::from).into(),
+            self.version.into(),
         ]
     }
 
@@ -48,12 +64,16 @@ impl Stored for Subnet {
         vec![self.id.as_uuid().into()]
     }
 
+    fn guards(&self) -> Vec<Value> {
+        vec![self.version.into()]
+    }
+
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             id: columns.id()?,
             network: columns.id()?,
             cidr: columns.parsed()?,
-            gateway: gateway(columns.get()?)?,
+            gateway: address(columns.get()?, "gateway")?,
             dns: columns.json()?,
             mode: match columns.get::<String>()?.as_str() {
                 "pool" => AddressMode::Pool,
@@ -62,18 +82,21 @@ impl Stored for Subnet {
             },
             pools: columns.json()?,
             quarantine: Duration::from_secs(columns.number()?),
+            routes: columns.json()?,
+            dhcp_server: address(columns.get()?, "DHCP server")?,
+            interface: columns.parsed_option()?,
+            version: columns.number()?,
         })
     }
 }
 
-fn gateway(text: Option<String>) -> Result<Option<IpAddr>, StoreError> {
-    text.map(|text| text.parse().map_err(|_| damaged("gateway", &text))).transpose()
+fn address(text: Option<String>, what: &str) -> Result<Option<IpAddr>, StoreError> {
+    text.map(|text| text.parse().map_err(|_| damaged(what, &text))).transpose()
 }
 
 /// Loads subnets.
 pub(crate) async fn load(tx: &mut Tx, ids: &[SubnetId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs
-         from subnets where id {in}";
+    const SQL: &str = concat!("select ", subnet_columns!(), " from subnets where id {in}");
     load_by::<Subnet, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
 }
 
@@ -83,8 +106,7 @@ pub(super) async fn load_of_networks(
     networks: &[NetworkId],
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs
-         from subnets where network_id {in}";
+    const SQL: &str = concat!("select ", subnet_columns!(), " from subnets where network_id {in}");
     for row in tx.fetch_for(SQL, networks, |id| vec![id.as_uuid().into()]).await? {
         let subnet = Subnet::read(&mut row.columns())?;
         view.mark_loaded(Key::Subnet(subnet.id));

@@ -10,7 +10,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_wish_is_honoured_or_refused_by_name() {
+async fn b03_a_wish_is_honoured_or_refused_by_name() {
     each_store(async |subject| {
         let id = subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await.network.id;
         let info =

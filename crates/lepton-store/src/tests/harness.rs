@@ -232,7 +232,16 @@ pub(super) fn envelope<C: Command + Debug>(caller: &str, id: &str, command: &C) 
 
 /// A global network.
 pub(super) fn network(label: &str, subnets: Vec<SubnetSpec>) -> NetworkSpec {
-    NetworkSpec { label: label.parse().unwrap(), project: None, priority: 0, mtu: Mtu::ETHERNET, subnets }
+    NetworkSpec {
+        label: label.parse().unwrap(),
+        project: None,
+        priority: 0,
+        mtu: Mtu::ETHERNET,
+        subnets,
+        host: None,
+        is_injected: false,
+        made_before: None,
+    }
 }
 
 pub(super) fn subnet(cidr: &str) -> SubnetSpec {

@@ -20,6 +20,19 @@ async fn report(subject: &Subject, report: HostReport) {
     subject.submit(ReportHost { host: host(), report }).await.unwrap();
 }
 
+/// In Nova the guest's IPv6 address was no part of what its port might send from.
+#[tokio::test]
+async fn b13_a_port_may_send_from_its_addresses_of_both_families() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        let info = subject.allocate(1).await.unwrap();
+        let mut told: Vec<_> = subject.feed().await.ports[0].addresses.clone();
+        told.sort_unstable();
+        assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), fixed_ips(&info));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_host_hears_everything_or_what_changed_after_its_revision() {
     each_store(async |subject| {

@@ -7,13 +7,13 @@ use crate::{failure::Failure, lane::Backend};
 const COPIES: [(&str, &str); 13] = [
     (
         "a network's number",
-        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at, 'other'
-         from networks, subnets",
+        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at, host_id,
+             is_injected, is_external, networks.version, 'other' from networks, subnets",
     ),
     (
         "a bridge",
-        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence + 1, created_at, bridge
-         from networks, subnets",
+        "insert into networks select subnets.id, project_id, label, priority, mtu, sequence + 1, created_at, host_id,
+             is_injected, is_external, networks.version, bridge from networks, subnets",
     ),
     (
         "an instance",
@@ -85,7 +85,7 @@ async fn what_is_referred_to_cannot_go() {
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.allocate(1).await.unwrap();
         let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
-        for sql in ["delete from networks", "delete from ports"] {
+        for sql in ["delete from networks", "delete from subnets", "delete from ports"] {
             let mut tx = engine.write().await.unwrap();
             let outcome = match tx.execute(sql, Vec::new()).await {
                 Ok(_) => tx.commit().await,

@@ -93,7 +93,7 @@ async fn pages_follow_each_other_without_gap_and_repetition() {
 }
 
 #[tokio::test]
-async fn two_projects_never_see_each_others_networks() {
+async fn b45_two_projects_never_see_each_others_networks() {
     each_store(async |subject| {
         let own = subject.create(of("p1", "own", "10.1.0.0/24")).await.network.id;
         let other = subject.create(of("p2", "other", "10.2.0.0/24")).await.network.id;

@@ -32,7 +32,7 @@ async fn allocate(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_managers_never_give_one_address_twice() {
+async fn b07_two_managers_never_give_one_address_twice() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         let (subject, other) = two_managers(kind, &["10.1.0.0/16", "fd00:1::/64"]).await;
         let tasks = (0..64_u128).map(|task| {

@@ -123,7 +123,7 @@ async fn a_server_that_was_restarted_between_two_calls_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_server_that_freezes_is_unavailable_in_time() {
+async fn b60_a_server_that_freezes_is_unavailable_in_time() {
     let (mut postgres, subject) = on_private_server(PATIENCE).await;
     subject.network("private", &["10.1.0.0/24"]).await;
     subject.allocate(1).await.unwrap();
@@ -244,7 +244,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crash_under_load_loses_nothing_that_was_acknowledged() {
+async fn b62_a_crash_under_load_loses_nothing_that_was_acknowledged() {
     let (mut postgres, subject) = on_private_server(ENDURANCE).await;
     subject.create(network("private", vec![subnet("10.0.0.0/8"), subnet("fd00:1::/64")])).await;
     let heard = Heard::default();

@@ -311,4 +311,39 @@ impl NetworkManager for Stub {
     ) -> Result<Response<pb::NetworkInfo>, Status> {
         self.answer()
     }
+
+    async fn carve_networks(
+        &self,
+        _: Request<pb::CarveNetworksRequest>,
+    ) -> Result<Response<pb::CreateNetworksResponse>, Status> {
+        self.answer()
+    }
+
+    async fn modify_network(
+        &self,
+        _: Request<pb::ModifyNetworkRequest>,
+    ) -> Result<Response<pb::Network>, Status> {
+        self.answer()
+    }
+
+    async fn associate_network(
+        &self,
+        _: Request<pb::AssociateNetworkRequest>,
+    ) -> Result<Response<pb::Network>, Status> {
+        self.answer()
+    }
+
+    async fn disassociate_network(
+        &self,
+        _: Request<pb::DisassociateNetworkRequest>,
+    ) -> Result<Response<pb::Network>, Status> {
+        self.answer()
+    }
+
+    async fn get_instance_nw_info_json(
+        &self,
+        _: Request<pb::GetInstanceNwInfoJsonRequest>,
+    ) -> Result<Response<pb::GetInstanceNwInfoJsonResponse>, Status> {
+        self.answer()
+    }
 }

@@ -47,7 +47,16 @@ impl RealLedger {
         let ledger = Self { store: Arc::new(store), is_away: Arc::default() };
         let subnets = vec![SubnetSpec::new("10.0.0.0/24".parse().unwrap())];
         let label = "private".parse().unwrap();
-        let network = NetworkSpec { label, project: None, priority: 0, mtu: Mtu::ETHERNET, subnets };
+        let network = NetworkSpec {
+            label,
+            project: None,
+            priority: 0,
+            mtu: Mtu::ETHERNET,
+            subnets,
+            host: None,
+            is_injected: false,
+            made_before: None,
+        };
         ledger.submit(CreateNetworks { networks: vec![network] }).await;
         ledger
     }

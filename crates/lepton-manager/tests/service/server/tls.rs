@@ -1,11 +1,14 @@
 //! Clients with certificates.
 
-use lepton_manager::{Authorise, NetworkManagerService};
+use lepton_manager::{Api, Authorise};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use tokio::net::TcpListener;
-use tonic::transport::{
-    Certificate, ClientTlsConfig, Endpoint, Identity, Server as Transport, ServerTlsConfig,
-    server::TcpIncoming,
+use tonic::{
+    service::RoutesBuilder,
+    transport::{
+        Certificate, ClientTlsConfig, Endpoint, Identity, Server as Transport, ServerTlsConfig,
+        server::TcpIncoming,
+    },
 };
 
 use super::{Client, Server, trust};
@@ -19,9 +22,10 @@ impl Server {
         let authority = Authority::new();
         let certificate = authority.sign(&CertificateParams::new([SERVER_NAME.to_owned()]).unwrap());
         let tls = ServerTlsConfig::new().identity(certificate).client_ca_root(authority.certificate());
-        let service = NetworkManagerService::new(self.manager.clone()).served();
+        let mut routes = RoutesBuilder::default();
+        Api::new(self.manager.clone()).serve(&mut routes);
         let router = Transport::builder().tls_config(tls).unwrap();
-        let router = router.layer(Authorise::new(trust(&self.options))).add_service(service);
+        let router = router.layer(Authorise::new(trust(&self.options))).add_routes(routes.routes());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         self.tasks.spawn(router.serve_with_incoming(TcpIncoming::from(listener)));

@@ -1,0 +1,77 @@
+//! `lepton network carve`.
+
+use lepton_proto::v1 as pb;
+use lepton_types::AddressFamily;
+
+use super::SpecOptions;
+use crate::{
+    change::{Change, ChangeOptions},
+    client::Client,
+    error::Error,
+    output::{NetworksView, Output},
+    settings::Settings,
+    subnet_options::{CommonOptions, family},
+};
+
+/// `network carve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CarveOptions {
+    #[command(flatten)]
+    network: SpecOptions,
+
+    /// Where the prefixes come from, for example 10.0.0.0/16 or fd00::/48; once for IPv4, once for IPv6
+    #[arg(long = "range", value_name = "CIDR", required = true)]
+    ranges: Vec<String>,
+
+    /// How many networks; several get _0, _1 and so on behind their label
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    count: u32,
+
+    /// Addresses of each IPv4 prefix, rounded up to a power of two [default: 256]
+    #[arg(long, value_name = "ADDRESSES", default_value_t = 0, hide_default_value = true)]
+    size: u64,
+
+    /// Length of each IPv6 prefix [default: 64]
+    #[arg(long, value_name = "BITS", default_value_t = 0, hide_default_value = true)]
+    prefix_length_v6: u32,
+
+    #[command(flatten)]
+    subnets: CommonOptions,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// Does what the options say.
+pub(super) async fn run(options: CarveOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let mut request = pb::CarveNetworksRequest {
+        network: Some(options.network.into()),
+        num_networks: options.count,
+        network_size: options.size,
+        prefix_length_v6: options.prefix_length_v6,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+        ..pb::CarveNetworksRequest::default()
+    };
+    for mut spec in options.subnets.into_specs(options.ranges)? {
+        let range = std::mem::take(&mut spec.cidr);
+        let (place, like) = match family(&range) {
+            AddressFamily::V4 => (&mut request.range_v4, &mut request.subnet_v4),
+            AddressFamily::V6 => (&mut request.range_v6, &mut request.subnet_v6),
+        };
+        if !place.is_empty() {
+            return Err(Error::usage(format!("--range {place} and --range {range} are of one family")));
+        }
+        *place = range;
+        *like = Some(spec);
+    }
+
+    let client = Client::connect(settings).await?;
+    let made = client
+        .change(&change, request, async |mut calls, request| calls.manager.carve_networks(request).await)
+        .await?;
+
+    change.remark(output);
+    output.print(&NetworksView::new(made.networks, false))
+}

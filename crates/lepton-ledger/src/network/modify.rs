@@ -1,0 +1,143 @@
+//! Changes of a network: what it is called, whose it is, where its router is.
+
+use lepton_types::{HostId, Name, Network, NetworkId, ProjectId};
+
+use super::NetworkWithSubnets;
+use crate::{Command, Key, Refusal, Stop, View};
+
+/// Changes what is given of a network and leaves the rest as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModifyNetwork {
+    /// Which one.
+    pub network: NetworkId,
+    /// What people shall call it.
+    pub label: Option<Name>,
+    /// Where its vNIC shall stand among an instance's vNICs. Ports keep the position that they were given.
+    pub priority: Option<i32>,
+    /// Whose it shall be; `Some(None)` makes it global.
+    pub project: Option<Option<ProjectId>>,
+    /// The host whose router its traffic shall go through; `Some(None)`: each instance's own host.
+    pub host: Option<Option<HostId>>,
+    /// Whether compute agents shall write the guest's network configuration into its disk.
+    pub is_injected: Option<bool>,
+}
+
+impl Command for ModifyNetwork {
+    type Answer = NetworkWithSubnets;
+
+    const NAME: &'static str = "ModifyNetwork";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Network(self.network)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
+        let mut network = ledger.tenant_network(self.network)?;
+        if let Some(label) = &self.label {
+            network.label = label.clone();
+        }
+        network.priority = self.priority.unwrap_or(network.priority);
+        if let Some(project) = &self.project {
+            network.project = project.clone();
+        }
+        if let Some(host) = &self.host {
+            network.host = host.clone();
+        }
+        network.is_injected = self.is_injected.unwrap_or(network.is_injected);
+        Ok(ledger.changed(network))
+    }
+}
+
+/// With whom a network is associated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Associate {
+    /// With the project that owns it.
+    Project(ProjectId),
+    /// With the host whose router its traffic goes through.
+    Host(HostId),
+}
+
+/// Associates a network that is not associated yet with a project or a host. Of several callers the first one wins; the
+/// answer tells who.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssociateNetwork {
+    /// Which one.
+    pub network: NetworkId,
+    /// With whom.
+    pub with: Associate,
+}
+
+impl Command for AssociateNetwork {
+    type Answer = NetworkWithSubnets;
+
+    const NAME: &'static str = "AssociateNetwork";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Network(self.network)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
+        let mut network = ledger.tenant_network(self.network)?;
+        match &self.with {
+            Associate::Project(project) => {
+                network.project.get_or_insert_with(|| project.clone());
+            }
+            Associate::Host(host) => {
+                network.host.get_or_insert_with(|| host.clone());
+            }
+        }
+        Ok(ledger.changed(network))
+    }
+}
+
+/// Ends a network's association with its project, its host, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisassociateNetwork {
+    /// Which one.
+    pub network: NetworkId,
+    /// Whether it becomes global.
+    pub project: bool,
+    /// Whether its traffic goes through each instance's own host.
+    pub host: bool,
+}
+
+impl Command for DisassociateNetwork {
+    type Answer = NetworkWithSubnets;
+
+    const NAME: &'static str = "DisassociateNetwork";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Network(self.network)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
+        let mut network = ledger.tenant_network(self.network)?;
+        if self.project {
+            network.project = None;
+        }
+        if self.host {
+            network.host = None;
+        }
+        Ok(ledger.changed(network))
+    }
+}
+
+impl View {
+    /// A network that instances are plugged into; a pool of floating IPs is none.
+    pub(crate) fn tenant_network(&mut self, network: NetworkId) -> Result<Network, Stop> {
+        let found = self.network(network)?.filter(|network| !network.is_external).cloned();
+        found.ok_or_else(|| Refusal::NetworkNotFound { network, field: None }.into())
+    }
+
+    /// Records what became of a network, if anything did; answers it with its subnets.
+    fn changed(&mut self, mut network: Network) -> NetworkWithSubnets {
+        if self.row(&network.id) != Some(&network) {
+            network.version += 1;
+            self.replace(network.clone());
+        }
+        NetworkWithSubnets { subnets: self.subnets_of(network.id), network }
+    }
+}
+
+#[cfg(test)]
+mod tests;

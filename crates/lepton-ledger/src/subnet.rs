@@ -1,0 +1,320 @@
+//! Subnets of networks that exist: added, changed, taken away, with their static routes.
+
+use std::net::IpAddr;
+
+use lepton_ipam::{Block, SubnetSpec, check_requested, first_block};
+use lepton_types::{AddressMode, Cidr, NetworkId, Route, Subnet, SubnetId};
+
+use crate::{Command, Frontier, Key, Refusal, Stop, View, pool};
+
+/// Adds a subnet to a network; vNICs that are there already get no address in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddSubnet {
+    /// To which network.
+    pub network: NetworkId,
+    /// What it is to be.
+    pub spec: SubnetSpec,
+}
+
+impl Command for AddSubnet {
+    type Answer = Subnet;
+
+    const NAME: &'static str = "AddSubnet";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Network(self.network)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
+        let mut network = ledger.tenant_network(self.network)?;
+        let neighbour =
+            ledger.subnets_of(network.id).into_iter().find(|other| other.cidr.overlaps(self.spec.cidr));
+        if let Some(other) = neighbour {
+            let problem = format!("{} overlaps subnet {} ({})", self.spec.cidr, other.id, other.cidr);
+            return Err(Refusal::invalid_field("subnet.cidr", problem).into());
+        }
+        // Two managers that add overlapping subnets at once both change the network, so one of them decides again.
+        network.version += 1;
+        let id = network.id;
+        ledger.replace(network);
+        ledger.insert_subnet(&self.spec, id, "subnet")
+    }
+}
+
+/// Changes what is given of a subnet and leaves the rest as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModifySubnet {
+    /// Which one.
+    pub subnet: SubnetId,
+    /// The router that guests shall use, on an address that is free; `Some(None)`: none.
+    pub gateway: Option<Option<IpAddr>>,
+    /// Name servers for guests.
+    pub dns: Option<Vec<IpAddr>>,
+    /// Who shall answer the guests' DHCP requests; `Some(None)`: nobody.
+    pub dhcp_server: Option<Option<IpAddr>>,
+}
+
+impl Command for ModifySubnet {
+    type Answer = Subnet;
+
+    const NAME: &'static str = "ModifySubnet";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Subnet(self.subnet)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
+        let old = ledger.found_subnet(self.subnet)?;
+        let mut subnet = old.clone();
+        if let Some(gateway) = self.gateway {
+            gateway.map_or(Ok(()), |gateway| check_gateway(subnet.cidr, gateway))?;
+            subnet.gateway = gateway;
+        }
+        if let Some(dns) = &self.dns {
+            subnet.dns = dns.clone();
+        }
+        if let Some(server) = self.dhcp_server {
+            subnet.dhcp_server = server;
+        }
+        if let Some(server) = subnet.dhcp_server {
+            check_dhcp_server(ledger, &subnet, server)?;
+        }
+        if subnet.gateway != old.gateway {
+            move_gateway(ledger, &old, &subnet)?;
+        }
+        Ok(ledger.changed_subnet(subnet))
+    }
+}
+
+/// Takes a subnet from its network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteSubnet {
+    /// Which one.
+    pub subnet: SubnetId,
+}
+
+impl Command for DeleteSubnet {
+    type Answer = ();
+
+    const NAME: &'static str = "DeleteSubnet";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Subnet(self.subnet), Key::HeldIn(self.subnet)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
+        let subnet = ledger.found_subnet(self.subnet)?;
+        if let Some(address) = ledger.held_in(subnet.id)? {
+            return Err(Refusal::SubnetInUse { subnet: subnet.id, address }.into());
+        }
+        if let Some(mut network) = ledger.network(subnet.network)?.cloned() {
+            network.version += 1;
+            ledger.replace(network);
+        }
+        ledger.end::<Subnet>(&subnet.id);
+        Ok(())
+    }
+}
+
+/// Shows one subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetSubnet {
+    /// Which one.
+    pub subnet: SubnetId,
+}
+
+impl Command for GetSubnet {
+    type Answer = Subnet;
+
+    const NAME: &'static str = "GetSubnet";
+
+    fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
+        ledger.found_subnet(self.subnet)
+    }
+}
+
+/// Gives the guests of a subnet a static route; the same route again changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddRoute {
+    /// Whose guests.
+    pub subnet: SubnetId,
+    /// The route.
+    pub route: Route,
+}
+
+/// Most static routes of a subnet: as many as a DHCP answer (RFC 3442) has room for beside all else.
+const MOST_ROUTES: usize = 64;
+
+impl Command for AddRoute {
+    type Answer = Subnet;
+
+    const NAME: &'static str = "AddRoute";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Subnet(self.subnet)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
+        let mut subnet = ledger.found_subnet(self.subnet)?;
+        check_route(&subnet, self.route)?;
+        let place = subnet.routes.binary_search_by_key(&self.route.destination, |route| route.destination);
+        match place {
+            Ok(place) if subnet.routes[place] == self.route => {}
+            Ok(place) => return Err(Refusal::RouteExists { route: subnet.routes[place] }.into()),
+            Err(_) if subnet.routes.len() == MOST_ROUTES => {
+                let problem =
+                    format!("the subnet has {MOST_ROUTES} routes, which is the most that it can have");
+                return Err(Refusal::invalid_field("route", problem).into());
+            }
+            Err(place) => subnet.routes.insert(place, self.route),
+        }
+        Ok(ledger.changed_subnet(subnet))
+    }
+}
+
+/// Takes a static route away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoveRoute {
+    /// Whose guests'.
+    pub subnet: SubnetId,
+    /// Where it leads.
+    pub destination: Cidr,
+}
+
+impl Command for RemoveRoute {
+    type Answer = Subnet;
+
+    const NAME: &'static str = "RemoveRoute";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Subnet(self.subnet)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
+        let mut subnet = ledger.found_subnet(self.subnet)?;
+        let before = subnet.routes.len();
+        subnet.routes.retain(|route| route.destination != self.destination);
+        if subnet.routes.len() == before {
+            let (subnet, destination) = (subnet.id, self.destination);
+            return Err(Refusal::RouteNotFound { subnet, destination }.into());
+        }
+        Ok(ledger.changed_subnet(subnet))
+    }
+}
+
+/// Refuses a route that guests of the subnet could not use.
+fn check_route(subnet: &Subnet, route: Route) -> Result<(), Refusal> {
+    let Route { destination, gateway } = route;
+    if destination.family() != subnet.family() {
+        let problem =
+            format!("{destination} is no {} prefix, as subnet {} needs", subnet.family(), subnet.cidr);
+        return Err(Refusal::invalid_field("destination", problem));
+    }
+    if destination.prefix_len() == 0 {
+        let problem =
+            format!("{destination} is the default route, which is the subnet's gateway; modify the subnet");
+        return Err(Refusal::invalid_field("destination", problem));
+    }
+    check_gateway(subnet.cidr, gateway)
+}
+
+fn check_gateway(cidr: Cidr, gateway: IpAddr) -> Result<(), Refusal> {
+    let checked = SubnetSpec::check_gateway(cidr, gateway);
+    checked.map_err(|error| Refusal::invalid_field("gateway", error.to_string()))
+}
+
+/// A DHCP server has the gateway's address, or one that no guest has and that is in no pool.
+fn check_dhcp_server(ledger: &mut View, subnet: &Subnet, server: IpAddr) -> Result<(), Stop> {
+    let wrong = |problem| Err(Refusal::invalid_field("dhcp_server", problem).into());
+    if subnet.gateway == Some(server) {
+        return Ok(());
+    }
+    if let Err(error) = SubnetSpec::check_gateway(subnet.cidr, server) {
+        return wrong(error.to_string().replace("gateway", "DHCP server"));
+    }
+    if subnet.pools.iter().any(|pool| pool.contains(server)) {
+        return wrong(format!(
+            "{server} is in an allocation pool of subnet {}; use the gateway's address or one outside the pools",
+            subnet.cidr
+        ));
+    }
+    match ledger.fixed_ip(subnet.id, server)? {
+        Some(_) => wrong(format!("{server} is a guest's address; use the gateway's or another one")),
+        None => Ok(()),
+    }
+}
+
+/// Takes the new gateway's address out of the pools and gives the old one's back. Both blocks get a row in any case, so that
+/// another manager that opens one of them at the same time decides again.
+fn move_gateway(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
+    ledger.need([old.gateway, new.gateway].into_iter().flatten().flat_map(|at| pool::keys_of(new, at)))?;
+    if let Some(address) = new.gateway {
+        let is_ours = check_requested(old, address).is_ok() && ledger.fixed_ip(old.id, address)?.is_none();
+        if !is_ours {
+            let (network, field) = (old.network, Some("gateway".to_owned()));
+            return Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into());
+        }
+        ledger.change_block(new, address, |block| block.take(address))?;
+    }
+    if let Some(address) = old.gateway {
+        ledger.change_block(new, address, |block| block.release(new, address))?;
+    }
+    Ok(())
+}
+
+impl View {
+    pub(crate) fn found_subnet(&mut self, subnet: SubnetId) -> Result<Subnet, Stop> {
+        let found = self.subnet(subnet)?.cloned();
+        found.ok_or_else(|| Refusal::SubnetNotFound { subnet }.into())
+    }
+
+    /// Makes a subnet of a network; `field` is where the request asks for it.
+    pub(crate) fn insert_subnet(
+        &mut self,
+        spec: &SubnetSpec,
+        network: NetworkId,
+        field: &str,
+    ) -> Result<Subnet, Stop> {
+        let subnet = spec.plan(self.draws().id(), network).map_err(|error| {
+            Refusal::invalid_field(format!("{field}.{}", error.field()), error.to_string())
+        })?;
+        if subnet.mode == AddressMode::Pool {
+            self.insert(Frontier { subnet: subnet.id, next: first_block(&subnet) });
+        }
+        self.insert(subnet.clone());
+        Ok(subnet)
+    }
+
+    /// Records what became of a subnet, if anything did.
+    fn changed_subnet(&mut self, mut subnet: Subnet) -> Subnet {
+        if self.row(&subnet.id) != Some(&subnet) {
+            subnet.version += 1;
+            self.replace(subnet.clone());
+        }
+        subnet
+    }
+
+    /// Changes the block around an address of the pools; one that has no row yet gets it.
+    fn change_block(
+        &mut self,
+        subnet: &Subnet,
+        address: IpAddr,
+        change: impl FnOnce(&mut Block) -> bool,
+    ) -> Result<(), Stop> {
+        if pool::key_of_block(subnet, address).is_none() {
+            return Ok(());
+        }
+        let first = Block::start_of(address);
+        match self.block(subnet.id, first)?.cloned() {
+            Some(mut block) => {
+                change(&mut block);
+                self.replace(block);
+            }
+            None => self.insert(Block::fresh(subnet, first)),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

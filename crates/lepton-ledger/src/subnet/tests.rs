@@ -1,0 +1,163 @@
+use super::*;
+use crate::example::{allocation, changes, decided, fixed_ips, requested, with_network};
+
+fn add(network: NetworkId, cidr: &str) -> AddSubnet {
+    AddSubnet { network, spec: SubnetSpec::new(cidr.parse().unwrap()) }
+}
+
+fn untouched(subnet: SubnetId) -> ModifySubnet {
+    ModifySubnet { subnet, gateway: None, dns: None, dhcp_server: None }
+}
+
+fn moved_to(subnet: SubnetId, gateway: &str) -> ModifySubnet {
+    ModifySubnet { gateway: Some(Some(gateway.parse().unwrap())), ..untouched(subnet) }
+}
+
+fn route(destination: &str, gateway: &str) -> Route {
+    Route { destination: destination.parse().unwrap(), gateway: gateway.parse().unwrap() }
+}
+
+fn reason<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
+    let refusal = outcome.unwrap_err();
+    format!("{}: {refusal}", refusal.reason())
+}
+
+#[test]
+fn a_vnic_has_one_address_of_each_family_from_the_first_subnet_with_room() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/30", "fd00:1::/64"]);
+    decided(&mut ledger, &add(made.network.id, "10.2.0.0/30")).unwrap();
+    let mut of_instance = |number| {
+        let info = decided(&mut ledger, &allocation(number, vec![])).unwrap();
+        fixed_ips(&info)[..1].to_vec()
+    };
+    assert_eq!(of_instance(1), ["10.1.0.2"]);
+    assert_eq!(of_instance(2), ["10.2.0.2"], "the first subnet is dry");
+
+    let refusal = decided(&mut ledger, &allocation(3, vec![])).unwrap_err();
+    let expected = "subnet 10.1.0.0/30, 10.2.0.0/30 of network";
+    assert!(refusal.to_string().starts_with(expected), "{refusal}");
+}
+
+#[test]
+fn an_address_of_any_subnet_may_be_asked_for() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &add(made.network.id, "10.2.0.0/24")).unwrap();
+    let wish = requested(made.network.id, &["10.2.0.9"]);
+    let info = decided(&mut ledger, &allocation(1, vec![wish])).unwrap();
+    assert_eq!(fixed_ips(&info), ["10.2.0.9"]);
+}
+
+#[test]
+fn b38_subnets_of_one_network_do_not_overlap() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let told = reason(decided(&mut ledger, &add(made.network.id, "10.1.0.128/25")));
+    assert!(told.starts_with("INVALID_FIELD: subnet.cidr: 10.1.0.128/25 overlaps subnet"), "{told}");
+}
+
+#[test]
+fn the_gateway_moves_to_a_free_address_and_its_old_one_is_given_out() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/29"]);
+    let subnet = made.subnets[0].id;
+    let now = decided(&mut ledger, &moved_to(subnet, "10.1.0.3")).unwrap();
+    assert_eq!(now.gateway, Some("10.1.0.3".parse().unwrap()));
+    let given: Vec<_> = (1..=5)
+        .flat_map(|number| fixed_ips(&decided(&mut ledger, &allocation(number, vec![])).unwrap()))
+        .collect();
+    assert_eq!(given, ["10.1.0.1", "10.1.0.2", "10.1.0.4", "10.1.0.5", "10.1.0.6"]);
+}
+
+#[test]
+fn b37_a_gateway_is_inside_its_subnet_and_nobody_elses() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    for (gateway, told) in [
+        ("10.2.0.1", "INVALID_FIELD: gateway: the gateway 10.2.0.1 is outside 10.1.0.0/24"),
+        ("fd00::1", "INVALID_FIELD: gateway: the gateway fd00::1 is not an IPv4 address"),
+        ("10.1.0.255", "INVALID_FIELD: gateway: the gateway 10.1.0.255 is the broadcast address"),
+        ("10.1.0.2", "FIXED_IP_ALREADY_IN_USE: address 10.1.0.2 of network"),
+    ] {
+        let before = ledger.changes().len();
+        let refusal = reason(decided(&mut ledger, &moved_to(subnet, gateway)));
+        assert!(refusal.starts_with(told), "{refusal}");
+        assert_eq!(changes(&ledger, before), [""; 0]);
+    }
+}
+
+#[test]
+fn a_dhcp_server_is_the_gateway_or_outside_the_pools() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    let served_by =
+        |server: &str| ModifySubnet { dhcp_server: Some(Some(server.parse().unwrap())), ..untouched(subnet) };
+    let now = decided(&mut ledger, &served_by("10.1.0.1")).unwrap();
+    assert_eq!(now.dhcp_server, Some("10.1.0.1".parse().unwrap()));
+    let told = reason(decided(&mut ledger, &served_by("10.1.0.9")));
+    assert!(told.contains("10.1.0.9 is in an allocation pool"), "{told}");
+    let told = reason(decided(&mut ledger, &served_by("10.1.0.0")));
+    assert!(told.contains("the DHCP server 10.1.0.0 is the network address"), "{told}");
+}
+
+#[test]
+fn a_subnet_in_use_stays() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24", "fd00:1::/64"]);
+    let [v4, v6] = [made.subnets[0].id, made.subnets[1].id];
+    let wish = requested(made.network.id, &["10.1.0.7"]);
+    decided(&mut ledger, &allocation(1, vec![wish])).unwrap();
+    let refusal = reason(decided(&mut ledger, &DeleteSubnet { subnet: v4 }));
+    assert_eq!(
+        refusal,
+        format!("SUBNET_IN_USE: address 10.1.0.7 of subnet {v4} is in use; release it first")
+    );
+    assert!(reason(decided(&mut ledger, &DeleteSubnet { subnet: v6 })).starts_with("SUBNET_IN_USE"));
+
+    let spare = decided(&mut ledger, &add(made.network.id, "10.2.0.0/24")).unwrap();
+    decided(&mut ledger, &DeleteSubnet { subnet: spare.id }).unwrap();
+    let gone = reason(decided(&mut ledger, &GetSubnet { subnet: spare.id }));
+    assert_eq!(gone, format!("SUBNET_NOT_FOUND: subnet {} is not found", spare.id));
+}
+
+#[test]
+fn routes_are_told_to_guests_in_the_order_of_their_destinations() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    let [far, near] = [route("192.168.50.0/24", "10.1.0.254"), route("10.9.0.0/16", "10.1.0.253")];
+    for route in [far, near, far] {
+        decided(&mut ledger, &AddRoute { subnet, route }).unwrap();
+    }
+    let info = decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    assert_eq!(info.vifs[0].network.subnets[0].routes, [near, far], "the same route again is no second one");
+
+    let left = decided(&mut ledger, &RemoveRoute { subnet, destination: near.destination }).unwrap();
+    assert_eq!(left.routes, [far]);
+    let told = reason(decided(&mut ledger, &RemoveRoute { subnet, destination: near.destination }));
+    assert_eq!(told, format!("ROUTE_NOT_FOUND: subnet {subnet} has no route to 10.9.0.0/16"));
+}
+
+#[test]
+fn a_route_that_guests_could_not_use_is_refused() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    decided(&mut ledger, &AddRoute { subnet, route: route("10.9.0.0/16", "10.1.0.9") }).unwrap();
+    for (route, told) in [
+        (route("fd00::/64", "10.1.0.9"), "INVALID_FIELD: destination: fd00::/64 is no IPv4 prefix"),
+        (route("0.0.0.0/0", "10.1.0.9"), "INVALID_FIELD: destination: 0.0.0.0/0 is the default route"),
+        (route("10.8.0.0/16", "10.2.0.9"), "INVALID_FIELD: gateway: the gateway 10.2.0.9 is outside"),
+        (route("10.9.0.0/16", "10.1.0.8"), "ROUTE_EXISTS: 10.9.0.0/16 leads to 10.1.0.9 already"),
+    ] {
+        let refusal = reason(decided(&mut ledger, &AddRoute { subnet, route }));
+        assert!(refusal.starts_with(told), "{refusal}");
+    }
+}
+
+#[test]
+fn a_subnet_has_so_many_routes_and_no_more() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    let add = |number: usize| AddRoute { subnet, route: route(&format!("10.2.{number}.0/24"), "10.1.0.9") };
+    for number in 0..MOST_ROUTES {
+        decided(&mut ledger, &add(number)).unwrap();
+    }
+    let told = reason(decided(&mut ledger, &add(MOST_ROUTES)));
+    assert!(told.starts_with("INVALID_FIELD: route: the subnet has 64 routes"), "{told}");
+}

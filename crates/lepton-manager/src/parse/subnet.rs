@@ -1,0 +1,184 @@
+//! Requests about subnets and their routes.
+
+use std::{net::IpAddr, time::Duration};
+
+use lepton_ipam::{Gateway, SubnetSpec, SubnetSpecError};
+use lepton_ledger::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, Refusal, RemoveRoute};
+use lepton_proto::v1;
+use lepton_types::{AddressMode, AddressPool, Cidr, Route, Shown};
+use uuid::Uuid;
+
+use super::Fields;
+
+/// Parses `AddSubnet`.
+pub(crate) fn add_subnet(mut fields: Fields, request: &v1::AddSubnetRequest) -> Result<AddSubnet, Refusal> {
+    let network = fields.required("network_id", &request.network_id);
+    let spec = request.subnet.clone().unwrap_or_default();
+    let spec = subnet_spec(&mut fields, "subnet", &spec);
+    fields.finish(network.zip(spec).map(|(network, spec)| AddSubnet { network, spec }))
+}
+
+/// Parses `GetSubnet`.
+pub(crate) fn get_subnet(request: &v1::GetSubnetRequest) -> Result<GetSubnet, Refusal> {
+    let mut fields = Fields::default();
+    let subnet = fields.required("subnet_id", &request.subnet_id);
+    fields.finish(subnet.map(|subnet| GetSubnet { subnet }))
+}
+
+/// Parses `ModifySubnet`.
+pub(crate) fn modify_subnet(
+    mut fields: Fields,
+    request: &v1::ModifySubnetRequest,
+) -> Result<ModifySubnet, Refusal> {
+    let subnet = fields.required("subnet_id", &request.subnet_id);
+    let gateway = request.gateway.as_deref().map(|text| optional_address(&mut fields, "gateway", text));
+    let dhcp_server =
+        request.dhcp_server.as_deref().map(|text| optional_address(&mut fields, "dhcp_server", text));
+    let dns = request.dns.as_ref().and_then(|dns| name_servers(&mut fields, "dns.addresses", &dns.addresses));
+    fields.finish(subnet.map(|subnet| ModifySubnet { subnet, gateway, dns, dhcp_server }))
+}
+
+fn optional_address(fields: &mut Fields, field: &str, text: &str) -> Option<IpAddr> {
+    if text.is_empty() { None } else { fields.address(field, text) }
+}
+
+/// Parses `DeleteSubnet`.
+pub(crate) fn delete_subnet(
+    mut fields: Fields,
+    request: &v1::DeleteSubnetRequest,
+) -> Result<DeleteSubnet, Refusal> {
+    let subnet = fields.required("subnet_id", &request.subnet_id);
+    fields.finish(subnet.map(|subnet| DeleteSubnet { subnet }))
+}
+
+/// Parses `AddRoute`.
+pub(crate) fn add_route(mut fields: Fields, request: &v1::AddRouteRequest) -> Result<AddRoute, Refusal> {
+    let subnet = fields.required("subnet_id", &request.subnet_id);
+    let destination = destination(&mut fields, &request.destination, &request.netmask);
+    let gateway = fields.address("gateway", &request.gateway);
+    let route = destination.zip(gateway).map(|(destination, gateway)| Route { destination, gateway });
+    fields.finish(subnet.zip(route).map(|(subnet, route)| AddRoute { subnet, route }))
+}
+
+/// Parses `RemoveRoute`.
+pub(crate) fn remove_route(
+    mut fields: Fields,
+    request: &v1::RemoveRouteRequest,
+) -> Result<RemoveRoute, Refusal> {
+    let subnet = fields.required("subnet_id", &request.subnet_id);
+    let destination = destination(&mut fields, &request.destination, &request.netmask);
+    fields.finish(subnet.zip(destination).map(|(subnet, destination)| RemoveRoute { subnet, destination }))
+}
+
+/// A prefix, or an address and its netmask.
+fn destination(fields: &mut Fields, text: &str, netmask: &str) -> Option<Cidr> {
+    if netmask.is_empty() {
+        return fields.required("destination", text);
+    }
+    let address = fields.address("destination", text);
+    let mask = fields.address("netmask", netmask);
+    let (address, mask) = address.zip(mask)?;
+    let Some(cidr) = Cidr::with_netmask(address, mask) else {
+        fields.wrong(
+            "netmask",
+            format!("{mask} is no netmask of {address} (expected for example 255.255.255.0)"),
+        );
+        return None;
+    };
+    if cidr.first() != address {
+        fields.wrong("destination", format!("{address} has host bits set; the network is {}", cidr.first()));
+        return None;
+    }
+    Some(cidr)
+}
+
+/// Parses what a new subnet is to be.
+pub(super) fn subnet_spec(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option<SubnetSpec> {
+    let cidr = fields.required(&format!("{path}.cidr"), &spec.cidr);
+    let gateway = gateway(fields, path, spec);
+    let dns = name_servers(fields, &format!("{path}.dns"), &spec.dns);
+    let mode = address_mode(fields, path, spec.address_mode);
+    let pools = pools(fields, path, &spec.allocation_pools);
+    let quarantine = quarantine(fields, path, spec.quarantine.as_ref());
+    let spec = SubnetSpec {
+        gateway: gateway?,
+        dns: dns?,
+        mode: mode?,
+        pools: pools?,
+        quarantine: quarantine?,
+        ..SubnetSpec::new(cidr?)
+    };
+    // Whether the parts fit together is the plan's to say; which ids it will have does not matter for that.
+    if let Err(error) = spec.plan(Uuid::nil().into(), Uuid::nil().into()) {
+        fields.wrong(format!("{path}.{}", error.field()), error.to_string());
+        return None;
+    }
+    Some(spec)
+}
+
+fn gateway(fields: &mut Fields, path: &str, spec: &v1::SubnetSpec) -> Option<Gateway> {
+    let field = format!("{path}.gateway");
+    match (spec.gateway.as_str(), spec.no_gateway) {
+        ("", false) => Some(Gateway::Default),
+        ("", true) => Some(Gateway::None),
+        (text, false) => fields.address(&field, text).map(Gateway::At),
+        (text, true) => {
+            fields.wrong(
+                field,
+                format!("{} is given together with no_gateway; leave one of them out", Shown::new(text)),
+            );
+            None
+        }
+    }
+}
+
+/// The name servers that can be read, unless there are so many that none need be.
+fn name_servers(fields: &mut Fields, field: &str, texts: &[String]) -> Option<Vec<IpAddr>> {
+    let count = texts.len();
+    if count > SubnetSpec::DNS_MAX {
+        fields.wrong(field, SubnetSpecError::TooManyDns { count }.to_string());
+        return None;
+    }
+    Some(fields.addresses(field, texts))
+}
+
+fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<AddressMode>> {
+    match v1::AddressMode::try_from(mode) {
+        Ok(v1::AddressMode::Unspecified) => Some(None),
+        Ok(v1::AddressMode::Pool) => Some(Some(AddressMode::Pool)),
+        Ok(v1::AddressMode::Eui64) => Some(Some(AddressMode::Eui64)),
+        Err(_) => {
+            let known = "expected ADDRESS_MODE_POOL or ADDRESS_MODE_EUI64";
+            fields.wrong(format!("{path}.address_mode"), format!("{mode} is no address mode ({known})"));
+            None
+        }
+    }
+}
+
+/// All the pools or none, since what is said of one behind a malformed one would name it by a wrong index.
+fn pools(fields: &mut Fields, path: &str, pools: &[v1::AllocationPool]) -> Option<Vec<AddressPool>> {
+    if pools.len() > SubnetSpec::POOLS_MAX {
+        let problem = SubnetSpecError::TooManyPools { count: pools.len() }.to_string();
+        fields.wrong(format!("{path}.allocation_pools"), problem);
+        return None;
+    }
+    let parse = |(index, pool): (usize, &v1::AllocationPool)| {
+        let first = fields.address(&format!("{path}.allocation_pools[{index}].first"), &pool.first);
+        let last = fields.address(&format!("{path}.allocation_pools[{index}].last"), &pool.last);
+        Some(AddressPool { first: first?, last: last? })
+    };
+    pools.iter().enumerate().map(parse).collect::<Vec<_>>().into_iter().collect()
+}
+
+fn quarantine(fields: &mut Fields, path: &str, span: Option<&prost_types::Duration>) -> Option<Duration> {
+    let field = format!("{path}.quarantine");
+    if span.is_none() {
+        return Some(Duration::ZERO);
+    }
+    let span = fields.duration(&field, span)?;
+    if span.subsec_nanos() != 0 {
+        fields.wrong(field, format!("{} s is not a whole number of seconds", span.as_secs_f64()));
+        return None;
+    }
+    Some(span)
+}

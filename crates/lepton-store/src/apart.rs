@@ -1,0 +1,88 @@
+//! What a guest has and what a subnet keeps for itself are apart, though no lock stands between them.
+//!
+//! An address of a pool has a block, whose row two managers cannot change at once. Of any other address that a guest asks for
+//! by name, only the subnet says whether it is its gateway or its DHCP server, and subnets are not locked as they are loaded.
+//! So whoever has written looks once more, and whoever comes second sees what the first one wrote:
+//!
+//! ```text
+//! gives an address:  insert fixed_ips ─▶ subnet as it was read? (for share)   waits for who changes the subnet
+//! moves a gateway:   update subnets ───▶ is the address somebody's?           waited for who gave the address
+//! ```
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use lepton_ledger::{Change, FixedIp, Holder, RowChange, View};
+use lepton_types::{Subnet, SubnetId};
+
+use crate::{engine::Tx, failure::Failure};
+
+/// Looks at what the batch has written.
+///
+/// # Errors
+///
+/// [`Failure::Conflict`] when another manager has made the decision wrong.
+pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
+    if !tx.is_shared() {
+        return Ok(());
+    }
+    let (mut given_in, mut kept) = (BTreeMap::new(), Vec::new());
+    for change in view.changes() {
+        match change {
+            Change::FixedIp(change) => given_in.extend(given_by_name(change, view)),
+            Change::Subnet(change) => kept.extend(newly_kept(change)),
+            Change::Network(_)
+            | Change::Frontier(_)
+            | Change::Block(_)
+            | Change::Instance(_)
+            | Change::Port(_)
+            | Change::Host(_)
+            | Change::FencedPort(_)
+            | Change::RequestRecord(_) => {}
+        }
+    }
+    subnets_are_as_read(tx, &given_in.into_iter().collect::<Vec<_>>()).await?;
+    nobody_has(tx, &kept).await
+}
+
+/// The subnet of an address that a guest got by its name and that is in no pool, with the version that was read.
+fn given_by_name(change: &RowChange<FixedIp>, view: &View) -> Option<(SubnetId, u64)> {
+    let given = change.after.as_ref().filter(|row| matches!(row.holder, Holder::Port(_)))?;
+    let subnet = view.row::<Subnet>(&given.subnet)?;
+    let is_in_pool = subnet.pools.iter().any(|pool| pool.contains(given.address));
+    (!is_in_pool && !follows_from_mac(given.address)).then_some((subnet.id, subnet.version))
+}
+
+/// Whether it looks as if EUI-64 (RFC 4291 appendix A) had made it: among these a guest does not choose, and a gateway that
+/// had one of them would have to have the very MAC.
+fn follows_from_mac(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.octets()[11..13] == [0xff, 0xfe],
+    }
+}
+
+/// The addresses that a subnet keeps for itself now and did not before.
+fn newly_kept(change: &RowChange<Subnet>) -> Vec<(SubnetId, IpAddr)> {
+    let (Some(before), Some(after)) = (&change.before, &change.after) else { return Vec::new() };
+    let own = |subnet: &Subnet| [subnet.gateway, subnet.dhcp_server];
+    let new = own(after).into_iter().flatten().filter(|&address| !own(before).contains(&Some(address)));
+    new.map(|address| (after.id, address)).collect()
+}
+
+async fn subnets_are_as_read(tx: &mut Tx, subnets: &[(SubnetId, u64)]) -> Result<(), Failure> {
+    const SQL: &str = "select id from subnets where (id, version) in ({rows}) order by id for share";
+    let found = tx.fetch_for(SQL, subnets, |(id, version)| vec![id.as_uuid().into(), (*version).into()]);
+    if found.await?.len() < subnets.len() {
+        return Err(Failure::Conflict("a subnet changed while one of its addresses was given".into()));
+    }
+    Ok(())
+}
+
+async fn nobody_has(tx: &mut Tx, addresses: &[(SubnetId, IpAddr)]) -> Result<(), Failure> {
+    const SQL: &str = "select address from fixed_ips where (subnet_id, address) in ({rows})";
+    let found = tx.fetch_for(SQL, addresses, |(id, address)| vec![id.as_uuid().into(), (*address).into()]);
+    if !found.await?.is_empty() {
+        return Err(Failure::Conflict("an address was given while its subnet took it for itself".into()));
+    }
+    Ok(())
+}

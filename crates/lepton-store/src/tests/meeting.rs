@@ -1,0 +1,215 @@
+//! Two managers change one network or subnet at once. Networks and subnets are not locked as they are loaded: their version,
+//! a block's row or a foreign key tells the second manager that it decided on what is no longer so.
+
+use futures_util::future::join;
+use lepton_ledger::{Command, DeleteSubnet, Envelope, GetNetwork, GetSubnet, ModifyNetwork, Reply};
+
+use super::{
+    harness::{Kind, Subject, allocation, fixed_ips, instance, reason, requested},
+    locks::until_somebody_waits,
+    modified::{carving, untouched},
+    sound::assert_sound,
+    subnets::{addition, moved_to},
+};
+use crate::{Store, SubmitError, lane::Backend};
+
+const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
+
+async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
+    let reply: Reply<C::Answer> = store.submit(command, Envelope::anonymous()).await?;
+    Ok(reply.answer)
+}
+
+async fn two_managers(kind: Kind) -> (Subject, Store) {
+    let subject = Subject::open(kind, |_| {}).await;
+    let other = subject.another().await.unwrap();
+    (subject, other)
+}
+
+/// While one manager decides, another one's change is committed.
+#[tokio::test]
+async fn a_change_that_was_decided_on_an_old_version_is_decided_again() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = subject.network("private", &["10.1.0.0/24"]).await;
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    for (other, of) in [
+        ("update networks set label = 'theirs', version = version + 1", "network"),
+        ("update subnets set dns = '[\"9.9.9.9\"]', version = version + 1", "subnet"),
+    ] {
+        let mut theirs = engine.write().await.unwrap();
+        theirs.execute(other, Vec::new()).await.unwrap();
+        let ours = async {
+            if of == "network" {
+                subject
+                    .submit(ModifyNetwork { priority: Some(7), ..untouched(made.network.id) })
+                    .await
+                    .unwrap();
+            } else {
+                subject.submit(moved_to(made.subnets[0].id, "10.1.0.9")).await.unwrap();
+            }
+        };
+        let commit = async {
+            until_somebody_waits(engine).await;
+            theirs.commit().await.unwrap();
+        };
+        join(ours, commit).await;
+    }
+    let now = subject.store().ask(GetNetwork { network: made.network.id }).await.unwrap();
+    assert_eq!((now.network.label.as_str(), now.network.priority), ("theirs", 7));
+    let dns = now.subnets[0].dns.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        (dns, now.subnets[0].gateway),
+        (vec!["9.9.9.9".to_owned()], Some("10.1.0.9".parse().unwrap()))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_lose_no_change_of_a_network() {
+    for kind in BOTH {
+        let (subject, other) = two_managers(kind).await;
+        let id = subject.network("private", &["10.1.0.0/24"]).await.network.id;
+        for round in 1..=20 {
+            let label = Some(format!("n{round}").parse().unwrap());
+            let (one, two) = join(
+                submit(subject.store(), ModifyNetwork { label, ..untouched(id) }),
+                submit(&other, ModifyNetwork { priority: Some(round), ..untouched(id) }),
+            )
+            .await;
+            one.unwrap();
+            two.unwrap();
+            let now = subject.store().ask(GetNetwork { network: id }).await.unwrap().network;
+            assert_eq!((now.label.as_str(), now.priority), (&*format!("n{round}"), round), "{kind:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_overlapping_subnets_one_is_refused() {
+    for kind in BOTH {
+        let (subject, other) = two_managers(kind).await;
+        let id = subject.network("private", &[]).await.network.id;
+        for round in 0..20 {
+            let [wide, narrow] = [24, 25].map(|length| addition(id, &format!("10.{round}.0.0/{length}")));
+            let (one, two) = join(submit(subject.store(), wide), submit(&other, narrow)).await;
+            let loser = if one.is_ok() { two } else { one };
+            assert_eq!(reason(loser), "INVALID_FIELD", "{kind:?}");
+        }
+        assert_sound(&subject.dump().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_carve_no_block_twice() {
+    for kind in BOTH {
+        let (subject, other) = two_managers(kind).await;
+        for _ in 0..10 {
+            let carve = || carving(3, "10.0.0.0/16", 24);
+            let (one, two) = join(submit(subject.store(), carve()), submit(&other, carve())).await;
+            one.unwrap();
+            two.unwrap();
+        }
+        let mut cidrs: Vec<_> = subject.dump().await.subnets.iter().map(|subnet| subnet.cidr).collect();
+        cidrs.sort_unstable();
+        cidrs.dedup();
+        assert_eq!(cidrs.len(), 60, "{kind:?}");
+    }
+}
+
+/// A guest asks for the very address that the gateway moves to, in a pool or not: one of the two gets it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_never_has_the_address_of_a_guest() {
+    for kind in BOTH {
+        for prefix in ["10.1.0.0/24", "fd00:1::/64"] {
+            let (subject, other) = two_managers(kind).await;
+            let made = subject.network("private", &[prefix]).await;
+            let id = made.subnets[0].id;
+            for round in 0..20_u128 {
+                let address =
+                    prefix.replace("0/24", &(10 + round).to_string()).replace("/64", &format!("1{round}"));
+                let wish = allocation(round, vec![requested(made.network.id, &[&address])]);
+                let (moved, given) =
+                    join(submit(&other, moved_to(id, &address)), submit(subject.store(), wish)).await;
+                match (moved, given) {
+                    (Ok(_), Err(refused)) => {
+                        let told = reason::<()>(Err(refused));
+                        assert!(["FIXED_IP_INVALID", "FIXED_IP_ALREADY_IN_USE"].contains(&told), "{told}");
+                    }
+                    (moved @ Err(_), Ok(_)) => assert_eq!(reason(moved), "FIXED_IP_ALREADY_IN_USE"),
+                    both => panic!("{kind:?}, {address}: {both:?}"),
+                }
+            }
+            assert_sound(&subject.dump().await);
+        }
+    }
+}
+
+/// The address is in no pool, so no block stands between the two.
+#[tokio::test]
+async fn an_address_that_becomes_the_gateway_while_it_is_given_is_not_given() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = subject.network("private", &["fd00:1::/64"]).await;
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let mut theirs = engine.write().await.unwrap();
+    let sql = "update subnets set gateway = 'fd00:1::99', version = version + 1";
+    theirs.execute(sql, Vec::new()).await.unwrap();
+    let commit = async {
+        until_somebody_waits(engine).await;
+        theirs.commit().await.unwrap();
+    };
+    let (given, ()) = join(subject.allocate_at(1, made.network.id, "fd00:1::99"), commit).await;
+    assert_eq!(reason(given), "FIXED_IP_INVALID");
+}
+
+/// Who chooses while the gateway moves chooses neither its old address before it is free nor its new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_moves_to_and_fro_beside_allocations_leaves_a_sound_ledger() {
+    for kind in BOTH {
+        let (subject, other) = two_managers(kind).await;
+        let id = subject.network("private", &["10.1.0.0/24"]).await.subnets[0].id;
+        let moving = async {
+            for round in 0..20 {
+                let last = if round % 2 == 0 { 200 } else { 100 };
+                submit(&other, moved_to(id, &format!("10.1.0.{last}"))).await.unwrap();
+            }
+        };
+        let allocating = async {
+            for number in 0..60 {
+                subject.allocate(number).await.unwrap();
+            }
+        };
+        join(moving, allocating).await;
+        assert_sound(&subject.dump().await);
+    }
+}
+
+/// A subnet is not deleted under an address that another manager has just given out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subnet_ends_or_gives_an_address_but_not_both() {
+    for kind in BOTH {
+        let (subject, other) = two_managers(kind).await;
+        let network = subject.network("private", &[]).await.network.id;
+        for round in 0..20_u128 {
+            let added = subject.submit(addition(network, "10.1.0.0/24")).await.unwrap();
+            let (given, deleted) = join(
+                submit(subject.store(), allocation(round, vec![])),
+                submit(&other, DeleteSubnet { subnet: added.id }),
+            )
+            .await;
+            let given = given.unwrap();
+            assert_sound(&subject.dump().await);
+            match deleted {
+                Ok(()) => assert_eq!(fixed_ips(&given), Vec::<String>::new(), "{kind:?}"),
+                Err(refused) => {
+                    assert_eq!(reason::<()>(Err(refused)), "SUBNET_IN_USE");
+                    assert_eq!(fixed_ips(&given), ["10.1.0.2"], "{kind:?}");
+                    subject.end(round).await;
+                    subject.submit(DeleteSubnet { subnet: added.id }).await.unwrap();
+                }
+            }
+            let asked = subject.store().ask(GetSubnet { subnet: added.id }).await;
+            assert_eq!(reason(asked), "SUBNET_NOT_FOUND");
+            let left = subject.dump().await.fixed_ips;
+            assert_eq!(left, [], "of {:?}", instance(round));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Subnets of networks that exist: added, changed, taken away.
+
+use std::time::Duration;
+
+use lepton_ipam::SubnetSpec;
+use lepton_ledger::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
+use lepton_types::{NetworkId, Route, Subnet, SubnetId};
+
+use super::{
+    each_store,
+    harness::{Subject, allocation, fixed_ips, reason, requested, subnet},
+};
+
+pub(super) fn addition(network: NetworkId, cidr: &str) -> AddSubnet {
+    AddSubnet { network, spec: subnet(cidr) }
+}
+
+pub(super) fn moved_to(subnet: SubnetId, gateway: &str) -> ModifySubnet {
+    let gateway = Some(Some(gateway.parse().unwrap()));
+    ModifySubnet { subnet, gateway, dns: None, dhcp_server: None }
+}
+
+fn route(destination: &str, gateway: &str) -> Route {
+    Route { destination: destination.parse().unwrap(), gateway: gateway.parse().unwrap() }
+}
+
+async fn stays(subject: &mut Subject, answered: &Subnet) {
+    if subject.kind.is_durable() {
+        subject.reopen().await;
+    }
+    assert_eq!(&subject.store().ask(GetSubnet { subnet: answered.id }).await.unwrap(), answered);
+}
+
+#[tokio::test]
+async fn an_added_subnet_serves_when_the_first_one_is_dry() {
+    each_store(async |subject| {
+        let network = subject.network("private", &["10.1.0.0/30"]).await.network.id;
+        let added = subject.submit(addition(network, "10.2.0.0/24")).await.unwrap();
+        stays(subject, &added).await;
+        for (number, expected) in [(1, "10.1.0.2"), (2, "10.2.0.2"), (3, "10.2.0.3")] {
+            assert_eq!(fixed_ips(&subject.allocate(number).await.unwrap()), [expected]);
+        }
+        let info = subject.submit(allocation(4, vec![requested(network, &["10.2.0.77"])])).await.unwrap();
+        assert_eq!(fixed_ips(&info), ["10.2.0.77"]);
+
+        let before = subject.dump().await;
+        assert_eq!(reason(subject.submit(addition(network, "10.2.0.128/25")).await), "INVALID_FIELD");
+        assert_eq!(subject.dump().await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_moved_gateway_takes_its_address_and_gives_its_old_one_back() {
+    each_store(async |subject| {
+        let made = subject.network("private", &["10.1.0.0/29"]).await;
+        let id = made.subnets[0].id;
+        subject.allocate(1).await.unwrap();
+        let before = subject.dump().await;
+        for taken in ["10.1.0.2", "10.1.0.0"] {
+            assert!(
+                ["FIXED_IP_ALREADY_IN_USE", "INVALID_FIELD"]
+                    .contains(&reason(subject.submit(moved_to(id, taken)).await))
+            );
+            assert_eq!(subject.dump().await, before);
+        }
+        let now = subject.submit(moved_to(id, "10.1.0.6")).await.unwrap();
+        stays(subject, &now).await;
+        let mut given = Vec::new();
+        for number in 2..=5 {
+            given.extend(fixed_ips(&subject.allocate(number).await.unwrap()));
+        }
+        assert_eq!(given, ["10.1.0.1", "10.1.0.3", "10.1.0.4", "10.1.0.5"]);
+        assert_eq!(reason(subject.allocate(6).await), "NO_MORE_FIXED_IPS");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn routes_name_servers_and_the_dhcp_server_are_kept() {
+    each_store(async |subject| {
+        let subnet = subject.network("private", &["10.1.0.0/24"]).await.subnets[0].id;
+        let change = ModifySubnet {
+            subnet,
+            gateway: None,
+            dns: Some(vec!["9.9.9.9".parse().unwrap()]),
+            dhcp_server: Some(Some("10.1.0.1".parse().unwrap())),
+        };
+        subject.submit(change).await.unwrap();
+        for destination in ["192.168.60.0/24", "192.168.50.0/24"] {
+            let route = route(destination, "10.1.0.254");
+            subject.submit(AddRoute { subnet, route }).await.unwrap();
+        }
+        let destination = "192.168.60.0/24".parse().unwrap();
+        let now = subject.submit(RemoveRoute { subnet, destination }).await.unwrap();
+        assert_eq!(now.routes, [route("192.168.50.0/24", "10.1.0.254")]);
+        stays(subject, &now).await;
+        let told = subject.allocate(1).await.unwrap().vifs[0].network.subnets[0].clone();
+        assert_eq!((told.routes, told.dns, told.dhcp_server), (now.routes, now.dns, now.dhcp_server));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_subnet_goes_when_nobody_holds_its_addresses_and_takes_the_resting_ones_along() {
+    each_store(async |subject| {
+        let network = subject.network("private", &["10.1.0.0/30"]).await.network.id;
+        let quarantine = Duration::from_secs(60);
+        let spec = SubnetSpec { quarantine, ..subnet("10.2.0.0/24") };
+        let id = subject.submit(AddSubnet { network, spec }).await.unwrap().id;
+        subject.allocate(1).await.unwrap();
+        subject.allocate(2).await.unwrap();
+        let delete = DeleteSubnet { subnet: id };
+        let before = subject.dump().await;
+        assert_eq!(reason(subject.submit(delete.clone()).await), "SUBNET_IN_USE");
+        assert_eq!(subject.dump().await, before);
+
+        subject.end(2).await;
+        assert_eq!(subject.dump().await.fixed_ips.len(), 2, "one of them rests");
+        subject.submit(delete.clone()).await.unwrap();
+        let dump = subject.dump().await;
+        assert_eq!((dump.subnets.len(), dump.frontiers.len(), dump.fixed_ips.len()), (1, 1, 1));
+        assert_eq!(reason(subject.submit(delete).await), "SUBNET_NOT_FOUND");
+        assert_eq!(reason(subject.allocate(2).await), "NO_MORE_FIXED_IPS");
+    })
+    .await;
+}
