@@ -8,7 +8,7 @@ use std::{
 
 use lepton_ipam::{check_requested, first_block, next_block};
 use lepton_ledger::{Block, FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestRecord};
-use lepton_types::{AddressMode, Network, Port, PortId, Subnet, SubnetId, Timestamp};
+use lepton_types::{AddressMode, Network, Port, PortId, Subnet, Timestamp};
 
 use crate::{
     Store,
