@@ -27,6 +27,9 @@ const NOTHING: BTreeSet<IfName> = BTreeSet::new();
 /// The group that every port's device is in, as ip prints a number without a name.
 const PORTS_GROUP: &str = "1818587248";
 
+/// How often the filter table is loaded under a flood of forged frames; each takes some milliseconds.
+const RELOADS: u32 = 150;
+
 kernel_test! {
     async fn a_tap_appears_on_its_bridge_up_and_with_its_mtu() {
         let mut world = World::new();
@@ -255,6 +258,35 @@ kernel_test! {
         }
         pings.assert_none_lost();
         assert_eq!(counter("drop_ipv4"), dropped);
+    }
+}
+
+kernel_test! {
+    async fn nothing_forged_slips_through_while_the_table_is_loaded_again() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        let forged = frame::forged(1);
+        let before: Vec<u64> = forged.iter().map(|(_, reason, _)| counter(reason)).collect();
+
+        let flood = guest.flood(forged.iter().map(|(_, _, frame)| frame.clone()).collect());
+        let filters = world.plug.observe().await.unwrap().filters;
+        for _ in 0..RELOADS {
+            assert_eq!(world.plug.apply(&[Action::LoadFilters { filters: filters.clone() }]).await, [Ok(())]);
+        }
+        let (guest, rounds) = flood.stop().await;
+        println!("{rounds} rounds of {} forged frames", forged.len());
+        assert!(rounds > u64::from(RELOADS), "there were frames under way at each load: {rounds}");
+
+        let heard = guest.heard_so_far(&other).await;
+        let slipped: Vec<_> =
+            forged.iter().filter(|(_, _, frame)| heard.contains(frame)).map(|(what, ..)| what).collect();
+        assert!(slipped.is_empty(), "{slipped:?}");
+        for ((what, reason, _), before) in forged.iter().zip(before) {
+            let alike = forged.iter().filter(|(_, other, _)| other == reason).count() as u64;
+            assert_eq!(counter(reason), before + rounds * alike, "{what} counts as {reason}");
+        }
     }
 }
 
