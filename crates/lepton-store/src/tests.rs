@@ -20,5 +20,6 @@ mod queue;
 mod requests;
 mod sound;
 mod sqlite;
+mod statements;
 
 use harness::each_store;
