@@ -215,8 +215,12 @@ impl Daemon {
 
     /// Tells it to stop.
     pub(crate) fn terminate(&self) {
-        let pid = Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap());
-        kill(pid, Signal::SIGTERM).unwrap();
+        self.send(Signal::SIGTERM);
+    }
+
+    pub(crate) fn send(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.id()).unwrap());
+        kill(pid, signal).unwrap();
     }
 
     /// `kill -9`

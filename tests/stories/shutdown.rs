@@ -1,6 +1,7 @@
 //! A stop drains.
 
 use lepton_testkit::kernel_test;
+use nix::sys::signal::Signal;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::task::JoinSet;
 
@@ -25,6 +26,16 @@ kernel_test! {
 
 #[tokio::test]
 async fn a_stop_lets_a_call_finish_that_waits_for_its_ports() {
+    lets_a_call_finish(Signal::SIGTERM).await;
+}
+
+/// What Ctrl-C sends.
+#[tokio::test]
+async fn an_interrupt_is_a_stop() {
+    lets_a_call_finish(Signal::SIGINT).await;
+}
+
+async fn lets_a_call_finish(stop: Signal) {
     let place = Place::with_fake_host();
     let mut daemon = place.start().await;
     let mut client = place.client().await;
@@ -39,7 +50,7 @@ async fn a_stop_lets_a_call_finish_that_waits_for_its_ports() {
     calls.spawn(async move { caller.allocate_for_instance(waiting(allocation(1, ""))).await });
     // An answer on the same connection says that the call has arrived, too.
     nw_info(&mut client, 1).await.unwrap_err();
-    daemon.terminate();
+    daemon.send(stop);
     place.told("STOPPING=1").await;
     sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();
 

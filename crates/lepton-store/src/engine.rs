@@ -22,6 +22,17 @@ pub(crate) const READERS: u32 = 2;
 pub(crate) struct Engine {
     connections: Connections,
     statements: Statements,
+    /// The statements about rows that were sent, for the tests of what a batch costs.
+    #[cfg(test)]
+    sent: std::sync::Mutex<Vec<Sent>>,
+}
+
+/// A statement that was sent: the literal, and what became of it.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) sql: &'static str,
+    pub(crate) text: Arc<str>,
 }
 
 /// A transaction. Dropped in the middle, it takes its connection along, since nobody knows what state that is in.
@@ -36,7 +47,14 @@ impl Engine {
     /// Opens the database; none when it is only in memory.
     pub(crate) async fn open(config: &StoreConfig) -> Result<Option<Arc<Self>>, StoreError> {
         let connections = Connections::open(config).await?;
-        Ok(connections.map(|connections| Arc::new(Self { connections, statements: Statements::default() })))
+        Ok(connections.map(|connections| {
+            Arc::new(Self {
+                connections,
+                statements: Statements::default(),
+                #[cfg(test)]
+                sent: std::sync::Mutex::default(),
+            })
+        }))
     }
 
     pub(crate) fn connections(&self) -> &Connections {
@@ -67,6 +85,12 @@ impl Engine {
 
     pub(crate) async fn close(&self) {
         self.connections.close().await;
+    }
+
+    /// Takes the statements about rows that were sent since the last call.
+    #[cfg(test)]
+    pub(crate) fn take_sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut *self.sent.lock().unwrap())
     }
 }
 
@@ -172,7 +196,10 @@ impl Tx {
             Connection::Sqlite(_) => Dialect::Sqlite,
             Connection::Postgres(_) => Dialect::Postgres { is_locking: self.is_shared() },
         };
-        sqlx::AssertSqlSafe(self.engine.statements.text(sql, rows, width, dialect))
+        let text = self.engine.statements.text(sql, rows, width, dialect);
+        #[cfg(test)]
+        self.engine.sent.lock().unwrap().push(Sent { sql, text: Arc::clone(&text) });
+        sqlx::AssertSqlSafe(text)
     }
 
     /// Whether it may change the ledger.

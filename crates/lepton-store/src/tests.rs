@@ -22,6 +22,7 @@ mod queue;
 mod requests;
 mod sound;
 mod sqlite;
+mod statements;
 mod subnets;
 
 use harness::each_store;

@@ -126,6 +126,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_named_is_not_the_default() {
+        let default = ConfigFile::Default("/etc/lepton/lepton.toml".into());
+        assert_eq!(parse("leptond").unwrap().file, default);
         assert_eq!(parse("leptond --config /x.toml").unwrap().file, ConfigFile::Named("/x.toml".into()));
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let workspace = prepare(args)?;
     println!("Measuring; for figures that mean something nothing else should run on this machine.");
     let report = runtime.block_on(measure(args, scale, &workspace))?;
-    println!("\n{}", page::tables(&report));
+    println!("\n{}", printed(&report)?);
     write(args, &workspace, &report)
 }
 
@@ -93,10 +93,15 @@ async fn measure(args: &BenchArgs, scale: Scale, workspace: &Workspace) -> Resul
     Ok(Report { machine, is_quick: args.quick, write, engines, plug })
 }
 
+/// The tables, for people, and everything as JSON, for programs.
+fn printed(report: &Report) -> Result<String> {
+    Ok(format!("{}\n{}", page::tables(report), serde_json::to_string_pretty(report)?))
+}
+
 fn write(args: &BenchArgs, workspace: &Workspace, report: &Report) -> Result<()> {
     let json = workspace.scratch("bench")?.join("bench.json");
     fs::write(&json, serde_json::to_string_pretty(report)?)?;
-    println!("As JSON: {}", json.display());
+    println!("The JSON is also in {}", json.display());
     if !args.quick {
         let page = workspace.root.join("docs/benchmarks.md");
         fs::write(&page, page::page(report)).with_context(|| format!("cannot write {}", page.display()))?;

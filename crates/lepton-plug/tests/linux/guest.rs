@@ -3,12 +3,15 @@
 use std::{
     io::Read,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::{task::JoinSet, time::timeout};
 use tun_rs::{AsyncDevice, DeviceBuilder, Layer};
 
 use crate::{
@@ -159,6 +162,20 @@ impl Flood {
     }
 }
 
+/// Frames that are being sent.
+pub(crate) struct Sending {
+    is_over: Arc<AtomicBool>,
+    task: JoinSet<(Vm, u64)>,
+}
+
+impl Sending {
+    /// Ends it after the round that is under way; answers how many rounds there were.
+    pub(crate) async fn stop(mut self) -> (Vm, u64) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.task.join_next().await.unwrap().unwrap()
+    }
+}
+
 /// A tap opened as a hypervisor would.
 pub(crate) struct Vm {
     number: u8,
@@ -206,38 +223,51 @@ impl Vm {
 
     /// The same, where it is `last` who sends what passes for certain.
     pub(crate) async fn is_heard_before(&self, last: &Self, other: &Self, frame: &[u8]) -> bool {
-        let end = frame::arp_request(last.number, last.marks.fetch_add(1, Ordering::Relaxed));
         self.send(frame).await;
-        last.send(&end).await;
-        let mut is_heard = false;
-        let ended = async {
-            loop {
-                let heard = other.hear().await;
-                if heard == end {
-                    return is_heard;
-                }
-                is_heard |= heard == frame;
-            }
-        };
-        timeout(Duration::from_secs(10), ended).await.expect("the last frame passes")
+        last.heard_so_far(other).await.iter().any(|heard| heard == frame)
     }
 
     /// What comes back when a frame is sent: all that is heard until `other` is. A host answers while it takes the frame.
     pub(crate) async fn answers(&self, frame: &[u8], other: &Self) -> Vec<Vec<u8>> {
-        let end = frame::arp_request(other.number, other.marks.fetch_add(1, Ordering::Relaxed));
         self.send(frame).await;
-        other.send(&end).await;
-        let mut answers = Vec::new();
+        other.heard_so_far(self).await
+    }
+
+    /// Begins to send these frames, again and again and without pause.
+    pub(crate) fn flood(self, frames: Vec<Vec<u8>>) -> Sending {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let until = Arc::clone(&is_over);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut rounds = 0;
+            while !until.load(Ordering::Relaxed) {
+                for frame in &frames {
+                    self.send(frame).await;
+                }
+                rounds += 1;
+            }
+            (self, rounds)
+        });
+        Sending { is_over, task }
+    }
+
+    /// All that `other` has heard and not been asked for yet, up to a frame that is sent now and passes for certain.
+    pub(crate) async fn heard_so_far(&self, other: &Self) -> Vec<Vec<u8>> {
+        let end = frame::arp_request(self.number, self.marks.fetch_add(1, Ordering::Relaxed));
+        self.send(&end).await;
+        let mut all = Vec::new();
         let ended = async {
             loop {
-                let heard = self.hear().await;
+                let heard = other.hear().await;
                 if heard == end {
-                    return answers;
+                    return all;
                 }
-                answers.push(heard);
+                all.push(heard);
             }
         };
-        timeout(Duration::from_secs(10), ended).await.expect("the last frame passes")
+        timeout(Duration::from_secs(10), ended)
+            .await
+            .expect("the last frame passes, and others do not fill the tap's queue")
     }
 
     async fn send(&self, frame: &[u8]) {

@@ -14,6 +14,9 @@ use crate::{
     world::{self, World, counter, device, ip, nft, port, tap, veth},
 };
 
+/// How often the filter table is loaded under a flood of forged frames; each takes some milliseconds.
+const RELOADS: u32 = 150;
+
 kernel_test! {
     async fn loading_the_table_again_loses_no_packet_and_keeps_the_counters() {
         let (mut world, first, second) = World::with_two_containers().await;
@@ -157,5 +160,34 @@ kernel_test! {
         assert!(outcomes[0].as_ref().unwrap_err().words.contains("No such file or directory"), "{outcomes:?}");
         assert!(outcomes[2].as_ref().unwrap_err().words.contains("has no filter"), "{outcomes:?}");
         assert!(!ip(&["link"]).contains(&device(1)));
+    }
+}
+
+kernel_test! {
+    async fn nothing_forged_slips_through_while_the_table_is_loaded_again() {
+        let mut world = World::new();
+        world.converge(&[port(1, 1, tap()), port(2, 1, tap())]).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+        let forged = frame::forged(1);
+        let before: Vec<u64> = forged.iter().map(|(_, reason, _)| counter(reason)).collect();
+
+        let flood = guest.flood(forged.iter().map(|(_, _, frame)| frame.clone()).collect());
+        let filters = world.plug.observe().await.unwrap().filters;
+        for _ in 0..RELOADS {
+            assert_eq!(world.plug.apply(&[Action::LoadFilters { filters: filters.clone() }]).await, [Ok(())]);
+        }
+        let (guest, rounds) = flood.stop().await;
+        println!("{rounds} rounds of {} forged frames", forged.len());
+        assert!(rounds > u64::from(RELOADS), "there were frames under way at each load: {rounds}");
+
+        let heard = guest.heard_so_far(&other).await;
+        let slipped: Vec<_> =
+            forged.iter().filter(|(_, _, frame)| heard.contains(frame)).map(|(what, ..)| what).collect();
+        assert!(slipped.is_empty(), "{slipped:?}");
+        for ((what, reason, _), before) in forged.iter().zip(before) {
+            let alike = forged.iter().filter(|(_, other, _)| other == reason).count() as u64;
+            assert_eq!(counter(reason), before + rounds * alike, "{what} counts as {reason}");
+        }
     }
 }

@@ -159,6 +159,15 @@ fn a_file_that_was_asked_for_must_exist_and_the_default_need_not() {
 }
 
 #[test]
+fn the_default_file_is_read_where_it_is() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("lepton.toml");
+    fs::write(&path, "host = 'node7'").unwrap();
+    let config = Config::load(&Sources { file: ConfigFile::Default(path), ..silent() }).unwrap();
+    assert_eq!(config.host.as_str(), "node7");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_a_mistake_even_as_the_default() {
     let folder = TempDir::new().unwrap();
     let file = ConfigFile::Default(folder.path().to_owned());

@@ -201,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_is_tables_and_then_json() {
+        let printed = crate::bench::printed(&report()).unwrap();
+        let (tables, json) = printed.split_once("\n{").unwrap();
+        assert!(tables.contains("(a) allocate ") && tables.contains("SQLite "), "{tables}");
+        let json: serde_json::Value = serde_json::from_str(&format!("{{{json}")).unwrap();
+        assert_eq!(json["engines"][0]["allocate"][1]["per_second"], 3_000.0);
+        assert_eq!(json["write"]["p50_micros"], 700);
+    }
+
+    #[test]
     fn the_page_tells_figures_memory_and_goals() {
         let page = page(&report());
         for line in [

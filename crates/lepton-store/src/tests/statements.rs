@@ -1,0 +1,288 @@
+//! What a batch costs in statements: the same for one command and for 256, whatever the ledger holds, and each of them
+//! finds its rows by an index.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use lepton_ipam::{Block, SubnetSpec};
+use lepton_ledger::{
+    Command, DeallocateForInstance, DeleteNetwork, Envelope, FenceHost, FixedIp, Frontier, GetInstanceNwInfo,
+    Holder, HostFeed, ListNetworks, ReportHost, SweepQuarantine,
+};
+use lepton_types::{
+    HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
+    Timestamp,
+};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::harness::{Kind, Subject, allocation, host, instance, network, reason, subnet};
+use crate::{
+    batch::{Job, Submitted, write_batch},
+    engine::{Engine, Sent, Tx},
+    lane::Backend,
+    table,
+};
+
+/// As many commands as a batch has at most.
+const MANY: u128 = 256;
+
+/// Blocks of which every address is taken: 50,176 addresses.
+const FULL_BLOCKS: u8 = 196;
+
+fn engine(subject: &Subject) -> &Arc<Engine> {
+    match subject.store().backend() {
+        Backend::Engine(engine) => engine,
+        Backend::Memory(_) => panic!("a database is an engine"),
+    }
+}
+
+/// How often each statement was sent, rows left out.
+type Cost = BTreeMap<&'static str, usize>;
+
+/// Carries the commands out as one batch, all of which must work; answers with what it costs.
+async fn cost<C: Command>(
+    subject: &Subject,
+    commands: impl IntoIterator<Item = C>,
+) -> (Cost, Vec<C::Answer>) {
+    /// Each batch draws ids of its own.
+    static BATCHES: AtomicU8 = AtomicU8::new(0);
+    let (mut jobs, mut callers): (Vec<Box<dyn Job>>, Vec<_>) = (Vec::new(), Vec::new());
+    for command in commands {
+        let (caller, answer) = oneshot::channel();
+        jobs.push(Box::new(Submitted::new(command, Envelope::anonymous(), false, caller)));
+        callers.push(answer);
+    }
+    let seed = [BATCHES.fetch_add(1, Ordering::Relaxed); 32];
+    engine(subject).take_sent();
+    write_batch(engine(subject), &mut jobs, subject.now(), seed).await.unwrap();
+    let mut cost = Cost::new();
+    for Sent { sql, .. } in engine(subject).take_sent() {
+        *cost.entry(sql).or_default() += 1;
+    }
+    jobs.into_iter().for_each(|job| job.settle(Ok(())));
+    let answers = callers.into_iter().map(|mut caller| caller.try_recv().unwrap().unwrap().answer);
+    (cost, answers.collect())
+}
+
+fn deallocation(number: u128) -> DeallocateForInstance {
+    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None }
+}
+
+fn plugged(ports: impl IntoIterator<Item = PortId>) -> ReportHost {
+    let ports = ports.into_iter().map(|id| PortReport { id, status: PortStatus::Active }).collect();
+    ReportHost { host: host(), report: HostReport { ports, ..HostReport::default() } }
+}
+
+/// The batch sends nothing that batches of one do not, and each statement once, but for the rows that are too many for
+/// one of SQLite's: each instance has two addresses.
+#[track_caller]
+fn assert_no_dearer(kind: Kind, many: &Cost, of_one: &[&Cost]) {
+    for (sql, count) in many {
+        assert!(of_one.iter().any(|cost| cost.contains_key(sql)), "{kind:?}, only of many: {sql}");
+        let most = if kind == Kind::Sqlite && sql.contains("fixed_ip") { 2 } else { 1 };
+        assert!(*count <= most, "{kind:?}, {count} times: {sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_256_costs_no_more_statements_than_one_of_1() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+        // The first opens a block, the second finds it open.
+        let (first, _) = cost(&subject, [allocation(1, vec![])]).await;
+        let (second, info) = cost(&subject, [allocation(2, vec![])]).await;
+        let (many, infos) = cost(&subject, (10..10 + MANY).map(|number| allocation(number, vec![]))).await;
+        assert_no_dearer(kind, &many, &[&first, &second]);
+
+        let (one, _) = cost(&subject, [plugged(info.iter().map(|info| info.vifs[0].id))]).await;
+        let (many, _) = cost(&subject, [plugged(infos.iter().map(|info| info.vifs[0].id))]).await;
+        assert_no_dearer(kind, &many, &[&one]);
+
+        let (one, _) = cost(&subject, [deallocation(2)]).await;
+        let (many, released) = cost(&subject, (10..10 + MANY).map(deallocation)).await;
+        assert_no_dearer(kind, &many, &[&one]);
+
+        let unplugged = |ports| ReportHost {
+            host: host(),
+            report: HostReport { unplugged: ports, ..HostReport::default() },
+        };
+        let (one, _) = cost(&subject, [unplugged(vec![info[0].vifs[0].id])]).await;
+        let ports = released.into_iter().flat_map(|released| released.ports).collect();
+        let (many, _) = cost(&subject, [unplugged(ports)]).await;
+        assert_no_dearer(kind, &many, &[&one]);
+    }
+}
+
+#[tokio::test]
+async fn an_allocation_costs_the_same_statements_with_50_000_addresses_taken() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let [empty, full] = [Subject::open(kind, |_| {}).await, Subject::open(kind, |_| {}).await];
+        empty.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+        let made = full.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+        take_50_000(&full, made.network.id, made.subnets[0].id).await;
+        for batch in [1..2, 2..3, 10..10 + MANY] {
+            let allocate = |number| allocation(number, vec![]);
+            let (on_empty, _) = cost(&empty, batch.clone().map(allocate)).await;
+            let (on_full, infos) = cost(&full, batch.map(allocate)).await;
+            assert_eq!(on_full, on_empty, "{kind:?}");
+            let address = infos[0].vifs[0].network.subnets[0].fixed_ips[0];
+            assert!(address >= IpAddr::from([10, 1, FULL_BLOCKS, 0]), "{address}");
+        }
+    }
+}
+
+/// Fills the first blocks of 10.1.0.0/16: a port for each address.
+async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
+    let firsts = || (0..FULL_BLOCKS).map(|third| [10, 1, third, 0]);
+    let blocks: Vec<_> = firsts().map(|first| Block::from_bytes(subnet, first.into(), [0xff; 32])).collect();
+    let addresses = firsts().flat_map(|[a, b, c, _]| (0..=255).map(move |d| Ipv4Addr::new(a, b, c, d)));
+    let rows = addresses.map(|address| {
+        let number = address.to_bits();
+        // The name of its device is made of the first bytes.
+        let id = PortId::from(Uuid::from_u128(u128::from(number) << 96));
+        let [_, second, third, last] = address.octets();
+        let port = Port {
+            id,
+            instance: Uuid::from_u128(u128::from(number)).into(),
+            incarnation: 1,
+            network,
+            project: "p2".parse().unwrap(),
+            host: "full".parse().unwrap(),
+            position: 0,
+            mac: MacAddr::from([0x02, 0, 0, second, third, last]),
+            binding: PortBinding::Tap,
+            status: PortStatus::Active,
+            is_released: false,
+            revision: Revision::from(1),
+            created_at: Timestamp::default(),
+        };
+        let holder = Holder::Port(id);
+        (port, FixedIp { subnet, address: address.into(), holder, since: Timestamp::default() })
+    });
+    let (ports, fixed_ips): (Vec<Port>, Vec<FixedIp>) = rows.unzip();
+    let mut tx = engine(subject).write().await.unwrap();
+    table::insert(&mut tx, &ports.iter().collect::<Vec<_>>()).await.unwrap();
+    table::insert(&mut tx, &fixed_ips.iter().collect::<Vec<_>>()).await.unwrap();
+    table::insert(&mut tx, &blocks.iter().collect::<Vec<_>>()).await.unwrap();
+    let frontier = Frontier { subnet, next: Some([10, 1, FULL_BLOCKS, 0].into()) };
+    table::update(&mut tx, &[(&frontier, &frontier)]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Uses the ledger in every way that there is.
+async fn use_everything(subject: &Subject) {
+    let quarantine = Duration::from_secs(60);
+    let resting = SubnetSpec { quarantine, ..subnet("10.2.0.0/29") };
+    let resting = subject.create(network("resting", vec![resting])).await.network.id;
+    let id = subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await.network.id;
+    for _ in 0..2 {
+        subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
+    }
+    for number in 2..5 {
+        subject.allocate(number).await.unwrap();
+    }
+    subject.allocate_at(5, id, "10.1.0.77").await.unwrap();
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+    for project in [None, Some("p1".parse().unwrap())] {
+        subject.store().ask(ListNetworks { project, after: 0, limit: 100 }).await.unwrap();
+    }
+    let feed = subject.feed().await;
+    subject.store().ask(HostFeed { host: host(), after: Some(feed.revision) }).await.unwrap();
+    subject.submit(plugged(feed.ports.iter().map(|port| port.id))).await.unwrap();
+    // The address rests, is swept, and in a dry pool taken again.
+    subject.end(2).await;
+    subject.advance(quarantine);
+    subject.submit(SweepQuarantine).await.unwrap();
+    subject.end(3).await;
+    subject.advance(quarantine);
+    for number in 6..9 {
+        let _ = subject.allocate(number).await;
+    }
+    subject.deallocate(4).await;
+    subject.submit(FenceHost { host: host() }).await.unwrap();
+    subject.feed().await;
+    assert_eq!(reason(subject.submit(DeleteNetwork { network: resting }).await), "NETWORK_IN_USE");
+    let unused = subject.network("unused", &["10.3.0.0/24"]).await.network.id;
+    subject.submit(DeleteNetwork { network: unused }).await.unwrap();
+    subject.store().forget_requests(Duration::ZERO).await.unwrap();
+    subject.store().forget_history(Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        use_everything(&subject).await;
+        let sent: BTreeSet<Arc<str>> =
+            engine(&subject).take_sent().into_iter().map(|sent| sent.text).collect();
+        assert!(sent.len() > 50, "{kind:?}: {}", sent.len());
+        let mut tx = engine(&subject).write().await.unwrap();
+        for text in sent {
+            let scans = match kind {
+                Kind::Memory | Kind::Sqlite => scans_of_sqlite(&mut tx, &text).await,
+                Kind::Postgres => scans_of_postgres(&mut tx, &text).await,
+            };
+            assert_eq!(scans, Vec::<String>::new(), "{kind:?}: {text}");
+        }
+        tx.rollback().await.unwrap();
+    }
+}
+
+/// The walks over whole tables or indexes by which SQLite carries the statement out.
+async fn scans_of_sqlite(tx: &mut Tx, text: &str) -> Vec<String> {
+    const TABLES: &str = "select name from sqlite_schema where type = 'table'";
+    let tables = tx.fetch(TABLES, vec![]).await.unwrap();
+    let tables: BTreeSet<String> = tables.iter().map(|row| row.columns().get().unwrap()).collect();
+    let steps = tx.fetch(format!("explain query plan {text}").leak(), vec![]).await.unwrap();
+    let steps = steps.iter().map(|row| {
+        let mut columns = row.columns();
+        let _numbers: [i64; 3] = std::array::from_fn(|_| columns.get().unwrap());
+        columns.get::<String>().unwrap()
+    });
+    let scanned =
+        |step: &String| step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()).map(str::to_owned);
+    steps.filter(|step| scanned(step).is_some_and(|name| tables.contains(&name))).collect()
+}
+
+/// The same of PostgreSQL. The statement was prepared on this very connection: whoever works alone always gets the same.
+async fn scans_of_postgres(tx: &mut Tx, text: &str) -> Vec<String> {
+    const PREPARED: &str = "select name, coalesce(cardinality(parameter_types), 0)::bigint from pg_prepared_statements where statement = $1";
+    let found = tx.fetch(PREPARED, vec![text.into()]).await.unwrap();
+    let mut columns = found.first().unwrap_or_else(|| panic!("not prepared: {text}")).columns();
+    let (name, parameters) = (columns.get::<String>().unwrap(), columns.get::<i64>().unwrap());
+    let nulls = vec!["null"; usize::try_from(parameters).unwrap()].join(",");
+    let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+    let steps = tx.fetch(format!("explain execute {name}{nulls}").leak(), vec![]).await.unwrap();
+    let steps: Vec<String> = steps.iter().map(|row| row.columns().get().unwrap()).collect();
+    let by_index = ["Index Scan", "Index Only Scan"];
+    let is_scan = |(number, step): (usize, &String)| {
+        let is_limited = steps.get(number + 1).is_some_and(|next| next.trim().starts_with("Index Cond:"));
+        step.contains("Seq Scan") || by_index.iter().any(|kind| step.contains(kind)) && !is_limited
+    };
+    steps.iter().enumerate().filter(|step| is_scan(*step)).map(|(_, step)| step.clone()).collect()
+}
+
+#[tokio::test]
+async fn what_was_prepared_once_serves_every_batch_after_it() {
+    const PREPARED: &str = "select count(*) from pg_prepared_statements";
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+    let mut counts = Vec::new();
+    for batch in [0..1, 1..3, 10..10 + MANY, 1000..1000 + MANY, 2000..2077, 3000..3001] {
+        cost(&subject, batch.map(|number| allocation(number, vec![]))).await;
+        let mut tx = engine(&subject).write().await.unwrap();
+        counts.push(tx.fetch(PREPARED, vec![]).await.unwrap()[0].columns().get::<i64>().unwrap());
+        tx.rollback().await.unwrap();
+    }
+    // The first two make the host and open a block, and find both.
+    assert!(counts[1..].iter().all(|count| *count == counts[1]), "{counts:?}");
+}
