@@ -90,7 +90,7 @@ impl Engine {
     /// Takes the statements about rows that were sent since the last call.
     #[cfg(test)]
     pub(crate) fn take_sent(&self) -> Vec<Sent> {
-        std::mem::take(&mut *self.sent.lock().unwrap())
+        std::mem::take(&mut *self.sent.lock().expect("whoever counts does not panic"))
     }
 }
 
@@ -198,7 +198,11 @@ impl Tx {
         };
         let text = self.engine.statements.text(sql, rows, width, dialect);
         #[cfg(test)]
-        self.engine.sent.lock().unwrap().push(Sent { sql, text: Arc::clone(&text) });
+        self.engine
+            .sent
+            .lock()
+            .expect("whoever counts does not panic")
+            .push(Sent { sql, text: Arc::clone(&text) });
         sqlx::AssertSqlSafe(text)
     }
 

@@ -24,9 +24,12 @@ use crate::{
     store::Observer,
 };
 
-/// How often a batch is decided anew because others were faster, before its commands are tried one by one, and then
-/// how often each of them.
+/// How often a batch is decided anew because others were faster, before its commands are tried one by one.
 const MOST_CONFLICTS: usize = 4;
+
+/// How often a command alone is. Where two managers start and end the lives of one instance, each loses every second
+/// time, and who asked should not be told of it.
+const MOST_CONFLICTS_ALONE: usize = 16;
 
 /// Pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -108,7 +111,7 @@ impl Lane {
     }
 
     async fn serve_prune(&self, prune: Prune) {
-        let mut again = Again::new(self.patience());
+        let mut again = Again::new(self.patience(), MOST_CONFLICTS);
         let dropped = loop {
             let failure = match self.prune(prune.old, prune.before).await {
                 Ok(dropped) => break Ok(dropped),
@@ -160,7 +163,8 @@ impl Lane {
 
     /// Tries until nobody else is faster and the server is there, with fresh ids each time.
     async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let mut again = Again::new(self.patience());
+        let most_conflicts = if batch.len() == 1 { MOST_CONFLICTS_ALONE } else { MOST_CONFLICTS };
+        let mut again = Again::new(self.patience(), most_conflicts);
         loop {
             match self.attempt(batch).await {
                 Ok(()) => return Ok(()),
@@ -204,21 +208,21 @@ impl Lane {
 /// Whether something that failed is tried again, and after which pause.
 struct Again {
     deadline: Instant,
-    conflicts: usize,
+    conflicts_left: usize,
     pause: Duration,
 }
 
 impl Again {
-    /// For as long as `patience` for a server that is not there.
-    fn new(patience: Duration) -> Self {
-        Self { deadline: Instant::now() + patience, conflicts: 0, pause: FIRST_PAUSE }
+    /// For as long as `patience` for a server that is not there, and so often when others are faster.
+    fn new(patience: Duration, most_conflicts: usize) -> Self {
+        Self { deadline: Instant::now() + patience, conflicts_left: most_conflicts, pause: FIRST_PAUSE }
     }
 
     /// Pauses when it is to be tried again, or gives the failure back.
     async fn after(&mut self, failure: Failure) -> Result<(), Failure> {
         match &failure {
-            Failure::Conflict(problem) if self.conflicts < MOST_CONFLICTS => {
-                self.conflicts += 1;
+            Failure::Conflict(problem) if self.conflicts_left > 0 => {
+                self.conflicts_left -= 1;
                 tracing::debug!(problem, "others were faster; it is tried again");
             }
             Failure::Disconnected(problem) if Instant::now() < self.deadline => {
