@@ -13,7 +13,7 @@ use std::{fmt::Display, fs, path::Path, sync::Arc};
 use tokio_rustls::rustls::{
     self, RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
 
 use crate::config::{Mistakes, TlsFiles};
@@ -82,6 +82,9 @@ impl Credentials {
             .with_client_cert_verifier(clients)
             .with_single_cert(chain, key)?;
         config.alpn_protocols.push(HTTP2.to_vec());
+        // A resumed session asks for no certificate, so an expired one would be good for as long as its owner comes back.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(Self { config: Arc::new(config), validity })
     }
 }

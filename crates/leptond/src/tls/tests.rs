@@ -33,6 +33,16 @@ fn files_that_fit_are_taken() {
 }
 
 #[test]
+fn no_session_is_resumed_since_a_resumed_one_asks_for_no_certificate() {
+    let (cert, key) = pair();
+    let (_folder, files) = files(&cert, &key, &cert);
+    let Credentials { config, .. } = Credentials::load(&files).unwrap();
+    assert_eq!(config.send_tls13_tickets, 0);
+    assert!(!config.session_storage.can_cache());
+    assert!(!config.ticketer.enabled());
+}
+
+#[test]
 fn a_key_of_another_certificate_is_refused() {
     let ((cert, _), (_, other_key)) = (pair(), pair());
     let mistakes = mistakes(&cert, &other_key, &cert);
