@@ -5,7 +5,7 @@ mod modify;
 
 use std::num::{NonZeroUsize, ParseIntError};
 
-use clap::Subcommand;
+use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use lepton_proto::v1 as pb;
 use lepton_types::Mtu;
 
@@ -80,8 +80,8 @@ pub(crate) struct SpecOptions {
     label: String,
 
     /// The project that owns it [default: none; every project may use it]
-    #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
-    project: String,
+    #[arg(long, value_name = "PROJECT", value_parser = NonEmptyStringValueParser::new())]
+    project: Option<String>,
 
     /// Where its vNIC stands among an instance's vNICs: smaller first
     #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
@@ -92,8 +92,8 @@ pub(crate) struct SpecOptions {
     mtu: Option<u32>,
 
     /// The host whose router its traffic goes through [default: each instance's own host]
-    #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
-    host: String,
+    #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
+    host: Option<String>,
 
     /// Have compute agents write the guest's network configuration into its disk
     #[arg(long)]
@@ -104,10 +104,10 @@ impl From<SpecOptions> for pb::NetworkSpec {
     fn from(options: SpecOptions) -> Self {
         Self {
             label: options.label,
-            project_id: options.project,
+            project_id: options.project.unwrap_or_default(),
             priority: options.priority,
             mtu: options.mtu.unwrap_or_default(),
-            host: options.host,
+            host: options.host.unwrap_or_default(),
             injected: options.injected,
             ..Self::default()
         }

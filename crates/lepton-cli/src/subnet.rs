@@ -1,6 +1,6 @@
 //! `lepton subnet`: add subnets to networks that exist, look at them, change them, take them away.
 
-use clap::Subcommand;
+use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use lepton_proto::v1 as pb;
 
 use crate::{
@@ -55,7 +55,7 @@ pub(crate) struct ModifyOptions {
     subnet: String,
 
     /// Router that guests shall use, on an address that is free
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_gateway")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_gateway", value_parser = NonEmptyStringValueParser::new())]
     gateway: Option<String>,
 
     /// No router
@@ -63,7 +63,7 @@ pub(crate) struct ModifyOptions {
     no_gateway: bool,
 
     /// Name server for guests, in the order to ask them; replaces those that there are
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_dns")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_dns", value_parser = NonEmptyStringValueParser::new())]
     dns: Vec<String>,
 
     /// No name server
@@ -71,7 +71,7 @@ pub(crate) struct ModifyOptions {
     no_dns: bool,
 
     /// Who shall answer the guests' DHCP requests: the gateway's address, or one outside the pools
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_dhcp_server")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_dhcp_server", value_parser = NonEmptyStringValueParser::new())]
     dhcp_server: Option<String>,
 
     /// Nobody answers DHCP requests

@@ -1,5 +1,6 @@
 //! `lepton network modify`, `associate` and `disassociate`.
 
+use clap::builder::NonEmptyStringValueParser;
 use lepton_proto::v1::{self as pb, associate_network_request::With};
 
 use crate::{
@@ -26,7 +27,7 @@ pub(crate) struct ModifyOptions {
     priority: Option<i32>,
 
     /// The project that shall own it
-    #[arg(long, value_name = "PROJECT", conflicts_with = "no_project")]
+    #[arg(long, value_name = "PROJECT", conflicts_with = "no_project", value_parser = NonEmptyStringValueParser::new())]
     project: Option<String>,
 
     /// Every project may use it
@@ -34,7 +35,7 @@ pub(crate) struct ModifyOptions {
     no_project: bool,
 
     /// The host whose router its traffic shall go through
-    #[arg(long, value_name = "HOST", conflicts_with = "no_host")]
+    #[arg(long, value_name = "HOST", conflicts_with = "no_host", value_parser = NonEmptyStringValueParser::new())]
     host: Option<String>,
 
     /// Its traffic goes through each instance's own host
