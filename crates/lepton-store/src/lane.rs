@@ -34,6 +34,9 @@ const MOST_CONFLICTS_ALONE: usize = 16;
 /// Pause before the second attempt; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
+/// Pause between attempts where others were faster.
+const LONGEST_PAUSE_OF_RACES: Duration = Duration::from_millis(10);
+
 /// Pause between attempts to reach a server that is not there.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
@@ -223,6 +226,8 @@ impl Again {
         match &failure {
             Failure::Conflict(problem) if self.conflicts_left > 0 => {
                 self.conflicts_left -= 1;
+                // Whoever was faster has committed by then, and the lane's next batch waits.
+                self.pause = self.pause.min(LONGEST_PAUSE_OF_RACES);
                 tracing::debug!(problem, "others were faster; it is tried again");
             }
             Failure::Disconnected(problem) if Instant::now() < self.deadline => {

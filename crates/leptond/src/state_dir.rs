@@ -34,8 +34,8 @@ pub enum StateDirError {
     },
     /// Another process has it.
     #[error(
-        "another leptond uses the state directory {} ({holder} holds it): stop it, or give each one a state_dir, a database and addresses of \
-         its own", path.display()
+        "another leptond uses the state directory {} ({holder} holds it): stop it, or give each one a state_dir, a database, \
+         addresses and, where both plug ports, a network namespace of its own", path.display()
     )]
     Held {
         /// The directory.
