@@ -69,7 +69,7 @@ impl Command for CreateNetworks {
             for (subnet_index, subnet) in spec.subnets.iter().enumerate() {
                 ledger.insert_subnet(
                     subnet,
-                    network.id,
+                    &network,
                     &format!("networks[{index}].subnets[{subnet_index}]"),
                 )?;
             }
@@ -107,6 +107,12 @@ fn settled(ledger: &mut View, spec: &NetworkSpec, id: NetworkId, index: usize) -
     };
     if !ledger.subnets_of(id).is_empty() {
         return Err(Refusal::NetworkNotEmpty { network: id }.into());
+    }
+    // Hosts hear of ports, not of networks: what is plugged already keeps what it carries.
+    if found.mtu != spec.mtu
+        && let Some(port) = ledger.port_on(id)?
+    {
+        return Err(Refusal::NetworkInUse { network: id, instance: port.instance }.into());
     }
     let network = Network {
         label: spec.label.clone(),

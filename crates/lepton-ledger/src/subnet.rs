@@ -1,11 +1,11 @@
 //! Subnets of networks that exist: added, changed, taken away, with their static routes.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-use lepton_ipam::{Block, SubnetSpec, check_requested, first_block};
-use lepton_types::{AddressMode, Cidr, NetworkId, Route, Subnet, SubnetId};
+use lepton_ipam::{Block, SubnetSpec, first_block};
+use lepton_types::{AddressFamily, AddressMode, Cidr, Mtu, Network, NetworkId, Route, Subnet, SubnetId};
 
-use crate::{Command, Frontier, Key, Refusal, Stop, View, pool};
+use crate::{Command, FixedIp, Frontier, Holder, Key, Refusal, Stop, View, pool};
 
 /// Adds a subnet to a network; vNICs that are there already get no address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +35,8 @@ impl Command for AddSubnet {
         }
         // Two managers that add overlapping subnets at once both change the network, so one of them decides again.
         network.version += 1;
-        let id = network.id;
-        ledger.replace(network);
-        ledger.insert_subnet(&self.spec, id, "subnet")
+        ledger.replace(network.clone());
+        ledger.insert_subnet(&self.spec, &network, "subnet")
     }
 }
 
@@ -82,6 +81,7 @@ impl Command for ModifySubnet {
         if subnet.gateway != old.gateway {
             move_gateway(ledger, &old, &subnet)?;
         }
+        let_rest(ledger, &old, &subnet)?;
         Ok(ledger.changed_subnet(subnet))
     }
 }
@@ -142,7 +142,7 @@ pub struct AddRoute {
     pub route: Route,
 }
 
-/// Most static routes of a subnet: as many as a DHCP answer (RFC 3442) has room for beside all else.
+/// Most static routes of a subnet: a bound, so that a page of subnets and a DHCP answer (RFC 3442) stay small.
 const MOST_ROUTES: usize = 64;
 
 impl Command for AddRoute {
@@ -238,26 +238,40 @@ fn check_dhcp_server(ledger: &mut View, subnet: &Subnet, server: IpAddr) -> Resu
             subnet.cidr
         ));
     }
-    match ledger.fixed_ip(subnet.id, server)? {
-        Some(_) => wrong(format!("{server} is a guest's address; use the gateway's or another one")),
-        None => Ok(()),
+    if !ledger.vacate(subnet, server)? {
+        return wrong(format!("{server} is a guest's address; use the gateway's or another one"));
     }
+    Ok(())
 }
 
-/// Takes the new gateway's address out of the pools and gives the old one's back. Both blocks get a row in any case, so that
-/// another manager that opens one of them at the same time decides again.
+/// How long at least an address rests that was a router's or a DHCP server's: guests go on sending to it until they have
+/// asked anew, and nobody tells them.
+const REST: Duration = Duration::from_hours(24);
+
+/// Takes the new gateway's address out of the pools. Its block gets a row in any case, so that another manager that opens it
+/// at the same time decides again.
 fn move_gateway(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
     ledger.need([old.gateway, new.gateway].into_iter().flatten().flat_map(|at| pool::keys_of(new, at)))?;
     if let Some(address) = new.gateway {
-        let is_ours = check_requested(old, address).is_ok() && ledger.fixed_ip(old.id, address)?.is_none();
-        if !is_ours {
+        if !ledger.vacate(new, address)? {
             let (network, field) = (old.network, Some("gateway".to_owned()));
             return Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into());
         }
         ledger.change_block(new, address, |block| block.take(address))?;
     }
-    if let Some(address) = old.gateway {
-        ledger.change_block(new, address, |block| block.release(new, address))?;
+    Ok(())
+}
+
+/// Lets the addresses rest that the subnet has kept for itself and keeps no more.
+fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
+    let kept = [new.gateway, new.dhcp_server];
+    let left = [old.gateway, old.dhcp_server].into_iter().filter(|address| !kept.contains(address)).flatten();
+    for address in left.collect::<BTreeSet<_>>() {
+        ledger.need(pool::keys_of(new, address))?;
+        ledger.change_block(new, address, |block| block.take(address))?;
+        let since = ledger.now();
+        let holder = Holder::Quarantine(since.after(new.quarantine.max(REST)));
+        ledger.replace(FixedIp { subnet: new.id, address, holder, since });
     }
     Ok(())
 }
@@ -268,14 +282,36 @@ impl View {
         found.ok_or_else(|| Refusal::SubnetNotFound { subnet }.into())
     }
 
+    /// Makes sure that an address is nobody's, so that the subnet can keep it for itself; answers whether it is. One that
+    /// rests is nobody's: to put a router there is its operator's decision.
+    fn vacate(&mut self, subnet: &Subnet, address: IpAddr) -> Result<bool, Stop> {
+        let row = self.fixed_ip(subnet.id, address)?.cloned();
+        match row.map(|row| row.holder) {
+            None => Ok(true),
+            Some(Holder::Port(_)) => Ok(false),
+            Some(Holder::Quarantine(_)) => {
+                self.end::<FixedIp>(&(subnet.id, address));
+                Ok(true)
+            }
+        }
+    }
+
     /// Makes a subnet of a network; `field` is where the request asks for it.
     pub(crate) fn insert_subnet(
         &mut self,
         spec: &SubnetSpec,
-        network: NetworkId,
+        network: &Network,
         field: &str,
     ) -> Result<Subnet, Stop> {
-        let subnet = spec.plan(self.draws().id(), network).map_err(|error| {
+        if spec.cidr.family() == AddressFamily::V6 && network.mtu < Mtu::MIN_IPV6 {
+            let (mtu, least) = (network.mtu, Mtu::MIN_IPV6);
+            let problem = format!(
+                "{} needs a network that carries at least {least} bytes (RFC 8200 section 5), and this one carries {mtu}",
+                spec.cidr
+            );
+            return Err(Refusal::invalid_field(format!("{field}.cidr"), problem).into());
+        }
+        let subnet = spec.plan(self.draws().id(), network.id).map_err(|error| {
             Refusal::invalid_field(format!("{field}.{}", error.field()), error.to_string())
         })?;
         if subnet.mode == AddressMode::Pool {

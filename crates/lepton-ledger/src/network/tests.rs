@@ -114,3 +114,20 @@ fn a_network_made_beforehand_is_the_same_owners() {
     let refusal = Refusal::NetworkNotFound { network: id, field: Some("networks[0].id".to_owned()) };
     assert_eq!(decided(&mut ledger, &CreateNetworks { networks: vec![spec] }), Err(refusal));
 }
+
+#[test]
+fn a_network_made_beforehand_keeps_what_its_ports_carry() {
+    let (mut ledger, before) = with_network(&[]);
+    decided(&mut ledger, &allocation(7, vec![])).unwrap();
+    let id = before.network.id;
+    let settle = |mtu: u32| CreateNetworks {
+        networks: vec![NetworkSpec {
+            made_before: Some(id),
+            mtu: mtu.try_into().unwrap(),
+            ..network("settled", &["10.1.0.0/24"])
+        }],
+    };
+    let refusal = Refusal::NetworkInUse { network: id, instance: instance(7) };
+    assert_eq!(decided(&mut ledger, &settle(9000)), Err(refusal));
+    decided(&mut ledger, &settle(1500)).unwrap();
+}

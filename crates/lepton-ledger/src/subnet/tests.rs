@@ -55,15 +55,65 @@ fn b38_subnets_of_one_network_do_not_overlap() {
 }
 
 #[test]
-fn the_gateway_moves_to_a_free_address_and_its_old_one_is_given_out() {
+fn the_gateway_moves_to_a_free_address_and_its_old_one_rests_since_guests_still_send_to_it() {
     let (mut ledger, made) = with_network(&["10.1.0.0/29"]);
     let subnet = made.subnets[0].id;
     let now = decided(&mut ledger, &moved_to(subnet, "10.1.0.3")).unwrap();
     assert_eq!(now.gateway, Some("10.1.0.3".parse().unwrap()));
-    let given: Vec<_> = (1..=5)
-        .flat_map(|number| fixed_ips(&decided(&mut ledger, &allocation(number, vec![])).unwrap()))
-        .collect();
-    assert_eq!(given, ["10.1.0.1", "10.1.0.2", "10.1.0.4", "10.1.0.5", "10.1.0.6"]);
+    let mut given = |numbers: std::ops::RangeInclusive<u128>| -> Vec<String> {
+        numbers
+            .flat_map(|number| fixed_ips(&decided(&mut ledger, &allocation(number, vec![])).unwrap()))
+            .collect()
+    };
+    assert_eq!(given(1..=4), ["10.1.0.2", "10.1.0.4", "10.1.0.5", "10.1.0.6"]);
+    let refusal = reason(decided(&mut ledger, &allocation(5, vec![])));
+    assert!(refusal.starts_with("NO_MORE_FIXED_IPS"), "{refusal}");
+    let wish = requested(made.network.id, &["10.1.0.1"]);
+    let refusal = reason(decided(&mut ledger, &allocation(5, vec![wish])));
+    assert!(refusal.starts_with("FIXED_IP_ALREADY_IN_USE"), "{refusal}");
+
+    let a_day_later = ledger.now().after(REST);
+    ledger.keep();
+    ledger.restart(a_day_later, [8; 32]);
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(5, vec![])).unwrap()), ["10.1.0.1"]);
+}
+
+#[test]
+fn the_gateway_moves_back_to_the_address_that_rests() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/29"]);
+    let subnet = made.subnets[0].id;
+    decided(&mut ledger, &moved_to(subnet, "10.1.0.3")).unwrap();
+    let now = decided(&mut ledger, &moved_to(subnet, "10.1.0.1")).unwrap();
+    assert_eq!(now.gateway, Some("10.1.0.1".parse().unwrap()));
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(1, vec![])).unwrap()), ["10.1.0.2"]);
+    let resting: Vec<_> =
+        ledger.rows::<FixedIp>().filter(|row| matches!(row.holder, Holder::Quarantine(_))).collect();
+    assert_eq!(resting.len(), 1, "10.1.0.3 alone: {resting:?}");
+}
+
+#[test]
+fn an_old_dhcp_server_rests_unless_it_is_the_gateway() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    let served_by = |server: Option<&str>| ModifySubnet {
+        dhcp_server: Some(server.map(|server| server.parse().unwrap())),
+        ..untouched(subnet)
+    };
+    for server in [Some("10.1.0.1"), None] {
+        decided(&mut ledger, &served_by(server)).unwrap();
+    }
+    assert_eq!(ledger.rows::<FixedIp>().count(), 0, "the gateway keeps its address");
+}
+
+#[test]
+fn ipv6_needs_a_network_that_can_carry_it() {
+    let mut ledger = crate::example::empty();
+    let narrow =
+        crate::NetworkSpec { mtu: 576.try_into().unwrap(), ..crate::example::network("narrow", &[]) };
+    let network = crate::example::made(&mut ledger, narrow).network.id;
+    let refusal = reason(decided(&mut ledger, &add(network, "fd00:1::/64")));
+    assert!(refusal.starts_with("INVALID_FIELD: subnet.cidr: fd00:1::/64 needs a network"), "{refusal}");
+    decided(&mut ledger, &add(network, "10.1.0.0/24")).unwrap();
 }
 
 #[test]

@@ -95,7 +95,7 @@ async fn what_is_set_is_changed_and_the_rest_stays() {
         ("10.0.0.9", &["9.9.9.9".to_owned()][..], "10.0.0.9")
     );
     let info = server.allocate(allocation(1)).await;
-    assert_eq!(fixed_ips(&info), ["10.0.0.1"], "the old gateway's address is free");
+    assert_eq!(fixed_ips(&info), ["10.0.0.2"], "the old gateway's address rests");
     let told = &info.vifs[0].network.as_ref().unwrap().subnets[0];
     assert_eq!((&told.gateway, &told.dns, &told.dhcp_server), (&now.gateway, &now.dns, &now.dhcp_server));
 

@@ -43,6 +43,19 @@ fn a_single_network_keeps_its_label() {
 }
 
 #[test]
+fn ipv6_is_not_carved_for_networks_that_cannot_carry_it() {
+    let mut ledger = empty();
+    let like = NetworkSpec { mtu: 576.try_into().unwrap(), ..network("narrow", &[]) };
+    let carved = CarveNetworks { count: 1, ipv4: None, ipv6: Some(carving("fd00::/48", 64)), like };
+    let refusal = decided(&mut ledger, &carved).unwrap_err();
+    assert!(
+        refusal.to_string().contains("fd00::/64 needs a network that carries at least 1280"),
+        "{refusal}"
+    );
+    assert_eq!(ledger.changes(), []);
+}
+
+#[test]
 fn too_little_room_makes_nothing() {
     let mut ledger = empty();
     made(&mut ledger, network("old", &["10.0.0.0/24"]));
