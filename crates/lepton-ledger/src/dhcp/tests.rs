@@ -59,7 +59,7 @@ fn the_other_managers_leases_begin_with_the_instance() {
 }
 
 #[test]
-fn b34_only_vnics_that_are_not_an_instances_first_lose_the_default_route() {
+fn only_vnics_that_are_not_an_instances_first_lose_the_default_route() {
     let on_network_0 = [(0_u64, true), (3, false), (4, false)];
     let guests = on_network_0.iter().map(|&(tag, is_first)| DhcpGuest {
         tag,
@@ -73,7 +73,7 @@ fn b34_only_vnics_that_are_not_an_instances_first_lose_the_default_route() {
 }
 
 #[test]
-fn b32_a_mac_with_several_addresses_is_told_one() {
+fn a_mac_with_several_addresses_is_told_one() {
     let guests = ["10.1.0.9", "10.1.0.4", "10.1.0.7"].map(|address| guest("fa:16:3e:00:00:01", address));
     let hosts = view(Style::Quantum, guests.to_vec()).hosts();
     assert_eq!(hosts, "fa:16:3e:00:00:01,host-10.1.0.4.novalocal,10.1.0.4\n");

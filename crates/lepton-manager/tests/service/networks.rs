@@ -1,8 +1,9 @@
 //! Malformed requests about networks: each names its field, and changes nothing.
 
 use lepton_proto::v1;
+use tonic::Code;
 
-use crate::server::{Server, network, subnet};
+use crate::server::{Server, UNKNOWN, network, subnet};
 
 /// A request to create a network that has just this one thing wrong with it, the field, and what is said of it.
 fn refused_networks() -> Vec<(v1::NetworkSpec, &'static str, &'static str)> {
@@ -189,9 +190,16 @@ async fn a_pool_behind_a_malformed_one_is_not_called_by_its_name() {
 #[tokio::test]
 async fn b36_one_wrong_network_keeps_its_neighbours_from_being_made() {
     let server = Server::start().await;
-    let request = create(vec![network("fine", &["10.1.0.0/24"]), network("wrong", &["10.2.0.1/24"])]);
+    // Only the ledger can say that there is no such network: by then the first one is made, in its view.
+    let wrong = v1::NetworkSpec { id: UNKNOWN.into(), ..network("wrong", &["10.2.0.0/24"]) };
+    let request = create(vec![network("fine", &["10.1.0.0/24"]), wrong]);
     let problem = server.refuses(async |client| client.create_networks(request).await).await;
-    problem.assert_fields(&[("networks[1].subnets[0].cidr", "10.2.0.0/24")]);
+    let about = [("network_id", UNKNOWN), ("field", "networks[1].id")];
+    problem.assert(Code::InvalidArgument, "NETWORK_NOT_FOUND", &about, &[UNKNOWN]);
+
+    let all = v1::ListNetworksRequest::default();
+    let listed = server.client().await.list_networks(all).await.unwrap().into_inner();
+    assert_eq!(listed.networks, []);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Records of answered requests, as a ledger on disk holds them: what this program cannot read it says so of, and what
 //! the programs before it have written it reads.
 //!
-//! `records/` has a record of every call that changes something, as format 1 writes it, with what the call answered.
+//! `records/` has records of the first five calls that change something, as format 1 writes them, with what each answered.
 //! These files are never changed, but for the fields that messages of a later program have more: a program that reads
 //! another form as well gets more of them.
 

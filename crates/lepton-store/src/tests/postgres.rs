@@ -123,7 +123,7 @@ async fn a_server_that_was_restarted_between_two_calls_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn b60_a_server_that_freezes_is_unavailable_in_time() {
+async fn a_server_that_freezes_is_unavailable_in_time() {
     let (mut postgres, subject) = on_private_server(PATIENCE).await;
     subject.network("private", &["10.1.0.0/24"]).await;
     subject.allocate(1).await.unwrap();
