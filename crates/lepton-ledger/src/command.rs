@@ -58,22 +58,33 @@ pub trait Command: Send + Sync + 'static {
 /// What surrounds a command: who asks, and under which request id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
+    actor: String,
     request: Option<(RequestKey, [u8; 32])>,
 }
 
 impl Envelope {
-    /// A request that is not remembered.
+    /// A request of nobody's, which is not remembered: a question.
     pub fn anonymous() -> Self {
-        Self { request: None }
+        Self::of("")
     }
 
-    /// The envelope of a command, whose answer is remembered when it has an `id`.
+    /// What one of Lepton's own parts does by itself, such as `host:node1` for a host's agent; it is not remembered.
+    pub fn of(actor: &str) -> Self {
+        Self { actor: actor.to_owned(), request: None }
+    }
+
+    /// The envelope of a caller's command, whose answer is remembered when it has an `id`.
     ///
     /// `body` is the request as it was sent, without its id: a repetition is known by it. What a manager adds of its own
     /// is no part of it, so that every manager, and every version of it, knows the request again.
     pub fn new<C: Command>(caller: &str, id: Option<RequestId>, body: &[u8]) -> Self {
         let request = id.map(|id| (RequestKey { caller: caller.to_owned(), id }, fingerprint::<C>(body)));
-        Self { request }
+        Self { actor: caller.to_owned(), request }
+    }
+
+    /// Who asks: a caller's name as its credentials prove it, or a part of Lepton's own.
+    pub fn actor(&self) -> &str {
+        &self.actor
     }
 
     /// Under which name the answer is remembered.

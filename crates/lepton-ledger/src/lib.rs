@@ -25,6 +25,7 @@ mod network_info;
 mod pool;
 mod refusal;
 mod row;
+mod scope;
 mod subnet;
 mod sweep;
 mod validate;
@@ -44,6 +45,7 @@ pub use network::{
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
 pub use row::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
+pub use scope::Scope;
 pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;

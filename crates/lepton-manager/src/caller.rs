@@ -3,7 +3,7 @@
 //! [`Trust`] is asked once a request, with what the transport left in the request's extensions:
 //!
 //! ```text
-//! mTLS           the client certificate's SPIFFE id          role, name and, of hosts' own, the host from the id
+//! mTLS           the client certificate's SPIFFE id          role, name and, by the role, host or project from the id
 //! unix socket    the peer's uid, from the kernel             root and the daemon itself: admin; others: as configured
 //! loopback TCP   nothing but that it is on this machine      as configured
 //! ```
@@ -12,6 +12,7 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
+use lepton_ledger::Scope;
 use lepton_types::HostId;
 use tonic::{
     Code, Status,
@@ -37,13 +38,15 @@ pub enum Role {
     Compute,
     /// A host agent: learns what its host should be and reports what it is.
     Agent,
+    /// A tenant: works with what belongs to its project.
+    Member,
     /// A dashboard or an auditor: reads.
     Reader,
 }
 
 /// A text that is no role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a role (expected admin, compute, agent or reader)")]
+#[error("{0:?} is not a role (expected admin, compute, agent, member or reader)")]
 pub struct RoleError(String);
 
 /// Who called.
@@ -52,6 +55,7 @@ pub struct Caller {
     name: Box<str>,
     role: Role,
     host: Option<HostId>,
+    scope: Scope,
 }
 
 /// Whom the server believes, for each way to connect.
@@ -96,16 +100,8 @@ pub enum Unidentified {
 }
 
 impl Role {
-    /// Whether who has the role works on a host and for it, so that the name in its certificate is the host's.
-    fn is_of_a_host(self) -> bool {
-        match self {
-            Self::Compute | Self::Agent => true,
-            Self::Admin | Self::Reader => false,
-        }
-    }
-
     /// Every role, the most powerful first.
-    pub const ALL: [Self; 4] = [Self::Admin, Self::Compute, Self::Agent, Self::Reader];
+    pub const ALL: [Self; 5] = [Self::Admin, Self::Compute, Self::Agent, Self::Member, Self::Reader];
 
     /// The role's name in certificates, configuration and documentation.
     pub fn as_str(self) -> &'static str {
@@ -113,6 +109,7 @@ impl Role {
             Self::Admin => "admin",
             Self::Compute => "compute",
             Self::Agent => "agent",
+            Self::Member => "member",
             Self::Reader => "reader",
         }
     }
@@ -149,6 +146,11 @@ impl Caller {
     /// The only host that the caller may act for; none: any.
     pub fn host(&self) -> Option<&HostId> {
         self.host.as_ref()
+    }
+
+    /// What of the ledger the caller may see and change.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// The caller that [`Authorise`](crate::Authorise) left in the request.
@@ -191,7 +193,7 @@ impl Trust {
         } else {
             self.unix_role.ok_or(Unidentified::UserWithoutRole(uid))?
         };
-        Ok(Caller { name: format!("unix:{uid}").into(), role, host: None })
+        Ok(Caller { name: format!("unix:{uid}").into(), role, host: None, scope: Scope::Everything })
     }
 
     fn by_loopback(&self, tcp: &TcpConnectInfo) -> Result<Caller, Unidentified> {
@@ -199,7 +201,7 @@ impl Trust {
             return Err(Unidentified::NotLoopback(tcp.remote_addr));
         }
         let role = self.loopback_role.ok_or(Unidentified::LoopbackWithoutRole)?;
-        Ok(Caller { name: "loopback".into(), role, host: None })
+        Ok(Caller { name: "loopback".into(), role, host: None, scope: Scope::Everything })
     }
 }
 

@@ -13,6 +13,9 @@ use crate::Manager;
 /// pool does not wait for it.
 const PERIOD: Duration = Duration::from_secs(5);
 
+/// By whom, as events tell it.
+const HOUSEKEEPING: &str = "housekeeping";
+
 /// How long what is over is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
@@ -40,7 +43,7 @@ pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToke
 
 async fn sweep(manager: &Manager) {
     loop {
-        match manager.submit(SweepQuarantine, Envelope::anonymous(), false).await {
+        match manager.submit(SweepQuarantine, Envelope::of(HOUSEKEEPING), false).await {
             Ok(0) => return,
             Ok(addresses) => tracing::debug!(addresses, "addresses have rested long enough"),
             Err(error) => {

@@ -120,6 +120,11 @@ fn undone(is_undone: bool) -> &'static str {
     }
 }
 
+/// A host's agent, as events name it.
+fn agent_of(host: &HostId) -> String {
+    format!("host:{host}")
+}
+
 /// Why an instance's ports are not all plugged.
 enum Shortfall {
     Failed(PortId, String),
@@ -279,7 +284,7 @@ impl Manager {
         };
         let mut pause = LOOK_AGAIN / 10;
         for attempt in 1..=UNDO_ATTEMPTS {
-            match self.submit(undo.clone(), Envelope::anonymous(), false).await {
+            match self.submit(undo.clone(), Envelope::of(envelope.actor()), false).await {
                 Ok(_) => return true,
                 Err(error) => {
                     tracing::warn!(%error, instance = %answer.instance, "an allocation is not undone yet")
@@ -300,7 +305,7 @@ impl Manager {
             return;
         }
         let register = RegisterHost { host: host.clone() };
-        match self.submit(register, Envelope::anonymous(), false).await {
+        match self.submit(register, Envelope::of(&agent_of(host)), false).await {
             Ok(()) => drop(self.registered().insert(host.clone())),
             Err(error) => tracing::warn!(%host, %error, "the host is not noted as one that has an agent"),
         }
@@ -330,7 +335,8 @@ impl Manager {
     ///
     /// [`StoreError::Unavailable`] and its like; the report may be repeated.
     pub async fn host_report(&self, host: HostId, report: HostReport) -> Result<(), ManagerError> {
-        self.submit(ReportHost { host, report }, Envelope::anonymous(), false).await
+        let envelope = Envelope::of(&agent_of(&host));
+        self.submit(ReportHost { host, report }, envelope, false).await
     }
 
     /// Waits until the host must have more than the revision that it holds. What another manager of the same ledger

@@ -213,8 +213,8 @@ impl Config {
             listen,
             trust: Trust {
                 daemon_uid: sources.uid,
-                unix_role: settings.unix_role.0,
-                loopback_role: settings.loopback_role.0,
+                unix_role: settings.unix_role.0.map(|role| role.0),
+                loopback_role: settings.loopback_role.0.map(|role| role.0),
                 binds_hosts: settings.certificate_hosts == CertificateHosts::Own,
                 trust_domain: settings.trust_domain.0,
             },

@@ -6,6 +6,7 @@
 
 use std::{fmt, str::FromStr};
 
+use lepton_ledger::Scope;
 use lepton_types::Shown;
 use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 
@@ -40,7 +41,7 @@ pub enum CertificateError {
     #[error("{0} does not name a caller (expected a URI SAN {EXPECTED})")]
     NotACaller(Shown),
     /// The role is none of ours.
-    #[error("the role of {0:?} is unknown (expected admin, compute, agent or reader)")]
+    #[error("the role of {0:?} is unknown (expected admin, compute, agent, member or reader)")]
     UnknownRole(String),
     /// Signed by the client CA, yet from a realm that this server does not serve.
     #[error("{id:?} is not in the trust domain {expected}")]
@@ -74,7 +75,8 @@ impl fmt::Display for TrustDomain {
     }
 }
 
-/// The caller that a client certificate (DER) names; a compute or agent certificate's name is its host.
+/// The caller that a client certificate (DER) names; a compute or agent certificate's name is its host, a
+/// member's is its project.
 ///
 /// Source: SPIFFE X509-SVID §2 for exactly one id a certificate.
 pub(super) fn caller(der: &[u8], trusted: Option<&TrustDomain>) -> Result<Caller, CertificateError> {
@@ -89,12 +91,14 @@ pub(super) fn caller(der: &[u8], trusted: Option<&TrustDomain>) -> Result<Caller
         return Err(CertificateError::ForeignTrustDomain { id, expected: expected.clone() });
     }
     let role = role.parse::<Role>().map_err(|_| CertificateError::UnknownRole(id.clone()))?;
-    let host = if role.is_of_a_host() {
-        Some(name.parse().map_err(|_| CertificateError::NotACaller(Shown::new(&id)))?)
-    } else {
-        None
-    };
-    Ok(Caller { host, name: id.into(), role })
+    let no_caller = || CertificateError::NotACaller(Shown::new(&id));
+    let (mut host, mut scope) = (None, Scope::Everything);
+    match role {
+        Role::Compute | Role::Agent => host = Some(name.parse().map_err(|_| no_caller())?),
+        Role::Member => scope = Scope::Project(name.parse().map_err(|_| no_caller())?),
+        Role::Admin | Role::Reader => {}
+    }
+    Ok(Caller { host, scope, name: id.into(), role })
 }
 
 /// The one SPIFFE id among the certificate's subject alternative names; names of other kinds do not matter.

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Role, TrustDomain};
+use lepton_manager::TrustDomain;
 use lepton_types::HostId;
 
 use super::{
@@ -14,8 +14,8 @@ use super::{
     durations::{ConnectionAge, DrainTime, HistoryTime, KeepTime},
     layers::Values,
     values::{
-        AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LogFilter, LogFormat, Optional,
-        QueueLimit, Roles, SocketMode, SocketPath, TcpAddress,
+        AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LocalRole, LogFilter, LogFormat,
+        Optional, QueueLimit, Roles, SocketMode, SocketPath, TcpAddress,
     },
 };
 
@@ -160,7 +160,8 @@ settings! {
     /// The certificates (PEM) of the authorities that sign client certificates.
     ///
     /// A client is who its certificate's URI SAN says: `spiffe://<trust domain>/lepton/<role>/<name>`, exactly one, with
-    /// the role `admin`, `compute`, `agent` or `reader`.
+    /// the role `admin`, `compute`, `agent`, `member` or `reader`. The name of a `compute` or `agent` certificate is its host,
+    /// that of a `member` certificate the project whose tenant it is.
     tls_client_ca: Optional<AbsolutePath>, "tls.client_ca", Text, "";
 
     /// How long a connection with TLS may last, 1 second to 24 hours; then the client is told to connect anew.
@@ -170,14 +171,14 @@ settings! {
     tls_max_connection_age: ConnectionAge, "tls.max_connection_age", Text, "1h";
 
     /// The role over the unix socket of users other than root and leptond's own: `admin`, `compute`, `agent` or `reader`.
-    /// Empty: they are refused, even if the socket file's mode lets them connect.
-    unix_role: Optional<Role>, "auth.unix_role", Text, "";
+    /// Empty: they are refused, even if the socket file's mode lets them connect. A tenant (`member`) needs a certificate.
+    unix_role: Optional<LocalRole>, "auth.unix_role", Text, "";
 
     /// The role of callers over loopback TCP without TLS. Empty: they are refused.
     ///
     /// Every user of this machine, and every container that shares its network, is such a caller. Where that is too much,
     /// name a lesser role, or set `listen.tcp` to an empty text and use the unix socket.
-    loopback_role: Optional<Role>, "auth.loopback_role", Text, "admin";
+    loopback_role: Optional<LocalRole>, "auth.loopback_role", Text, "admin";
 
     /// The only SPIFFE trust domain to accept in client certificates, for example `example.org`. Empty: any that
     /// `tls.client_ca` vouches for.

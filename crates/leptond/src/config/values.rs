@@ -8,6 +8,7 @@ use std::{
     str::FromStr,
 };
 
+use lepton_manager::Role;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
@@ -40,6 +41,27 @@ impl<T: FromStr> FromStr for Optional<T> {
 impl<T: fmt::Display> fmt::Display for Optional<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |value| value.fmt(out))
+    }
+}
+
+/// What callers on this machine are who have no certificate. They cannot be tenants, since nothing names their project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LocalRole(pub(super) Role);
+
+impl FromStr for LocalRole {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let role = text.parse().ok().filter(|role| *role != Role::Member);
+        role.map(Self).ok_or_else(|| {
+            ValueError::new(text, "a role without a certificate (admin, compute, agent or reader)")
+        })
+    }
+}
+
+impl fmt::Display for LocalRole {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
     }
 }
 

@@ -18,6 +18,8 @@ fn the_id_gives_role_and_name() {
         assert_eq!((caller.name(), caller.role()), (&*id, role));
         let host = matches!(role, Role::Compute | Role::Agent).then_some("host-1.rack_2");
         assert_eq!(caller.host().map(|host| host.as_str()), host);
+        let project = (role == Role::Member).then_some("host-1.rack_2");
+        assert_eq!(caller.scope().project().map(|project| project.as_str()), project);
     }
 }
 

@@ -31,6 +31,8 @@ fn words_are_taken_as_they_are_written() {
 
 #[test]
 fn roles_are_a_set_that_has_the_manager() {
+    round_trips::<LocalRole>(&["admin", "compute", "agent", "reader"]);
+    refuses::<LocalRole>(&["member", "Admin", ""]);
     round_trips::<Roles>(&["manager", "manager,agent"]);
     assert_eq!("agent, manager".parse(), Ok(Roles::ManagerAndAgent));
     refuses::<Roles>(&["", "agent", "manager,manager", "manager,", "managers"]);
