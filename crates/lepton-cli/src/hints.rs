@@ -23,6 +23,7 @@ pub(crate) fn for_refusal(
             "choose another address, or leave `ip=` out to get a free one; a released address comes back when its \
              host has unplugged it and its quarantine is over"
         }
+        "FIELD_NOT_ALLOWED" => "leave that option out, or ask an operator to set it",
         "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
         "HOST_NOT_FOUND" => {
             "look for a slip in the name: `lepton instance show INSTANCE` names an instance's host, and leptond's log its own"
@@ -72,6 +73,9 @@ pub(crate) fn for_refusal(
         }
         "PORT_PLUG_TIMEOUT" => {
             "nothing was kept; see that leptond's agent runs on the host, or wait longer, for example `--wait=2m`"
+        }
+        "PROJECT_NOT_ALLOWED" => {
+            "use a certificate of that project, or an admin's: `--cert` and `--key`; what all projects share is an operator's"
         }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
         "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Key,
-    NetworkSpec, NetworkWithSubnets, Refusal, Row, RowChange, Stop, View,
+    NetworkSpec, NetworkWithSubnets, Refusal, Row, RowChange, Scope, Stop, View,
 };
 
 /// The moment at which the examples' time starts, in microseconds.
@@ -41,7 +41,9 @@ pub(crate) fn network(label: &str, cidrs: &[&str]) -> NetworkSpec {
 
 /// Makes a network.
 pub(crate) fn made(ledger: &mut View, spec: NetworkSpec) -> NetworkWithSubnets {
-    decided(ledger, &CreateNetworks { networks: vec![spec] }).expect("nothing is wrong with it").remove(0)
+    decided(ledger, &CreateNetworks { networks: vec![spec], scope: Scope::Everything })
+        .expect("nothing is wrong with it")
+        .remove(0)
 }
 
 /// A ledger with one global network.

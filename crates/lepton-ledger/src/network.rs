@@ -4,7 +4,7 @@ use lepton_ipam::SubnetSpec;
 use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Key, Refusal, Scope, Stop, View};
 
 mod carve;
 mod modify;
@@ -17,6 +17,8 @@ pub use modify::{Associate, AssociateNetwork, DisassociateNetwork, ModifyNetwork
 pub struct CreateNetworks {
     /// The networks to make.
     pub networks: Vec<NetworkSpec>,
+    /// For whom the caller may make them.
+    pub scope: Scope,
 }
 
 /// What a new network is to be. That its subnets fit together was checked when it was parsed.
@@ -62,6 +64,7 @@ impl Command for CreateNetworks {
     fn decide(&self, ledger: &mut View) -> Result<Self::Answer, Stop> {
         let mut made = Vec::with_capacity(self.networks.len());
         for (index, spec) in self.networks.iter().enumerate() {
+            let spec = &spec.within(&self.scope, &format!("networks[{index}]"))?;
             let network = match spec.made_before {
                 None => new(ledger, spec)?,
                 Some(id) => settled(ledger, spec, id, index)?,
@@ -77,6 +80,16 @@ impl Command for CreateNetworks {
             made.push(NetworkWithSubnets { network, subnets });
         }
         Ok(made)
+    }
+}
+
+impl NetworkSpec {
+    /// What a tenant's network is to be: its own, and without what operators decide. `field` is where it is asked for.
+    fn within(&self, scope: &Scope, field: &str) -> Result<Self, Refusal> {
+        let project = scope.acting_for(self.project.as_ref())?;
+        scope.may_set(format!("{field}.host"), self.host.is_some())?;
+        scope.may_set(format!("{field}.injected"), self.is_injected)?;
+        Ok(Self { project, ..self.clone() })
     }
 }
 
@@ -112,7 +125,7 @@ fn settled(ledger: &mut View, spec: &NetworkSpec, id: NetworkId, index: usize) -
     if found.mtu != spec.mtu
         && let Some(port) = ledger.port_on(id)?
     {
-        return Err(Refusal::NetworkInUse { network: id, instance: port.instance }.into());
+        return Err(Refusal::NetworkInUse { network: id, instance: Some(port.instance) }.into());
     }
     let network = Network {
         label: spec.label.clone(),
@@ -132,6 +145,8 @@ fn settled(ledger: &mut View, spec: &NetworkSpec, id: NetworkId, index: usize) -
 pub struct DeleteNetwork {
     /// Which one.
     pub network: NetworkId,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for DeleteNetwork {
@@ -144,17 +159,17 @@ impl Command for DeleteNetwork {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
-        let network = self.network;
-        let found = ledger.network(network)?.map(|network| network.sequence);
-        let sequence = found.ok_or(Refusal::NetworkNotFound { network, field: None })?;
-        if let Some(port) = ledger.port_on(network)? {
-            return Err(Refusal::NetworkInUse { network, instance: port.instance }.into());
+        let network = ledger.seen_network(self.network, &self.scope)?;
+        self.scope.may_change(network.project.as_ref())?;
+        if let Some(port) = ledger.port_on(network.id)? {
+            let instance = self.scope.owns(Some(&port.project)).then_some(port.instance);
+            return Err(Refusal::NetworkInUse { network: network.id, instance }.into());
         }
-        for subnet in ledger.subnets_of(network) {
+        for subnet in ledger.subnets_of(network.id) {
             ledger.end::<Subnet>(&subnet.id);
         }
-        ledger.note_newest_network(sequence);
-        ledger.end::<Network>(&network);
+        ledger.note_newest_network(network.sequence);
+        ledger.end::<Network>(&network.id);
         Ok(())
     }
 }
@@ -164,6 +179,8 @@ impl Command for DeleteNetwork {
 pub struct GetNetwork {
     /// Which one.
     pub network: NetworkId,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for GetNetwork {
@@ -172,8 +189,7 @@ impl Command for GetNetwork {
     const NAME: &'static str = "GetNetwork";
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
-        let found = ledger.network(self.network)?.cloned();
-        let network = found.ok_or(Refusal::NetworkNotFound { network: self.network, field: None })?;
+        let network = ledger.seen_network(self.network, &self.scope)?;
         Ok(NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })
     }
 }
@@ -187,10 +203,12 @@ pub struct ListNetworks {
     pub after: u64,
     /// Most networks to show; not zero.
     pub limit: u16,
+    /// What the caller may see.
+    pub scope: Scope,
 }
 
 /// A page of networks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkPage {
     /// The networks.
     pub networks: Vec<NetworkWithSubnets>,
@@ -204,9 +222,12 @@ impl Command for ListNetworks {
     const NAME: &'static str = "ListNetworks";
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkPage, Stop> {
+        let project = match (&self.project, self.scope.project()) {
+            (Some(asked), Some(own)) if asked != own => return Ok(NetworkPage::default()),
+            (asked, own) => asked.as_ref().or(own),
+        };
         // One more than the page holds tells whether another page follows.
-        let mut networks =
-            ledger.network_page(self.project.as_ref(), self.after, self.limit.saturating_add(1))?;
+        let mut networks = ledger.network_page(project, self.after, self.limit.saturating_add(1))?;
         let is_last = networks.len() <= usize::from(self.limit);
         networks.truncate(self.limit.into());
         let next = networks.last().filter(|_| !is_last).map(|network| network.sequence);
@@ -215,6 +236,14 @@ impl Command for ListNetworks {
             .map(|network| NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })
             .collect();
         Ok(NetworkPage { networks, next })
+    }
+}
+
+impl View {
+    /// A network that the caller may see.
+    pub(crate) fn seen_network(&mut self, network: NetworkId, scope: &Scope) -> Result<Network, Stop> {
+        let found = self.network(network)?.filter(|network| scope.sees(network)).cloned();
+        found.ok_or_else(|| Refusal::NetworkNotFound { network, field: None }.into())
     }
 }
 

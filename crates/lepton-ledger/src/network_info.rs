@@ -2,13 +2,15 @@
 
 use lepton_types::{InstanceId, NetworkInfo, Port, SubnetInfo, Vif, VifNetwork};
 
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Key, Refusal, Scope, Stop, View};
 
 /// Tells an instance's vNICs, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetInstanceNwInfo {
     /// Which instance.
     pub instance: InstanceId,
+    /// What the caller may see.
+    pub scope: Scope,
 }
 
 impl Command for GetInstanceNwInfo {
@@ -17,7 +19,12 @@ impl Command for GetInstanceNwInfo {
     const NAME: &'static str = "GetInstanceNwInfo";
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
-        ledger.network_info(self.instance)
+        let instance = self.instance;
+        let is_seen = |project| self.scope.owns(Some(project));
+        if !ledger.instance(instance)?.is_some_and(|found| is_seen(&found.project)) {
+            return Err(Refusal::InstanceNotFound { instance }.into());
+        }
+        ledger.network_info(instance)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use lepton_types::{Cidr, HostId, InstanceId, NetworkId, RequestId, Route, SubnetId};
+use lepton_types::{Cidr, HostId, InstanceId, NetworkId, ProjectId, RequestId, Route, SubnetId};
 
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +169,20 @@ pub enum Refusal {
         /// The caller's host.
         allowed: HostId,
     },
+    /// The caller is a project's tenant, and the request is about what that project does not own.
+    #[error("this caller may act for project {allowed} only, not for {}", whose(project.as_ref()))]
+    ProjectNotAllowed {
+        /// Whose it is, or is to be; none: what all projects share.
+        project: Option<ProjectId>,
+        /// The caller's project.
+        allowed: ProjectId,
+    },
+    /// The caller is a project's tenant, and has set what operators set.
+    #[error("{field} is for operators to set, not for a project's tenants; leave it out")]
+    FieldNotAllowed {
+        /// Path of the field in the request.
+        field: String,
+    },
     /// A vNIC has no IPv4 subnet, and the form that was asked for cannot do without.
     #[error(
         "network {network} has no IPv4 subnet for the instance, which the legacy form cannot tell; ask for the model's form"
@@ -178,13 +192,21 @@ pub enum Refusal {
         network: String,
     },
     /// The network has ports.
-    #[error("network {network} has ports, of instance {instance} for example; deallocate them first")]
+    #[error("network {network} has ports{}; deallocate them first", example(*instance))]
     NetworkInUse {
         /// Which network.
         network: NetworkId,
-        /// One of the instances with a port on it.
-        instance: InstanceId,
+        /// One of the instances with a port on it, if it is the caller's.
+        instance: Option<InstanceId>,
     },
+}
+
+fn whose(project: Option<&ProjectId>) -> String {
+    project.map_or_else(|| "what all projects share".to_owned(), ToString::to_string)
+}
+
+fn example(instance: Option<InstanceId>) -> String {
+    instance.map(|instance| format!(", of instance {instance} for example")).unwrap_or_default()
 }
 
 /// Prefixes with commas between them.
@@ -243,6 +265,8 @@ impl Refusal {
             Self::InstanceNotFound { .. } => "INSTANCE_NOT_FOUND",
             Self::IncarnationMismatch { .. } => "INCARNATION_MISMATCH",
             Self::HostNotAllowed { .. } => "HOST_NOT_ALLOWED",
+            Self::ProjectNotAllowed { .. } => "PROJECT_NOT_ALLOWED",
+            Self::FieldNotAllowed { .. } => "FIELD_NOT_ALLOWED",
             Self::NetworkInUse { .. } => "NETWORK_IN_USE",
             Self::NetworkNotEmpty { .. } => "NETWORK_NOT_EMPTY",
             Self::NetworkWithoutIpv4 { .. } => "NETWORK_WITHOUT_IPV4",
@@ -314,8 +338,14 @@ impl Refusal {
             Self::HostNotAllowed { host, allowed } => {
                 vec![("host", host.to_string()), ("allowed_host", allowed.to_string())]
             }
+            Self::ProjectNotAllowed { project, allowed } => {
+                let project = project.iter().map(|project| ("project_id", project.to_string()));
+                project.chain([("allowed_project_id", allowed.to_string())]).collect()
+            }
+            Self::FieldNotAllowed { field } => vec![("field", field.clone())],
             Self::NetworkInUse { network, instance } => {
-                vec![("network_id", network.to_string()), ("instance_id", instance.to_string())]
+                let instance = instance.map(|instance| ("instance_id", instance.to_string()));
+                instance.into_iter().chain([("network_id", network.to_string())]).collect()
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use lepton_types::{Network, ProjectId};
 
+use crate::Refusal;
+
 /// What of the ledger a caller may see and change. Follows from its credentials, so it is no part of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
@@ -33,6 +35,32 @@ impl Scope {
             Self::Project(project) => Some(project),
         }
     }
+
+    /// The project that a request is for which `named` one, or none. A tenant may leave its own out.
+    pub(crate) fn acting_for(&self, named: Option<&ProjectId>) -> Result<Option<ProjectId>, Refusal> {
+        if named.is_some() {
+            self.may_change(named)?;
+        }
+        Ok(named.or(self.project()).cloned())
+    }
+
+    /// Refuses a change of what the caller sees and does not own.
+    pub(crate) fn may_change(&self, owner: Option<&ProjectId>) -> Result<(), Refusal> {
+        match self {
+            Self::Project(allowed) if !self.owns(owner) => {
+                Err(Refusal::ProjectNotAllowed { project: owner.cloned(), allowed: allowed.clone() })
+            }
+            Self::Everything | Self::Project(_) => Ok(()),
+        }
+    }
+
+    /// Refuses what is an operator's to set, if a tenant has set it.
+    pub(crate) fn may_set(&self, field: impl Into<String>, is_set: bool) -> Result<(), Refusal> {
+        match self {
+            Self::Project(_) if is_set => Err(Refusal::FieldNotAllowed { field: field.into() }),
+            Self::Everything | Self::Project(_) => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -50,6 +78,18 @@ mod tests {
         let scope = Scope::Project(own.clone());
         assert_eq!([Some(&own), Some(&other), None].map(|owner| scope.owns(owner)), [true, false, false]);
         assert_eq!([Some(&own), None].map(|owner| Scope::Everything.owns(owner)), [true, true]);
+    }
+
+    #[test]
+    fn a_tenant_acts_for_its_own_project_whether_it_says_so_or_not() {
+        let (own, other) = (project("p1"), project("p2"));
+        let scope = Scope::Project(own.clone());
+        assert_eq!(scope.acting_for(None), Ok(Some(own.clone())));
+        assert_eq!(scope.acting_for(Some(&own)), Ok(Some(own.clone())));
+        let refusal = Refusal::ProjectNotAllowed { project: Some(other.clone()), allowed: own };
+        assert_eq!(scope.acting_for(Some(&other)), Err(refusal));
+        assert_eq!(Scope::Everything.acting_for(None), Ok(None));
+        assert_eq!(Scope::Everything.acting_for(Some(&other)), Ok(Some(other)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use lepton_ipam::{Block, SubnetSpec, first_block};
 use lepton_types::{AddressFamily, AddressMode, Cidr, Mtu, Network, NetworkId, Route, Subnet, SubnetId};
 
-use crate::{Command, FixedIp, Frontier, Holder, Key, Refusal, Stop, View, pool};
+use crate::{Command, FixedIp, Frontier, Holder, Key, Refusal, Scope, Stop, View, pool};
 
 /// Adds a subnet to a network; vNICs that are there already get no address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct AddSubnet {
     pub network: NetworkId,
     /// What it is to be.
     pub spec: SubnetSpec,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for AddSubnet {
@@ -26,7 +28,7 @@ impl Command for AddSubnet {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
-        let mut network = ledger.tenant_network(self.network)?;
+        let mut network = ledger.tenant_network(self.network, &self.scope)?;
         let neighbour =
             ledger.subnets_of(network.id).into_iter().find(|other| other.cidr.overlaps(self.spec.cidr));
         if let Some(other) = neighbour {
@@ -51,6 +53,8 @@ pub struct ModifySubnet {
     pub dns: Option<Vec<IpAddr>>,
     /// Who shall answer the guests' DHCP requests; `Some(None)`: nobody.
     pub dhcp_server: Option<Option<IpAddr>>,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for ModifySubnet {
@@ -63,7 +67,7 @@ impl Command for ModifySubnet {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
-        let old = ledger.found_subnet(self.subnet)?;
+        let old = ledger.own_subnet(self.subnet, &self.scope)?;
         let mut subnet = old.clone();
         if let Some(gateway) = self.gateway {
             gateway.map_or(Ok(()), |gateway| check_gateway(subnet.cidr, gateway))?;
@@ -91,6 +95,8 @@ impl Command for ModifySubnet {
 pub struct DeleteSubnet {
     /// Which one.
     pub subnet: SubnetId,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for DeleteSubnet {
@@ -103,7 +109,7 @@ impl Command for DeleteSubnet {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
-        let subnet = ledger.found_subnet(self.subnet)?;
+        let subnet = ledger.own_subnet(self.subnet, &self.scope)?;
         if let Some(address) = ledger.held_in(subnet.id)? {
             return Err(Refusal::SubnetInUse { subnet: subnet.id, address }.into());
         }
@@ -121,6 +127,8 @@ impl Command for DeleteSubnet {
 pub struct GetSubnet {
     /// Which one.
     pub subnet: SubnetId,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for GetSubnet {
@@ -129,7 +137,7 @@ impl Command for GetSubnet {
     const NAME: &'static str = "GetSubnet";
 
     fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
-        ledger.found_subnet(self.subnet)
+        ledger.seen_subnet(self.subnet, &self.scope)
     }
 }
 
@@ -140,6 +148,8 @@ pub struct AddRoute {
     pub subnet: SubnetId,
     /// The route.
     pub route: Route,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 /// Most static routes of a subnet: a bound, so that a page of subnets and a DHCP answer (RFC 3442) stay small.
@@ -155,7 +165,7 @@ impl Command for AddRoute {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
-        let mut subnet = ledger.found_subnet(self.subnet)?;
+        let mut subnet = ledger.own_subnet(self.subnet, &self.scope)?;
         check_route(&subnet, self.route)?;
         let place = subnet.routes.binary_search_by_key(&self.route.destination, |route| route.destination);
         match place {
@@ -179,6 +189,8 @@ pub struct RemoveRoute {
     pub subnet: SubnetId,
     /// Where it leads.
     pub destination: Cidr,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for RemoveRoute {
@@ -191,7 +203,7 @@ impl Command for RemoveRoute {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
-        let mut subnet = ledger.found_subnet(self.subnet)?;
+        let mut subnet = ledger.own_subnet(self.subnet, &self.scope)?;
         let before = subnet.routes.len();
         subnet.routes.retain(|route| route.destination != self.destination);
         if subnet.routes.len() == before {
@@ -277,9 +289,26 @@ fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
 }
 
 impl View {
-    pub(crate) fn found_subnet(&mut self, subnet: SubnetId) -> Result<Subnet, Stop> {
-        let found = self.subnet(subnet)?.cloned();
-        found.ok_or_else(|| Refusal::SubnetNotFound { subnet }.into())
+    /// A subnet of a network that the caller may see.
+    pub(crate) fn seen_subnet(&mut self, subnet: SubnetId, scope: &Scope) -> Result<Subnet, Stop> {
+        let not_found = Refusal::SubnetNotFound { subnet };
+        let found = self.subnet(subnet)?.cloned().ok_or(not_found.clone())?;
+        if scope.project().is_some()
+            && !self.network(found.network)?.is_some_and(|network| scope.sees(network))
+        {
+            return Err(not_found.into());
+        }
+        Ok(found)
+    }
+
+    /// A subnet of a network that the caller may change.
+    pub(crate) fn own_subnet(&mut self, subnet: SubnetId, scope: &Scope) -> Result<Subnet, Stop> {
+        let found = self.seen_subnet(subnet, scope)?;
+        if scope.project().is_some() {
+            let owner = self.network(found.network)?.and_then(|network| network.project.clone());
+            scope.may_change(owner.as_ref())?;
+        }
+        Ok(found)
     }
 
     /// Makes sure that an address is nobody's, so that the subnet can keep it for itself; answers whether it is. One that

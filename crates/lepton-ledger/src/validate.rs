@@ -5,7 +5,7 @@ use lepton_types::ProjectId;
 use lepton_vnic::RequestedNetwork;
 
 use crate::{
-    Command, Key, Stop, View,
+    Command, Key, Scope, Stop, View,
     allocate::{Seat, choose, draw_macs, give_addresses, keys_of_networks},
 };
 
@@ -20,6 +20,8 @@ pub struct ValidateNetworks {
     pub allow_duplicate_networks: bool,
     /// What MACs start with: the manager's setting, not part of the request.
     pub mac_base: MacBase,
+    /// For whom the caller may ask.
+    pub scope: Scope,
 }
 
 impl Command for ValidateNetworks {
@@ -32,6 +34,7 @@ impl Command for ValidateNetworks {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
+        self.scope.may_change(Some(&self.project))?;
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
         let seats = (0..).zip(wanted.iter().zip(macs));

@@ -23,30 +23,30 @@ use crate::{
     status::status,
 };
 
-use Role::{Admin, Compute, Reader};
+use Role::{Admin, Compute, Member, Reader};
 
 /// The roles that may call each method; the comments in `proto/lepton/v1` say the same, and a test compares them.
 const ACCESS: &[(&str, &[Role])] = &[
-    ("/lepton.v1.NetworkManager/CreateNetworks", &[Admin]),
+    ("/lepton.v1.NetworkManager/CreateNetworks", &[Admin, Member]),
     ("/lepton.v1.NetworkManager/CarveNetworks", &[Admin]),
-    ("/lepton.v1.NetworkManager/ModifyNetwork", &[Admin]),
+    ("/lepton.v1.NetworkManager/ModifyNetwork", &[Admin, Member]),
     ("/lepton.v1.NetworkManager/AssociateNetwork", &[Admin]),
     ("/lepton.v1.NetworkManager/DisassociateNetwork", &[Admin]),
-    ("/lepton.v1.NetworkManager/DeleteNetwork", &[Admin]),
-    ("/lepton.v1.NetworkManager/GetNetwork", &[Admin, Compute, Reader]),
-    ("/lepton.v1.NetworkManager/ListNetworks", &[Admin, Compute, Reader]),
-    ("/lepton.v1.NetworkManager/ValidateNetworks", &[Admin, Compute, Reader]),
+    ("/lepton.v1.NetworkManager/DeleteNetwork", &[Admin, Member]),
+    ("/lepton.v1.NetworkManager/GetNetwork", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.NetworkManager/ListNetworks", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.NetworkManager/ValidateNetworks", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.NetworkManager/AllocateForInstance", &[Admin, Compute]),
     ("/lepton.v1.NetworkManager/DeallocateForInstance", &[Admin, Compute]),
     ("/lepton.v1.NetworkManager/FenceHost", &[Admin]),
-    ("/lepton.v1.NetworkManager/GetInstanceNwInfo", &[Admin, Compute, Reader]),
-    ("/lepton.v1.NetworkManager/GetInstanceNwInfoJson", &[Admin, Compute, Reader]),
-    ("/lepton.v1.Subnets/AddSubnet", &[Admin]),
-    ("/lepton.v1.Subnets/GetSubnet", &[Admin, Compute, Reader]),
-    ("/lepton.v1.Subnets/ModifySubnet", &[Admin]),
-    ("/lepton.v1.Subnets/DeleteSubnet", &[Admin]),
-    ("/lepton.v1.Subnets/AddRoute", &[Admin]),
-    ("/lepton.v1.Subnets/RemoveRoute", &[Admin]),
+    ("/lepton.v1.NetworkManager/GetInstanceNwInfo", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.NetworkManager/GetInstanceNwInfoJson", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.Subnets/AddSubnet", &[Admin, Member]),
+    ("/lepton.v1.Subnets/GetSubnet", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.Subnets/ModifySubnet", &[Admin, Member]),
+    ("/lepton.v1.Subnets/DeleteSubnet", &[Admin, Member]),
+    ("/lepton.v1.Subnets/AddRoute", &[Admin, Member]),
+    ("/lepton.v1.Subnets/RemoveRoute", &[Admin, Member]),
     // What every caller may ask, whatever it is.
     ("/grpc.health.v1.Health/Check", &Role::ALL),
     ("/grpc.health.v1.Health/Watch", &Role::ALL),
@@ -79,6 +79,13 @@ enum Refusal {
     RoleNotAllowed { method: String, caller: Caller, allowed: &'static [Role] },
     #[error("this server has no method {method}; it may be older than its caller")]
     UnknownMethod { method: String },
+}
+
+impl Role {
+    /// The methods that callers of this role may call, by their paths.
+    pub fn methods(self) -> impl Iterator<Item = &'static str> {
+        ACCESS.iter().filter(move |(_, roles)| roles.contains(&self)).map(|(method, _)| *method)
+    }
 }
 
 impl Authorise {

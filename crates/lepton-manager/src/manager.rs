@@ -9,7 +9,7 @@ use std::{
 use lepton_ipam::MacBase;
 use lepton_ledger::{
     AllocateForInstance, Command, Envelope, GetInstanceNwInfo, HostFeed, HostRevision, Refusal, RegisterHost,
-    Reply, ReportHost, UndoAllocation,
+    Reply, ReportHost, Scope, UndoAllocation,
 };
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
@@ -239,7 +239,10 @@ impl Manager {
         deadline: Instant,
     ) -> Result<NetworkInfo, Shortfall> {
         loop {
-            let info = match self.ask(GetInstanceNwInfo { instance: answer.instance }).await {
+            let info = match self
+                .ask(GetInstanceNwInfo { instance: answer.instance, scope: Scope::Everything })
+                .await
+            {
                 Ok(info) if info.incarnation == answer.incarnation => info,
                 Ok(_) => return Err(Shortfall::Gone),
                 Err(ManagerError::Submit(SubmitError::Refused(Refusal::InstanceNotFound { .. }))) => {

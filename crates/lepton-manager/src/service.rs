@@ -3,7 +3,7 @@
 
 mod subnets;
 
-use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal};
+use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal, Scope};
 use lepton_proto::{
     Mutation,
     v1::{
@@ -50,8 +50,15 @@ impl Api {
         Ok(self.manager.submit(command, envelope, call.validate_only).await?)
     }
 
-    async fn ask<C: Command>(&self, question: Result<C, Refusal>) -> Result<C::Answer, Status> {
-        Ok(self.manager.ask(question.map_err(|refusal| refused(&refusal))?).await?)
+    /// Answers a question, which `parse` reads for a caller that may see this much of the ledger.
+    async fn ask_within<R: Sync, C: Command>(
+        &self,
+        request: &Request<R>,
+        parse: impl FnOnce(&R, Scope) -> Result<C, Refusal>,
+    ) -> Result<C::Answer, Status> {
+        let scope = Caller::of(request)?.scope().clone();
+        let question = parse(request.get_ref(), scope).map_err(|refusal| refused(&refusal))?;
+        Ok(self.manager.ask(question).await?)
     }
 }
 
@@ -83,6 +90,15 @@ fn parse<R: Mutation, C>(
     Ok((Call { caller, request_id, body, validate_only }, command))
 }
 
+/// The same, of a request that tenants may make too: `parse` is told what the caller may see and change.
+fn parse_within<R: Mutation, C>(
+    request: &Request<R>,
+    parse_for: impl FnOnce(Fields, &R, Scope) -> Result<C, Refusal>,
+) -> Result<(Call, C), Status> {
+    let scope = Caller::of(request)?.scope().clone();
+    parse(request, |fields, request| parse_for(fields, request, scope))
+}
+
 fn network_message(found: NetworkWithSubnets) -> v1::Network {
     lepton_proto::network(found.network, found.subnets)
 }
@@ -93,7 +109,7 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::CreateNetworksRequest>,
     ) -> Result<Response<v1::CreateNetworksResponse>, Status> {
-        let (call, command) = parse(&request, network::create_networks)?;
+        let (call, command) = parse_within(&request, network::create_networks)?;
         let made = self.submit(call, command).await?;
         let networks = made.into_iter().map(network_message).collect();
         Ok(Response::new(v1::CreateNetworksResponse { networks }))
@@ -113,7 +129,7 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::ModifyNetworkRequest>,
     ) -> Result<Response<v1::Network>, Status> {
-        let (call, command) = parse(&request, network::modify_network)?;
+        let (call, command) = parse_within(&request, network::modify_network)?;
         Ok(Response::new(network_message(self.submit(call, command).await?)))
     }
 
@@ -137,7 +153,7 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::DeleteNetworkRequest>,
     ) -> Result<Response<v1::DeleteNetworkResponse>, Status> {
-        let (call, command) = parse(&request, network::delete_network)?;
+        let (call, command) = parse_within(&request, network::delete_network)?;
         self.submit(call, command).await?;
         Ok(Response::new(v1::DeleteNetworkResponse {}))
     }
@@ -146,7 +162,7 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::GetNetworkRequest>,
     ) -> Result<Response<v1::Network>, Status> {
-        let found = self.ask(network::get_network(request.get_ref())).await?;
+        let found = self.ask_within(&request, network::get_network).await?;
         Ok(Response::new(network_message(found)))
     }
 
@@ -154,7 +170,7 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::ListNetworksRequest>,
     ) -> Result<Response<v1::ListNetworksResponse>, Status> {
-        let page = self.ask(network::list_networks(request.get_ref())).await?;
+        let page = self.ask_within(&request, network::list_networks).await?;
         Ok(Response::new(v1::ListNetworksResponse {
             networks: page.networks.into_iter().map(network_message).collect(),
             next_page_token: page.next.map(|next| next.to_string()).unwrap_or_default(),
@@ -165,7 +181,9 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::ValidateNetworksRequest>,
     ) -> Result<Response<v1::ValidateNetworksResponse>, Status> {
-        self.ask(instance::validate_networks(request.get_ref(), self.manager.settings())).await?;
+        let settings = self.manager.settings();
+        self.ask_within(&request, |request, scope| instance::validate_networks(request, scope, settings))
+            .await?;
         Ok(Response::new(v1::ValidateNetworksResponse {}))
     }
 
@@ -218,7 +236,7 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::GetInstanceNwInfoRequest>,
     ) -> Result<Response<v1::NetworkInfo>, Status> {
-        let info = self.ask(instance::get_instance_nw_info(request.get_ref())).await?;
+        let info = self.ask_within(&request, instance::get_instance_nw_info).await?;
         Ok(Response::new(info.into()))
     }
 
@@ -226,9 +244,10 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::GetInstanceNwInfoJsonRequest>,
     ) -> Result<Response<v1::GetInstanceNwInfoJsonResponse>, Status> {
-        let parsed = instance::get_instance_nw_info_json(request.get_ref());
+        let scope = Caller::of(&request)?.scope().clone();
+        let parsed = instance::get_instance_nw_info_json(request.get_ref(), scope);
         let (question, form) = parsed.map_err(|refusal| refused(&refusal))?;
-        let info = self.ask(Ok(question)).await?;
+        let info = self.manager.ask(question).await?;
         let json = form.render(&info).map_err(|refusal| refused(&refusal))?;
         Ok(Response::new(v1::GetInstanceNwInfoJsonResponse { json }))
     }

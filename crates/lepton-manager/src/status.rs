@@ -70,7 +70,9 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
         Refusal::InstanceAlreadyAllocated { .. } | Refusal::RouteExists { .. } => Code::AlreadyExists,
-        Refusal::HostNotAllowed { .. } => Code::PermissionDenied,
+        Refusal::HostNotAllowed { .. }
+        | Refusal::ProjectNotAllowed { .. }
+        | Refusal::FieldNotAllowed { .. } => Code::PermissionDenied,
     }
 }
 
@@ -100,6 +102,8 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::RouteExists { .. }
         | Refusal::RouteNotFound { .. }
         | Refusal::HostNotAllowed { .. }
+        | Refusal::ProjectNotAllowed { .. }
+        | Refusal::FieldNotAllowed { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),
     }
 }

@@ -208,7 +208,7 @@ fn dead() -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use lepton_ledger::GetInstanceNwInfo;
+    use lepton_ledger::{GetInstanceNwInfo, Scope};
     use lepton_types::InstanceId;
 
     use super::*;
@@ -221,7 +221,10 @@ mod tests {
         if is_closing {
             closing.cancel();
         }
-        let question = GetInstanceNwInfo { instance: InstanceId::from(uuid::Uuid::from_u128(1)) };
+        let question = GetInstanceNwInfo {
+            instance: InstanceId::from(uuid::Uuid::from_u128(1)),
+            scope: Scope::Everything,
+        };
         send(&lane, question, Envelope::anonymous(), true, &closing).await.unwrap_err()
     }
 

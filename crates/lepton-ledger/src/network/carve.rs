@@ -4,7 +4,7 @@ use lepton_ipam::{SubnetSpec, carve};
 use lepton_types::{Cidr, Name, ProjectId};
 
 use super::{CreateNetworks, NetworkSpec, NetworkWithSubnets};
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Key, Refusal, Scope, Stop, View};
 
 /// Makes networks whose prefixes are consecutive blocks of a range. Blocks that the owner's networks occupy already are
 /// skipped; when too few are left, nothing is made.
@@ -55,7 +55,7 @@ impl Command for CarveNetworks {
             let subnets = ipv4.next().into_iter().chain(ipv6.next()).collect();
             networks.push(NetworkSpec { label: self.label(index)?, subnets, ..self.like.clone() });
         }
-        CreateNetworks { networks }.decide(ledger)
+        CreateNetworks { networks, scope: Scope::Everything }.decide(ledger)
     }
 }
 

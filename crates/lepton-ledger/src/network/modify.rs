@@ -3,7 +3,7 @@
 use lepton_types::{HostId, Name, Network, NetworkId, ProjectId};
 
 use super::NetworkWithSubnets;
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Key, Refusal, Scope, Stop, View};
 
 /// Changes what is given of a network and leaves the rest as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct ModifyNetwork {
     pub host: Option<Option<HostId>>,
     /// Whether compute agents shall write the guest's network configuration into its disk.
     pub is_injected: Option<bool>,
+    /// What the caller may see and change.
+    pub scope: Scope,
 }
 
 impl Command for ModifyNetwork {
@@ -32,12 +34,15 @@ impl Command for ModifyNetwork {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
-        let mut network = ledger.tenant_network(self.network)?;
+        let mut network = ledger.tenant_network(self.network, &self.scope)?;
+        self.scope.may_set("host", self.host.is_some())?;
+        self.scope.may_set("injected", self.is_injected.is_some())?;
         if let Some(label) = &self.label {
             network.label = label.clone();
         }
         network.priority = self.priority.unwrap_or(network.priority);
         if let Some(project) = &self.project {
+            self.scope.may_change(project.as_ref())?;
             network.project = project.clone();
         }
         if let Some(host) = &self.host {
@@ -77,7 +82,7 @@ impl Command for AssociateNetwork {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
-        let mut network = ledger.tenant_network(self.network)?;
+        let mut network = ledger.tenant_network(self.network, &Scope::Everything)?;
         match &self.with {
             Associate::Project(project) => {
                 network.project.get_or_insert_with(|| project.clone());
@@ -111,7 +116,7 @@ impl Command for DisassociateNetwork {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkWithSubnets, Stop> {
-        let mut network = ledger.tenant_network(self.network)?;
+        let mut network = ledger.tenant_network(self.network, &Scope::Everything)?;
         if self.project {
             network.project = None;
         }
@@ -123,10 +128,14 @@ impl Command for DisassociateNetwork {
 }
 
 impl View {
-    /// A network that instances are plugged into; a pool of floating IPs is none.
-    pub(crate) fn tenant_network(&mut self, network: NetworkId) -> Result<Network, Stop> {
-        let found = self.network(network)?.filter(|network| !network.is_external).cloned();
-        found.ok_or_else(|| Refusal::NetworkNotFound { network, field: None }.into())
+    /// A network that instances are plugged into, and that the caller may change; a pool of floating IPs is none.
+    pub(crate) fn tenant_network(&mut self, network: NetworkId, scope: &Scope) -> Result<Network, Stop> {
+        let found = self.seen_network(network, scope)?;
+        if found.is_external {
+            return Err(Refusal::NetworkNotFound { network, field: None }.into());
+        }
+        scope.may_change(found.project.as_ref())?;
+        Ok(found)
     }
 
     /// Records what became of a network, if anything did; answers it with its subnets.

@@ -2,11 +2,11 @@ use super::*;
 use crate::example::{allocation, changes, decided, fixed_ips, requested, with_network};
 
 fn add(network: NetworkId, cidr: &str) -> AddSubnet {
-    AddSubnet { network, spec: SubnetSpec::new(cidr.parse().unwrap()) }
+    AddSubnet { network, spec: SubnetSpec::new(cidr.parse().unwrap()), scope: Scope::Everything }
 }
 
 fn untouched(subnet: SubnetId) -> ModifySubnet {
-    ModifySubnet { subnet, gateway: None, dns: None, dhcp_server: None }
+    ModifySubnet { subnet, gateway: None, dns: None, dhcp_server: None, scope: Scope::Everything }
 }
 
 fn moved_to(subnet: SubnetId, gateway: &str) -> ModifySubnet {
@@ -154,16 +154,19 @@ fn a_subnet_in_use_stays() {
     let [v4, v6] = [made.subnets[0].id, made.subnets[1].id];
     let wish = requested(made.network.id, &["10.1.0.7"]);
     decided(&mut ledger, &allocation(1, vec![wish])).unwrap();
-    let refusal = reason(decided(&mut ledger, &DeleteSubnet { subnet: v4 }));
+    let refusal = reason(decided(&mut ledger, &DeleteSubnet { subnet: v4, scope: Scope::Everything }));
     assert_eq!(
         refusal,
         format!("SUBNET_IN_USE: address 10.1.0.7 of subnet {v4} is in use; release it first")
     );
-    assert!(reason(decided(&mut ledger, &DeleteSubnet { subnet: v6 })).starts_with("SUBNET_IN_USE"));
+    assert!(
+        reason(decided(&mut ledger, &DeleteSubnet { subnet: v6, scope: Scope::Everything }))
+            .starts_with("SUBNET_IN_USE")
+    );
 
     let spare = decided(&mut ledger, &add(made.network.id, "10.2.0.0/24")).unwrap();
-    decided(&mut ledger, &DeleteSubnet { subnet: spare.id }).unwrap();
-    let gone = reason(decided(&mut ledger, &GetSubnet { subnet: spare.id }));
+    decided(&mut ledger, &DeleteSubnet { subnet: spare.id, scope: Scope::Everything }).unwrap();
+    let gone = reason(decided(&mut ledger, &GetSubnet { subnet: spare.id, scope: Scope::Everything }));
     assert_eq!(gone, format!("SUBNET_NOT_FOUND: subnet {} is not found", spare.id));
 }
 
@@ -173,14 +176,21 @@ fn routes_are_told_to_guests_in_the_order_of_their_destinations() {
     let subnet = made.subnets[0].id;
     let [far, near] = [route("192.168.50.0/24", "10.1.0.254"), route("10.9.0.0/16", "10.1.0.253")];
     for route in [far, near, far] {
-        decided(&mut ledger, &AddRoute { subnet, route }).unwrap();
+        decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }).unwrap();
     }
     let info = decided(&mut ledger, &allocation(1, vec![])).unwrap();
     assert_eq!(info.vifs[0].network.subnets[0].routes, [near, far], "the same route again is no second one");
 
-    let left = decided(&mut ledger, &RemoveRoute { subnet, destination: near.destination }).unwrap();
+    let left = decided(
+        &mut ledger,
+        &RemoveRoute { subnet, destination: near.destination, scope: Scope::Everything },
+    )
+    .unwrap();
     assert_eq!(left.routes, [far]);
-    let told = reason(decided(&mut ledger, &RemoveRoute { subnet, destination: near.destination }));
+    let told = reason(decided(
+        &mut ledger,
+        &RemoveRoute { subnet, destination: near.destination, scope: Scope::Everything },
+    ));
     assert_eq!(told, format!("ROUTE_NOT_FOUND: subnet {subnet} has no route to 10.9.0.0/16"));
 }
 
@@ -188,14 +198,18 @@ fn routes_are_told_to_guests_in_the_order_of_their_destinations() {
 fn a_route_that_guests_could_not_use_is_refused() {
     let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
     let subnet = made.subnets[0].id;
-    decided(&mut ledger, &AddRoute { subnet, route: route("10.9.0.0/16", "10.1.0.9") }).unwrap();
+    decided(
+        &mut ledger,
+        &AddRoute { subnet, route: route("10.9.0.0/16", "10.1.0.9"), scope: Scope::Everything },
+    )
+    .unwrap();
     for (route, told) in [
         (route("fd00::/64", "10.1.0.9"), "INVALID_FIELD: destination: fd00::/64 is no IPv4 prefix"),
         (route("0.0.0.0/0", "10.1.0.9"), "INVALID_FIELD: destination: 0.0.0.0/0 is the default route"),
         (route("10.8.0.0/16", "10.2.0.9"), "INVALID_FIELD: gateway: the gateway 10.2.0.9 is outside"),
         (route("10.9.0.0/16", "10.1.0.8"), "ROUTE_EXISTS: 10.9.0.0/16 leads to 10.1.0.9 already"),
     ] {
-        let refusal = reason(decided(&mut ledger, &AddRoute { subnet, route }));
+        let refusal = reason(decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }));
         assert!(refusal.starts_with(told), "{refusal}");
     }
 }
@@ -204,7 +218,11 @@ fn a_route_that_guests_could_not_use_is_refused() {
 fn a_subnet_has_so_many_routes_and_no_more() {
     let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
     let subnet = made.subnets[0].id;
-    let add = |number: usize| AddRoute { subnet, route: route(&format!("10.2.{number}.0/24"), "10.1.0.9") };
+    let add = |number: usize| AddRoute {
+        subnet,
+        route: route(&format!("10.2.{number}.0/24"), "10.1.0.9"),
+        scope: Scope::Everything,
+    };
     for number in 0..MOST_ROUTES {
         decided(&mut ledger, &add(number)).unwrap();
     }

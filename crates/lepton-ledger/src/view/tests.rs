@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     AllocateForInstance, Command, CreateNetworks, DeallocateForInstance, DeleteNetwork, Holder, NetworkSpec,
-    Refusal, ReportHost, SweepQuarantine, UndoAllocation,
+    Refusal, ReportHost, Scope, SweepQuarantine, UndoAllocation,
     example::{
         NOW, allocation, deallocation, decided, empty, fixed_ips, host, instance, made, network, requested,
     },
@@ -51,11 +51,11 @@ fn run(ledger: &mut View, request: &Request, is_rehearsal: bool) {
             let quarantine = Duration::from_secs(100);
             let resting = SubnetSpec { quarantine, ..SubnetSpec::new("10.0.0.0/29".parse().unwrap()) };
             let spec = NetworkSpec { subnets: vec![resting], ..network("more", &[]) };
-            submit(ledger, &CreateNetworks { networks: vec![spec] }, is_rehearsal);
+            submit(ledger, &CreateNetworks { networks: vec![spec], scope: Scope::Everything }, is_rehearsal);
         }
         Request::Delete(at) => {
             if let Some(network) = network_at(ledger, *at) {
-                submit(ledger, &DeleteNetwork { network }, is_rehearsal);
+                submit(ledger, &DeleteNetwork { network, scope: Scope::Everything }, is_rehearsal);
             }
         }
         Request::Allocate(number) => submit(ledger, &allocation(*number, vec![]), is_rehearsal),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, ValidateNetworks,
+    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, Scope,
+    ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
 use lepton_types::{HostId, IfName, Shown};
@@ -123,16 +124,21 @@ fn patience(fields: &mut Fields, span: Option<&prost_types::Duration>) -> Option
 /// Parses `ValidateNetworks`.
 pub(crate) fn validate_networks(
     request: &v1::ValidateNetworksRequest,
+    scope: Scope,
     settings: &Settings,
 ) -> Result<ValidateNetworks, Refusal> {
     let mut fields = Fields::default();
-    let project = fields.required("project_id", &request.project_id);
+    let project = match scope.project() {
+        Some(own) if request.project_id.is_empty() => Some(own.clone()),
+        Some(_) | None => fields.required("project_id", &request.project_id),
+    };
     let networks = requested_networks(&mut fields, &request.networks);
     fields.finish(project.map(|project| ValidateNetworks {
         project,
         networks,
         allow_duplicate_networks: request.allow_duplicate_networks,
         mac_base: settings.mac_base,
+        scope,
     }))
 }
 
@@ -154,15 +160,17 @@ pub(crate) fn deallocate_for_instance(
 /// Parses `GetInstanceNwInfo`.
 pub(crate) fn get_instance_nw_info(
     request: &v1::GetInstanceNwInfoRequest,
+    scope: Scope,
 ) -> Result<GetInstanceNwInfo, Refusal> {
     let mut fields = Fields::default();
     let instance = fields.required("instance_id", &request.instance_id);
-    fields.finish(instance.map(|instance| GetInstanceNwInfo { instance }))
+    fields.finish(instance.map(|instance| GetInstanceNwInfo { instance, scope }))
 }
 
 /// Parses `GetInstanceNwInfoJson`.
 pub(crate) fn get_instance_nw_info_json(
     request: &v1::GetInstanceNwInfoJsonRequest,
+    scope: Scope,
 ) -> Result<(GetInstanceNwInfo, Form), Refusal> {
     let mut fields = Fields::default();
     let instance = fields.required("instance_id", &request.instance_id);
@@ -179,5 +187,5 @@ pub(crate) fn get_instance_nw_info_json(
             None
         }
     };
-    fields.finish(instance.zip(form).map(|(instance, form)| (GetInstanceNwInfo { instance }, form)))
+    fields.finish(instance.zip(form).map(|(instance, form)| (GetInstanceNwInfo { instance, scope }, form)))
 }

@@ -3,7 +3,7 @@
 use lepton_ipam::{SubnetSpec, check_together, prefix_len_of_size};
 use lepton_ledger::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
-    GetNetwork, ListNetworks, ModifyNetwork, NetworkSpec, Refusal,
+    GetNetwork, ListNetworks, ModifyNetwork, NetworkSpec, Refusal, Scope,
 };
 use lepton_proto::v1;
 use lepton_types::{AddressFamily, Cidr, Mtu, Shown};
@@ -23,6 +23,7 @@ const MOST_SUBNETS: usize = 16;
 pub(crate) fn create_networks(
     mut fields: Fields,
     request: &v1::CreateNetworksRequest,
+    scope: Scope,
 ) -> Result<CreateNetworks, Refusal> {
     let count = request.networks.len();
     if count == 0 || count > MOST_NETWORKS {
@@ -33,7 +34,7 @@ pub(crate) fn create_networks(
     let networks: Vec<_> = specs
         .filter_map(|(index, spec)| network_spec(&mut fields, &format!("networks[{index}]"), spec))
         .collect();
-    fields.finish(Some(CreateNetworks { networks }))
+    fields.finish(Some(CreateNetworks { networks, scope }))
 }
 
 fn network_spec(fields: &mut Fields, path: &str, spec: &v1::NetworkSpec) -> Option<NetworkSpec> {
@@ -186,6 +187,7 @@ fn carving(
 pub(crate) fn modify_network(
     mut fields: Fields,
     request: &v1::ModifyNetworkRequest,
+    scope: Scope,
 ) -> Result<ModifyNetwork, Refusal> {
     let network = fields.required("network_id", &request.network_id);
     let label = request.label.as_deref().and_then(|label| fields.name("label", label));
@@ -199,6 +201,7 @@ pub(crate) fn modify_network(
         project,
         host,
         is_injected,
+        scope,
     }))
 }
 
@@ -238,20 +241,24 @@ pub(crate) fn disassociate_network(
 pub(crate) fn delete_network(
     mut fields: Fields,
     request: &v1::DeleteNetworkRequest,
+    scope: Scope,
 ) -> Result<DeleteNetwork, Refusal> {
     let network = fields.required("network_id", &request.network_id);
-    fields.finish(network.map(|network| DeleteNetwork { network }))
+    fields.finish(network.map(|network| DeleteNetwork { network, scope }))
 }
 
 /// Parses `GetNetwork`.
-pub(crate) fn get_network(request: &v1::GetNetworkRequest) -> Result<GetNetwork, Refusal> {
+pub(crate) fn get_network(request: &v1::GetNetworkRequest, scope: Scope) -> Result<GetNetwork, Refusal> {
     let mut fields = Fields::default();
     let network = fields.required("network_id", &request.network_id);
-    fields.finish(network.map(|network| GetNetwork { network }))
+    fields.finish(network.map(|network| GetNetwork { network, scope }))
 }
 
 /// Parses `ListNetworks`.
-pub(crate) fn list_networks(request: &v1::ListNetworksRequest) -> Result<ListNetworks, Refusal> {
+pub(crate) fn list_networks(
+    request: &v1::ListNetworksRequest,
+    scope: Scope,
+) -> Result<ListNetworks, Refusal> {
     let mut fields = Fields::default();
     let project = fields.optional("project_id", &request.project_id);
     let limit = match u16::try_from(request.page_size) {
@@ -276,5 +283,5 @@ pub(crate) fn list_networks(request: &v1::ListNetworksRequest) -> Result<ListNet
             after
         }
     };
-    fields.finish(after.map(|after| ListNetworks { project, after, limit }))
+    fields.finish(after.map(|after| ListNetworks { project, after, limit, scope }))
 }

@@ -3,7 +3,9 @@
 use std::{net::IpAddr, time::Duration};
 
 use lepton_ipam::{Gateway, SubnetSpec, SubnetSpecError};
-use lepton_ledger::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, Refusal, RemoveRoute};
+use lepton_ledger::{
+    AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, Refusal, RemoveRoute, Scope,
+};
 use lepton_proto::v1;
 use lepton_types::{AddressMode, AddressPool, Cidr, Route, Shown};
 use uuid::Uuid;
@@ -11,31 +13,36 @@ use uuid::Uuid;
 use super::Fields;
 
 /// Parses `AddSubnet`.
-pub(crate) fn add_subnet(mut fields: Fields, request: &v1::AddSubnetRequest) -> Result<AddSubnet, Refusal> {
+pub(crate) fn add_subnet(
+    mut fields: Fields,
+    request: &v1::AddSubnetRequest,
+    scope: Scope,
+) -> Result<AddSubnet, Refusal> {
     let network = fields.required("network_id", &request.network_id);
     let spec = request.subnet.clone().unwrap_or_default();
     let spec = subnet_spec(&mut fields, "subnet", &spec);
-    fields.finish(network.zip(spec).map(|(network, spec)| AddSubnet { network, spec }))
+    fields.finish(network.zip(spec).map(|(network, spec)| AddSubnet { network, spec, scope }))
 }
 
 /// Parses `GetSubnet`.
-pub(crate) fn get_subnet(request: &v1::GetSubnetRequest) -> Result<GetSubnet, Refusal> {
+pub(crate) fn get_subnet(request: &v1::GetSubnetRequest, scope: Scope) -> Result<GetSubnet, Refusal> {
     let mut fields = Fields::default();
     let subnet = fields.required("subnet_id", &request.subnet_id);
-    fields.finish(subnet.map(|subnet| GetSubnet { subnet }))
+    fields.finish(subnet.map(|subnet| GetSubnet { subnet, scope }))
 }
 
 /// Parses `ModifySubnet`.
 pub(crate) fn modify_subnet(
     mut fields: Fields,
     request: &v1::ModifySubnetRequest,
+    scope: Scope,
 ) -> Result<ModifySubnet, Refusal> {
     let subnet = fields.required("subnet_id", &request.subnet_id);
     let gateway = request.gateway.as_deref().map(|text| optional_address(&mut fields, "gateway", text));
     let dhcp_server =
         request.dhcp_server.as_deref().map(|text| optional_address(&mut fields, "dhcp_server", text));
     let dns = request.dns.as_ref().and_then(|dns| name_servers(&mut fields, "dns.addresses", &dns.addresses));
-    fields.finish(subnet.map(|subnet| ModifySubnet { subnet, gateway, dns, dhcp_server }))
+    fields.finish(subnet.map(|subnet| ModifySubnet { subnet, gateway, dns, dhcp_server, scope }))
 }
 
 fn optional_address(fields: &mut Fields, field: &str, text: &str) -> Option<IpAddr> {
@@ -46,28 +53,38 @@ fn optional_address(fields: &mut Fields, field: &str, text: &str) -> Option<IpAd
 pub(crate) fn delete_subnet(
     mut fields: Fields,
     request: &v1::DeleteSubnetRequest,
+    scope: Scope,
 ) -> Result<DeleteSubnet, Refusal> {
     let subnet = fields.required("subnet_id", &request.subnet_id);
-    fields.finish(subnet.map(|subnet| DeleteSubnet { subnet }))
+    fields.finish(subnet.map(|subnet| DeleteSubnet { subnet, scope }))
 }
 
 /// Parses `AddRoute`.
-pub(crate) fn add_route(mut fields: Fields, request: &v1::AddRouteRequest) -> Result<AddRoute, Refusal> {
+pub(crate) fn add_route(
+    mut fields: Fields,
+    request: &v1::AddRouteRequest,
+    scope: Scope,
+) -> Result<AddRoute, Refusal> {
     let subnet = fields.required("subnet_id", &request.subnet_id);
     let destination = destination(&mut fields, &request.destination, &request.netmask);
     let gateway = fields.address("gateway", &request.gateway);
     let route = destination.zip(gateway).map(|(destination, gateway)| Route { destination, gateway });
-    fields.finish(subnet.zip(route).map(|(subnet, route)| AddRoute { subnet, route }))
+    fields.finish(subnet.zip(route).map(|(subnet, route)| AddRoute { subnet, route, scope }))
 }
 
 /// Parses `RemoveRoute`.
 pub(crate) fn remove_route(
     mut fields: Fields,
     request: &v1::RemoveRouteRequest,
+    scope: Scope,
 ) -> Result<RemoveRoute, Refusal> {
     let subnet = fields.required("subnet_id", &request.subnet_id);
     let destination = destination(&mut fields, &request.destination, &request.netmask);
-    fields.finish(subnet.zip(destination).map(|(subnet, destination)| RemoveRoute { subnet, destination }))
+    fields.finish(subnet.zip(destination).map(|(subnet, destination)| RemoveRoute {
+        subnet,
+        destination,
+        scope,
+    }))
 }
 
 /// A prefix, or an address and its netmask.

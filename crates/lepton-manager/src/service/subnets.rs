@@ -3,7 +3,7 @@
 use lepton_proto::v1::{self, subnets_server::Subnets};
 use tonic::{Request, Response, Status};
 
-use super::{Api, parse};
+use super::{Api, parse_within};
 use crate::parse::subnet;
 
 #[tonic::async_trait]
@@ -12,7 +12,7 @@ impl Subnets for Api {
         &self,
         request: Request<v1::AddSubnetRequest>,
     ) -> Result<Response<v1::Subnet>, Status> {
-        let (call, command) = parse(&request, subnet::add_subnet)?;
+        let (call, command) = parse_within(&request, subnet::add_subnet)?;
         Ok(Response::new(self.submit(call, command).await?.into()))
     }
 
@@ -20,14 +20,14 @@ impl Subnets for Api {
         &self,
         request: Request<v1::GetSubnetRequest>,
     ) -> Result<Response<v1::Subnet>, Status> {
-        Ok(Response::new(self.ask(subnet::get_subnet(request.get_ref())).await?.into()))
+        Ok(Response::new(self.ask_within(&request, subnet::get_subnet).await?.into()))
     }
 
     async fn modify_subnet(
         &self,
         request: Request<v1::ModifySubnetRequest>,
     ) -> Result<Response<v1::Subnet>, Status> {
-        let (call, command) = parse(&request, subnet::modify_subnet)?;
+        let (call, command) = parse_within(&request, subnet::modify_subnet)?;
         Ok(Response::new(self.submit(call, command).await?.into()))
     }
 
@@ -35,13 +35,13 @@ impl Subnets for Api {
         &self,
         request: Request<v1::DeleteSubnetRequest>,
     ) -> Result<Response<v1::DeleteSubnetResponse>, Status> {
-        let (call, command) = parse(&request, subnet::delete_subnet)?;
+        let (call, command) = parse_within(&request, subnet::delete_subnet)?;
         self.submit(call, command).await?;
         Ok(Response::new(v1::DeleteSubnetResponse {}))
     }
 
     async fn add_route(&self, request: Request<v1::AddRouteRequest>) -> Result<Response<v1::Subnet>, Status> {
-        let (call, command) = parse(&request, subnet::add_route)?;
+        let (call, command) = parse_within(&request, subnet::add_route)?;
         Ok(Response::new(self.submit(call, command).await?.into()))
     }
 
@@ -49,7 +49,7 @@ impl Subnets for Api {
         &self,
         request: Request<v1::RemoveRouteRequest>,
     ) -> Result<Response<v1::Subnet>, Status> {
-        let (call, command) = parse(&request, subnet::remove_route)?;
+        let (call, command) = parse_within(&request, subnet::remove_route)?;
         Ok(Response::new(self.submit(call, command).await?.into()))
     }
 }

@@ -325,7 +325,7 @@ async fn a_dry_run_tells_what_would_be_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn b46_only_admins_change_networks() {
+async fn b46_compute_agents_do_not_change_networks() {
     let server = Server::with(Options { loopback_role: Some(Role::Compute), ..Options::default() }).await;
     let id = server.network("blue", &["10.0.0.0/24"]).await.id;
     let before = server.dump().await;
@@ -336,6 +336,11 @@ async fn b46_only_admins_change_networks() {
         Problem::of(client.create_networks(create).await),
         Problem::of(client.delete_network(delete).await),
         Problem::of(client.modify_network(modification(&id)).await),
+    ] {
+        assert_eq!((problem.code, &*problem.reason), (Code::PermissionDenied, "ROLE_NOT_ALLOWED"));
+        assert_eq!(problem.metadata["allowed_roles"], "admin, member");
+    }
+    for problem in [
         Problem::of(client.associate_network(association(&id, None)).await),
         Problem::of(client.disassociate_network(disassociation(&id, true, true)).await),
         Problem::of(client.carve_networks(carving("10.0.0.0/16", 1)).await),

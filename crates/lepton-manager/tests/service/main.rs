@@ -9,6 +9,7 @@ mod forms;
 mod hosts;
 mod long_input;
 mod malformed;
+mod members;
 mod networks;
 mod nova;
 mod pages;

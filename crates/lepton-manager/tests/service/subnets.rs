@@ -365,7 +365,7 @@ async fn a_dry_run_tells_what_would_be_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn only_admins_change_subnets_and_every_role_sees_them() {
+async fn readers_see_subnets_and_do_not_change_them() {
     let server = Server::with(Options { loopback_role: Some(Role::Reader), ..Options::default() }).await;
     let made = server.network("blue", &["10.0.0.0/24"]).await;
     let id = &made.subnets[0].id;
@@ -379,7 +379,7 @@ async fn only_admins_change_subnets_and_every_role_sees_them() {
         Problem::of(client.remove_route(removal(id, "192.168.0.0/24")).await),
     ] {
         assert_eq!((problem.code, &*problem.reason), (Code::PermissionDenied, "ROLE_NOT_ALLOWED"));
-        assert_eq!(problem.metadata["allowed_roles"], "admin");
+        assert_eq!(problem.metadata["allowed_roles"], "admin, member");
     }
     let get = v1::GetSubnetRequest { subnet_id: id.clone() };
     assert_eq!(client.get_subnet(get).await.unwrap().into_inner(), made.subnets[0]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lepton_ledger::GetInstanceNwInfo;
+use lepton_ledger::{GetInstanceNwInfo, Scope};
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 
 use super::harness::{Kind, Subject, instance};
@@ -17,7 +17,11 @@ async fn at_work(subject: &Subject) -> &Arc<Engine> {
     subject.network("private", &["10.1.0.0/24"]).await;
     subject.allocate(1).await.unwrap();
     for _ in 0..4 {
-        subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+        subject
+            .store()
+            .ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything })
+            .await
+            .unwrap();
     }
     let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
     engine

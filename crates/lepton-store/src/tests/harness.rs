@@ -12,7 +12,7 @@ use std::{
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_ledger::{
     AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Envelope,
-    HostFeed, NetworkSpec, NetworkWithSubnets, Refusal, Released, ReportHost,
+    HostFeed, NetworkSpec, NetworkWithSubnets, Refusal, Released, ReportHost, Scope,
 };
 use lepton_testkit::PrivatePostgres;
 use lepton_types::{HostChanges, HostReport, InstanceId, Mtu, NetworkId, NetworkInfo, PortId, Timestamp};
@@ -176,7 +176,10 @@ impl Subject {
     }
 
     pub(super) async fn create(&self, spec: NetworkSpec) -> NetworkWithSubnets {
-        self.submit(CreateNetworks { networks: vec![spec] }).await.unwrap().remove(0)
+        self.submit(CreateNetworks { networks: vec![spec], scope: Scope::Everything })
+            .await
+            .unwrap()
+            .remove(0)
     }
 
     /// Allocates for an instance on all its networks.

@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{DeallocateForInstance, DeleteNetwork, Holder};
+use lepton_ledger::{DeallocateForInstance, DeleteNetwork, Holder, Scope};
 
 use super::{
     each_store,
@@ -57,7 +57,7 @@ async fn a_deleted_network_is_remembered_with_its_subnets() {
     each_database(async |subject| {
         let made = subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
         subject.advance(Duration::from_secs(5));
-        subject.submit(DeleteNetwork { network: made.network.id }).await.unwrap();
+        subject.submit(DeleteNetwork { network: made.network.id, scope: Scope::Everything }).await.unwrap();
         let history = subject.dump().await.history;
         assert_eq!(history.networks, [(made.network, subject.now())]);
         let mut subnets: Vec<_> = history.subnets.into_iter().map(|(row, _)| row).collect();
@@ -84,7 +84,7 @@ async fn what_ended_long_ago_is_forgotten_in_pieces() {
     each_store(async |subject| {
         let day = Duration::from_secs(24 * 60 * 60);
         let doomed = subject.network("doomed", &["10.9.0.0/24", "fd00:9::/64"]).await.network.id;
-        subject.submit(DeleteNetwork { network: doomed }).await.unwrap();
+        subject.submit(DeleteNetwork { network: doomed, scope: Scope::Everything }).await.unwrap();
         subject.network("private", &["10.1.0.0/16"]).await;
         live_and_end(subject, 1..=1100).await;
         subject.advance(day);
@@ -136,7 +136,7 @@ async fn lives_and_networks_are_counted_on_when_the_history_is_forgotten() {
     each_store(async |subject| {
         let older = subject.network("older", &["10.8.0.0/24"]).await.network;
         let newer = subject.network("newer", &["10.9.0.0/24"]).await.network;
-        subject.submit(DeleteNetwork { network: newer.id }).await.unwrap();
+        subject.submit(DeleteNetwork { network: newer.id, scope: Scope::Everything }).await.unwrap();
         live_and_end(subject, 1..=1).await;
         live_and_end(subject, 1..=1).await;
         subject.advance(Duration::from_secs(1));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{DeleteNetwork, FenceHost, GetInstanceNwInfo, Holder, HostFeed, ReportHost};
+use lepton_ledger::{DeleteNetwork, FenceHost, GetInstanceNwInfo, Holder, HostFeed, ReportHost, Scope};
 use lepton_types::{HostChanges, HostId, HostReport, PortBinding, PortReport, PortStatus, Revision};
 
 use super::{
@@ -88,7 +88,7 @@ async fn a_ports_status_is_what_its_host_says() {
         subject.network("private", &["10.1.0.0/24"]).await;
         let id = subject.allocate(1).await.unwrap().vifs[0].id;
         let status = async || {
-            let asked = GetInstanceNwInfo { instance: instance(1) };
+            let asked = GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything };
             subject.store().ask(asked).await.unwrap().vifs.remove(0).status
         };
         assert_eq!(status().await, PortStatus::Pending);
@@ -205,7 +205,7 @@ async fn what_a_fenced_host_had_to_unplug_is_free_and_in_the_history() {
         let heir = subject.allocate_at(2, made.network.id, &fixed_ips(&info)[0]).await.unwrap();
         assert_eq!(fixed_ips(&heir)[0], fixed_ips(&info)[0]);
         subject.end(2).await;
-        subject.submit(DeleteNetwork { network: made.network.id }).await.unwrap();
+        subject.submit(DeleteNetwork { network: made.network.id, scope: Scope::Everything }).await.unwrap();
         subject.reopen().await;
         let after = subject.dump().await.fenced_ports;
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Instances come and go.
 
-use lepton_ledger::{DeallocateForInstance, GetInstanceNwInfo};
+use lepton_ledger::{DeallocateForInstance, GetInstanceNwInfo, Scope};
 
 use super::{
     each_store,
@@ -17,7 +17,11 @@ async fn an_instance_gets_a_vnic_on_each_network_and_gives_it_back() {
         assert_eq!(info.vifs.len(), 2);
         assert_eq!(fixed_ips(&info)[0], "10.1.0.2");
         assert_eq!(fixed_ips(&info)[2], "10.2.0.2");
-        let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+        let asked = subject
+            .store()
+            .ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything })
+            .await
+            .unwrap();
         assert_eq!(asked, info);
 
         let released = subject.deallocate(1).await;
@@ -45,7 +49,8 @@ async fn an_instance_is_allocated_once_and_deallocated_any_number_of_times() {
         assert_eq!(subject.dump().await, before);
         assert_eq!(subject.deallocate(1).await.ports.len(), 1);
         assert_eq!(subject.deallocate(1).await.ports, []);
-        let gone = subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await;
+        let gone =
+            subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await;
         assert_eq!(reason(gone), "INSTANCE_NOT_FOUND");
     })
     .await;

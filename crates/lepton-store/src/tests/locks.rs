@@ -11,7 +11,7 @@
 //! | ports | a host's report takes a release back |
 //! | hosts | two changes get one revision, and a host misses one |
 
-use lepton_ledger::{DeallocateForInstance, FixedIp, Key, View};
+use lepton_ledger::{DeallocateForInstance, FixedIp, Key, Scope, View};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::harness::{Kind, Subject, host, instance, network, subnet};
@@ -154,7 +154,11 @@ async fn questions_lock_nothing_and_wait_for_nobody() {
     subject.feed().await;
     let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
     subject.store().ask(end).await.unwrap();
-    subject.store().ask(lepton_ledger::GetNetwork { network: made.network.id }).await.unwrap();
+    subject
+        .store()
+        .ask(lepton_ledger::GetNetwork { network: made.network.id, scope: Scope::Everything })
+        .await
+        .unwrap();
     tx.rollback().await.unwrap();
 
     let mut reading = engine.read().await.unwrap();

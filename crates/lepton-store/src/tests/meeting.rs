@@ -2,7 +2,7 @@
 //! a block's row or a foreign key tells the second manager that it decided on what is no longer so.
 
 use futures_util::future::join;
-use lepton_ledger::{Command, DeleteSubnet, Envelope, GetNetwork, GetSubnet, ModifyNetwork, Reply};
+use lepton_ledger::{Command, DeleteSubnet, Envelope, GetNetwork, GetSubnet, ModifyNetwork, Reply, Scope};
 
 use super::{
     harness::{Kind, Subject, allocation, fixed_ips, instance, reason, requested},
@@ -54,7 +54,8 @@ async fn a_change_that_was_decided_on_an_old_version_is_decided_again() {
         };
         join(ours, commit).await;
     }
-    let now = subject.store().ask(GetNetwork { network: made.network.id }).await.unwrap();
+    let now =
+        subject.store().ask(GetNetwork { network: made.network.id, scope: Scope::Everything }).await.unwrap();
     assert_eq!((now.network.label.as_str(), now.network.priority), ("theirs", 7));
     let dns = now.subnets[0].dns.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
@@ -77,7 +78,12 @@ async fn two_managers_lose_no_change_of_a_network() {
             .await;
             one.unwrap();
             two.unwrap();
-            let now = subject.store().ask(GetNetwork { network: id }).await.unwrap().network;
+            let now = subject
+                .store()
+                .ask(GetNetwork { network: id, scope: Scope::Everything })
+                .await
+                .unwrap()
+                .network;
             assert_eq!((now.label.as_str(), now.priority), (&*format!("n{round}"), round), "{kind:?}");
         }
     }
@@ -192,7 +198,7 @@ async fn a_subnet_ends_or_gives_an_address_but_not_both() {
             let added = subject.submit(addition(network, "10.1.0.0/24")).await.unwrap();
             let (given, deleted) = join(
                 submit(subject.store(), allocation(round, vec![])),
-                submit(&other, DeleteSubnet { subnet: added.id }),
+                submit(&other, DeleteSubnet { subnet: added.id, scope: Scope::Everything }),
             )
             .await;
             let given = given.unwrap();
@@ -203,10 +209,13 @@ async fn a_subnet_ends_or_gives_an_address_but_not_both() {
                     assert_eq!(reason::<()>(Err(refused)), "SUBNET_IN_USE");
                     assert_eq!(fixed_ips(&given), ["10.1.0.2"], "{kind:?}");
                     subject.end(round).await;
-                    subject.submit(DeleteSubnet { subnet: added.id }).await.unwrap();
+                    subject
+                        .submit(DeleteSubnet { subnet: added.id, scope: Scope::Everything })
+                        .await
+                        .unwrap();
                 }
             }
-            let asked = subject.store().ask(GetSubnet { subnet: added.id }).await;
+            let asked = subject.store().ask(GetSubnet { subnet: added.id, scope: Scope::Everything }).await;
             assert_eq!(reason(asked), "SUBNET_NOT_FOUND");
             let left = subject.dump().await.fixed_ips;
             assert_eq!(left, [], "of {:?}", instance(round));

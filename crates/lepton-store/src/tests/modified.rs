@@ -3,7 +3,7 @@
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DisassociateNetwork, GetNetwork,
-    ModifyNetwork, NetworkSpec,
+    ModifyNetwork, NetworkSpec, Scope,
 };
 use lepton_types::{Cidr, NetworkId};
 
@@ -13,7 +13,15 @@ use super::{
 };
 
 pub(super) fn untouched(network: NetworkId) -> ModifyNetwork {
-    ModifyNetwork { network, label: None, priority: None, project: None, host: None, is_injected: None }
+    ModifyNetwork {
+        network,
+        label: None,
+        priority: None,
+        project: None,
+        host: None,
+        is_injected: None,
+        scope: Scope::Everything,
+    }
 }
 
 pub(super) fn carving(count: usize, range: &str, prefix_len: u8) -> CarveNetworks {
@@ -27,7 +35,10 @@ async fn stays(subject: &mut Subject, network: NetworkId, answered: lepton_ledge
     if subject.kind.is_durable() {
         subject.reopen().await;
     }
-    assert_eq!(subject.store().ask(GetNetwork { network }).await.unwrap(), answered);
+    assert_eq!(
+        subject.store().ask(GetNetwork { network, scope: Scope::Everything }).await.unwrap(),
+        answered
+    );
 }
 
 #[tokio::test]
@@ -98,7 +109,7 @@ async fn a_network_made_beforehand_is_settled_once() {
             priority: 7,
             ..network("settled", vec![subnet("10.1.0.0/24")])
         };
-        let settle = CreateNetworks { networks: vec![spec] };
+        let settle = CreateNetworks { networks: vec![spec], scope: Scope::Everything };
         let now = subject.submit(settle.clone()).await.unwrap().remove(0);
         assert_eq!((now.network.id, now.network.label.as_str(), now.network.priority), (id, "settled", 7));
         stays(subject, id, now).await;

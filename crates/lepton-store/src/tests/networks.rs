@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
-    CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkPage, NetworkSpec, ReportHost,
+    CreateNetworks, DeleteNetwork, GetNetwork, ListNetworks, NetworkPage, NetworkSpec, ReportHost, Scope,
 };
 use lepton_types::HostReport;
 
@@ -22,7 +22,7 @@ fn labels(page: &NetworkPage) -> Vec<&str> {
 
 async fn list(subject: &Subject, project: Option<&str>, after: u64, limit: u16) -> NetworkPage {
     let project = project.map(|project| project.parse().unwrap());
-    subject.store().ask(ListNetworks { project, after, limit }).await.unwrap()
+    subject.store().ask(ListNetworks { project, after, limit, scope: Scope::Everything }).await.unwrap()
 }
 
 #[tokio::test]
@@ -31,11 +31,15 @@ async fn networks_made_together_stand_in_the_order_of_the_request() {
         let networks: Vec<NetworkSpec> = (0..5)
             .map(|n| network(&format!("n{n}"), vec![subnet("fd00::/64"), subnet("10.0.0.0/24")]))
             .collect();
-        let made = subject.submit(CreateNetworks { networks }).await.unwrap();
+        let made = subject.submit(CreateNetworks { networks, scope: Scope::Everything }).await.unwrap();
         assert_eq!(made.iter().map(|one| one.network.sequence).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
         for one in &made {
             assert_eq!(one.subnets[0].cidr.to_string(), "10.0.0.0/24", "IPv4 comes first");
-            let shown = subject.store().ask(GetNetwork { network: one.network.id }).await.unwrap();
+            let shown = subject
+                .store()
+                .ask(GetNetwork { network: one.network.id, scope: Scope::Everything })
+                .await
+                .unwrap();
             assert_eq!(&shown, one);
         }
         let page = list(subject, None, 0, 10).await;
@@ -50,7 +54,10 @@ async fn one_bad_subnet_refuses_all_networks_of_the_request() {
         let before = subject.dump().await;
         let networks =
             vec![network("good", vec![subnet("10.0.0.0/24")]), network("bad", vec![subnet("10.0.0.0/32")])];
-        assert_eq!(reason(subject.submit(CreateNetworks { networks }).await), "INVALID_FIELD");
+        assert_eq!(
+            reason(subject.submit(CreateNetworks { networks, scope: Scope::Everything }).await),
+            "INVALID_FIELD"
+        );
         assert_eq!(subject.dump().await, before);
     })
     .await;
@@ -120,7 +127,7 @@ async fn a_network_goes_when_its_last_port_is_unplugged_and_takes_its_addresses_
             ["10.1.0.0/24", "fd00:1::/64"].map(|cidr| SubnetSpec { quarantine: rest, ..subnet(cidr) });
         let id = subject.create(network("private", specs.to_vec())).await.network.id;
         subject.allocate(1).await.unwrap();
-        let delete = DeleteNetwork { network: id };
+        let delete = DeleteNetwork { network: id, scope: Scope::Everything };
         assert_eq!(reason(subject.submit(delete.clone()).await), "NETWORK_IN_USE");
         let released = subject.deallocate(1).await;
         assert_eq!(reason(subject.submit(delete.clone()).await), "NETWORK_IN_USE", "it may still be plugged");
@@ -132,7 +139,10 @@ async fn a_network_goes_when_its_last_port_is_unplugged_and_takes_its_addresses_
         let left = (dump.networks.len(), dump.subnets.len(), dump.frontiers.len(), dump.blocks.len());
         assert_eq!((left, dump.fixed_ips.len()), ((0, 0, 0, 0), 0));
         assert_eq!(reason(subject.submit(delete).await), "NETWORK_NOT_FOUND");
-        assert_eq!(reason(subject.store().ask(GetNetwork { network: id }).await), "NETWORK_NOT_FOUND");
+        assert_eq!(
+            reason(subject.store().ask(GetNetwork { network: id, scope: Scope::Everything }).await),
+            "NETWORK_NOT_FOUND"
+        );
     })
     .await;
 }
@@ -152,7 +162,7 @@ async fn a_network_with_another_port_is_in_use_whatever_its_batch_unplugs() {
         let report = HostReport { unplugged, ..HostReport::default() };
         let (reported, deleted) = tokio::join!(
             subject.submit(ReportHost { host: host(), report }),
-            subject.submit(DeleteNetwork { network: id }),
+            subject.submit(DeleteNetwork { network: id, scope: Scope::Everything }),
         );
         reported.unwrap();
         assert_eq!(reason(deleted), "NETWORK_IN_USE");
@@ -173,7 +183,7 @@ async fn the_last_unplugging_and_the_deletion_fit_in_one_batch() {
             subject.take_told();
             let (reported, deleted) = tokio::join!(
                 subject.submit(ReportHost { host: host(), report }),
-                subject.submit(DeleteNetwork { network: id }),
+                subject.submit(DeleteNetwork { network: id, scope: Scope::Everything }),
             );
             reported.unwrap();
             deleted.unwrap();
@@ -188,7 +198,7 @@ async fn a_sequence_number_is_never_given_twice() {
         for expected in 1..4 {
             let made = subject.network("short-lived", &["10.1.0.0/24"]).await.network;
             assert_eq!(made.sequence, expected);
-            subject.submit(DeleteNetwork { network: made.id }).await.unwrap();
+            subject.submit(DeleteNetwork { network: made.id, scope: Scope::Everything }).await.unwrap();
             if subject.kind.is_durable() {
                 subject.reopen().await;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use lepton_ledger::{
-    AllocateForInstance, DeallocateForInstance, Envelope, FenceHost, GetInstanceNwInfo, ReportHost,
+    AllocateForInstance, DeallocateForInstance, Envelope, FenceHost, GetInstanceNwInfo, ReportHost, Scope,
 };
 use lepton_types::{HostReport, PortReport, PortStatus};
 
@@ -166,7 +166,10 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
                 let command =
                     AllocateForInstance { host: Some(own.clone()), ..allocation(task as u128, vec![]) };
                 let info = allocate(at(0), command).await.unwrap();
-                at(1).ask(GetInstanceNwInfo { instance: info.instance }).await.unwrap();
+                at(1)
+                    .ask(GetInstanceNwInfo { instance: info.instance, scope: Scope::Everything })
+                    .await
+                    .unwrap();
                 let plugged = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
                 let report = HostReport { ports: vec![plugged], ..HostReport::default() };
                 at(2).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
@@ -185,7 +188,8 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
         assert_sound(&dump);
         assert_eq!((dump.instances.len(), dump.ports.len(), dump.fixed_ips.len()), (0, 0, 0), "{kind:?}");
         assert_eq!(dump.history.ports.len(), 24 * 4);
-        let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(0) }).await;
+        let asked =
+            subject.store().ask(GetInstanceNwInfo { instance: instance(0), scope: Scope::Everything }).await;
         assert_eq!(reason(asked), "INSTANCE_NOT_FOUND");
     }
 }

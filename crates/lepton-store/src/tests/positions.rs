@@ -1,7 +1,7 @@
 //! An instance's vNICs come by their positions. Ports get ids that rise with them, so that here the ledger is turned:
 //! the first port becomes the last one.
 
-use lepton_ledger::{Block, FixedIp, Frontier, GetInstanceNwInfo, Host, Instance, Row, View};
+use lepton_ledger::{Block, FixedIp, Frontier, GetInstanceNwInfo, Host, Instance, Row, Scope, View};
 use lepton_types::{Network, Port, PortId, Subnet};
 
 use super::{
@@ -24,7 +24,11 @@ async fn vnics_come_by_position_whatever_their_ids() {
         turn_positions(subject).await;
         ids.reverse();
 
-        let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+        let asked = subject
+            .store()
+            .ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything })
+            .await
+            .unwrap();
         assert_eq!(asked.vifs.iter().map(|vif| vif.id).collect::<Vec<_>>(), ids);
     })
     .await;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use lepton_ledger::{Command, CreateNetworks, DeallocateForInstance, GetInstanceNwInfo};
+use lepton_ledger::{Command, CreateNetworks, DeallocateForInstance, GetInstanceNwInfo, Scope};
 use lepton_testkit::{Durability, LossyPostgres, PrivatePostgres};
 use lepton_types::NetworkInfo;
 
@@ -95,14 +95,22 @@ async fn a_server_that_stops_is_unavailable_until_it_is_back() {
     postgres.stop().unwrap();
     let outcomes = join_all((2..10).map(|number| subject.allocate(number))).await;
     assert!(outcomes.iter().all(is_unavailable), "{outcomes:?}");
-    let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await;
+    let asked =
+        subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await;
     assert!(is_unavailable(&asked), "{asked:?}");
     assert!(subject.store().forget_requests(Duration::ZERO).await.is_err());
 
     postgres.start_again().unwrap();
     let next = subject.allocate(2).await.unwrap();
     assert_eq!(fixed_ips(&next), ["10.1.0.3"], "what was unavailable has left nothing");
-    assert_eq!(subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap(), first);
+    assert_eq!(
+        subject
+            .store()
+            .ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything })
+            .await
+            .unwrap(),
+        first
+    );
     assert_sound(&subject.dump().await);
 }
 
@@ -112,13 +120,19 @@ async fn a_server_that_was_restarted_between_two_calls_goes_unnoticed() {
     let (mut postgres, subject) = on_private_server(ENDURANCE).await;
     subject.network("private", &["10.1.0.0/24"]).await;
     for (number, end) in [(1, PrivatePostgres::stop as fn(&mut _) -> _), (2, PrivatePostgres::crash)] {
-        let asked =
-            join_all((0..4).map(|_| subject.store().ask(GetInstanceNwInfo { instance: instance(9) }))).await;
+        let asked = join_all((0..4).map(|_| {
+            subject.store().ask(GetInstanceNwInfo { instance: instance(9), scope: Scope::Everything })
+        }))
+        .await;
         assert_eq!(asked.len(), 4);
         end(&mut postgres).unwrap();
         postgres.start_again().unwrap();
         subject.allocate(number).await.unwrap();
-        subject.store().ask(GetInstanceNwInfo { instance: instance(number) }).await.unwrap();
+        subject
+            .store()
+            .ask(GetInstanceNwInfo { instance: instance(number), scope: Scope::Everything })
+            .await
+            .unwrap();
     }
 }
 
@@ -132,14 +146,14 @@ async fn a_server_that_freezes_is_unavailable_in_time() {
         let started = Instant::now();
         let (outcome, asked) = tokio::join!(
             subject.allocate(number),
-            subject.store().ask(GetInstanceNwInfo { instance: instance(1) }),
+            subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }),
         );
         assert!(is_unavailable(&outcome) && is_unavailable(&asked), "{outcome:?} {asked:?}");
         assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
     }
     postgres.resume().unwrap();
     subject.allocate(9).await.unwrap();
-    subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();
     assert_sound(&subject.dump().await);
 }
 
@@ -213,7 +227,8 @@ async fn a_commit_whose_answer_is_lost_is_unavailable_and_its_repetition_is_answ
     let subject = Subject::with(Kind::Postgres, config, tempfile::tempdir().unwrap()).await;
 
     let networks = vec![network("private", vec![subnet("10.1.0.0/24"), subnet("fd00:1::/64")])];
-    repeats_what_was_lost(&subject, &lossy, "make", CreateNetworks { networks }).await;
+    repeats_what_was_lost(&subject, &lossy, "make", CreateNetworks { networks, scope: Scope::Everything })
+        .await;
     let info = repeats_what_was_lost(&subject, &lossy, "boot", allocation(1, vec![])).await;
     assert_eq!(fixed_ips(&info)[0], "10.1.0.2");
     let dump = subject.dump().await;
@@ -270,7 +285,11 @@ async fn b62_a_crash_under_load_loses_nothing_that_was_acknowledged() {
     assert_sound(&dump);
     assert_eq!(dump.instances.len(), acknowledged.len(), "and nothing is there twice");
     for (number, info) in acknowledged {
-        let asked = subject.store().ask(GetInstanceNwInfo { instance: instance(number) }).await.unwrap();
+        let asked = subject
+            .store()
+            .ask(GetInstanceNwInfo { instance: instance(number), scope: Scope::Everything })
+            .await
+            .unwrap();
         assert_eq!(asked, info);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::join_all};
-use lepton_ledger::{Command, DeleteNetwork, GetInstanceNwInfo, Stop, View};
+use lepton_ledger::{Command, DeleteNetwork, GetInstanceNwInfo, Scope, Stop, View};
 use lepton_types::NetworkId;
 
 use super::{
@@ -22,7 +22,7 @@ impl Command for Panicking {
     const NAME: &'static str = "Panicking";
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
-        DeleteNetwork { network: self.0 }.decide(ledger)?;
+        DeleteNetwork { network: self.0, scope: Scope::Everything }.decide(ledger)?;
         panic!("a fault in a command, which this test expects")
     }
 }
@@ -47,7 +47,11 @@ async fn a_command_that_panics_harms_nobody_else() {
         assert!(matches!(asked, Err(SubmitError::Store(StoreError::Internal(_)))), "{asked:?}");
         subject.allocate(3).await.unwrap();
         assert_eq!(subject.dump().await.networks.len(), 4);
-        subject.store().ask(GetInstanceNwInfo { instance: instance(3) }).await.unwrap();
+        subject
+            .store()
+            .ask(GetInstanceNwInfo { instance: instance(3), scope: Scope::Everything })
+            .await
+            .unwrap();
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lepton_ipam::MacBase;
 use lepton_ledger::{
-    CreateNetworks, DeallocateForInstance, DeleteNetwork, Envelope, RequestKey, UndoAllocation,
+    CreateNetworks, DeallocateForInstance, DeleteNetwork, Envelope, RequestKey, Scope, UndoAllocation,
     ValidateNetworks,
 };
 
@@ -39,7 +39,10 @@ async fn the_same_request_gets_the_same_answer_also_after_a_restart() {
 }
 
 fn one_network() -> CreateNetworks {
-    CreateNetworks { networks: vec![network("another", vec![subnet("10.9.0.0/24")])] }
+    CreateNetworks {
+        networks: vec![network("another", vec![subnet("10.9.0.0/24")])],
+        scope: Scope::Everything,
+    }
 }
 
 #[tokio::test]
@@ -103,13 +106,14 @@ async fn a_rehearsal_answers_as_the_real_thing_and_writes_nothing() {
         assert_eq!(would_end.ports.len(), 1);
         let networks = subject.store().rehearse(one_network(), Envelope::anonymous()).await.unwrap();
         assert_eq!(networks.len(), 1);
-        let delete = DeleteNetwork { network: made.network.id };
+        let delete = DeleteNetwork { network: made.network.id, scope: Scope::Everything };
         assert_eq!(reason(subject.store().rehearse(delete, Envelope::anonymous()).await), "NETWORK_IN_USE");
         let validate = ValidateNetworks {
             project: "p1".parse().unwrap(),
             networks: vec![requested(made.network.id, &["10.1.0.2"])],
             allow_duplicate_networks: false,
             mac_base: MacBase::default(),
+            scope: Scope::Everything,
         };
         assert_eq!(reason(subject.store().ask(validate.clone()).await), "FIXED_IP_ALREADY_IN_USE");
         subject.store().ask(ValidateNetworks { networks: vec![], ..validate }).await.unwrap();

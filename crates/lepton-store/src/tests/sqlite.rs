@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use lepton_ledger::GetInstanceNwInfo;
+use lepton_ledger::{GetInstanceNwInfo, Scope};
 
 use super::{
     harness::{Kind, Subject, each_database, instance},
@@ -120,7 +120,11 @@ async fn a_full_disk_is_unavailable_until_there_is_room() {
         };
         assert!(matches!(refused, SubmitError::Store(StoreError::Unavailable(_))), "{refused:?}");
         for info in &acknowledged {
-            let asked = subject.store().ask(GetInstanceNwInfo { instance: info.instance }).await.unwrap();
+            let asked = subject
+                .store()
+                .ask(GetInstanceNwInfo { instance: info.instance, scope: Scope::Everything })
+                .await
+                .unwrap();
             assert_eq!(&asked, info);
         }
         assert_eq!(subject.dump().await.instances.len(), acknowledged.len());
@@ -139,7 +143,7 @@ async fn a_file_that_becomes_read_only_is_unavailable_until_it_is_not() {
     run(engine(&subject), "pragma query_only = on").await;
     let refused = subject.allocate(2).await;
     assert!(matches!(refused, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{refused:?}");
-    subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();
     run(engine(&subject), "pragma query_only = off").await;
     subject.allocate(2).await.unwrap();
 }

@@ -14,7 +14,7 @@ use std::{
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
     Command, DeallocateForInstance, DeleteNetwork, Envelope, FenceHost, FixedIp, Frontier, GetInstanceNwInfo,
-    Holder, HostFeed, ListNetworks, ReportHost, SweepQuarantine,
+    Holder, HostFeed, ListNetworks, ReportHost, Scope, SweepQuarantine,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -191,9 +191,13 @@ async fn use_everything(subject: &Subject) {
         subject.allocate(number).await.unwrap();
     }
     subject.allocate_at(5, id, "10.1.0.77").await.unwrap();
-    subject.store().ask(GetInstanceNwInfo { instance: instance(1) }).await.unwrap();
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();
     for project in [None, Some("p1".parse().unwrap())] {
-        subject.store().ask(ListNetworks { project, after: 0, limit: 100 }).await.unwrap();
+        subject
+            .store()
+            .ask(ListNetworks { project, after: 0, limit: 100, scope: Scope::Everything })
+            .await
+            .unwrap();
     }
     let feed = subject.feed().await;
     subject.store().ask(HostFeed { host: host(), after: Some(feed.revision) }).await.unwrap();
@@ -210,9 +214,12 @@ async fn use_everything(subject: &Subject) {
     subject.deallocate(4).await;
     subject.submit(FenceHost { host: host() }).await.unwrap();
     subject.feed().await;
-    assert_eq!(reason(subject.submit(DeleteNetwork { network: resting }).await), "NETWORK_IN_USE");
+    assert_eq!(
+        reason(subject.submit(DeleteNetwork { network: resting, scope: Scope::Everything }).await),
+        "NETWORK_IN_USE"
+    );
     let unused = subject.network("unused", &["10.3.0.0/24"]).await.network.id;
-    subject.submit(DeleteNetwork { network: unused }).await.unwrap();
+    subject.submit(DeleteNetwork { network: unused, scope: Scope::Everything }).await.unwrap();
     subject.store().forget_requests(Duration::ZERO).await.unwrap();
     subject.store().forget_history(Duration::ZERO).await.unwrap();
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
+use lepton_ledger::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute, Scope};
 use lepton_types::{NetworkId, Route, Subnet, SubnetId};
 
 use super::{
@@ -12,12 +12,12 @@ use super::{
 };
 
 pub(super) fn addition(network: NetworkId, cidr: &str) -> AddSubnet {
-    AddSubnet { network, spec: subnet(cidr) }
+    AddSubnet { network, spec: subnet(cidr), scope: Scope::Everything }
 }
 
 pub(super) fn moved_to(subnet: SubnetId, gateway: &str) -> ModifySubnet {
     let gateway = Some(Some(gateway.parse().unwrap()));
-    ModifySubnet { subnet, gateway, dns: None, dhcp_server: None }
+    ModifySubnet { subnet, gateway, dns: None, dhcp_server: None, scope: Scope::Everything }
 }
 
 fn route(destination: &str, gateway: &str) -> Route {
@@ -28,7 +28,10 @@ async fn stays(subject: &mut Subject, answered: &Subnet) {
     if subject.kind.is_durable() {
         subject.reopen().await;
     }
-    assert_eq!(&subject.store().ask(GetSubnet { subnet: answered.id }).await.unwrap(), answered);
+    assert_eq!(
+        &subject.store().ask(GetSubnet { subnet: answered.id, scope: Scope::Everything }).await.unwrap(),
+        answered
+    );
 }
 
 #[tokio::test]
@@ -87,14 +90,16 @@ async fn routes_name_servers_and_the_dhcp_server_are_kept() {
             gateway: None,
             dns: Some(vec!["9.9.9.9".parse().unwrap()]),
             dhcp_server: Some(Some("10.1.0.1".parse().unwrap())),
+            scope: Scope::Everything,
         };
         subject.submit(change).await.unwrap();
         for destination in ["192.168.60.0/24", "192.168.50.0/24"] {
             let route = route(destination, "10.1.0.254");
-            subject.submit(AddRoute { subnet, route }).await.unwrap();
+            subject.submit(AddRoute { subnet, route, scope: Scope::Everything }).await.unwrap();
         }
         let destination = "192.168.60.0/24".parse().unwrap();
-        let now = subject.submit(RemoveRoute { subnet, destination }).await.unwrap();
+        let now =
+            subject.submit(RemoveRoute { subnet, destination, scope: Scope::Everything }).await.unwrap();
         assert_eq!(now.routes, [route("192.168.50.0/24", "10.1.0.254")]);
         stays(subject, &now).await;
         let told = subject.allocate(1).await.unwrap().vifs[0].network.subnets[0].clone();
@@ -109,10 +114,10 @@ async fn a_subnet_goes_when_nobody_holds_its_addresses_and_takes_the_resting_one
         let network = subject.network("private", &["10.1.0.0/30"]).await.network.id;
         let quarantine = Duration::from_secs(60);
         let spec = SubnetSpec { quarantine, ..subnet("10.2.0.0/24") };
-        let id = subject.submit(AddSubnet { network, spec }).await.unwrap().id;
+        let id = subject.submit(AddSubnet { network, spec, scope: Scope::Everything }).await.unwrap().id;
         subject.allocate(1).await.unwrap();
         subject.allocate(2).await.unwrap();
-        let delete = DeleteSubnet { subnet: id };
+        let delete = DeleteSubnet { subnet: id, scope: Scope::Everything };
         let before = subject.dump().await;
         assert_eq!(reason(subject.submit(delete.clone()).await), "SUBNET_IN_USE");
         assert_eq!(subject.dump().await, before);

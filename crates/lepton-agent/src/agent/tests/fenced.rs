@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_ledger::{
     AllocateForInstance, BindingRequest, Command, CreateNetworks, DeallocateForInstance, Envelope, FenceHost,
-    GetInstanceNwInfo, HostFeed, NetworkSpec, ReportHost,
+    GetInstanceNwInfo, HostFeed, NetworkSpec, ReportHost, Scope,
 };
 use lepton_store::{Database, Store, StoreConfig};
 use lepton_types::{InstanceId, Mtu, NetworkInfo};
@@ -57,7 +57,7 @@ impl RealLedger {
             is_injected: false,
             made_before: None,
         };
-        ledger.submit(CreateNetworks { networks: vec![network] }).await;
+        ledger.submit(CreateNetworks { networks: vec![network], scope: Scope::Everything }).await;
         ledger
     }
 
@@ -88,7 +88,8 @@ impl RealLedger {
     /// Waits until the instance's ports are plugged.
     async fn until_active(&self, instance: InstanceId) {
         let is_active = async || {
-            let info = self.store.ask(GetInstanceNwInfo { instance }).await.unwrap();
+            let info =
+                self.store.ask(GetInstanceNwInfo { instance, scope: Scope::Everything }).await.unwrap();
             info.vifs.iter().all(|vif| vif.status == PortStatus::Active)
         };
         while !is_active().await {

@@ -3,7 +3,15 @@ use crate::example::{allocation, changes, decided, fixed_ips, made, network, wit
 use crate::{DeallocateForInstance, GetInstanceNwInfo};
 
 fn untouched(network: NetworkId) -> ModifyNetwork {
-    ModifyNetwork { network, label: None, priority: None, project: None, host: None, is_injected: None }
+    ModifyNetwork {
+        network,
+        label: None,
+        priority: None,
+        project: None,
+        host: None,
+        is_injected: None,
+        scope: Scope::Everything,
+    }
 }
 
 #[test]
@@ -76,7 +84,7 @@ fn b14_a_network_that_leaves_the_project_stays_on_the_instances_it_has() {
     decided(&mut ledger, &ModifyNetwork { project, ..untouched(own) }).unwrap();
 
     let instance = allocated.instance;
-    let info = decided(&mut ledger, &GetInstanceNwInfo { instance }).unwrap();
+    let info = decided(&mut ledger, &GetInstanceNwInfo { instance, scope: Scope::Everything }).unwrap();
     assert_eq!(fixed_ips(&info), fixed_ips(&allocated));
     let released =
         decided(&mut ledger, &DeallocateForInstance { instance, incarnation: None, only_on: None }).unwrap();

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tonic::{
     service::RoutesBuilder,
     transport::{
-        Certificate, ClientTlsConfig, Endpoint, Identity, Server as Transport, ServerTlsConfig,
+        Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server as Transport, ServerTlsConfig,
         server::TcpIncoming,
     },
 };
@@ -19,6 +19,15 @@ const SERVER_NAME: &str = "lepton.example.org";
 impl Server {
     /// A client over TLS whose certificate has this SPIFFE id; the server listens for it alone.
     pub(crate) async fn client_with_certificate(&mut self, id: &str) -> Client {
+        Client::new(self.channel_with_certificate(id).await)
+    }
+
+    /// A tenant's connection.
+    pub(crate) async fn member_of(&mut self, project: &str) -> Channel {
+        self.channel_with_certificate(&format!("spiffe://example.org/lepton/member/{project}")).await
+    }
+
+    async fn channel_with_certificate(&mut self, id: &str) -> Channel {
         let authority = Authority::new();
         let certificate = authority.sign(&CertificateParams::new([SERVER_NAME.to_owned()]).unwrap());
         let tls = ServerTlsConfig::new().identity(certificate).client_ca_root(authority.certificate());
@@ -37,7 +46,7 @@ impl Server {
             .domain_name(SERVER_NAME)
             .identity(authority.sign(&params));
         let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls).unwrap();
-        Client::new(endpoint.connect().await.unwrap())
+        endpoint.connect().await.unwrap()
     }
 }
 

@@ -1,0 +1,326 @@
+//! Tenants: what belongs to another project is as if it did not exist, for every call that a tenant may make.
+
+mod raw;
+
+use std::collections::BTreeSet;
+
+use lepton_manager::Role;
+use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
+use prost::Message;
+use tonic::{Code, Status};
+
+use self::raw::call;
+use crate::{
+    problem::Problem,
+    server::{PROJECT, Server, UNKNOWN, allocation, instance, network, requested, subnet},
+};
+
+/// Another project than that of the tenant who asks.
+const FOREIGN: &str = "red";
+
+/// What a call names.
+struct Named {
+    network: String,
+    subnet: String,
+    instance: String,
+}
+
+/// What a tenant is answered who names what is not its own.
+enum Answer {
+    /// That there is no such thing, with this reason.
+    Hidden(Code, &'static str),
+    /// That it may not act for that project.
+    Denied,
+    /// A success that tells nothing of it.
+    Silent,
+}
+
+/// A call that a tenant may make, about what is not its own.
+struct Row {
+    method: &'static str,
+    body: Vec<u8>,
+    answer: Answer,
+}
+
+fn row(method: &'static str, request: &impl Message, answer: Answer) -> Row {
+    Row { method, body: request.encode_to_vec(), answer }
+}
+
+/// Every call that a tenant may make, with what it names of another's.
+fn rows(named: &Named) -> Vec<Row> {
+    [of_networks(named), of_subnets(named), of_instances(named)].into_iter().flatten().collect()
+}
+
+fn of_networks(Named { network: id, .. }: &Named) -> Vec<Row> {
+    let no_network = || Answer::Hidden(Code::NotFound, "NETWORK_NOT_FOUND");
+    let no_network_asked_for = || Answer::Hidden(Code::InvalidArgument, "NETWORK_NOT_FOUND");
+    let creation = |spec| v1::CreateNetworksRequest { networks: vec![spec], ..Default::default() };
+    let theirs = v1::NetworkSpec { project_id: FOREIGN.into(), ..network("theirs", &[]) };
+    let settled = v1::NetworkSpec { id: id.clone(), ..network("settled", &[]) };
+    let validation = |project_id: &str| v1::ValidateNetworksRequest {
+        project_id: project_id.into(),
+        networks: vec![requested(id, &[])],
+        ..Default::default()
+    };
+    let label = Some("mine".to_owned());
+    let modification = v1::ModifyNetworkRequest { network_id: id.clone(), label, ..Default::default() };
+    vec![
+        row("/lepton.v1.NetworkManager/CreateNetworks", &creation(theirs), Answer::Denied),
+        row("/lepton.v1.NetworkManager/CreateNetworks", &creation(settled), no_network_asked_for()),
+        row("/lepton.v1.NetworkManager/ModifyNetwork", &modification, no_network()),
+        row(
+            "/lepton.v1.NetworkManager/DeleteNetwork",
+            &v1::DeleteNetworkRequest { network_id: id.clone(), ..Default::default() },
+            no_network(),
+        ),
+        row(
+            "/lepton.v1.NetworkManager/GetNetwork",
+            &v1::GetNetworkRequest { network_id: id.clone() },
+            no_network(),
+        ),
+        row("/lepton.v1.NetworkManager/ListNetworks", &v1::ListNetworksRequest::default(), Answer::Silent),
+        row(
+            "/lepton.v1.NetworkManager/ListNetworks",
+            &v1::ListNetworksRequest { project_id: FOREIGN.into(), ..Default::default() },
+            Answer::Silent,
+        ),
+        row("/lepton.v1.NetworkManager/ValidateNetworks", &validation(PROJECT), no_network_asked_for()),
+        row("/lepton.v1.NetworkManager/ValidateNetworks", &validation(FOREIGN), Answer::Denied),
+    ]
+}
+
+fn of_subnets(named: &Named) -> Vec<Row> {
+    let no_subnet = || Answer::Hidden(Code::NotFound, "SUBNET_NOT_FOUND");
+    let no_network = Answer::Hidden(Code::NotFound, "NETWORK_NOT_FOUND");
+    let subnet_id = || named.subnet.clone();
+    let addition = v1::AddSubnetRequest {
+        network_id: named.network.clone(),
+        subnet: Some(subnet("10.77.0.0/24")),
+        ..Default::default()
+    };
+    let modification = v1::ModifySubnetRequest {
+        subnet_id: subnet_id(),
+        gateway: Some("10.66.0.9".into()),
+        ..Default::default()
+    };
+    let deletion = v1::DeleteSubnetRequest { subnet_id: subnet_id(), ..Default::default() };
+    let route = v1::AddRouteRequest {
+        subnet_id: subnet_id(),
+        destination: "10.88.0.0/16".into(),
+        gateway: "10.66.0.9".into(),
+        ..Default::default()
+    };
+    let no_route = v1::RemoveRouteRequest {
+        subnet_id: subnet_id(),
+        destination: "10.99.0.0/16".into(),
+        ..Default::default()
+    };
+    vec![
+        row("/lepton.v1.Subnets/AddSubnet", &addition, no_network),
+        row("/lepton.v1.Subnets/GetSubnet", &v1::GetSubnetRequest { subnet_id: subnet_id() }, no_subnet()),
+        row("/lepton.v1.Subnets/ModifySubnet", &modification, no_subnet()),
+        row("/lepton.v1.Subnets/DeleteSubnet", &deletion, no_subnet()),
+        row("/lepton.v1.Subnets/AddRoute", &route, no_subnet()),
+        row("/lepton.v1.Subnets/RemoveRoute", &no_route, no_subnet()),
+    ]
+}
+
+fn of_instances(named: &Named) -> Vec<Row> {
+    let no_instance = || Answer::Hidden(Code::NotFound, "INSTANCE_NOT_FOUND");
+    let instance_id = || named.instance.clone();
+    let json = v1::GetInstanceNwInfoJsonRequest {
+        instance_id: instance_id(),
+        form: v1::NetworkInfoForm::Model.into(),
+    };
+    vec![
+        row(
+            "/lepton.v1.NetworkManager/GetInstanceNwInfo",
+            &v1::GetInstanceNwInfoRequest { instance_id: instance_id() },
+            no_instance(),
+        ),
+        row("/lepton.v1.NetworkManager/GetInstanceNwInfoJson", &json, no_instance()),
+    ]
+}
+
+/// What another project has: a network with a subnet and a route, and an instance on it.
+async fn foreign(server: &Server) -> Named {
+    let spec = v1::NetworkSpec { project_id: FOREIGN.into(), ..network("secret", &["10.66.0.0/24"]) };
+    let made = server.create(spec).await;
+    let subnet_id = made.subnets[0].id.clone();
+    let route = v1::AddRouteRequest {
+        subnet_id: subnet_id.clone(),
+        destination: "10.99.0.0/16".into(),
+        gateway: "10.66.0.254".into(),
+        ..Default::default()
+    };
+    server.subnets().await.add_route(route).await.unwrap();
+    server.allocate(v1::AllocateForInstanceRequest { project_id: FOREIGN.into(), ..allocation(66) }).await;
+    Named { network: made.id, subnet: subnet_id, instance: instance(66) }
+}
+
+fn unknown() -> Named {
+    Named { network: UNKNOWN.into(), subnet: UNKNOWN.into(), instance: UNKNOWN.into() }
+}
+
+/// An answer as a client can read it, with what was named of another's replaced by what there is not.
+fn told(outcome: &Result<Vec<u8>, Status>, named: &Named) -> String {
+    let text = match outcome {
+        Ok(body) => format!("{:?}", String::from_utf8_lossy(body)),
+        Err(status) => {
+            let Problem { code, message, reason, metadata, violations, .. } = Problem::read(status);
+            format!("{code:?} {message} {reason} {metadata:?} {violations:?}")
+        }
+    };
+    let ids = [&named.network, &named.subnet, &named.instance];
+    ids.into_iter().fold(text, |text, id| text.replace(id, UNKNOWN))
+}
+
+#[test]
+fn every_call_that_a_tenant_may_make_has_a_row() {
+    let with_a_row: BTreeSet<_> = rows(&unknown()).iter().map(|row| row.method).collect();
+    let may_call: BTreeSet<_> =
+        Role::Member.methods().filter(|method| method.starts_with("/lepton.")).collect();
+    assert_eq!(with_a_row, may_call, "add a row for it: what does a tenant see who names another's things?");
+}
+
+#[tokio::test]
+async fn b45_what_is_another_projects_is_as_what_does_not_exist() {
+    let mut server = Server::start().await;
+    let named = foreign(&server).await;
+    let channel = server.member_of(PROJECT).await;
+    let before = server.dump().await;
+    for (row, of_nothing) in rows(&named).into_iter().zip(rows(&unknown())) {
+        let outcome = call(&channel, row.method, row.body).await;
+        let method = row.method;
+        match (&outcome, row.answer) {
+            (Ok(body), Answer::Silent) => {
+                let body = String::from_utf8_lossy(body);
+                for secret in [FOREIGN, "secret", "10.66.", &named.network, &named.subnet, &named.instance] {
+                    assert!(!body.contains(secret), "{method} tells of {secret}: {body}");
+                }
+            }
+            (Err(status), Answer::Hidden(code, reason)) => {
+                let problem = Problem::read(status);
+                assert_eq!((problem.code, &*problem.reason), (code, reason), "{method}: {problem:?}");
+            }
+            (Err(status), Answer::Denied) => Problem::read(status).assert(
+                Code::PermissionDenied,
+                "PROJECT_NOT_ALLOWED",
+                &[("project_id", FOREIGN), ("allowed_project_id", PROJECT)],
+                &[FOREIGN, PROJECT],
+            ),
+            (_, _) => panic!("{method}: {outcome:?}"),
+        }
+        let nothing = call(&channel, of_nothing.method, of_nothing.body).await;
+        assert_eq!(told(&outcome, &named), told(&nothing, &unknown()), "{method}");
+        assert_eq!(server.dump().await, before, "{method} changed something");
+    }
+}
+
+#[tokio::test]
+async fn b46_a_tenant_makes_changes_and_deletes_its_own_networks() {
+    let mut server = Server::start().await;
+    let channel = server.member_of(PROJECT).await;
+    let mut networks = NetworkManagerClient::new(channel.clone());
+    let mut subnets = SubnetsClient::new(channel);
+    let creation = |spec| v1::CreateNetworksRequest { networks: vec![spec], ..Default::default() };
+    let made = networks.create_networks(creation(network("own", &["10.1.0.0/24"]))).await.unwrap();
+    let made = made.into_inner().networks.remove(0);
+    assert_eq!(made.project_id, PROJECT, "a tenant need not say so");
+    let network_id = || made.id.clone();
+
+    let label = Some("renamed".to_owned());
+    let modification = v1::ModifyNetworkRequest { network_id: network_id(), label, ..Default::default() };
+    assert_eq!(networks.modify_network(modification).await.unwrap().into_inner().label, "renamed");
+    let addition = v1::AddSubnetRequest {
+        network_id: network_id(),
+        subnet: Some(subnet("10.2.0.0/24")),
+        ..Default::default()
+    };
+    let subnet_id = subnets.add_subnet(addition).await.unwrap().into_inner().id;
+    let route = v1::AddRouteRequest {
+        subnet_id: subnet_id.clone(),
+        destination: "10.9.0.0/16".into(),
+        gateway: "10.2.0.9".into(),
+        ..Default::default()
+    };
+    subnets.add_route(route).await.unwrap();
+    server.allocate(allocation(1)).await;
+    let info = v1::GetInstanceNwInfoRequest { instance_id: instance(1) };
+    assert_eq!(networks.get_instance_nw_info(info).await.unwrap().into_inner().vifs.len(), 1);
+    networks.validate_networks(v1::ValidateNetworksRequest::default()).await.unwrap();
+
+    let released = server.deallocate(1).await;
+    server.unplugged(&released).await;
+    let deletion = v1::DeleteNetworkRequest { network_id: network_id(), ..Default::default() };
+    networks.delete_network(deletion).await.unwrap();
+    let listed = networks.list_networks(v1::ListNetworksRequest::default()).await.unwrap().into_inner();
+    assert_eq!(listed.networks, []);
+}
+
+#[tokio::test]
+async fn a_tenant_sees_what_all_projects_share_and_does_not_change_it() {
+    let mut server = Server::start().await;
+    let global = server.network("global", &["10.1.0.0/24"]).await;
+    let channel = server.member_of(PROJECT).await;
+    let mut networks = NetworkManagerClient::new(channel.clone());
+    let mut subnets = SubnetsClient::new(channel);
+    let network_id = || global.id.clone();
+    let subnet_id = || global.subnets[0].id.clone();
+    let seen = networks.get_network(v1::GetNetworkRequest { network_id: network_id() }).await.unwrap();
+    assert_eq!(seen.into_inner(), global);
+    let seen = subnets.get_subnet(v1::GetSubnetRequest { subnet_id: subnet_id() }).await.unwrap();
+    assert_eq!(seen.into_inner(), global.subnets[0]);
+    let own = v1::ListNetworksRequest { project_id: PROJECT.into(), ..Default::default() };
+    let listed = networks.list_networks(own).await.unwrap().into_inner();
+    assert_eq!(listed.networks, std::slice::from_ref(&global));
+
+    let before = server.dump().await;
+    let deletion = v1::DeleteNetworkRequest { network_id: network_id(), ..Default::default() };
+    let modification = v1::ModifyNetworkRequest { network_id: network_id(), ..Default::default() };
+    let addition = v1::AddSubnetRequest {
+        network_id: network_id(),
+        subnet: Some(subnet("10.2.0.0/24")),
+        ..Default::default()
+    };
+    let end = v1::DeleteSubnetRequest { subnet_id: subnet_id(), ..Default::default() };
+    for problem in [
+        Problem::of(networks.delete_network(deletion).await),
+        Problem::of(networks.modify_network(modification).await),
+        Problem::of(subnets.add_subnet(addition).await),
+        Problem::of(subnets.delete_subnet(end).await),
+    ] {
+        let words = ["what all projects share", PROJECT];
+        let metadata = [("allowed_project_id", PROJECT)];
+        problem.assert(Code::PermissionDenied, "PROJECT_NOT_ALLOWED", &metadata, &words);
+    }
+    assert_eq!(server.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_tenant_neither_sets_what_operators_set_nor_gives_its_networks_away() {
+    let mut server = Server::start().await;
+    let mut networks = NetworkManagerClient::new(server.member_of(PROJECT).await);
+    let spec = v1::NetworkSpec { project_id: PROJECT.into(), ..network("own", &["10.1.0.0/24"]) };
+    let network_id = server.create(spec).await.id;
+    let untouched = || v1::ModifyNetworkRequest { network_id: network_id.clone(), ..Default::default() };
+    let creation = |spec| v1::CreateNetworksRequest { networks: vec![spec], ..Default::default() };
+    let before = server.dump().await;
+    let hosted = v1::NetworkSpec { host: "host-1".into(), ..network("hosted", &[]) };
+    let injected = v1::NetworkSpec { injected: true, ..network("injected", &[]) };
+    let moved = v1::ModifyNetworkRequest { host: Some("host-1".into()), ..untouched() };
+    for (problem, field) in [
+        (Problem::of(networks.create_networks(creation(hosted)).await), "networks[0].host"),
+        (Problem::of(networks.create_networks(creation(injected)).await), "networks[0].injected"),
+        (Problem::of(networks.modify_network(moved).await), "host"),
+    ] {
+        let words = [field, "operators", "leave it out"];
+        problem.assert(Code::PermissionDenied, "FIELD_NOT_ALLOWED", &[("field", field)], &words);
+    }
+    for project in [FOREIGN, ""] {
+        let given = v1::ModifyNetworkRequest { project_id: Some(project.into()), ..untouched() };
+        let problem = Problem::of(networks.modify_network(given).await);
+        assert_eq!((problem.code, &*problem.reason), (Code::PermissionDenied, "PROJECT_NOT_ALLOWED"));
+    }
+    assert_eq!(server.dump().await, before);
+}
