@@ -23,3 +23,4 @@ mod subnets;
 mod unavailable;
 mod vocabulary;
 mod waiting;
+mod watched;

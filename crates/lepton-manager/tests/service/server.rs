@@ -7,7 +7,7 @@ use lepton_manager::{Api, Authorise, Manager, Role, Settings, Trust};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
-use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -25,14 +25,20 @@ use tonic::{
 
 use tower::{Service, ServiceExt};
 
+pub(crate) use self::untouched::Untouched;
+use self::untouched::Verdict;
 use crate::problem::Problem;
 
 mod tls;
+mod untouched;
 
 pub(crate) type Client = NetworkManagerClient<Channel>;
 
 /// The host of the server's own agent, whom the tests play.
 pub(crate) const HOST: &str = "host-1";
+
+/// The ledger's file in the server's folder.
+const LEDGER: &str = "ledger.db";
 
 /// The project of the tests' instances.
 pub(crate) const PROJECT: &str = "blue";
@@ -66,6 +72,9 @@ impl Default for Options {
 pub(crate) struct Server {
     pub(crate) manager: Manager,
     options: Options,
+    /// Says at the end of the test whether a refused call has left something behind.
+    pub(crate) verdict: Verdict,
+    untouched: Untouched,
     folder: TempDir,
     tcp: SocketAddr,
     _serving: DropGuard,
@@ -82,7 +91,7 @@ impl Server {
     }
 
     async fn over(folder: TempDir, options: Options) -> Self {
-        let database = Database::Sqlite(folder.path().join("ledger.db"));
+        let database = Database::Sqlite(folder.path().join(LEDGER));
         let mut store = StoreConfig::new(database);
         store.queue_limit = options.queue_limit;
         store.connect_timeout = options.database_timeout;
@@ -94,7 +103,9 @@ impl Server {
         let manager = Manager::open(&store, settings).await.unwrap();
         let mut routes = RoutesBuilder::default();
         Api::new(manager.clone()).serve(&mut routes);
-        let router = Transport::builder().layer(Authorise::new(trust(&options))).add_routes(routes.routes());
+        let untouched = Untouched::new(folder.path().join(LEDGER));
+        let router = Transport::builder().layer(untouched.clone());
+        let router = router.layer(Authorise::new(trust(&options))).add_routes(routes.routes());
         let unix = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
@@ -110,7 +121,17 @@ impl Server {
         tasks.spawn(async move {
             router.serve_with_incoming_shutdown(TcpIncoming::from(tcp), stop.cancelled()).await
         });
-        Self { manager, options, folder, tcp: address, _serving: shutdown.drop_guard(), tasks }
+        let verdict = untouched.verdict();
+        Self {
+            manager,
+            options,
+            verdict,
+            untouched,
+            folder,
+            tcp: address,
+            _serving: shutdown.drop_guard(),
+            tasks,
+        }
     }
 
     /// Ends the server, and starts another one over the same file.
@@ -191,18 +212,7 @@ impl Server {
     /// Every table's every row, as SQL literals.
     pub(crate) async fn dump(&self) -> String {
         let mut database = self.database().await;
-        let names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
-        let mut text = String::new();
-        for table in sqlx::query_scalar::<_, String>(names).fetch_all(&mut database).await.unwrap() {
-            let columns = format!("SELECT name FROM pragma_table_info('{table}')");
-            let columns =
-                sqlx::query_scalar::<_, String>(sql(columns)).fetch_all(&mut database).await.unwrap();
-            let columns: Vec<_> = columns.iter().map(|column| format!("quote({column})")).collect();
-            let rows = format!("SELECT {} AS line FROM {table} ORDER BY line", columns.join(" || ',' || "));
-            for row in sqlx::query(sql(rows)).fetch_all(&mut database).await.unwrap() {
-                text.push_str(&format!("{table}: {}\n", row.get::<String, _>("line")));
-            }
-        }
+        let text = untouched::dump(&mut database).await.unwrap();
         database.close().await.unwrap();
         text
     }
@@ -213,8 +223,8 @@ impl Server {
         SqliteConnection::connect_with(&options).await.unwrap()
     }
 
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("ledger.db")
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join(LEDGER)
     }
 
     /// Makes a global network with these subnets.

@@ -33,7 +33,7 @@ impl Server {
         let tls = ServerTlsConfig::new().identity(certificate).client_ca_root(authority.certificate());
         let mut routes = RoutesBuilder::default();
         Api::new(self.manager.clone()).serve(&mut routes);
-        let router = Transport::builder().tls_config(tls).unwrap();
+        let router = Transport::builder().tls_config(tls).unwrap().layer(self.untouched.clone());
         let router = router.layer(Authorise::new(trust(&self.options))).add_routes(routes.routes());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
