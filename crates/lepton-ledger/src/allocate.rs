@@ -148,6 +148,8 @@ impl Command for AllocateForInstance {
             incarnation,
             project: self.project.clone(),
             host: host.clone(),
+            hostname: None,
+            has_names: false,
             created_at: ledger.now(),
         });
         ledger.network_info(self.instance)

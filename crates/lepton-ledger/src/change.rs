@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lepton_ipam::Block;
-use lepton_types::{Network, Port, Subnet};
+use lepton_types::{DnsDomain, DnsEntry, Network, Port, Subnet};
 
 use crate::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestRecord, Row};
 
@@ -28,6 +28,10 @@ pub enum Change {
     Host(RowChange<Host>),
     /// A port that ended by its host's fencing and that the host has not unplugged yet.
     FencedPort(RowChange<FencedPort>),
+    /// A DNS domain. With a domain go its entries, without changes of their own.
+    DnsDomain(RowChange<DnsDomain>),
+    /// An entry of a DNS domain.
+    DnsEntry(RowChange<DnsEntry>),
     /// A remembered answer.
     RequestRecord(RowChange<RequestRecord>),
 }
@@ -100,6 +104,8 @@ impl Change {
             | Self::FixedIp(_)
             | Self::Host(_)
             | Self::FencedPort(_)
+            | Self::DnsDomain(_)
+            | Self::DnsEntry(_)
             | Self::RequestRecord(_) => None,
         }
     }

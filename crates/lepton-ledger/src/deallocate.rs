@@ -85,8 +85,10 @@ impl Command for UndoAllocation {
 /// Ends the instance's life and tells its host to unplug its ports.
 fn release(ledger: &mut View, instance: &Instance) -> Result<Released, Stop> {
     ledger.need([Key::Host(instance.host.clone())])?;
+    let ports = ledger.ports_of(instance)?;
+    ledger.forget_names_of(instance, &ports)?;
     let mut released = Vec::new();
-    for mut port in ledger.ports_of(instance)? {
+    for mut port in ports {
         port.is_released = true;
         port.revision = ledger.touch_host(&port.host)?;
         released.push(port.id);

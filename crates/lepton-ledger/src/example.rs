@@ -104,6 +104,8 @@ fn word(change: &Change) -> &'static str {
         Change::FixedIp(change) => of(["+fixed_ip", "~fixed_ip", "-fixed_ip"], change),
         Change::Host(change) => of(["+host", "~host", "-host"], change),
         Change::FencedPort(change) => of(["+fenced", "~fenced", "-fenced"], change),
+        Change::DnsDomain(change) => of(["+domain", "~domain", "-domain"], change),
+        Change::DnsEntry(change) => of(["+entry", "~entry", "-entry"], change),
         Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
     }
 }

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, SubnetId, Timestamp,
+    DnsDomainId, DomainName, HostId, Hostname, InstanceId, MacAddr, NetworkId, PortId, ProjectId, RecordType,
+    Revision, SubnetId, Timestamp,
 };
 
-use crate::RequestKey;
+use crate::{RequestKey, row::EntryKey};
 
 /// A row, or a small indexed set of rows, that a command needs in its view.
 ///
@@ -81,4 +82,39 @@ pub enum Key {
     FencedPort(PortId),
     /// A host's revision.
     Host(HostId),
+    /// The DNS domain of this name.
+    DnsDomain(DomainName),
+    /// A page of DNS domains in the order of their names.
+    DnsDomainPage {
+        /// Only this project's public domains and those of no project.
+        project: Option<ProjectId>,
+        /// Only domains behind this name.
+        after: Option<DomainName>,
+        /// Most domains to load.
+        limit: u16,
+    },
+    /// One entry of a DNS domain.
+    DnsEntry(EntryKey),
+    /// A page of a DNS domain's entries in the order of their names.
+    DnsEntryPage {
+        /// Whose entries.
+        domain: DnsDomainId,
+        /// Only those that lead to this address.
+        address: Option<IpAddr>,
+        /// Only those behind this one.
+        after: Option<(Hostname, RecordType)>,
+        /// Most entries to load.
+        limit: u16,
+    },
+    /// A page of the entries of any DNS domain that lead to an address, with their domains.
+    DnsNames {
+        /// Which address.
+        address: IpAddr,
+        /// Only those behind this one.
+        after: Option<(DnsDomainId, Hostname)>,
+        /// Most entries to load.
+        limit: u16,
+    },
+    /// The entries of DNS domains that end with an address of a subnet.
+    BoundNames(SubnetId, IpAddr),
 }

@@ -16,6 +16,7 @@ mod change;
 mod command;
 mod deallocate;
 pub mod dhcp;
+mod dns;
 #[cfg(test)]
 mod example;
 mod host;
@@ -35,6 +36,10 @@ pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
+pub use dns::{
+    AddDnsEntry, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsDomainPage, DnsEntryPage, DnsPlace,
+    ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry,
+};
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, RegisterHost, ReportHost};
 pub use key::Key;
 pub use lepton_ipam::Block;
@@ -44,7 +49,9 @@ pub use network::{
 };
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
-pub use row::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row};
+pub use row::{
+    EntryKey, FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row,
+};
 pub use scope::Scope;
 pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
 pub use sweep::SweepQuarantine;

@@ -2,7 +2,10 @@
 
 use std::{fmt, net::IpAddr};
 
-use lepton_types::{Cidr, HostId, InstanceId, NetworkId, ProjectId, RequestId, Route, SubnetId};
+use lepton_types::{
+    Cidr, DomainName, HostId, Hostname, InstanceId, NetworkId, ProjectId, RecordType, RequestId, Route,
+    SubnetId,
+};
 
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,6 +194,36 @@ pub enum Refusal {
         /// The network.
         network: String,
     },
+    /// No such DNS domain, or another project's.
+    #[error("DNS domain {domain} is not found")]
+    DnsDomainNotFound {
+        /// The name that was asked for.
+        domain: DomainName,
+    },
+    /// The domain has no such name, or not of this type.
+    #[error("{name}.{domain} has no entry{}", of_type(*record_type))]
+    DnsEntryNotFound {
+        /// The domain.
+        domain: DomainName,
+        /// The name within it.
+        name: Hostname,
+        /// The type that was asked for; none: either.
+        record_type: Option<RecordType>,
+    },
+    /// The name leads somewhere already.
+    #[error(
+        "{name}.{domain} leads to {address} already; choose another name, or modify or delete that entry"
+    )]
+    FloatingIpDnsExists {
+        /// The domain.
+        domain: DomainName,
+        /// The name within it.
+        name: Hostname,
+        /// Where it leads.
+        address: IpAddr,
+        /// Path of the name in the request, when it is an instance's.
+        field: Option<&'static str>,
+    },
     /// The network has ports.
     #[error("network {network} has ports{}; deallocate them first", example(*instance))]
     NetworkInUse {
@@ -207,6 +240,11 @@ fn whose(project: Option<&ProjectId>) -> String {
 
 fn example(instance: Option<InstanceId>) -> String {
     instance.map(|instance| format!(", of instance {instance} for example")).unwrap_or_default()
+}
+
+/// ` of type A`, or nothing.
+fn of_type(record_type: Option<RecordType>) -> String {
+    record_type.map(|record_type| format!(" of type {record_type}")).unwrap_or_default()
 }
 
 /// Prefixes with commas between them.
@@ -274,6 +312,9 @@ impl Refusal {
             Self::SubnetInUse { .. } => "SUBNET_IN_USE",
             Self::RouteExists { .. } => "ROUTE_EXISTS",
             Self::RouteNotFound { .. } => "ROUTE_NOT_FOUND",
+            Self::DnsDomainNotFound { .. } => "DNS_DOMAIN_NOT_FOUND",
+            Self::DnsEntryNotFound { .. } => "DNS_ENTRY_NOT_FOUND",
+            Self::FloatingIpDnsExists { .. } => "FLOATING_IP_DNS_EXISTS",
         }
     }
 
@@ -334,6 +375,17 @@ impl Refusal {
             }
             Self::RouteNotFound { subnet, destination } => {
                 vec![("subnet_id", subnet.to_string()), ("destination", destination.to_string())]
+            }
+            Self::DnsDomainNotFound { domain } => vec![("domain", domain.to_string())],
+            Self::DnsEntryNotFound { domain, name, record_type } => {
+                let record_type = record_type.map(|record_type| ("type", record_type.to_string()));
+                let names = [("domain", domain.to_string()), ("name", name.to_string())];
+                names.into_iter().chain(record_type).collect()
+            }
+            Self::FloatingIpDnsExists { domain, name, address, field } => {
+                let field = field.map(|field| ("field", field.to_owned()));
+                let names = [("domain", domain.to_string()), ("name", name.to_string())];
+                field.into_iter().chain(names).chain([("address", address.to_string())]).collect()
             }
             Self::HostNotAllowed { host, allowed } => {
                 vec![("host", host.to_string()), ("allowed_host", allowed.to_string())]

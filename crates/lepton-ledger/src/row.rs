@@ -4,8 +4,8 @@ use std::{fmt, net::IpAddr};
 
 use lepton_ipam::Block;
 use lepton_types::{
-    HostId, InstanceId, Network, NetworkId, Port, PortId, ProjectId, RequestId, Revision, Subnet, SubnetId,
-    Timestamp,
+    DnsDomain, DnsDomainId, DnsEntry, HostId, Hostname, InstanceId, Network, NetworkId, Port, PortId,
+    ProjectId, RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
 };
 
 use crate::{Change, RowChange, view::Indexes, view::Table, view::Tables};
@@ -52,6 +52,10 @@ pub struct Instance {
     pub project: ProjectId,
     /// The host that plugs its ports.
     pub host: HostId,
+    /// What it calls itself.
+    pub hostname: Option<Hostname>,
+    /// Whether names in DNS may end with its addresses: without, nobody has to look for them.
+    pub has_names: bool,
     /// When it was allocated.
     pub created_at: Timestamp,
 }
@@ -76,6 +80,9 @@ pub struct FencedPort {
     /// The host's revision when it was fenced, so that it hears of the port whatever it holds.
     pub revision: Revision,
 }
+
+/// What identifies an entry of a DNS domain: a name has one of each type.
+pub type EntryKey = (DnsDomainId, Hostname, RecordType);
 
 /// Under which name an answer is remembered: request ids of different callers are different.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,4 +220,19 @@ row!(Host, HostId, hosts, |self| self.id.clone());
 row!(FencedPort, PortId, fenced_ports, |self| self.id, |indexes, is_there| {
     enter(&mut indexes.fenced_by_host, (self.host.clone(), self.revision, self.id), is_there);
 });
+row!(DnsDomain, DnsDomainId, dns_domains, |self| self.id, |indexes, is_there| {
+    enter(&mut indexes.dns_domains_by_name, (self.name.clone(), self.id), is_there);
+});
+row!(
+    DnsEntry,
+    EntryKey,
+    dns_entries,
+    |self| (self.domain, self.name.clone(), self.record_type()),
+    |indexes, is_there| {
+        enter(&mut indexes.dns_entries_by_address, (self.address, self.domain, self.name.clone()), is_there);
+        if let Some(bond) = self.bound {
+            enter(&mut indexes.dns_entries_by_bond, (bond.subnet, self.address, self.key()), is_there);
+        }
+    }
+);
 row!(RequestRecord, RequestKey, requests, |self| self.key.clone());

@@ -1,6 +1,8 @@
 //! [`View`]: the part of the ledger that a batch of commands has in memory.
 
+mod dns;
 mod draws;
+mod forget;
 mod lookup;
 mod table;
 
@@ -13,11 +15,12 @@ use self::draws::Draws;
 pub(crate) use self::table::Table;
 use crate::{
     Change, FencedPort, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop,
+    row::EntryKey,
 };
 use lepton_ipam::Block;
 use lepton_types::{
-    AddressFamily, Cidr, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Revision,
-    Subnet, SubnetId, Timestamp,
+    AddressFamily, Cidr, DnsDomain, DnsDomainId, DnsEntry, DomainName, HostId, Hostname, InstanceId, MacAddr,
+    Network, NetworkId, Port, PortId, ProjectId, Revision, Subnet, SubnetId, Timestamp,
 };
 
 /// The part of the ledger that a batch of commands has in memory: rows as loaded, overlaid with what the batch decided.
@@ -54,6 +57,8 @@ pub struct Tables {
     pub(crate) fixed_ips: Table<FixedIp>,
     pub(crate) hosts: Table<Host>,
     pub(crate) fenced_ports: Table<FencedPort>,
+    pub(crate) dns_domains: Table<DnsDomain>,
+    pub(crate) dns_entries: Table<DnsEntry>,
     pub(crate) requests: Table<RequestRecord>,
 }
 
@@ -71,6 +76,9 @@ pub struct Indexes {
     pub(crate) fixed_ips_by_port: BTreeSet<(PortId, SubnetId, IpAddr)>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
+    pub(crate) dns_domains_by_name: BTreeSet<(DomainName, DnsDomainId)>,
+    pub(crate) dns_entries_by_address: BTreeSet<(IpAddr, DnsDomainId, Hostname)>,
+    pub(crate) dns_entries_by_bond: BTreeSet<(SubnetId, IpAddr, EntryKey)>,
 }
 
 impl View {
@@ -174,6 +182,8 @@ impl View {
             Change::FixedIp(change) => self.apply(&change.reversed()),
             Change::Host(change) => self.apply(&change.reversed()),
             Change::FencedPort(change) => self.apply(&change.reversed()),
+            Change::DnsDomain(change) => self.apply(&change.reversed()),
+            Change::DnsEntry(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
         }
     }
@@ -196,40 +206,6 @@ impl View {
     /// What the batch decided, in order, when nothing else of the view is needed any more.
     pub fn into_changes(self) -> Vec<Change> {
         self.changes
-    }
-
-    /// Keeps everything that the batch decided; only a complete view lives on after its batch.
-    pub fn keep(&mut self) {
-        for change in std::mem::take(&mut self.changes) {
-            if let Change::Subnet(RowChange { before: Some(subnet), after: None }) = change {
-                self.forget_addresses(subnet.id);
-            }
-        }
-    }
-
-    /// Drops the answers that a complete view remembers from before a moment; answers how many.
-    pub fn forget_requests(&mut self, before: Timestamp) -> u64 {
-        let old = self.tables.requests.rows().filter(|row| row.created_at < before);
-        let keys: Vec<_> = old.map(Row::key).collect();
-        for key in &keys {
-            self.tables.requests.forget(key);
-        }
-        keys.len() as u64
-    }
-
-    /// Drops what a subnet takes with it: its frontier, its blocks and its resting addresses.
-    fn forget_addresses(&mut self, subnet: SubnetId) {
-        let blocks: Vec<Block> =
-            self.tables.blocks.rows().filter(|row| row.subnet() == subnet).cloned().collect();
-        for block in blocks {
-            self.apply(&RowChange { before: Some(block), after: None });
-        }
-        let resting: Vec<FixedIp> =
-            self.tables.fixed_ips.rows().filter(|row| row.subnet == subnet).cloned().collect();
-        for fixed_ip in resting {
-            self.apply(&RowChange { before: Some(fixed_ip), after: None });
-        }
-        self.tables.frontiers.forget(&subnet);
     }
 
     /// Records that `row` comes to be. What must be unique about it, the store's indexes enforce.

@@ -54,6 +54,8 @@ impl Hub {
                 | Change::Instance(_)
                 | Change::FixedIp(_)
                 | Change::FencedPort(_)
+                | Change::DnsDomain(_)
+                | Change::DnsEntry(_)
                 | Change::RequestRecord(_) => {}
             }
         }

@@ -60,7 +60,9 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::HostNotFound { field: None, .. }
         | Refusal::InstanceNotFound { .. }
         | Refusal::SubnetNotFound { .. }
-        | Refusal::RouteNotFound { .. } => Code::NotFound,
+        | Refusal::RouteNotFound { .. }
+        | Refusal::DnsDomainNotFound { .. }
+        | Refusal::DnsEntryNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
@@ -69,14 +71,17 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::SubnetInUse { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
-        Refusal::InstanceAlreadyAllocated { .. } | Refusal::RouteExists { .. } => Code::AlreadyExists,
         Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. } => Code::PermissionDenied,
+        Refusal::InstanceAlreadyAllocated { .. }
+        | Refusal::RouteExists { .. }
+        | Refusal::FloatingIpDnsExists { .. } => Code::AlreadyExists,
     }
 }
 
-/// The fields at fault, for every refusal that is `INVALID_ARGUMENT` and for hosts that are not known.
+/// The fields at fault, for every refusal that is `INVALID_ARGUMENT` for hosts that are not known, and for names that
+/// are taken.
 fn violations(refusal: &Refusal) -> Vec<Violation> {
     let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
     match refusal {
@@ -86,7 +91,8 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::FixedIpInvalid { field, .. }
         | Refusal::NetworkNotFound { field: Some(field), .. }
         | Refusal::FixedIpAlreadyInUse { field: Some(field), .. } => one(field),
-        Refusal::HostNotFound { field: Some(field), .. } => one(field),
+        Refusal::HostNotFound { field: Some(field), .. }
+        | Refusal::FloatingIpDnsExists { field: Some(field), .. } => one(field),
         Refusal::NetworkNotFound { field: None, .. }
         | Refusal::HostNotFound { field: None, .. }
         | Refusal::FixedIpAlreadyInUse { field: None, .. }
@@ -101,6 +107,9 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::SubnetInUse { .. }
         | Refusal::RouteExists { .. }
         | Refusal::RouteNotFound { .. }
+        | Refusal::DnsDomainNotFound { .. }
+        | Refusal::DnsEntryNotFound { .. }
+        | Refusal::FloatingIpDnsExists { field: None, .. }
         | Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. }

@@ -1,7 +1,7 @@
 -- The ledger: live rows, their owners, and the history of what ended.
 --
 -- One text for both engines. SQLite takes UUID and BYTEA as names for its BLOB; {without_rowid} keeps small rows in
--- their key's order there and is empty on PostgreSQL. Moments are microseconds since 1970-01-01T00:00:00Z. Addresses
+-- their key's order there and is empty on PostgreSQL; {bytewise} lets PostgreSQL order texts by their bytes, as SQLite does. Moments are microseconds since 1970-01-01T00:00:00Z. Addresses
 -- are 4 or 16 bytes, most significant first, so that they sort as numbers.
 
 CREATE TABLE networks (
@@ -71,6 +71,8 @@ CREATE TABLE instances (
     incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
     project_id TEXT NOT NULL,
     host_id TEXT NOT NULL,
+    hostname TEXT,
+    has_names BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL
 );
 
@@ -113,6 +115,38 @@ CREATE INDEX fixed_ips_by_port ON fixed_ips (port_id) WHERE port_id IS NOT NULL;
 CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until) WHERE quarantined_until IS NOT NULL;
 CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until, address)
     WHERE quarantined_until IS NOT NULL;
+
+-- Names in DNS, for a resolver to serve.
+
+CREATE TABLE dns_domains (
+    id UUID NOT NULL PRIMARY KEY,
+    name TEXT {bytewise} NOT NULL UNIQUE CHECK (name = lower(name)),
+    is_private BOOLEAN NOT NULL,
+    project_id TEXT,
+    availability_zone TEXT,
+    created_at BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    CHECK (project_id IS NULL OR NOT is_private),
+    CHECK (availability_zone IS NULL OR is_private)
+);
+CREATE INDEX dns_domains_by_project ON dns_domains (project_id, name) WHERE NOT is_private;
+
+CREATE TABLE dns_entries (
+    domain_id UUID NOT NULL REFERENCES dns_domains,
+    name TEXT {bytewise} NOT NULL CHECK (name = lower(name)),
+    type TEXT NOT NULL,
+    address BYTEA NOT NULL,
+    -- With which address it ends: one of a subnet, and when it is a fixed IP, its port's. A port that has a name cannot end.
+    subnet_id UUID REFERENCES subnets,
+    port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (domain_id, name, type),
+    CHECK (type = 'A' AND length(address) = 4 OR type = 'AAAA' AND length(address) = 16),
+    CHECK (port_id IS NULL OR subnet_id IS NOT NULL)
+) {without_rowid};
+CREATE INDEX dns_entries_by_address ON dns_entries (address, domain_id, name);
+CREATE INDEX dns_entries_by_bond ON dns_entries (subnet_id, address) WHERE subnet_id IS NOT NULL;
+CREATE INDEX dns_entries_by_port ON dns_entries (port_id) WHERE port_id IS NOT NULL;
 
 -- What must never be given twice, though the history forgets it.
 
@@ -183,6 +217,8 @@ CREATE TABLE instance_history (
     incarnation BIGINT NOT NULL,
     project_id TEXT NOT NULL,
     host_id TEXT NOT NULL,
+    hostname TEXT,
+    has_names BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,
     ended_at BIGINT NOT NULL
 );

@@ -37,6 +37,8 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             | Change::Port(_)
             | Change::Host(_)
             | Change::FencedPort(_)
+            | Change::DnsDomain(_)
+            | Change::DnsEntry(_)
             | Change::RequestRecord(_) => {}
         }
     }

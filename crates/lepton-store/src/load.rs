@@ -1,20 +1,21 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
 //! That is also the order in which rows are locked, and it is here alone: the networks' counter, blocks, addresses by key,
-//! instances, ports, addresses that rested, hosts. Rows of one table are locked in the order of their keys, those that
+//! instances, ports, addresses that rested, hosts, entries of DNS. Rows of one table are locked in the order of their keys, those that
 //! rested in the order of their rest. Within one round no two managers wait for each other; a later round of one may wait
 //! for an earlier one of the other, and then PostgreSQL ends one of them, which decides again.
 
 use std::net::IpAddr;
 
-use lepton_ledger::{Key, RequestKey, View};
-use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, SubnetId};
+use lepton_ledger::{EntryKey, Key, RequestKey, View};
+use lepton_types::{DomainName, HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, SubnetId};
 
 use crate::{
     engine::Tx,
     failure::Failure,
     tables::{
-        blocks, fenced_ports, fixed_ips, frontiers, hosts, instances, networks, ports, requests, subnets,
+        blocks, dns_domains, dns_entries, fenced_ports, fixed_ips, frontiers, hosts, instances, networks,
+        ports, requests, subnets,
     },
 };
 
@@ -35,6 +36,9 @@ struct Round<'k> {
     macs: Vec<MacAddr>,
     fenced_ports: Vec<PortId>,
     hosts: Vec<HostId>,
+    dns_domains: Vec<DomainName>,
+    dns_entries: Vec<EntryKey>,
+    bound_names: Vec<(SubnetId, IpAddr)>,
     /// Sets that are asked for rarely, a statement each.
     others: Vec<&'k Key>,
 }
@@ -58,6 +62,9 @@ impl<'k> Round<'k> {
                 Key::Mac(mac) => round.macs.push(*mac),
                 Key::FencedPort(id) => round.fenced_ports.push(*id),
                 Key::Host(id) => round.hosts.push(id.clone()),
+                Key::DnsDomain(name) => round.dns_domains.push(name.clone()),
+                Key::DnsEntry(key) => round.dns_entries.push(key.clone()),
+                Key::BoundNames(subnet, address) => round.bound_names.push((*subnet, *address)),
                 Key::NewestNetwork => {}
                 Key::GlobalNetworks
                 | Key::NetworkPage { .. }
@@ -66,7 +73,10 @@ impl<'k> Round<'k> {
                 | Key::Rested
                 | Key::PortOn(_)
                 | Key::PortsToFence { .. }
-                | Key::HostPorts(..) => round.others.push(key),
+                | Key::HostPorts(..)
+                | Key::DnsDomainPage { .. }
+                | Key::DnsEntryPage { .. }
+                | Key::DnsNames { .. } => round.others.push(key),
             }
         }
         round
@@ -95,6 +105,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
     fenced_ports::load(tx, &round.fenced_ports, view).await?;
+    dns_domains::load(tx, &round.dns_domains, view).await?;
     for key in &round.others {
         load_other(tx, key, view).await?;
     }
@@ -106,6 +117,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
         round.hosts.dedup();
     }
     hosts::load(tx, &round.hosts, view).await?;
+    dns_entries::load(tx, &round.dns_entries, view).await?;
+    dns_entries::load_bound(tx, &round.bound_names, view).await?;
     round.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
     for key in keys {
         view.mark_loaded(key);
@@ -128,6 +141,15 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
             ports::load_of_host(tx, host, *after, view).await?;
             fenced_ports::load_of_host(tx, host, *after, view).await
         }
+        Key::DnsDomainPage { project, after, limit } => {
+            dns_domains::load_page(tx, project.as_ref(), after.as_ref(), *limit, view).await
+        }
+        Key::DnsEntryPage { domain, address, after, limit } => {
+            dns_entries::load_page(tx, *domain, *address, after.as_ref(), *limit, view).await
+        }
+        Key::DnsNames { address, after, limit } => {
+            dns_entries::load_names(tx, *address, after.as_ref(), *limit, view).await
+        }
         Key::Request(_)
         | Key::NewestNetwork
         | Key::Network(_)
@@ -142,6 +164,9 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::Port(_)
         | Key::Mac(_)
         | Key::FencedPort(_)
+        | Key::DnsDomain(_)
+        | Key::DnsEntry(_)
+        | Key::BoundNames(..)
         | Key::Host(_) => Ok(()),
     }
 }

@@ -33,8 +33,10 @@ pub(crate) async fn migrate_by(
 ) -> Result<(), StoreError> {
     let mut connection = engine.connections().take(Access::Write).await?;
     let outcome = match &mut connection {
-        Connection::Sqlite(connection) => migrator(migrations, "WITHOUT ROWID").run(connection).await,
-        Connection::Postgres(connection) => migrate_patiently(&migrator(migrations, ""), connection).await,
+        Connection::Sqlite(connection) => migrator(migrations, "WITHOUT ROWID", "").run(connection).await,
+        Connection::Postgres(connection) => {
+            migrate_patiently(&migrator(migrations, "", "COLLATE \"C\""), connection).await
+        }
     };
     outcome.map_err(|error| explain(error, location))?;
     engine.connections().put_back(connection, Access::Write);
@@ -49,13 +51,16 @@ async fn migrate_patiently(migrator: &Migrator, connection: &mut PgConnection) -
     Ok(())
 }
 
-fn migrator(migrations: &[MigrationText], without_rowid: &str) -> Migrator {
+fn migrator(migrations: &[MigrationText], without_rowid: &str, bytewise: &str) -> Migrator {
     let migrations = migrations.iter().map(|(version, name, sql)| {
         #[expect(
             clippy::disallowed_methods,
             reason = "the text is a file of ours with literals of ours filled in"
         )]
-        let sql = sqlx::AssertSqlSafe(sql.replace("{without_rowid}", without_rowid)).into_sql_str();
+        let sql = sqlx::AssertSqlSafe(
+            sql.replace("{without_rowid}", without_rowid).replace("{bytewise}", bytewise),
+        )
+        .into_sql_str();
         Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
     });
     Migrator::with_migrations(migrations.collect())

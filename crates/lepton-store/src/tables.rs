@@ -1,6 +1,8 @@
 //! The tables of the ledger, a file each: how its rows are written, and which statements find them.
 
 pub(crate) mod blocks;
+pub(crate) mod dns_domains;
+pub(crate) mod dns_entries;
 pub(crate) mod fenced_ports;
 pub(crate) mod fixed_ips;
 pub(crate) mod frontiers;

@@ -1,5 +1,6 @@
 //! What every store must do, run on each of them.
 
+mod dns;
 mod durable;
 mod fixed_ips;
 mod harness;

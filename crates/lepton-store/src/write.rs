@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use lepton_ledger::{
     Block, Change, Ended, FencedPort, FixedIp, Frontier, Host, Instance, RequestRecord, RowChange, coalesce,
 };
-use lepton_types::{Network, Port, Subnet, SubnetId, Timestamp};
+use lepton_types::{DnsDomain, DnsDomainId, DnsEntry, Network, Port, Subnet, SubnetId, Timestamp};
 
 use crate::{
     engine::Tx,
     failure::Failure,
     table::{self, Stored},
-    tables::{fixed_ips, instances, networks},
+    tables::{dns_entries, fixed_ips, instances, networks},
 };
 
 /// The changes of a batch, by table, one a row.
@@ -26,6 +26,8 @@ struct Sets<'c> {
     fixed_ips: Vec<&'c RowChange<FixedIp>>,
     hosts: Vec<&'c RowChange<Host>>,
     fenced_ports: Vec<&'c RowChange<FencedPort>>,
+    dns_domains: Vec<&'c RowChange<DnsDomain>>,
+    dns_entries: Vec<&'c RowChange<DnsEntry>>,
     requests: Vec<&'c RowChange<RequestRecord>>,
 }
 
@@ -43,6 +45,8 @@ impl<'c> Sets<'c> {
                 Change::FixedIp(change) => sets.fixed_ips.push(change),
                 Change::Host(change) => sets.hosts.push(change),
                 Change::FencedPort(change) => sets.fenced_ports.push(change),
+                Change::DnsDomain(change) => sets.dns_domains.push(change),
+                Change::DnsEntry(change) => sets.dns_entries.push(change),
                 Change::RequestRecord(change) => sets.requests.push(change),
             }
         }
@@ -72,16 +76,48 @@ fn ended_subnet(change: &RowChange<Subnet>) -> Option<SubnetId> {
     change.before.as_ref().filter(|_| change.after.is_none()).map(|subnet| subnet.id)
 }
 
+/// What a batch did to DNS.
+struct Names<'c> {
+    domains: Net<'c, DnsDomain>,
+    entries: Net<'c, DnsEntry>,
+    /// Domains that end: what is in them goes with them, what the batch itself put there included.
+    ended: Vec<DnsDomainId>,
+}
+
+impl<'c> Names<'c> {
+    fn new(sets: &mut Sets<'c>) -> Self {
+        let (domains, entries) =
+            (std::mem::take(&mut sets.dns_domains), std::mem::take(&mut sets.dns_entries));
+        let ended = domains.iter().filter(|change| change.after.is_none());
+        let ended: Vec<DnsDomainId> = ended.filter_map(|change| Some(change.before.as_ref()?.id)).collect();
+        let entries = Net::new(entries).ending(|entry| ended.contains(&entry.domain));
+        Self { domains: Net::new(domains), entries, ended }
+    }
+
+    async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
+        self.entries.end(tx).await?;
+        dns_entries::delete_in(tx, &self.ended).await?;
+        self.domains.end(tx).await
+    }
+
+    async fn put(&self, tx: &mut Tx) -> Result<(), Failure> {
+        self.domains.put(tx).await?;
+        self.entries.put(tx).await
+    }
+}
+
 /// Writes the changes and their history.
 pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
     let mut sets = Sets::new(changes);
     let ended = sets.forget_ended_subnets();
     // What refers to a row goes before it; what is referred to comes before what refers to it.
+    let names = Names::new(&mut sets);
     let fixed_ips = Net::new(sets.fixed_ips).ending(|row| ended.contains(&row.subnet));
     let ports = Net::new(sets.ports);
     let instances = Net::new(sets.instances);
     let subnets = Net::new(sets.subnets);
     let networks = Net::new(sets.networks);
+    names.end(tx).await?;
     fixed_ips.end(tx).await?;
     ports.end(tx).await?;
     instances.end(tx).await?;
@@ -98,6 +134,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     instances.put(tx).await?;
     ports.put(tx).await?;
     fixed_ips.put(tx).await?;
+    names.put(tx).await?;
     Net::new(sets.hosts).put(tx).await?;
     let fenced_ports = Net::new(sets.fenced_ports);
     fenced_ports.end(tx).await?;

@@ -79,6 +79,8 @@ fn check(text: &str, what: &'static str) -> Result<(), TextIdError> {
 }
 
 ids! {
+    /// One life of a DNS domain, from its creation to its deletion.
+    DnsDomainId
     /// A virtual machine or container, named by the compute service that runs it.
     InstanceId
     /// One layer-2 network.
@@ -90,6 +92,8 @@ ids! {
 }
 
 texts! {
+    /// A group of hosts, as the compute service names it.
+    AvailabilityZone is |text| check(text, "availability zone"), TextIdError;
     /// A compute host, by the name that its compute agent uses.
     HostId is |text| check(text, "host name"), TextIdError;
     /// The tenant that owns a thing, as the identity service names it.

@@ -18,6 +18,8 @@
 //! is `lepton-ipam`, what a call means is `lepton-ledger`.
 
 mod cidr;
+mod dns;
+mod dns_name;
 mod host;
 mod ids;
 mod if_name;
@@ -39,9 +41,12 @@ mod text;
 mod timestamp;
 
 pub use cidr::{AddressFamily, Cidr, CidrError};
+pub use dns::{DnsDomain, DnsEntry, DnsScope, NameBond, RecordType, RecordTypeError};
+pub use dns_name::{DnsNameError, DomainName, Hostname};
 pub use host::{HostChanges, HostPort, HostReport, PortReport};
 pub use ids::{
-    HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId, TextIdError, UuidError,
+    AvailabilityZone, DnsDomainId, HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId,
+    TextIdError, UuidError,
 };
 pub use if_name::{IfName, IfNameError};
 pub use mac::{MacAddr, MacAddrError, MacBitsError};

@@ -11,6 +11,8 @@ fn life(incarnation: u64) -> Instance {
         incarnation,
         project: "p1".parse().unwrap(),
         host: "host-1".parse().unwrap(),
+        hostname: None,
+        has_names: false,
         created_at: Timestamp::from(NOW),
     }
 }

@@ -1,6 +1,6 @@
 //! [`Table`]: the rows of one kind that a view knows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use crate::Row;
 
@@ -40,5 +40,10 @@ impl<R: Row> Table<R> {
     /// The rows that are there, in the order of their keys.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &R> {
         self.rows.values().flatten()
+    }
+
+    /// The rows that are there behind a bound, in the order of their keys.
+    pub(crate) fn rows_from(&self, from: Bound<&R::Key>) -> impl Iterator<Item = &R> {
+        self.rows.range((from, Bound::Unbounded)).filter_map(|(_, row)| row.as_ref())
     }
 }

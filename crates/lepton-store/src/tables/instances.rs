@@ -15,15 +15,16 @@ use crate::{
 };
 
 impl Stored for Instance {
-    const INSERT: &'static str =
-        "insert into instances (id, incarnation, project_id, host_id, created_at) {rows}";
+    const INSERT: &'static str = "insert into instances (id, incarnation, project_id, host_id, hostname, has_names, created_at) {rows}";
     const UPDATE: &'static str =
         "update instances set incarnation = v.column2, project_id = v.column3, host_id = v.column4,
-             created_at = v.column5
+             hostname = v.column5, has_names = v.column6, created_at = v.column7
          from ({rows}) as v where instances.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from instances where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
-        "insert into instance_history (id, incarnation, project_id, host_id, created_at, ended_at) {rows}",
+        "insert into instance_history
+             (id, incarnation, project_id, host_id, hostname, has_names, created_at, ended_at)
+         {rows}",
     );
 
     fn values(&self) -> Vec<Value> {
@@ -32,6 +33,8 @@ impl Stored for Instance {
             self.incarnation.into(),
             self.project.as_str().into(),
             self.host.as_str().into(),
+            self.hostname.clone().map(String::from).into(),
+            self.has_names.into(),
             self.created_at.micros().into(),
         ]
     }
@@ -46,6 +49,8 @@ impl Stored for Instance {
             incarnation: columns.number()?,
             project: columns.parsed()?,
             host: columns.parsed()?,
+            hostname: columns.parsed_option()?,
+            has_names: columns.get()?,
             created_at: columns.get::<i64>()?.into(),
         })
     }
@@ -53,7 +58,7 @@ impl Stored for Instance {
 
 /// Loads instances with their ports of any incarnation and the ports' addresses; answers the instances' hosts.
 pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<Vec<HostId>, Failure> {
-    const SQL: &str = "select id, incarnation, project_id, host_id, created_at
+    const SQL: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at
          from instances where id {in} order by id {lock}";
     let mut hosts = Vec::new();
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {

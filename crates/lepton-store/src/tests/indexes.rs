@@ -1,10 +1,13 @@
 //! What must not be there twice is a unique index on each engine, whatever a decision overlooked.
 
-use super::harness::{Kind, Subject, allocation};
+use super::{
+    dns,
+    harness::{Kind, Subject, allocation},
+};
 use crate::{failure::Failure, lane::Backend};
 
 /// Copies of rows that differ from them in all but what one index is about. A network's id stands in for a fresh one.
-const COPIES: [(&str, &str); 13] = [
+const COPIES: [(&str, &str); 15] = [
     (
         "a network's number",
         "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at, host_id,
@@ -17,7 +20,7 @@ const COPIES: [(&str, &str); 13] = [
     ),
     (
         "an instance",
-        "insert into instances select id, incarnation + 1, project_id, host_id, created_at from instances",
+        "insert into instances select id, incarnation + 1, project_id, host_id, hostname, has_names, created_at from instances",
     ),
     (
         "a port",
@@ -51,8 +54,17 @@ const COPIES: [(&str, &str); 13] = [
         "insert into requests select caller, request_id, format, fingerprint, 'other', created_at from requests",
     ),
     (
+        "a DNS domain",
+        "insert into dns_domains select subnets.id, name, is_private, project_id, availability_zone, created_at,
+             dns_domains.version from dns_domains, subnets",
+    ),
+    (
+        "a DNS entry",
+        "insert into dns_entries select domain_id, name, type, address, null, null, created_at from dns_entries",
+    ),
+    (
         "a past life",
-        "insert into instance_history select id, incarnation, project_id, host_id, created_at, ended_at
+        "insert into instance_history select id, incarnation, project_id, host_id, hostname, has_names, created_at, ended_at
          from instance_history",
     ),
 ];
@@ -68,6 +80,8 @@ async fn what_must_not_be_there_twice_is_an_index() {
         subject.deallocate(3).await;
         subject.submit(lepton_ledger::FenceHost { host: super::harness::host() }).await.unwrap();
         subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
+        subject.submit(dns::domain("example.org")).await.unwrap();
+        subject.submit(dns::bound("web", "10.1.0.2", 1)).await.unwrap();
         let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
         for (what, sql) in COPIES {
             let mut tx = engine.write().await.unwrap();
@@ -84,9 +98,21 @@ async fn what_is_referred_to_cannot_go() {
         let subject = Subject::open(kind, |_| {}).await;
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.allocate(1).await.unwrap();
+        subject.submit(dns::domain("example.org")).await.unwrap();
+        subject.submit(dns::bound("web", "10.1.0.2", 1)).await.unwrap();
         let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
-        for sql in ["delete from networks", "delete from subnets", "delete from ports"] {
+        for (first, sql) in [
+            (None, "delete from networks"),
+            (None, "delete from subnets"),
+            (None, "delete from ports"),
+            (None, "delete from dns_domains"),
+            // A name keeps its port when nothing else does.
+            (Some("delete from fixed_ips"), "delete from ports"),
+        ] {
             let mut tx = engine.write().await.unwrap();
+            if let Some(first) = first {
+                tx.execute(first, Vec::new()).await.unwrap();
+            }
             let outcome = match tx.execute(sql, Vec::new()).await {
                 Ok(_) => tx.commit().await,
                 Err(failure) => Err(failure),

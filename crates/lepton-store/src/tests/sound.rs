@@ -8,7 +8,7 @@ use std::{
 
 use lepton_ipam::{check_requested, first_block, next_block};
 use lepton_ledger::{Block, FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestRecord};
-use lepton_types::{AddressMode, Network, Port, PortId, Subnet, Timestamp};
+use lepton_types::{AddressMode, DnsDomain, DnsEntry, Network, Port, PortId, Subnet, Timestamp};
 
 use crate::{
     Store,
@@ -32,6 +32,8 @@ pub(super) struct Dump {
     pub(super) fixed_ips: Vec<FixedIp>,
     pub(super) hosts: Vec<Host>,
     pub(super) fenced_ports: Vec<FencedPort>,
+    pub(super) dns_domains: Vec<DnsDomain>,
+    pub(super) dns_entries: Vec<DnsEntry>,
     pub(super) requests: Vec<RequestRecord>,
     pub(super) history: History,
 }
@@ -68,6 +70,8 @@ impl Dump {
             fixed_ips: view.rows().cloned().collect(),
             hosts: view.rows().cloned().collect(),
             fenced_ports: view.rows().cloned().collect(),
+            dns_domains: view.rows().cloned().collect(),
+            dns_entries: view.rows().cloned().collect(),
             requests: view.rows().cloned().collect(),
             history: History::default(),
         }
@@ -86,6 +90,8 @@ impl Dump {
             fixed_ips: rows(&mut tx, FIXED_IPS).await,
             hosts: rows(&mut tx, "select id, revision from hosts order by id").await,
             fenced_ports: rows(&mut tx, "select id, host_id, revision from fenced_ports order by id").await,
+            dns_domains: rows(&mut tx, DNS_DOMAINS).await,
+            dns_entries: rows(&mut tx, DNS_ENTRIES).await,
             requests: rows(&mut tx, REQUESTS).await,
             history: History {
                 networks: ended(&mut tx, NETWORK_HISTORY).await,
@@ -112,14 +118,17 @@ impl Dump {
 const NETWORKS: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version from networks order by id";
 const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version from subnets order by id";
 const BLOCKS: &str = "select subnet_id, first, taken from blocks order by subnet_id, first";
-const INSTANCES: &str = "select id, incarnation, project_id, host_id, created_at from instances order by id";
+const INSTANCES: &str =
+    "select id, incarnation, project_id, host_id, hostname, has_names, created_at from instances order by id";
 const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at from ports order by id";
 const FIXED_IPS: &str =
     "select subnet_id, address, port_id, quarantined_until, since from fixed_ips order by subnet_id, address";
+const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
+const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, port_id, created_at from dns_entries order by domain_id, name, type";
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
 const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version, ended_at from network_history order by ended_at, id";
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
-const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, created_at, ended_at from instance_history order by ended_at, id, incarnation";
+const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, ended_at from instance_history order by ended_at, id, incarnation";
 const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, ended_at from port_history order by ended_at, id";
 const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, quarantined_until, since, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
 
@@ -151,6 +160,23 @@ pub(super) fn assert_sound(dump: &Dump) {
     ports_are_told_apart(dump);
     what_was_fenced_has_ended(dump);
     subnets_are_apart(dump);
+    names_lead_to_who_has_them(dump);
+}
+
+/// A name is of a domain, one of each type; one that is bound to a fixed IP leads to what its port has, and its port's
+/// instance knows that it has names.
+fn names_lead_to_who_has_them(dump: &Dump) {
+    assert_unique("domain", dump.dns_domains.iter().map(|domain| &domain.name));
+    assert_unique("entry", dump.dns_entries.iter().map(|row| (row.domain, &row.name, row.record_type())));
+    for entry in &dump.dns_entries {
+        assert!(dump.dns_domains.iter().any(|domain| domain.id == entry.domain), "{entry:?} is of no domain");
+        let Some(port) = entry.bound.and_then(|bond| bond.port) else { continue };
+        let port = dump.ports.iter().find(|row| row.id == port).unwrap();
+        let holder = Holder::Port(port.id);
+        let is_held = dump.fixed_ips.iter().any(|row| (row.address, row.holder) == (entry.address, holder));
+        assert!(is_held && !port.is_released, "{entry:?} leads to what {port:?} has no more");
+        assert!(dump.instances.iter().any(|life| life.id == port.instance && life.has_names), "{entry:?}");
+    }
 }
 
 /// No two prefixes of one network share an address, and what a subnet's own addresses are for lies in it.

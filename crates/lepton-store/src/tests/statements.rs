@@ -13,8 +13,9 @@ use std::{
 
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
-    Command, DeallocateForInstance, DeleteNetwork, Envelope, FenceHost, FixedIp, Frontier, GetInstanceNwInfo,
-    Holder, HostFeed, ListNetworks, ReportHost, Scope, SweepQuarantine,
+    Command, DeallocateForInstance, DeleteDnsDomain, DeleteNetwork, DnsPlace, Envelope, FenceHost, FixedIp,
+    Frontier, GetInstanceNwInfo, Holder, HostFeed, ListDnsDomains, ListNetworks, ReportHost, Scope,
+    SweepQuarantine,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -23,7 +24,10 @@ use lepton_types::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::harness::{Kind, Subject, allocation, host, instance, network, reason, subnet};
+use super::{
+    dns,
+    harness::{Kind, Subject, allocation, host, instance, network, reason, subnet},
+};
 use crate::{
     batch::{Job, Submitted, write_batch},
     engine::{Engine, Sent, Tx},
@@ -211,6 +215,7 @@ async fn use_everything(subject: &Subject) {
     for number in 6..9 {
         let _ = subject.allocate(number).await;
     }
+    use_names(subject).await;
     subject.deallocate(4).await;
     subject.submit(FenceHost { host: host() }).await.unwrap();
     subject.feed().await;
@@ -222,6 +227,33 @@ async fn use_everything(subject: &Subject) {
     subject.submit(DeleteNetwork { network: unused, scope: Scope::Everything }).await.unwrap();
     subject.store().forget_requests(Duration::ZERO).await.unwrap();
     subject.store().forget_history(Duration::ZERO).await.unwrap();
+}
+
+/// Uses DNS in every way that there is; instance 1 has 10.1.0.2.
+async fn use_names(subject: &Subject) {
+    let place = |name: Option<&str>, address: Option<&str>| DnsPlace::Domain {
+        domain: "example.org".parse().unwrap(),
+        name: name.map(|name| name.parse().unwrap()),
+        address: address.map(|address| address.parse().unwrap()),
+    };
+    subject.submit(dns::domain("example.org")).await.unwrap();
+    subject.submit(dns::private("example.org")).await.unwrap();
+    subject.submit(dns::bound("web", "10.1.0.2", 1)).await.unwrap();
+    subject.submit(dns::modification("web", "10.1.0.9")).await.unwrap();
+    subject.submit(dns::bound("web1", "10.1.0.2", 1)).await.unwrap();
+    for project in [None, Some("p1".parse().unwrap())] {
+        let scope = project.map_or(Scope::Everything, Scope::Project);
+        subject.store().ask(ListDnsDomains { scope, after: None, limit: 9 }).await.unwrap();
+    }
+    let address = "10.1.0.9";
+    for place in [place(Some("web"), None), place(None, None), place(None, Some(address))] {
+        assert!(!subject.store().ask(dns::list(place)).await.unwrap().entries.is_empty());
+    }
+    let everywhere = DnsPlace::Address(address.parse().unwrap());
+    assert_eq!(subject.store().ask(dns::list(everywhere)).await.unwrap().entries.len(), 1);
+    subject.submit(dns::deletion("web")).await.unwrap();
+    subject.deallocate(1).await;
+    subject.submit(DeleteDnsDomain { name: "example.org".parse().unwrap() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,262 @@
+//! Domains and their entries: kept, found, and gone with what they are bound to.
+
+use futures_util::future::join;
+use lepton_ledger::{
+    AddDnsEntry, Change, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsPlace, Envelope,
+    ListDnsDomains, ListDnsEntries, ModifyDnsEntry, RowChange, Scope,
+};
+use lepton_types::{DnsEntry, DnsScope};
+
+use super::{
+    each_store,
+    harness::{Kind, Subject, each_database, instance, reason},
+    locks::until_somebody_waits,
+    sound::assert_sound,
+};
+use crate::{lane::Backend, write::write};
+
+/// A public domain of `p1`'s.
+pub(super) fn domain(name: &str) -> CreateDnsDomain {
+    CreateDnsDomain { name: name.parse().unwrap(), scope: DnsScope::Public { project: "p1".parse().ok() } }
+}
+
+pub(super) fn private(name: &str) -> CreateDnsDomain {
+    let availability_zone = "nova".parse().ok();
+    CreateDnsDomain { name: name.parse().unwrap(), scope: DnsScope::Private { availability_zone } }
+}
+
+/// A name in `example.org`.
+pub(super) fn addition(name: &str, address: &str) -> AddDnsEntry {
+    AddDnsEntry {
+        scope: Scope::Everything,
+        domain: "example.org".parse().unwrap(),
+        name: name.parse().unwrap(),
+        address: address.parse().unwrap(),
+        instance: None,
+    }
+}
+
+/// A name of an address of an instance's.
+pub(super) fn bound(name: &str, address: &str, number: u128) -> AddDnsEntry {
+    AddDnsEntry { instance: Some(instance(number)), ..addition(name, address) }
+}
+
+pub(super) fn modification(name: &str, address: &str) -> ModifyDnsEntry {
+    let AddDnsEntry { scope, domain, name, address, instance } = addition(name, address);
+    ModifyDnsEntry { scope, domain, name, address, instance }
+}
+
+pub(super) fn deletion(name: &str) -> DeleteDnsEntry {
+    let AddDnsEntry { scope, domain, name, .. } = addition(name, "10.1.0.2");
+    DeleteDnsEntry { scope, domain, name, record_type: None }
+}
+
+pub(super) fn list(place: DnsPlace) -> ListDnsEntries {
+    ListDnsEntries { scope: Scope::Everything, place, after: None, limit: 100 }
+}
+
+fn whole_domain() -> DnsPlace {
+    DnsPlace::Domain { domain: "example.org".parse().unwrap(), name: None, address: None }
+}
+
+/// `name address` of each entry that is found, page by page.
+async fn found(subject: &Subject, place: DnsPlace) -> Vec<String> {
+    let (mut names, mut after) = (Vec::new(), None);
+    loop {
+        let question = ListDnsEntries { after, limit: 2, ..list(place.clone()) };
+        let page = subject.store().ask(question).await.unwrap();
+        names
+            .extend(page.entries.iter().map(|named| format!("{} {}", named.entry.name, named.entry.address)));
+        after = page.next;
+        if after.is_none() {
+            return names;
+        }
+    }
+}
+
+#[tokio::test]
+async fn entries_are_kept_and_found_by_domain_name_and_address() {
+    each_store(async |subject| {
+        subject.submit(domain("example.org")).await.unwrap();
+        for (name, address) in
+            [("www", "172.24.4.10"), ("www", "fd00::10"), ("mail", "172.24.4.10"), ("w-w", "172.24.4.11")]
+        {
+            subject.submit(addition(name, address)).await.unwrap();
+        }
+        subject.submit(modification("w-w", "172.24.4.12")).await.unwrap();
+        let before = subject.dump().await;
+        assert_eq!(reason(subject.submit(addition("www", "172.24.4.13")).await), "FLOATING_IP_DNS_EXISTS");
+        assert_eq!(reason(subject.submit(modification("ftp", "172.24.4.13")).await), "DNS_ENTRY_NOT_FOUND");
+        assert_eq!(subject.dump().await, before);
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        // A hyphen is before the letters, as its byte is.
+        let all = ["mail 172.24.4.10", "w-w 172.24.4.12", "www 172.24.4.10", "www fd00::10"];
+        assert_eq!(found(subject, whole_domain()).await, all);
+        let of_address = ["mail 172.24.4.10", "www 172.24.4.10"];
+        let (name, address) = (None, "172.24.4.10".parse().ok());
+        let in_domain = DnsPlace::Domain { domain: "example.org".parse().unwrap(), name, address };
+        assert_eq!(found(subject, in_domain).await, of_address);
+        assert_eq!(found(subject, DnsPlace::Address("172.24.4.10".parse().unwrap())).await, of_address);
+        subject.submit(deletion("www")).await.unwrap();
+        assert_eq!(found(subject, whole_domain()).await, all[..2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn domains_are_listed_by_name_and_to_a_project_its_own() {
+    each_store(async |subject| {
+        for name in ["b.org", "a.org", "c.org"] {
+            subject.submit(domain(name)).await.unwrap();
+        }
+        subject.submit(private("guests.org")).await.unwrap();
+        let open = DnsScope::Public { project: None };
+        subject.submit(CreateDnsDomain { scope: open, ..domain("open.org") }).await.unwrap();
+        let changed = subject.submit(private("c.org")).await.unwrap();
+        assert_eq!(changed.version, 1);
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        let listed = async |scope: Scope| {
+            let (mut names, mut after) = (Vec::new(), None);
+            loop {
+                let question = ListDnsDomains { scope: scope.clone(), after, limit: 2 };
+                let page = subject.store().ask(question).await.unwrap();
+                names.extend(page.domains.iter().map(|domain| domain.name.to_string()));
+                after = page.next;
+                if after.is_none() {
+                    return names;
+                }
+            }
+        };
+        assert_eq!(listed(Scope::Everything).await, ["a.org", "b.org", "c.org", "guests.org", "open.org"]);
+        assert_eq!(listed(Scope::Project("p1".parse().unwrap())).await, ["a.org", "b.org", "open.org"]);
+        assert_eq!(listed(Scope::Project("p2".parse().unwrap())).await, ["open.org"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_end_in_the_transaction_that_ends_what_they_are_bound_to() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        subject.submit(domain("example.org")).await.unwrap();
+        for number in [1, 2] {
+            subject.allocate(number).await.unwrap();
+        }
+        subject.submit(bound("web", "10.1.0.2", 1)).await.unwrap();
+        subject.submit(bound("db", "10.1.0.3", 2)).await.unwrap();
+        subject.submit(addition("by-hand", "10.1.0.2")).await.unwrap();
+        subject.take_told();
+        subject.deallocate(1).await;
+        assert_eq!(subject.batches_told(), 1);
+        assert_eq!(found(subject, whole_domain()).await, ["by-hand 10.1.0.2", "db 10.1.0.3"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_domain_goes_with_all_that_is_in_it() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        subject.submit(domain("example.org")).await.unwrap();
+        subject.submit(bound("web", "10.1.0.2", 1)).await.unwrap();
+        subject.submit(addition("www", "172.24.4.10")).await.unwrap();
+        let name = || "example.org".parse().unwrap();
+        subject.submit(DeleteDnsDomain { name: name() }).await.unwrap();
+        subject.submit(domain("example.org")).await.unwrap();
+        assert_eq!(found(subject, whole_domain()).await, [""; 0], "one of the same name is another one");
+        subject.submit(addition("late", "172.24.4.10")).await.unwrap();
+        subject.deallocate(1).await;
+        subject.submit(DeleteDnsDomain { name: name() }).await.unwrap();
+        let dump = subject.dump().await;
+        assert_eq!((dump.dns_domains, dump.dns_entries), (vec![], vec![]));
+    })
+    .await;
+}
+
+/// What a batch has put into a domain that it ends then, it puts nowhere.
+#[tokio::test]
+async fn an_entry_ends_with_its_domain_in_one_batch() {
+    each_database(async |subject| {
+        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        let ended = subject.submit(domain("example.org")).await.unwrap();
+        let old = subject.submit(addition("old", "172.24.4.10")).await.unwrap().entry;
+        let new = DnsEntry { name: "new".parse().unwrap(), ..old.clone() };
+        let changed = DnsEntry { address: "172.24.4.11".parse().unwrap(), ..old.clone() };
+        let changes = [
+            Change::DnsEntry(RowChange { before: None, after: Some(new) }),
+            Change::DnsEntry(RowChange { before: Some(old), after: Some(changed) }),
+            Change::DnsDomain(RowChange { before: Some(ended), after: None }),
+        ];
+        let mut tx = engine.write().await.unwrap();
+        write(&mut tx, &changes, subject.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(subject.dump().await.dns_entries, []);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_managers_that_add_one_name_one_is_refused() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |config| config.batch_limit = 4).await;
+        let other = subject.another().await.unwrap();
+        subject.submit(domain("example.org")).await.unwrap();
+        for round in 0..20 {
+            let name = format!("n{round}");
+            let (one, two) = join(
+                subject.store().submit(addition(&name, "10.1.0.2"), Envelope::anonymous()),
+                other.submit(addition(&name, "10.1.0.3"), Envelope::anonymous()),
+            )
+            .await;
+            let (won, lost): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(Result::is_ok);
+            assert_eq!((won.len(), lost.len()), (1, 1), "{kind:?}");
+            assert!(lost.into_iter().all(|lost| reason(lost) == "FLOATING_IP_DNS_EXISTS"));
+        }
+        assert_sound(&subject.dump().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_leave_no_name_of_an_instance_that_ends() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        let other = subject.another().await.unwrap();
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.submit(domain("example.org")).await.unwrap();
+        for number in 1..=20_u128 {
+            let info = subject.allocate(number).await.unwrap();
+            let address = super::harness::fixed_ips(&info).remove(0);
+            let name = format!("n{number}");
+            let (_, named) = join(
+                subject.deallocate(number),
+                other.submit(bound(&name, &address, number), Envelope::anonymous()),
+            )
+            .await;
+            assert!(named.is_ok() || reason(named) == "INSTANCE_NOT_FOUND", "{kind:?}");
+            let dump = subject.dump().await;
+            assert_sound(&dump);
+            assert_eq!(dump.dns_entries, []);
+        }
+    }
+}
+
+/// While one manager decides on an entry of a domain, another one deletes the domain.
+#[tokio::test]
+async fn an_entry_does_not_outlive_its_domain() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.submit(domain("example.org")).await.unwrap();
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let mut theirs = engine.write().await.unwrap();
+    theirs.execute("delete from dns_domains", Vec::new()).await.unwrap();
+    let commit = async {
+        until_somebody_waits(engine).await;
+        theirs.commit().await.unwrap();
+    };
+    let (ours, ()) = join(subject.submit(addition("www", "172.24.4.10")), commit).await;
+    assert_eq!(reason(ours), "DNS_DOMAIN_NOT_FOUND");
+}
