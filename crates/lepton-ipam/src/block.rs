@@ -38,7 +38,8 @@ impl Block {
         address_at(AddressFamily::of(address), start).expect("not above the address itself")
     }
 
-    /// The block around `address` with every address of the pools free that is not reserved.
+    /// The block around `address` with every address of the pools free that is neither reserved nor a route's next hop:
+    /// that may be a router of which the ledger knows nothing else, so it is given to whoever asks for it only.
     pub fn fresh(subnet: &Subnet, address: IpAddr) -> Self {
         let mut block = Self { subnet: subnet.id, first: Self::start_of(address), taken: [u64::MAX; WORDS] };
         for pool in &subnet.pools {
@@ -50,6 +51,9 @@ impl Block {
             if Reserved::of(subnet, reserved).is_some() {
                 block.take(reserved);
             }
+        }
+        for route in &subnet.routes {
+            block.take(route.gateway);
         }
         block
     }
@@ -109,11 +113,11 @@ impl Block {
 
     /// Gives `address` back; says whether it is free now.
     ///
-    /// An address outside the pools of its subnet, or a reserved one, never becomes free.
+    /// An address outside the pools of its subnet, a reserved one, or a route's next hop never becomes free.
     pub fn release(&mut self, subnet: &Subnet, address: IpAddr) -> bool {
         let is_in_pool = subnet.pools.iter().any(|pool| pool.contains(address));
         let Some((word, bit)) = self.place(address) else { return false };
-        if !is_in_pool || Reserved::of(subnet, address).is_some() {
+        if !is_in_pool || Reserved::of(subnet, address).is_some() || subnet.is_next_hop(address) {
             return false;
         }
         self.taken[word] &= !bit;

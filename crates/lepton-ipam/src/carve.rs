@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use lepton_types::{AddressFamily, Cidr};
 
-use crate::bits::{address_at, bits_of};
+use crate::{
+    bits::{address_at, bits_of},
+    special::Special,
+};
 
 /// Why a range cannot be carved as asked; it is refused as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +48,8 @@ pub fn prefix_len_of_size(size: u64) -> Option<u8> {
     u8::try_from(32_u32.checked_sub(bits)?).ok()
 }
 
-/// The lowest `count` blocks of the range, ascending, that share no address with what is occupied.
+/// The lowest `count` blocks of the range, ascending, that share no address with what is occupied and are not all of a
+/// kind that no guest may have, such as multicast.
 ///
 /// Costs what is asked for and what is occupied, whatever the range's size.
 ///
@@ -60,7 +64,10 @@ pub fn carve(range: Cidr, prefix_len: u8, count: usize, occupied: &[Cidr]) -> Re
     if prefix_len < range.prefix_len() {
         return Err(CarveError::TooSmall { range, prefix_len });
     }
-    let mut occupied: Vec<Cidr> = occupied.iter().copied().filter(|cidr| cidr.overlaps(range)).collect();
+    // A block around such a range has room beside it.
+    let special = Special::all().map(|special| special.range).filter(|cidr| cidr.prefix_len() <= prefix_len);
+    let mut occupied: Vec<Cidr> =
+        occupied.iter().copied().chain(special).filter(|cidr| cidr.overlaps(range)).collect();
     occupied.sort_unstable_by_key(|cidr| (cidr.first(), cidr.prefix_len()));
 
     let mut blocks = Vec::new();
@@ -132,10 +139,19 @@ mod tests {
     }
 
     #[test]
+    fn blocks_that_no_guest_may_use_are_skipped() {
+        let blocks = carved("126.0.0.0/7", 9, 2, &[]).unwrap();
+        assert_eq!(blocks, cidrs(&["126.0.0.0/9", "126.128.0.0/9"]));
+        assert!(carved("126.0.0.0/7", 9, 3, &[]).is_err(), "the others are loopback");
+        assert_eq!(carved("124.0.0.0/6", 7, 2, &[]).unwrap(), cidrs(&["124.0.0.0/7", "126.0.0.0/7"]));
+        assert_eq!(carved("126.0.0.0/7", 7, 1, &[]).unwrap(), cidrs(&["126.0.0.0/7"]), "it has room beside");
+        assert!(carved("ff00::/8", 64, 1, &[]).is_err());
+    }
+
+    #[test]
     fn the_end_of_all_addresses_ends_the_carving() {
-        let last = cidrs(&["255.255.255.255/32"]);
-        assert_eq!(carved("255.255.255.254/31", 32, 1, &["255.255.255.254/32"]), Ok(last));
-        assert!(carved("255.255.255.255/32", 32, 2, &[]).is_err());
+        assert!(carved("255.255.255.0/24", 32, 1, &[]).is_err(), "reserved to the last one");
+        assert_eq!(carved("::/0", 0, 1, &[]), Ok(cidrs(&["::/0"])));
         assert!(carved("::/0", 0, 2, &[]).is_err());
     }
 

@@ -56,7 +56,7 @@ const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix_len: u8, kind: &'static s
 }
 
 impl Special {
-    fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         RANGES.into_iter()
     }
 

@@ -69,18 +69,24 @@ impl Command for CreateNetworks {
                 None => new(ledger, spec)?,
                 Some(id) => settled(ledger, spec, id, index)?,
             };
-            for (subnet_index, subnet) in spec.subnets.iter().enumerate() {
-                ledger.insert_subnet(
-                    subnet,
-                    &network,
-                    &format!("networks[{index}].subnets[{subnet_index}]"),
-                )?;
-            }
-            let subnets = ledger.subnets_of(network.id);
-            made.push(NetworkWithSubnets { network, subnets });
+            let name = |subnet, part: &str| format!("networks[{index}].subnets[{subnet}].{part}");
+            made.push(with_subnets(ledger, network, &spec.subnets, name)?);
         }
         Ok(made)
     }
+}
+
+/// Makes a network's first subnets; `name` tells where the request asks for a part of which of them.
+fn with_subnets(
+    ledger: &mut View,
+    network: Network,
+    specs: &[SubnetSpec],
+    name: impl Fn(usize, &str) -> String,
+) -> Result<NetworkWithSubnets, Stop> {
+    for (index, spec) in specs.iter().enumerate() {
+        ledger.insert_subnet(spec, &network, |part| name(index, part))?;
+    }
+    Ok(NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })
 }
 
 impl NetworkSpec {

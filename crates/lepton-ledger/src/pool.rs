@@ -53,8 +53,9 @@ impl View {
             let first = Block::start_of(address);
             match self.block(subnet.id, first)?.cloned() {
                 Some(mut block) => {
-                    // Without an owner and yet not free: another manager has just made it the gateway.
-                    if !block.take(address) {
+                    // Without an owner and yet not free: a route's next hop, which a guest may be that asks for it; or
+                    // another manager has just made it the gateway.
+                    if !block.take(address) && !subnet.is_next_hop(address) {
                         return Ok(false);
                     }
                     self.replace(block);

@@ -1,11 +1,18 @@
-//! Subnets of networks that exist: added, changed, taken away, with their static routes.
+//! Subnets of networks that exist: added, changed, taken away.
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use lepton_ipam::{Block, SubnetSpec, first_block};
-use lepton_types::{AddressFamily, AddressMode, Cidr, Mtu, Network, NetworkId, Route, Subnet, SubnetId};
+use lepton_types::{AddressFamily, AddressMode, Cidr, Mtu, Network, NetworkId, Subnet, SubnetId};
 
 use crate::{Command, FixedIp, Frontier, Holder, Key, Refusal, Scope, Stop, View, pool};
+
+mod routes;
+
+pub use routes::{AddRoute, RemoveRoute};
+
+/// Most subnets of a network: a bound, so that a page of networks stays small.
+const MOST_SUBNETS: usize = 64;
 
 /// Adds a subnet to a network; vNICs that are there already get no address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,16 +36,21 @@ impl Command for AddSubnet {
 
     fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
         let mut network = ledger.tenant_network(self.network, &self.scope)?;
-        let neighbour =
-            ledger.subnets_of(network.id).into_iter().find(|other| other.cidr.overlaps(self.spec.cidr));
-        if let Some(other) = neighbour {
+        let neighbours = ledger.subnets_of(network.id);
+        if neighbours.len() >= MOST_SUBNETS {
+            let problem = format!(
+                "the network has {MOST_SUBNETS} subnets, which is the most that it can have; use another one"
+            );
+            return Err(Refusal::invalid_field("subnet", problem).into());
+        }
+        if let Some(other) = neighbours.iter().find(|other| other.cidr.overlaps(self.spec.cidr)) {
             let problem = format!("{} overlaps subnet {} ({})", self.spec.cidr, other.id, other.cidr);
             return Err(Refusal::invalid_field("subnet.cidr", problem).into());
         }
         // Two managers that add overlapping subnets at once both change the network, so one of them decides again.
         network.version += 1;
         ledger.replace(network.clone());
-        ledger.insert_subnet(&self.spec, &network, "subnet")
+        ledger.insert_subnet(&self.spec, &network, |part| format!("subnet.{part}"))
     }
 }
 
@@ -141,95 +153,6 @@ impl Command for GetSubnet {
     }
 }
 
-/// Gives the guests of a subnet a static route; the same route again changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddRoute {
-    /// Whose guests.
-    pub subnet: SubnetId,
-    /// The route.
-    pub route: Route,
-    /// What the caller may see and change.
-    pub scope: Scope,
-}
-
-/// Most static routes of a subnet: a bound, so that a page of subnets and a DHCP answer (RFC 3442) stay small.
-const MOST_ROUTES: usize = 64;
-
-impl Command for AddRoute {
-    type Answer = Subnet;
-
-    const NAME: &'static str = "AddRoute";
-
-    fn keys(&self) -> Vec<Key> {
-        vec![Key::Subnet(self.subnet)]
-    }
-
-    fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
-        let mut subnet = ledger.own_subnet(self.subnet, &self.scope)?;
-        check_route(&subnet, self.route)?;
-        let place = subnet.routes.binary_search_by_key(&self.route.destination, |route| route.destination);
-        match place {
-            Ok(place) if subnet.routes[place] == self.route => {}
-            Ok(place) => return Err(Refusal::RouteExists { route: subnet.routes[place] }.into()),
-            Err(_) if subnet.routes.len() == MOST_ROUTES => {
-                let problem =
-                    format!("the subnet has {MOST_ROUTES} routes, which is the most that it can have");
-                return Err(Refusal::invalid_field("route", problem).into());
-            }
-            Err(place) => subnet.routes.insert(place, self.route),
-        }
-        Ok(ledger.changed_subnet(subnet))
-    }
-}
-
-/// Takes a static route away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoveRoute {
-    /// Whose guests'.
-    pub subnet: SubnetId,
-    /// Where it leads.
-    pub destination: Cidr,
-    /// What the caller may see and change.
-    pub scope: Scope,
-}
-
-impl Command for RemoveRoute {
-    type Answer = Subnet;
-
-    const NAME: &'static str = "RemoveRoute";
-
-    fn keys(&self) -> Vec<Key> {
-        vec![Key::Subnet(self.subnet)]
-    }
-
-    fn decide(&self, ledger: &mut View) -> Result<Subnet, Stop> {
-        let mut subnet = ledger.own_subnet(self.subnet, &self.scope)?;
-        let before = subnet.routes.len();
-        subnet.routes.retain(|route| route.destination != self.destination);
-        if subnet.routes.len() == before {
-            let (subnet, destination) = (subnet.id, self.destination);
-            return Err(Refusal::RouteNotFound { subnet, destination }.into());
-        }
-        Ok(ledger.changed_subnet(subnet))
-    }
-}
-
-/// Refuses a route that guests of the subnet could not use.
-fn check_route(subnet: &Subnet, route: Route) -> Result<(), Refusal> {
-    let Route { destination, gateway } = route;
-    if destination.family() != subnet.family() {
-        let problem =
-            format!("{destination} is no {} prefix, as subnet {} needs", subnet.family(), subnet.cidr);
-        return Err(Refusal::invalid_field("destination", problem));
-    }
-    if destination.prefix_len() == 0 {
-        let problem =
-            format!("{destination} is the default route, which is the subnet's gateway; modify the subnet");
-        return Err(Refusal::invalid_field("destination", problem));
-    }
-    check_gateway(subnet.cidr, gateway)
-}
-
 fn check_gateway(cidr: Cidr, gateway: IpAddr) -> Result<(), Refusal> {
     let checked = SubnetSpec::check_gateway(cidr, gateway);
     checked.map_err(|error| Refusal::invalid_field("gateway", error.to_string()))
@@ -274,12 +197,19 @@ fn move_gateway(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Sto
     Ok(())
 }
 
-/// Lets the addresses rest that the subnet has kept for itself and keeps no more.
+/// The addresses that a subnet's guests are told to send to.
+fn told_to_guests(subnet: &Subnet) -> BTreeSet<IpAddr> {
+    let next_hops = subnet.routes.iter().map(|route| route.gateway);
+    [subnet.gateway, subnet.dhcp_server].into_iter().flatten().chain(next_hops).collect()
+}
+
+/// Lets the addresses rest that guests were told to send to and are no more. A next hop that is a guest's stays that one's.
 fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
-    let kept = [new.gateway, new.dhcp_server];
-    let left = [old.gateway, old.dhcp_server].into_iter().filter(|address| !kept.contains(address)).flatten();
-    for address in left.collect::<BTreeSet<_>>() {
+    for &address in told_to_guests(old).difference(&told_to_guests(new)) {
         ledger.need(pool::keys_of(new, address))?;
+        if ledger.fixed_ip(new.id, address)?.is_some() {
+            continue;
+        }
         ledger.change_block(new, address, |block| block.take(address))?;
         let since = ledger.now();
         let holder = Holder::Quarantine(since.after(new.quarantine.max(REST)));
@@ -325,12 +255,12 @@ impl View {
         }
     }
 
-    /// Makes a subnet of a network; `field` is where the request asks for it.
+    /// Makes a subnet of a network; `name` tells where the request asks for this part of it.
     pub(crate) fn insert_subnet(
         &mut self,
         spec: &SubnetSpec,
         network: &Network,
-        field: &str,
+        name: impl Fn(&str) -> String,
     ) -> Result<Subnet, Stop> {
         if spec.cidr.family() == AddressFamily::V6 && network.mtu < Mtu::MIN_IPV6 {
             let (mtu, least) = (network.mtu, Mtu::MIN_IPV6);
@@ -338,11 +268,11 @@ impl View {
                 "{} needs a network that carries at least {least} bytes (RFC 8200 section 5), and this one carries {mtu}",
                 spec.cidr
             );
-            return Err(Refusal::invalid_field(format!("{field}.cidr"), problem).into());
+            return Err(Refusal::invalid_field(name("cidr"), problem).into());
         }
-        let subnet = spec.plan(self.draws().id(), network.id).map_err(|error| {
-            Refusal::invalid_field(format!("{field}.{}", error.field()), error.to_string())
-        })?;
+        let planned = spec.plan(self.draws().id(), network.id);
+        let subnet = planned
+            .map_err(|error| Refusal::invalid_field(name(&error.field().to_string()), error.to_string()))?;
         if subnet.mode == AddressMode::Pool {
             self.insert(Frontier { subnet: subnet.id, next: first_block(&subnet) });
         }

@@ -61,6 +61,11 @@ impl Subnet {
     pub fn family(&self) -> AddressFamily {
         self.cidr.family()
     }
+
+    /// Whether a static route leads over `address`.
+    pub fn is_next_hop(&self, address: IpAddr) -> bool {
+        self.routes.iter().any(|route| route.gateway == address)
+    }
 }
 
 impl AddressPool {

@@ -3,8 +3,8 @@
 use lepton_ipam::{SubnetSpec, carve};
 use lepton_types::{Cidr, Name, ProjectId};
 
-use super::{CreateNetworks, NetworkSpec, NetworkWithSubnets};
-use crate::{Command, Key, Refusal, Scope, Stop, View};
+use super::{NetworkSpec, NetworkWithSubnets, new, with_subnets};
+use crate::{Command, Key, Refusal, Stop, View};
 
 /// Makes networks whose prefixes are consecutive blocks of a range. Blocks that the owner's networks occupy already are
 /// skipped; when too few are left, nothing is made.
@@ -50,12 +50,14 @@ impl Command for CarveNetworks {
         };
         let mut ipv4 = blocks(&self.ipv4, "range_v4")?.into_iter();
         let mut ipv6 = blocks(&self.ipv6, "range_v6")?.into_iter();
-        let mut networks = Vec::with_capacity(self.count);
+        let mut made = Vec::with_capacity(self.count);
         for index in 0..self.count {
-            let subnets = ipv4.next().into_iter().chain(ipv6.next()).collect();
-            networks.push(NetworkSpec { label: self.label(index)?, subnets, ..self.like.clone() });
+            let subnets: Vec<_> = ipv4.next().into_iter().chain(ipv6.next()).collect();
+            let network = new(ledger, &NetworkSpec { label: self.label(index)?, ..self.like.clone() })?;
+            let name = |subnet: usize, part: &str| name_in_request(subnets[subnet].cidr, part);
+            made.push(with_subnets(ledger, network, &subnets, name)?);
         }
-        CreateNetworks { networks, scope: Scope::Everything }.decide(ledger)
+        Ok(made)
     }
 }
 
@@ -65,8 +67,14 @@ impl CarveNetworks {
             return Ok(self.like.label.clone());
         }
         let label = format!("{}_{index}", self.like.label).parse();
-        label.map_err(|error| Refusal::invalid_field("label", format!("{error}")))
+        label.map_err(|error| Refusal::invalid_field("network.label", format!("{error}")))
     }
+}
+
+/// Where the request tells a part of the subnets that have blocks like this one.
+fn name_in_request(block: Cidr, part: &str) -> String {
+    let version = block.family().version();
+    if part == "cidr" { format!("range_v{version}") } else { format!("subnet_v{version}.{part}") }
 }
 
 fn key_of_neighbours(project: Option<&ProjectId>) -> Key {

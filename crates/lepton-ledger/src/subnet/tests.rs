@@ -13,11 +13,7 @@ fn moved_to(subnet: SubnetId, gateway: &str) -> ModifySubnet {
     ModifySubnet { gateway: Some(Some(gateway.parse().unwrap())), ..untouched(subnet) }
 }
 
-fn route(destination: &str, gateway: &str) -> Route {
-    Route { destination: destination.parse().unwrap(), gateway: gateway.parse().unwrap() }
-}
-
-fn reason<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
+pub(super) fn reason<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
     let refusal = outcome.unwrap_err();
     format!("{}: {refusal}", refusal.reason())
 }
@@ -171,61 +167,22 @@ fn a_subnet_in_use_stays() {
 }
 
 #[test]
-fn routes_are_told_to_guests_in_the_order_of_their_destinations() {
-    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
-    let subnet = made.subnets[0].id;
-    let [far, near] = [route("192.168.50.0/24", "10.1.0.254"), route("10.9.0.0/16", "10.1.0.253")];
-    for route in [far, near, far] {
-        decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }).unwrap();
+fn subnets_are_in_the_order_of_numbers_not_of_texts() {
+    let (mut ledger, made) = with_network(&["10.100.0.0/24"]);
+    for cidr in ["10.9.0.0/24", "fd00:10::/64", "fd00:9::/64", "9.0.0.0/8"] {
+        decided(&mut ledger, &add(made.network.id, cidr)).unwrap();
     }
-    let info = decided(&mut ledger, &allocation(1, vec![])).unwrap();
-    assert_eq!(info.vifs[0].network.subnets[0].routes, [near, far], "the same route again is no second one");
-
-    let left = decided(
-        &mut ledger,
-        &RemoveRoute { subnet, destination: near.destination, scope: Scope::Everything },
-    )
-    .unwrap();
-    assert_eq!(left.routes, [far]);
-    let told = reason(decided(
-        &mut ledger,
-        &RemoveRoute { subnet, destination: near.destination, scope: Scope::Everything },
-    ));
-    assert_eq!(told, format!("ROUTE_NOT_FOUND: subnet {subnet} has no route to 10.9.0.0/16"));
+    let cidrs: Vec<_> =
+        ledger.subnets_of(made.network.id).iter().map(|subnet| subnet.cidr.to_string()).collect();
+    assert_eq!(cidrs, ["9.0.0.0/8", "10.9.0.0/24", "10.100.0.0/24", "fd00:9::/64", "fd00:10::/64"]);
 }
 
 #[test]
-fn a_route_that_guests_could_not_use_is_refused() {
+fn a_network_has_so_many_subnets_and_no_more() {
     let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
-    let subnet = made.subnets[0].id;
-    decided(
-        &mut ledger,
-        &AddRoute { subnet, route: route("10.9.0.0/16", "10.1.0.9"), scope: Scope::Everything },
-    )
-    .unwrap();
-    for (route, told) in [
-        (route("fd00::/64", "10.1.0.9"), "INVALID_FIELD: destination: fd00::/64 is no IPv4 prefix"),
-        (route("0.0.0.0/0", "10.1.0.9"), "INVALID_FIELD: destination: 0.0.0.0/0 is the default route"),
-        (route("10.8.0.0/16", "10.2.0.9"), "INVALID_FIELD: gateway: the gateway 10.2.0.9 is outside"),
-        (route("10.9.0.0/16", "10.1.0.8"), "ROUTE_EXISTS: 10.9.0.0/16 leads to 10.1.0.9 already"),
-    ] {
-        let refusal = reason(decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }));
-        assert!(refusal.starts_with(told), "{refusal}");
+    for number in 1..MOST_SUBNETS {
+        decided(&mut ledger, &add(made.network.id, &format!("10.2.{number}.0/24"))).unwrap();
     }
-}
-
-#[test]
-fn a_subnet_has_so_many_routes_and_no_more() {
-    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
-    let subnet = made.subnets[0].id;
-    let add = |number: usize| AddRoute {
-        subnet,
-        route: route(&format!("10.2.{number}.0/24"), "10.1.0.9"),
-        scope: Scope::Everything,
-    };
-    for number in 0..MOST_ROUTES {
-        decided(&mut ledger, &add(number)).unwrap();
-    }
-    let told = reason(decided(&mut ledger, &add(MOST_ROUTES)));
-    assert!(told.starts_with("INVALID_FIELD: route: the subnet has 64 routes"), "{told}");
+    let told = reason(decided(&mut ledger, &add(made.network.id, "10.3.0.0/24")));
+    assert!(told.starts_with("INVALID_FIELD: subnet: the network has 64 subnets"), "{told}");
 }

@@ -36,6 +36,13 @@ impl Fields {
         }
     }
 
+    /// Tells what is wrong with a field under the name of the one that it was made from.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        for violation in self.violations.iter_mut().filter(|violation| violation.field == from) {
+            to.clone_into(&mut violation.field);
+        }
+    }
+
     /// Parses a field that must be there.
     pub(crate) fn required<T: FromStr<Err: Display>>(&mut self, field: &str, text: &str) -> Option<T> {
         if text.is_empty() {

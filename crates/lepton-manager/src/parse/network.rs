@@ -1,6 +1,6 @@
 //! Requests about networks.
 
-use lepton_ipam::{SubnetSpec, check_together, prefix_len_of_size};
+use lepton_ipam::{SubnetSpec, carve, check_together, prefix_len_of_size};
 use lepton_ledger::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
     GetNetwork, ListNetworks, ModifyNetwork, NetworkSpec, Refusal, Scope,
@@ -109,11 +109,11 @@ pub(crate) fn carve_networks(
     let range_v6 = range(&mut fields, "range_v6", &request.range_v6, AddressFamily::V6);
     let ipv4 = range_v4.and_then(|range| {
         let prefix_len = prefix_len_v4(&mut fields, range, request.network_size)?;
-        carving(&mut fields, "subnet_v4", range, prefix_len, request.subnet_v4.as_ref())
+        carving(&mut fields, ["range_v4", "subnet_v4"], range, prefix_len, request.subnet_v4.as_ref())
     });
     let ipv6 = range_v6.and_then(|range| {
         let prefix_len = prefix_len_v6(&mut fields, request.prefix_length_v6)?;
-        carving(&mut fields, "subnet_v6", range, prefix_len, request.subnet_v6.as_ref())
+        carving(&mut fields, ["range_v6", "subnet_v6"], range, prefix_len, request.subnet_v6.as_ref())
     });
     let like = network_spec(&mut fields, "network", &v1::NetworkSpec { subnets: Vec::new(), ..template });
     fields.finish(like.map(|like| CarveNetworks { count, ipv4, ipv6, like }))
@@ -159,13 +159,15 @@ fn prefix_len_v6(fields: &mut Fields, length: u32) -> Option<u8> {
 }
 
 /// The subnets' common part, checked with the first block that the range has, whether or not that one is occupied.
+/// `at` is where the request tells the range and that part.
 fn carving(
     fields: &mut Fields,
-    path: &str,
+    at: [&str; 2],
     range: Cidr,
     prefix_len: u8,
     template: Option<&v1::SubnetSpec>,
 ) -> Option<Carving> {
+    let [at_range, path] = at;
     let template = template.cloned().unwrap_or_default();
     let settled = [
         ("cidr", !template.cidr.is_empty()),
@@ -178,9 +180,11 @@ fn carving(
             return None;
         }
     }
-    let first = Cidr::around(range.first(), prefix_len)?;
-    let like = subnet_spec(fields, path, &v1::SubnetSpec { cidr: first.to_string(), ..template })?;
-    Some(Carving { range, prefix_len, like })
+    let blocks = carve(range, prefix_len, 1, &[]).map_err(|error| fields.wrong(at_range, error.to_string()));
+    let first = blocks.ok()?.first()?.to_string();
+    let like = subnet_spec(fields, path, &v1::SubnetSpec { cidr: first, ..template });
+    fields.rename(&format!("{path}.cidr"), at_range);
+    Some(Carving { range, prefix_len, like: like? })
 }
 
 /// Parses `ModifyNetwork`.

@@ -204,6 +204,18 @@ async fn what_cannot_be_carved_is_refused_whole() {
         subnet_v4: Some(subnet),
         ..carving("10.0.0.0/16", 1)
     };
+    let narrow = v1::CarveNetworksRequest {
+        range_v6: "fd00::/48".into(),
+        network: Some(v1::NetworkSpec { mtu: 576, ..network("narrow", &[]) }),
+        ..carving("10.0.0.0/16", 1)
+    };
+    let eui64 = v1::CarveNetworksRequest {
+        range_v6: "fd00::/48".into(),
+        prefix_length_v6: 80,
+        subnet_v6: Some(v1::SubnetSpec { address_mode: v1::AddressMode::Eui64.into(), ..Default::default() }),
+        ..carving("10.0.0.0/16", 1)
+    };
+    let long_labels = v1::CarveNetworksRequest { num_networks: 2, ..with(network(&"n".repeat(254), &[])) };
     let pool = v1::AllocationPool { first: "10.0.0.5".into(), last: "10.0.0.9".into() };
     for (request, field, words) in [
         (carving("", 1), "range_v4", "is required, or range_v6"),
@@ -227,6 +239,11 @@ async fn what_cannot_be_carved_is_refused_whole() {
         (with(v1::NetworkSpec { id: UNKNOWN.into(), ..network("n", &[]) }), "network.id", "leave it out"),
         (with(network("n", &["10.9.0.0/24"])), "network.subnets", "leave it out"),
         (with(network("", &[])), "network.label", "empty"),
+        (long_labels, "network.label", "255"),
+        (narrow, "range_v6", "fd00::/64 needs a network that carries at least 1280 bytes"),
+        (carving("127.0.0.0/8", 1), "range_v4", "127.0.0.0/8 has room for 0 more"),
+        (carving("10.0.0.7/32", 1), "range_v4", "10.0.0.7/32"),
+        (eui64, "subnet_v6.address_mode", "64"),
         (of_subnet(subnet("10.9.0.0/24")), "subnet_v4.cidr", "leave it out"),
         (
             of_subnet(v1::SubnetSpec { gateway: "10.9.0.1".into(), ..Default::default() }),

@@ -132,3 +132,31 @@ async fn a_subnet_goes_when_nobody_holds_its_addresses_and_takes_the_resting_one
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_next_hop_is_nobodys_by_chance_and_rests_after_its_route() {
+    each_store(async |subject| {
+        let made = subject.network("private", &["10.1.0.0/29"]).await;
+        let subnet = made.subnets[0].id;
+        let (near, far) = (route("10.9.0.0/16", "10.1.0.2"), route("10.10.0.0/16", "10.1.0.3"));
+        for route in [far, near] {
+            subject.submit(AddRoute { subnet, route, scope: Scope::Everything }).await.unwrap();
+        }
+        let subnet_now = subject.store().ask(GetSubnet { subnet, scope: Scope::Everything }).await.unwrap();
+        assert_eq!(subnet_now.routes, [near, far], "by number, not by text");
+        stays(subject, &subnet_now).await;
+        assert_eq!(fixed_ips(&subject.allocate(1).await.unwrap()), ["10.1.0.4"]);
+        let router = subject.allocate_at(2, made.network.id, "10.1.0.3").await.unwrap();
+        assert_eq!(fixed_ips(&router), ["10.1.0.3"]);
+
+        for Route { destination, .. } in [far, near] {
+            subject.submit(RemoveRoute { subnet, destination, scope: Scope::Everything }).await.unwrap();
+        }
+        assert_eq!(fixed_ips(&subject.allocate(3).await.unwrap()), ["10.1.0.5"]);
+        assert_eq!(fixed_ips(&subject.allocate(4).await.unwrap()), ["10.1.0.6"]);
+        assert_eq!(reason(subject.allocate(5).await), "NO_MORE_FIXED_IPS");
+        subject.advance(Duration::from_hours(24));
+        assert_eq!(fixed_ips(&subject.allocate(5).await.unwrap()), ["10.1.0.2"]);
+    })
+    .await;
+}

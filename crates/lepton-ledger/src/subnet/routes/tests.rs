@@ -1,0 +1,117 @@
+use lepton_types::HostReport;
+
+use super::*;
+use crate::{
+    FixedIp, Holder, ReportHost,
+    example::{allocation, deallocation, decided, fixed_ips, host, instance, requested, with_network},
+    subnet::{REST, tests::reason},
+};
+
+fn route(destination: &str, gateway: &str) -> Route {
+    Route { destination: destination.parse().unwrap(), gateway: gateway.parse().unwrap() }
+}
+
+#[test]
+fn routes_are_told_to_guests_in_the_order_of_their_destinations() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    let [far, near] = [route("192.168.50.0/24", "10.1.0.254"), route("10.9.0.0/16", "10.1.0.253")];
+    for route in [far, near, far] {
+        decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }).unwrap();
+    }
+    let info = decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    assert_eq!(info.vifs[0].network.subnets[0].routes, [near, far], "the same route again is no second one");
+
+    let left = decided(
+        &mut ledger,
+        &RemoveRoute { subnet, destination: near.destination, scope: Scope::Everything },
+    )
+    .unwrap();
+    assert_eq!(left.routes, [far]);
+    let told = reason(decided(
+        &mut ledger,
+        &RemoveRoute { subnet, destination: near.destination, scope: Scope::Everything },
+    ));
+    assert_eq!(told, format!("ROUTE_NOT_FOUND: subnet {subnet} has no route to 10.9.0.0/16"));
+}
+
+#[test]
+fn a_route_that_guests_could_not_use_is_refused() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    decided(
+        &mut ledger,
+        &AddRoute { subnet, route: route("10.9.0.0/16", "10.1.0.9"), scope: Scope::Everything },
+    )
+    .unwrap();
+    for (route, told) in [
+        (route("fd00::/64", "10.1.0.9"), "INVALID_FIELD: destination: fd00::/64 is no IPv4 prefix"),
+        (route("0.0.0.0/0", "10.1.0.9"), "INVALID_FIELD: destination: 0.0.0.0/0 is the default route"),
+        (route("10.8.0.0/16", "10.2.0.9"), "INVALID_FIELD: gateway: the gateway 10.2.0.9 is outside"),
+        (route("10.9.0.0/16", "10.1.0.8"), "ROUTE_EXISTS: 10.9.0.0/16 leads to 10.1.0.9 already"),
+    ] {
+        let refusal = reason(decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }));
+        assert!(refusal.starts_with(told), "{refusal}");
+    }
+}
+
+#[test]
+fn a_next_hop_is_given_only_to_a_guest_that_asks_for_it() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/29"]);
+    let subnet = made.subnets[0].id;
+    let add = |destination: &str, gateway: &str| AddRoute {
+        subnet,
+        route: route(destination, gateway),
+        scope: Scope::Everything,
+    };
+    decided(&mut ledger, &add("10.8.0.0/16", "10.1.0.2")).unwrap();
+    decided(&mut ledger, &add("10.9.0.0/16", "10.1.0.3")).unwrap();
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(1, vec![])).unwrap()), ["10.1.0.4"]);
+    let router = requested(made.network.id, &["10.1.0.3"]);
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(2, vec![router.clone()])).unwrap()), ["10.1.0.3"]);
+    decided(&mut ledger, &add("10.10.0.0/16", "10.1.0.4")).unwrap();
+
+    // Who routes may come and go; whoever asks for no address is never given the next hop's.
+    let ports = ledger.ports_of(&ledger.row(&instance(2)).cloned().unwrap()).unwrap();
+    decided(&mut ledger, &deallocation(2)).unwrap();
+    let report = HostReport { unplugged: vec![ports[0].id], ..HostReport::default() };
+    decided(&mut ledger, &ReportHost { host: host(), report }).unwrap();
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(3, vec![])).unwrap()), ["10.1.0.5"]);
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(4, vec![router])).unwrap()), ["10.1.0.3"]);
+}
+
+#[test]
+fn an_old_next_hop_rests_unless_it_is_a_guests() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/29"]);
+    let subnet = made.subnets[0].id;
+    let (far, near) = (route("10.8.0.0/16", "10.1.0.2"), route("10.9.0.0/16", "10.1.0.3"));
+    let router = requested(made.network.id, &["10.1.0.3"]);
+    decided(&mut ledger, &allocation(1, vec![router])).unwrap();
+    for route in [far, near] {
+        decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }).unwrap();
+    }
+    for Route { destination, .. } in [far, near] {
+        decided(&mut ledger, &RemoveRoute { subnet, destination, scope: Scope::Everything }).unwrap();
+    }
+    let holders: Vec<_> = ledger.rows::<FixedIp>().map(|row| (row.address.to_string(), row.holder)).collect();
+    let resting = Holder::Quarantine(ledger.now().after(REST));
+    assert_eq!(holders[0], ("10.1.0.2".to_owned(), resting));
+    assert!(matches!(holders[1], (_, Holder::Port(_))), "{holders:?}");
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(2, vec![])).unwrap()), ["10.1.0.4"]);
+}
+
+#[test]
+fn a_subnet_has_so_many_routes_and_no_more() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let subnet = made.subnets[0].id;
+    let add = |number: usize| AddRoute {
+        subnet,
+        route: route(&format!("10.2.{number}.0/24"), "10.1.0.9"),
+        scope: Scope::Everything,
+    };
+    for number in 0..MOST_ROUTES {
+        decided(&mut ledger, &add(number)).unwrap();
+    }
+    let told = reason(decided(&mut ledger, &add(MOST_ROUTES)));
+    assert!(told.starts_with("INVALID_FIELD: route: the subnet has 64 routes"), "{told}");
+}
