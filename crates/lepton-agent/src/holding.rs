@@ -47,6 +47,8 @@ impl Holding {
         }
         for port in changes.ports {
             self.released.remove(&port.id);
+            // It may have been elsewhere meanwhile: what became of it is told anew, even if it is what it was.
+            self.acknowledged.remove(&port.id);
             self.ports.insert(port.id, port);
         }
         for port in changes.released {

@@ -68,15 +68,19 @@ pub enum BindingRequest {
 }
 
 impl BindingRequest {
-    /// Whether it can tell several vNICs apart.
-    fn is_for_many(&self) -> bool {
+    /// Refuses a binding that cannot tell so many vNICs apart.
+    pub(crate) fn must_be_for(&self, vnics: usize) -> Result<(), Refusal> {
         match self {
-            Self::Tap => true,
-            Self::Veth { guest_device, .. } => guest_device.as_str().ends_with("%d"),
+            Self::Veth { guest_device, .. } if vnics > 1 && !guest_device.as_str().ends_with("%d") => {
+                let problem = format!("{vnics} vNICs cannot share one name; let it end with %d");
+                Err(Refusal::invalid_field("binding.veth.guest_device", problem))
+            }
+            Self::Tap | Self::Veth { .. } => Ok(()),
         }
     }
 
-    fn at(&self, position: u16) -> Result<PortBinding, Refusal> {
+    /// The binding of the vNIC at this position.
+    pub(crate) fn at(&self, position: u16) -> Result<PortBinding, Refusal> {
         match self {
             Self::Tap => Ok(PortBinding::Tap),
             Self::Veth { netns, guest_device } => {
@@ -116,10 +120,7 @@ impl Command for AllocateForInstance {
             host::check(ledger, host, Some("host"))?;
         }
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
-        if wanted.len() > 1 && !self.binding.is_for_many() {
-            let problem = format!("{} vNICs cannot share one name; let it end with %d", wanted.len());
-            return Err(Refusal::invalid_field("binding.veth.guest_device", problem).into());
-        }
+        self.binding.must_be_for(wanted.len())?;
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
         let incarnation = ledger.next_incarnation(self.instance)?;
         let mut seats = Vec::with_capacity(wanted.len());
@@ -138,6 +139,8 @@ impl Command for AllocateForInstance {
                 is_released: false,
                 revision: ledger.touch_host(host)?,
                 created_at: ledger.now(),
+                has_moved: false,
+                target: None,
             };
             seats.push(Seat { port: port.id, mac, wanted });
             ledger.insert(port);
@@ -151,6 +154,7 @@ impl Command for AllocateForInstance {
             hostname: None,
             has_names: false,
             created_at: ledger.now(),
+            migration: None,
         });
         ledger.network_info(self.instance)
     }

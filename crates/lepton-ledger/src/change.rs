@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lepton_ipam::Block;
 use lepton_types::{DnsDomain, DnsEntry, Network, Port, Subnet};
 
-use crate::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestRecord, Row};
+use crate::{FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestRecord, Row};
 
 /// What happened to one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,12 @@ pub enum Change {
     /// A host.
     Host(RowChange<Host>),
     /// A port that ended by its host's fencing and that the host has not unplugged yet.
-    FencedPort(RowChange<FencedPort>),
     /// A DNS domain. With a domain go its entries, without changes of their own.
     DnsDomain(RowChange<DnsDomain>),
     /// An entry of a DNS domain.
     DnsEntry(RowChange<DnsEntry>),
+    /// A port that must go from a host that it has left or that was fenced.
+    PendingUnplug(RowChange<PendingUnplug>),
     /// A remembered answer.
     RequestRecord(RowChange<RequestRecord>),
 }
@@ -103,9 +104,9 @@ impl Change {
             | Self::Port(_)
             | Self::FixedIp(_)
             | Self::Host(_)
-            | Self::FencedPort(_)
             | Self::DnsDomain(_)
             | Self::DnsEntry(_)
+            | Self::PendingUnplug(_)
             | Self::RequestRecord(_) => None,
         }
     }

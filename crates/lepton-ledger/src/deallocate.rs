@@ -3,7 +3,7 @@
 use lepton_types::{HostId, InstanceId, PortId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Instance, Key, Refusal, RequestKey, RequestRecord, Stop, View};
+use crate::{Command, Instance, Key, Refusal, RequestKey, RequestRecord, Stop, View, migration};
 
 /// Takes an instance's vNICs back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,7 @@ impl Command for DeallocateForInstance {
             return Ok(Released { ports: Vec::new() });
         };
         Refusal::unless_allowed(self.only_on.as_ref(), &instance.host)?;
-        let live = instance.incarnation;
-        if let Some(given) = self.incarnation.filter(|given| *given != live) {
-            return Err(Refusal::IncarnationMismatch { instance: instance.id, given, live }.into());
-        }
+        instance.must_be(self.incarnation)?;
         release(ledger, &instance)
     }
 }
@@ -82,13 +79,14 @@ impl Command for UndoAllocation {
     }
 }
 
-/// Ends the instance's life and tells its host to unplug its ports.
+/// Ends the instance's life and tells its host to unplug its ports, and the host that it was on its way to.
 fn release(ledger: &mut View, instance: &Instance) -> Result<Released, Stop> {
-    ledger.need([Key::Host(instance.host.clone())])?;
+    ledger.need(migration::hosts_of(instance).cloned().map(Key::Host))?;
     let ports = ledger.ports_of(instance)?;
     ledger.forget_names_of(instance, &ports)?;
     let mut released = Vec::new();
     for mut port in ports {
+        migration::leave_target(ledger, &mut port)?;
         port.is_released = true;
         port.revision = ledger.touch_host(&port.host)?;
         released.push(port.id);

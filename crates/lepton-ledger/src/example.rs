@@ -103,9 +103,9 @@ fn word(change: &Change) -> &'static str {
         Change::Port(change) => of(["+port", "~port", "-port"], change),
         Change::FixedIp(change) => of(["+fixed_ip", "~fixed_ip", "-fixed_ip"], change),
         Change::Host(change) => of(["+host", "~host", "-host"], change),
-        Change::FencedPort(change) => of(["+fenced", "~fenced", "-fenced"], change),
         Change::DnsDomain(change) => of(["+domain", "~domain", "-domain"], change),
         Change::DnsEntry(change) => of(["+entry", "~entry", "-entry"], change),
+        Change::PendingUnplug(change) => of(["+unplug", "~unplug", "-unplug"], change),
         Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
     }
 }

@@ -2,6 +2,7 @@
 
 mod feed;
 mod fence;
+pub(crate) mod proof;
 mod register;
 mod report;
 

@@ -69,17 +69,19 @@ pub enum Key {
     Mac(MacAddr),
     /// Whether a network has ports: at least one of them, if there is any.
     PortOn(NetworkId),
-    /// The ports of a host that changed after a revision, with their addresses, and those that its fencing has ended since.
+    /// The ports of a host that changed after a revision, with their addresses, those on their way there included, and those
+    /// that must go from it since then.
     HostPorts(HostId, Revision),
-    /// The first ports of a host, released ones before the others, with their addresses.
+    /// The first ports of a host, released ones before the others, with their addresses; those on their way there; and the
+    /// first of those that have left it and wait for it.
     PortsToFence {
         /// Which host.
         host: HostId,
-        /// Most ports to load.
+        /// Most ports of each kind to load.
         limit: u16,
     },
-    /// What is left of one port that its host's fencing has ended.
-    FencedPort(PortId),
+    /// From which hosts a port must still go, beside its own.
+    PendingUnplugs(PortId),
     /// A host's revision.
     Host(HostId),
     /// The DNS domain of this name.

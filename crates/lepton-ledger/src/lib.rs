@@ -21,6 +21,7 @@ mod dns;
 mod example;
 mod host;
 mod key;
+mod migration;
 mod network;
 mod network_info;
 mod pool;
@@ -43,6 +44,9 @@ pub use dns::{
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, RegisterHost, ReportHost};
 pub use key::Key;
 pub use lepton_ipam::Block;
+pub use migration::{
+    MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration, Undone,
+};
 pub use network::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
     GetNetwork, ListNetworks, ModifyNetwork, NetworkPage, NetworkSpec, NetworkWithSubnets,
@@ -50,7 +54,7 @@ pub use network::{
 pub use network_info::GetInstanceNwInfo;
 pub use refusal::{Refusal, Violation};
 pub use row::{
-    EntryKey, FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestKey, RequestRecord, Row,
+    EntryKey, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord, Row,
 };
 pub use scope::Scope;
 pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};

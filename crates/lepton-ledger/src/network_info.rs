@@ -1,8 +1,8 @@
 //! [`NetworkInfo`]: built from the rows, the same way for an allocation's answer and for every later question.
 
-use lepton_types::{InstanceId, NetworkInfo, Port, SubnetInfo, Vif, VifNetwork};
+use lepton_types::{InstanceId, NetworkInfo, Port, SubnetInfo, Vif, VifDestination, VifNetwork};
 
-use crate::{Command, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Instance, Key, Refusal, Scope, Stop, View};
 
 /// Tells an instance's vNICs, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,8 @@ impl View {
         let ports = self.ports_of(&instance)?;
         self.need(ports.iter().map(|port| Key::Network(port.network)))?;
         let vifs = ports.into_iter().map(|port| self.vif(port)).collect::<Result<_, _>>()?;
-        Ok(NetworkInfo { instance: id, incarnation: instance.incarnation, host: instance.host, vifs })
+        let Instance { incarnation, host, migration, .. } = instance;
+        Ok(NetworkInfo { instance: id, incarnation, host, migration, vifs })
     }
 
     fn vif(&mut self, port: Port) -> Result<Vif, Stop> {
@@ -66,7 +67,16 @@ impl View {
             label: network.label,
             project: network.project,
         };
-        let device = port.device();
-        Ok(Vif { id: port.id, mac: port.mac, device, binding: port.binding, status: port.status, network })
+        Ok(Vif {
+            id: port.id,
+            mac: port.mac,
+            device: port.device(),
+            destination: port
+                .target
+                .map(|target| VifDestination { binding: target.binding, status: target.status }),
+            binding: port.binding,
+            status: port.status,
+            network,
+        })
     }
 }

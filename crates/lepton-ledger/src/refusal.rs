@@ -119,7 +119,7 @@ pub enum Refusal {
         instance: InstanceId,
     },
     /// The request is about a life of the instance that is over.
-    #[error("instance {instance} lives as incarnation {live}, not {given}; nothing was released")]
+    #[error("instance {instance} lives as incarnation {live}, not {given}; nothing was changed")]
     IncarnationMismatch {
         /// Which instance.
         instance: InstanceId,
@@ -127,6 +127,37 @@ pub enum Refusal {
         given: u64,
         /// What lives.
         live: u64,
+    },
+    /// The instance is to be moved away from a host that it is not on.
+    #[error("instance {instance} lives on host {lives}, not on {given}; name {lives} as the source")]
+    InstanceNotOnHost {
+        /// Which instance.
+        instance: InstanceId,
+        /// What the request named.
+        given: HostId,
+        /// Where it lives.
+        lives: HostId,
+    },
+    /// The instance is on its way to another host than the request is about.
+    #[error("instance {instance} is being moved to host {destination}; finish or abort that move first")]
+    InstanceIsMoving {
+        /// Which instance.
+        instance: InstanceId,
+        /// Where it goes.
+        destination: HostId,
+    },
+    /// The move that is to be finished was never started, or was aborted.
+    #[error(
+        "instance {instance} is not being moved to host {given} but {}; start that move first",
+        destination.as_ref().map_or("stays where it is".to_owned(), |host| format!("to {host}"))
+    )]
+    InstanceNotMoving {
+        /// Which instance.
+        instance: InstanceId,
+        /// What the request named.
+        given: HostId,
+        /// Where it goes instead, if it goes anywhere.
+        destination: Option<HostId>,
     },
     /// A network that was to be settled has subnets already.
     #[error(
@@ -287,6 +318,12 @@ impl Refusal {
         }
     }
 
+    /// Refuses what is about two hosts when the only host that the caller may act for, if there is one, is neither of them.
+    pub(crate) fn unless_one_of(only_on: Option<&HostId>, hosts: [&HostId; 2]) -> Result<(), Self> {
+        let is_allowed = only_on.is_none_or(|allowed| hosts.contains(&allowed));
+        if is_allowed { Ok(()) } else { Self::unless_allowed(only_on, hosts[0]) }
+    }
+
     /// The reason's name on every face.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -302,6 +339,9 @@ impl Refusal {
             Self::InstanceAlreadyAllocated { .. } => "INSTANCE_ALREADY_ALLOCATED",
             Self::InstanceNotFound { .. } => "INSTANCE_NOT_FOUND",
             Self::IncarnationMismatch { .. } => "INCARNATION_MISMATCH",
+            Self::InstanceNotOnHost { .. } => "INSTANCE_NOT_ON_HOST",
+            Self::InstanceIsMoving { .. } => "INSTANCE_IS_MOVING",
+            Self::InstanceNotMoving { .. } => "INSTANCE_NOT_MOVING",
             Self::HostNotAllowed { .. } => "HOST_NOT_ALLOWED",
             Self::ProjectNotAllowed { .. } => "PROJECT_NOT_ALLOWED",
             Self::FieldNotAllowed { .. } => "FIELD_NOT_ALLOWED",
@@ -364,6 +404,17 @@ impl Refusal {
                 ("incarnation", given.to_string()),
                 ("live_incarnation", live.to_string()),
             ],
+            Self::InstanceNotOnHost { instance, given, lives } => vec![
+                ("instance_id", instance.to_string()),
+                ("source", given.to_string()),
+                ("host", lives.to_string()),
+            ],
+            Self::InstanceIsMoving { instance, destination } => {
+                vec![("instance_id", instance.to_string()), ("destination", destination.to_string())]
+            }
+            Self::InstanceNotMoving { instance, given, destination: _ } => {
+                vec![("instance_id", instance.to_string()), ("destination", given.to_string())]
+            }
             Self::NetworkNotEmpty { network } => vec![("network_id", network.to_string())],
             Self::NetworkWithoutIpv4 { network } => vec![("network_id", network.clone())],
             Self::SubnetNotFound { subnet } => vec![("subnet_id", subnet.to_string())],

@@ -4,11 +4,11 @@ use std::{fmt, net::IpAddr};
 
 use lepton_ipam::Block;
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, HostId, Hostname, InstanceId, Network, NetworkId, Port, PortId,
-    ProjectId, RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
+    DnsDomain, DnsDomainId, DnsEntry, HostId, Hostname, InstanceId, Migration, Network, NetworkId, Port,
+    PortId, ProjectId, RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
 };
 
-use crate::{Change, RowChange, view::Indexes, view::Table, view::Tables};
+use crate::{Change, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
 
 /// One address of a subnet and who has it. An address without a row is free, reserved, or outside the pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,38 @@ pub struct Instance {
     pub has_names: bool,
     /// When it was allocated.
     pub created_at: Timestamp,
+    /// The move to another host that is under way, if there is one.
+    pub migration: Option<Migration>,
+}
+
+impl Instance {
+    /// Refuses what is about another life of the instance.
+    pub(crate) fn must_be(&self, incarnation: Option<u64>) -> Result<(), Refusal> {
+        let (instance, live) = (self.id, self.incarnation);
+        match incarnation.filter(|given| *given != live) {
+            Some(given) => Err(Refusal::IncarnationMismatch { instance, given, live }),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to move the instance from a host that it is not on.
+    pub(crate) fn must_live_on(&self, source: &HostId) -> Result<(), Refusal> {
+        if self.host == *source {
+            return Ok(());
+        }
+        let (given, lives) = (source.clone(), self.host.clone());
+        Err(Refusal::InstanceNotOnHost { instance: self.id, given, lives })
+    }
+
+    /// Refuses to move an instance that is on its way to another host already.
+    pub(crate) fn must_not_move_elsewhere(&self, to: &HostId) -> Result<(), Refusal> {
+        match &self.migration {
+            Some(Migration { destination, .. }) if destination != to => {
+                Err(Refusal::InstanceIsMoving { instance: self.id, destination: destination.clone() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// A host and how often what it must have has changed.
@@ -69,16 +101,19 @@ pub struct Host {
     pub revision: Revision,
 }
 
-/// A port that ended because its host was fenced, and not because the host has unplugged it. Should the host come back,
-/// this is how it hears that the port must go.
+/// A port that must go from a host, and of whose going there is no proof yet: one that has moved away, or one that ended
+/// because the host was fenced. This is how the host hears of it. That a released port must go from its own host is said by
+/// the port's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FencedPort {
-    /// The port's identity. Of the port itself only the history knows.
-    pub id: PortId,
+pub struct PendingUnplug {
+    /// Which port. It may have ended.
+    pub port: PortId,
     /// The host that has not unplugged it.
     pub host: HostId,
-    /// The host's revision when it was fenced, so that it hears of the port whatever it holds.
+    /// The host's revision since which it is to unplug the port. What the host said before is no proof.
     pub revision: Revision,
+    /// Whether the host was fenced, which counts as proof: then nobody waits for it.
+    pub is_fenced: bool,
 }
 
 /// What identifies an entry of a DNS domain: a name has one of each type.
@@ -198,6 +233,9 @@ row!(Port, PortId, ports, |self| self.id, |indexes, is_there| {
     enter(&mut indexes.ports_by_mac, (self.mac, self.id), is_there);
     enter(&mut indexes.ports_by_network, (self.network, self.id), is_there);
     enter(&mut indexes.ports_by_host, (self.host.clone(), self.revision, self.id), is_there);
+    if let Some(target) = &self.target {
+        enter(&mut indexes.ports_by_host, (target.host.clone(), target.revision, self.id), is_there);
+    }
 });
 row!(FixedIp, (SubnetId, IpAddr), fixed_ips, |self| (self.subnet, self.address), |indexes, is_there| {
     match self.holder {
@@ -217,9 +255,16 @@ row!(Block, (SubnetId, IpAddr), blocks, |self| (self.subnet(), self.first()), |i
 row!(Frontier, SubnetId, frontiers, |self| self.subnet);
 row!(Instance, InstanceId, instances, |self| self.id);
 row!(Host, HostId, hosts, |self| self.id.clone());
-row!(FencedPort, PortId, fenced_ports, |self| self.id, |indexes, is_there| {
-    enter(&mut indexes.fenced_by_host, (self.host.clone(), self.revision, self.id), is_there);
-});
+row!(
+    PendingUnplug,
+    (PortId, HostId),
+    pending_unplugs,
+    |self| (self.port, self.host.clone()),
+    |indexes, is_there| {
+        enter(&mut indexes.unplugs_by_host, (self.host.clone(), self.revision, self.port), is_there);
+        enter(&mut indexes.unplugs_by_port, (self.port, self.host.clone()), is_there);
+    }
+);
 row!(DnsDomain, DnsDomainId, dns_domains, |self| self.id, |indexes, is_there| {
     enter(&mut indexes.dns_domains_by_name, (self.name.clone(), self.id), is_there);
 });

@@ -14,7 +14,7 @@ use std::{
 use self::draws::Draws;
 pub(crate) use self::table::Table;
 use crate::{
-    Change, FencedPort, FixedIp, Frontier, Host, Instance, Key, RequestRecord, Row, RowChange, Stop,
+    Change, FixedIp, Frontier, Host, Instance, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop,
     row::EntryKey,
 };
 use lepton_ipam::Block;
@@ -37,6 +37,8 @@ pub struct View {
     rested_known: BTreeMap<SubnetId, Option<(Timestamp, IpAddr)>>,
     /// Hosts that have more ports to fence than were loaded.
     fenced_in_part: BTreeSet<HostId>,
+    /// Hosts that more ports have left, and wait for, than were loaded.
+    left_in_part: BTreeSet<HostId>,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
@@ -56,9 +58,9 @@ pub struct Tables {
     pub(crate) ports: Table<Port>,
     pub(crate) fixed_ips: Table<FixedIp>,
     pub(crate) hosts: Table<Host>,
-    pub(crate) fenced_ports: Table<FencedPort>,
     pub(crate) dns_domains: Table<DnsDomain>,
     pub(crate) dns_entries: Table<DnsEntry>,
+    pub(crate) pending_unplugs: Table<PendingUnplug>,
     pub(crate) requests: Table<RequestRecord>,
 }
 
@@ -72,7 +74,8 @@ pub struct Indexes {
     pub(crate) ports_by_mac: BTreeSet<(MacAddr, PortId)>,
     pub(crate) ports_by_network: BTreeSet<(NetworkId, PortId)>,
     pub(crate) ports_by_host: BTreeSet<(HostId, Revision, PortId)>,
-    pub(crate) fenced_by_host: BTreeSet<(HostId, Revision, PortId)>,
+    pub(crate) unplugs_by_host: BTreeSet<(HostId, Revision, PortId)>,
+    pub(crate) unplugs_by_port: BTreeSet<(PortId, HostId)>,
     pub(crate) fixed_ips_by_port: BTreeSet<(PortId, SubnetId, IpAddr)>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
@@ -101,6 +104,7 @@ impl View {
             free_blocks_known: BTreeMap::new(),
             rested_known: BTreeMap::new(),
             fenced_in_part: BTreeSet::new(),
+            left_in_part: BTreeSet::new(),
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),
@@ -181,9 +185,9 @@ impl View {
             Change::Port(change) => self.apply(&change.reversed()),
             Change::FixedIp(change) => self.apply(&change.reversed()),
             Change::Host(change) => self.apply(&change.reversed()),
-            Change::FencedPort(change) => self.apply(&change.reversed()),
             Change::DnsDomain(change) => self.apply(&change.reversed()),
             Change::DnsEntry(change) => self.apply(&change.reversed()),
+            Change::PendingUnplug(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
         }
     }
@@ -289,6 +293,11 @@ impl View {
     /// Says that a host has more ports to fence than were loaded.
     pub fn note_more_to_fence(&mut self, host: HostId) {
         self.fenced_in_part.insert(host);
+    }
+
+    /// Says that more ports have left a host, and wait for it, than were loaded.
+    pub fn note_more_have_left(&mut self, host: HostId) {
+        self.left_in_part.insert(host);
     }
 
     /// What the commands missed since the last call, each key once and in order.

@@ -53,9 +53,9 @@ impl Hub {
                 | Change::Block(_)
                 | Change::Instance(_)
                 | Change::FixedIp(_)
-                | Change::FencedPort(_)
                 | Change::DnsDomain(_)
                 | Change::DnsEntry(_)
+                | Change::PendingUnplug(_)
                 | Change::RequestRecord(_) => {}
             }
         }

@@ -66,6 +66,9 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::InstanceNotOnHost { .. }
+        | Refusal::InstanceIsMoving { .. }
+        | Refusal::InstanceNotMoving { .. }
         | Refusal::NetworkNotEmpty { .. }
         | Refusal::NetworkWithoutIpv4 { .. }
         | Refusal::SubnetInUse { .. }
@@ -101,6 +104,9 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::InstanceAlreadyAllocated { .. }
         | Refusal::InstanceNotFound { .. }
         | Refusal::IncarnationMismatch { .. }
+        | Refusal::InstanceNotOnHost { .. }
+        | Refusal::InstanceIsMoving { .. }
+        | Refusal::InstanceNotMoving { .. }
         | Refusal::NetworkNotEmpty { .. }
         | Refusal::NetworkWithoutIpv4 { .. }
         | Refusal::SubnetNotFound { .. }

@@ -58,13 +58,17 @@ CREATE TABLE hosts (
     revision BIGINT NOT NULL
 );
 
--- Ports that ended because their host was fenced. Should it come back, it is told to unplug them.
-CREATE TABLE fenced_ports (
-    id UUID NOT NULL PRIMARY KEY,
+-- Ports that must go from a host that they have left, or that was fenced. A fenced host is not waited for, but should it
+-- come back, it is told to unplug them; of the port there may be nothing left, so there is no foreign key.
+CREATE TABLE pending_unplugs (
+    port_id UUID NOT NULL,
     host_id TEXT NOT NULL,
-    revision BIGINT NOT NULL
-);
-CREATE INDEX fenced_ports_by_revision ON fenced_ports (host_id, revision);
+    revision BIGINT NOT NULL,
+    is_fenced BOOLEAN NOT NULL,
+    PRIMARY KEY (port_id, host_id)
+) {without_rowid};
+CREATE INDEX pending_unplugs_by_revision ON pending_unplugs (host_id, revision);
+CREATE INDEX pending_unplugs_waited_for ON pending_unplugs (host_id, port_id) WHERE NOT is_fenced;
 
 CREATE TABLE instances (
     id UUID NOT NULL PRIMARY KEY,
@@ -73,7 +77,11 @@ CREATE TABLE instances (
     host_id TEXT NOT NULL,
     hostname TEXT,
     has_names BOOLEAN NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    -- The move that is under way: where to, and that host's revision when it began.
+    destination_id TEXT CHECK (destination_id <> host_id),
+    destination_revision BIGINT,
+    CHECK ((destination_id IS NULL) = (destination_revision IS NULL))
 );
 
 CREATE TABLE ports (
@@ -91,13 +99,22 @@ CREATE TABLE ports (
     error TEXT,
     is_released BOOLEAN NOT NULL,
     revision BIGINT NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    has_moved BOOLEAN NOT NULL,
+    -- Its plug on the host that it is being moved to; `target` is the binding and the status there.
+    target_host_id TEXT CHECK (target_host_id <> host_id),
+    target_revision BIGINT,
+    target TEXT,
+    CHECK ((target_host_id IS NULL) = (target_revision IS NULL)),
+    CHECK ((target_host_id IS NULL) = (target IS NULL)),
+    CHECK (target_host_id IS NULL OR NOT is_released)
 );
 CREATE UNIQUE INDEX ports_by_mac ON ports (mac);
 CREATE UNIQUE INDEX ports_by_instance ON ports (instance_id, incarnation, position);
 -- Devices are named by the counted bits of their ports' ids, so this order keeps a batch's ports together (ADR 10).
 CREATE UNIQUE INDEX ports_by_device ON ports (device);
 CREATE INDEX ports_by_revision ON ports (host_id, revision);
+CREATE INDEX ports_by_target ON ports (target_host_id, target_revision) WHERE target_host_id IS NOT NULL;
 CREATE INDEX ports_by_network ON ports (network_id);
 
 CREATE TABLE fixed_ips (
@@ -241,6 +258,8 @@ CREATE TABLE port_history (
     is_released BOOLEAN NOT NULL,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
+    -- Then `host_id` is the last of its hosts.
+    has_moved BOOLEAN NOT NULL,
     ended_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX port_history_by_id ON port_history (id);

@@ -36,9 +36,9 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             | Change::Instance(_)
             | Change::Port(_)
             | Change::Host(_)
-            | Change::FencedPort(_)
             | Change::DnsDomain(_)
             | Change::DnsEntry(_)
+            | Change::PendingUnplug(_)
             | Change::RequestRecord(_) => {}
         }
     }

@@ -1,9 +1,10 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
 //! That is also the order in which rows are locked, and it is here alone: the networks' counter, blocks, addresses by key,
-//! instances, ports, addresses that rested, hosts, entries of DNS. Rows of one table are locked in the order of their keys, those that
-//! rested in the order of their rest. Within one round no two managers wait for each other; a later round of one may wait
-//! for an earlier one of the other, and then PostgreSQL ends one of them, which decides again.
+//! instances, ports, what must still go from hosts, addresses that rested, hosts, entries of DNS. Rows of one table are locked
+//! in the order of their keys, those that rested in the order of their rest. Within one round no two managers wait for each
+//! other; a later round of one may wait for an earlier one of the other, and then PostgreSQL ends one of them, which decides
+//! again.
 
 use std::net::IpAddr;
 
@@ -14,7 +15,7 @@ use crate::{
     engine::Tx,
     failure::Failure,
     tables::{
-        blocks, dns_domains, dns_entries, fenced_ports, fixed_ips, frontiers, hosts, instances, networks,
+        blocks, dns_domains, dns_entries, fixed_ips, frontiers, hosts, instances, networks, pending_unplugs,
         ports, requests, subnets,
     },
 };
@@ -34,7 +35,7 @@ struct Round<'k> {
     past_lives: Vec<InstanceId>,
     ports: Vec<PortId>,
     macs: Vec<MacAddr>,
-    fenced_ports: Vec<PortId>,
+    pending_unplugs: Vec<PortId>,
     hosts: Vec<HostId>,
     dns_domains: Vec<DomainName>,
     dns_entries: Vec<EntryKey>,
@@ -60,7 +61,7 @@ impl<'k> Round<'k> {
                 Key::PastLives(id) => round.past_lives.push(*id),
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
-                Key::FencedPort(id) => round.fenced_ports.push(*id),
+                Key::PendingUnplugs(id) => round.pending_unplugs.push(*id),
                 Key::Host(id) => round.hosts.push(id.clone()),
                 Key::DnsDomain(name) => round.dns_domains.push(name.clone()),
                 Key::DnsEntry(key) => round.dns_entries.push(key.clone()),
@@ -104,8 +105,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     instances::load_past_lives(tx, &round.past_lives, view).await?;
     ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
-    fenced_ports::load(tx, &round.fenced_ports, view).await?;
     dns_domains::load(tx, &round.dns_domains, view).await?;
+    pending_unplugs::load(tx, &round.pending_unplugs, view).await?;
     for key in &round.others {
         load_other(tx, key, view).await?;
     }
@@ -139,7 +140,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
         Key::HostPorts(host, after) => {
             ports::load_of_host(tx, host, *after, view).await?;
-            fenced_ports::load_of_host(tx, host, *after, view).await
+            pending_unplugs::load_of_host(tx, host, *after, view).await
         }
         Key::DnsDomainPage { project, after, limit } => {
             dns_domains::load_page(tx, project.as_ref(), after.as_ref(), *limit, view).await
@@ -163,10 +164,10 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::PastLives(_)
         | Key::Port(_)
         | Key::Mac(_)
-        | Key::FencedPort(_)
         | Key::DnsDomain(_)
         | Key::DnsEntry(_)
         | Key::BoundNames(..)
+        | Key::PendingUnplugs(_)
         | Key::Host(_) => Ok(()),
     }
 }

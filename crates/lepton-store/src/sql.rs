@@ -66,6 +66,12 @@ impl From<u64> for Value {
     }
 }
 
+impl From<Option<u64>> for Value {
+    fn from(number: Option<u64>) -> Self {
+        Self::OptionalInteger(number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+}
+
 /// An address as the ledger stores it: 4 or 16 bytes, most significant first.
 pub(crate) fn address_bytes(address: IpAddr) -> Vec<u8> {
     match address {
@@ -211,6 +217,18 @@ impl Columns<'_> {
         serde_json::from_str(&text).map_err(|_| damaged("JSON", &text))
     }
 
+    /// The next column, plain data as JSON, or nothing.
+    pub(crate) fn json_option<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = self.get()?;
+        text.map(|text| serde_json::from_str(&text).map_err(|_| damaged("JSON", &text))).transpose()
+    }
+
+    /// The next column, a number that is never negative, or nothing.
+    pub(crate) fn number_option(&mut self) -> Result<Option<u64>, StoreError> {
+        let number: Option<i64> = self.get()?;
+        number.map(|number| u64::try_from(number).map_err(|_| damaged("number", &number))).transpose()
+    }
+
     /// The next column, an address.
     pub(crate) fn address(&mut self) -> Result<IpAddr, StoreError> {
         address(&self.get::<Vec<u8>>()?)
@@ -243,5 +261,10 @@ pub(crate) fn damaged(what: &str, value: &dyn std::fmt::Debug) -> StoreError {
 
 /// Plain data as the JSON text of a column.
 pub(crate) fn json(value: &impl serde::Serialize) -> Value {
-    Value::Text(serde_json::to_string(value).expect("plain data with text keys is JSON"))
+    Value::Text(json_text(value))
+}
+
+/// Plain data as JSON text.
+pub(crate) fn json_text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("plain data with text keys is JSON")
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Most rows in one statement of SQLite's. With the widest table this is 4,096 parameters, far from its 32,766.
+/// Most rows in one statement of SQLite's. With the widest table this is 4,864 parameters, far from its 32,766.
 pub(crate) const MOST_ROWS: usize = 256;
 
 /// In whose words a statement is.

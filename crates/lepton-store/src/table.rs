@@ -18,11 +18,16 @@ pub(crate) trait Stored: LedgerRow {
     const UPDATE: &'static str;
     /// `delete from t where (key columns) in ({rows})`.
     const DELETE: Option<&'static str>;
-    /// `insert into t_history (as INSERT, ended_at) {rows}`.
+    /// `insert into t_history (…, ended_at) {rows}`, with [`Stored::history_values`].
     const INSERT_HISTORY: Option<&'static str> = None;
 
     /// All columns, the key's first.
     fn values(&self) -> Vec<Value>;
+
+    /// What the history keeps of them.
+    fn history_values(&self) -> Vec<Value> {
+        self.values()
+    }
 
     /// The key's columns.
     fn key_values(&self) -> Vec<Value>;
@@ -63,7 +68,7 @@ pub(crate) async fn remember<R: Stored>(tx: &mut Tx, rows: &[&R], ended_at: i64)
         return Ok(());
     }
     let sql = R::INSERT_HISTORY.ok_or_else(|| StoreError::Internal("this table has no history".into()))?;
-    let values_of = |row: &&R| row.values().into_iter().chain([ended_at.into()]).collect();
+    let values_of = |row: &&R| row.history_values().into_iter().chain([ended_at.into()]).collect();
     tx.execute_for(sql, rows, values_of).await.map(drop)
 }
 

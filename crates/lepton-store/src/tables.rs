@@ -3,13 +3,13 @@
 pub(crate) mod blocks;
 pub(crate) mod dns_domains;
 pub(crate) mod dns_entries;
-pub(crate) mod fenced_ports;
 pub(crate) mod fixed_ips;
 pub(crate) mod frontiers;
 pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod instances;
 pub(crate) mod networks;
+pub(crate) mod pending_unplugs;
 pub(crate) mod ports;
 pub(crate) mod requests;
 pub(crate) mod subnets;

@@ -11,6 +11,7 @@ mod instances;
 mod locks;
 mod macs;
 mod meeting;
+mod migrations;
 mod modified;
 mod networks;
 mod parallel;

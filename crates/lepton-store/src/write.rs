@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use lepton_ledger::{
-    Block, Change, Ended, FencedPort, FixedIp, Frontier, Host, Instance, RequestRecord, RowChange, coalesce,
+    Block, Change, Ended, FixedIp, Frontier, Host, Instance, PendingUnplug, RequestRecord, RowChange,
+    coalesce,
 };
 use lepton_types::{DnsDomain, DnsDomainId, DnsEntry, Network, Port, Subnet, SubnetId, Timestamp};
 
@@ -25,9 +26,9 @@ struct Sets<'c> {
     ports: Vec<&'c RowChange<Port>>,
     fixed_ips: Vec<&'c RowChange<FixedIp>>,
     hosts: Vec<&'c RowChange<Host>>,
-    fenced_ports: Vec<&'c RowChange<FencedPort>>,
     dns_domains: Vec<&'c RowChange<DnsDomain>>,
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
+    pending_unplugs: Vec<&'c RowChange<PendingUnplug>>,
     requests: Vec<&'c RowChange<RequestRecord>>,
 }
 
@@ -44,9 +45,9 @@ impl<'c> Sets<'c> {
                 Change::Port(change) => sets.ports.push(change),
                 Change::FixedIp(change) => sets.fixed_ips.push(change),
                 Change::Host(change) => sets.hosts.push(change),
-                Change::FencedPort(change) => sets.fenced_ports.push(change),
                 Change::DnsDomain(change) => sets.dns_domains.push(change),
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
+                Change::PendingUnplug(change) => sets.pending_unplugs.push(change),
                 Change::RequestRecord(change) => sets.requests.push(change),
             }
         }
@@ -136,9 +137,9 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     fixed_ips.put(tx).await?;
     names.put(tx).await?;
     Net::new(sets.hosts).put(tx).await?;
-    let fenced_ports = Net::new(sets.fenced_ports);
-    fenced_ports.end(tx).await?;
-    fenced_ports.put(tx).await?;
+    let pending_unplugs = Net::new(sets.pending_unplugs);
+    pending_unplugs.end(tx).await?;
+    pending_unplugs.put(tx).await?;
     let requests = Net::new(sets.requests);
     requests.end(tx).await?;
     requests.put(tx).await?;

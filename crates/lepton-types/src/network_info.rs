@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Cidr, HostId, IfName, InstanceId, MacAddr, Mtu, Name, NetworkId, PortBinding, PortId, PortStatus,
-    ProjectId, Route, SubnetId,
+    ProjectId, Revision, Route, SubnetId,
 };
 
 /// An instance's vNICs, in order.
@@ -18,8 +18,20 @@ pub struct NetworkInfo {
     pub incarnation: u64,
     /// The host that plugs them.
     pub host: HostId,
+    /// The move that is under way, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
     /// The vNICs, by position.
     pub vifs: Vec<Vif>,
+}
+
+/// A move of an instance from its host to another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migration {
+    /// The host that it goes to.
+    pub destination: HostId,
+    /// That host's revision when the move began: what tells it from any other move there.
+    pub revision: Revision,
 }
 
 /// One vNIC.
@@ -36,8 +48,21 @@ pub struct Vif {
     /// What is known of the plug.
     #[serde(flatten)]
     pub status: PortStatus,
+    /// Its plug on the host that the instance is being moved to; none when it is not being moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<VifDestination>,
     /// The network that it is plugged into.
     pub network: VifNetwork,
+}
+
+/// A vNIC on the host that its instance is being moved to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VifDestination {
+    /// What kind of device it is there.
+    pub binding: PortBinding,
+    /// What is known of the plug there.
+    #[serde(flatten)]
+    pub status: PortStatus,
 }
 
 /// A vNIC's network, with the subnets in which the vNIC has addresses: IPv4 before IPv6.

@@ -18,6 +18,9 @@ use crate::{
 ///     ERROR ◀───────────────┘                  │
 ///      └───────────────────────────────────────┘
 /// ```
+///
+/// That is its state on `host`. While its instance is moved it has a second one on `target`, which is PENDING, ACTIVE or
+/// ERROR in the same way and becomes the first one's when the move is finished.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
     /// Identity; also the vif id that compute agents see.
@@ -46,6 +49,24 @@ pub struct Port {
     pub revision: Revision,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it was ever on its way to another host. Such a port may be told to one host more than once, and hosts that it
+    /// has left may still have to unplug it.
+    pub has_moved: bool,
+    /// Where its instance is being moved to; none for a port that stays, and for one that is released.
+    pub target: Option<PortTarget>,
+}
+
+/// A port's plug on the host that it is being moved to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortTarget {
+    /// The host; never the one that the port is on.
+    pub host: HostId,
+    /// What kind of device that host makes.
+    pub binding: PortBinding,
+    /// What is known of the plug there.
+    pub status: PortStatus,
+    /// That host's revision at the last change that it must see.
+    pub revision: Revision,
 }
 
 /// What kind of device the host makes for a port.

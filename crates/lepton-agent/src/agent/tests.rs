@@ -14,6 +14,8 @@ use crate::pace::RESYNC;
 
 mod delays;
 mod fenced;
+mod moving;
+mod real;
 mod retries;
 
 // ---- a manager in memory

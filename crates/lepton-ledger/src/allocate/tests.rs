@@ -40,6 +40,8 @@ fn an_allocation_is_ports_addresses_and_a_life() {
             is_released: false,
             revision: Revision::from(1),
             created_at: Timestamp::from(NOW),
+            has_moved: false,
+            target: None,
         }
     );
     assert_eq!(fixed_ips(&info), ["10.1.0.2".to_owned(), eui64(&made.subnets[1], vif.mac).to_string()]);

@@ -14,6 +14,7 @@ fn life(incarnation: u64) -> Instance {
         hostname: None,
         has_names: false,
         created_at: Timestamp::from(NOW),
+        migration: None,
     }
 }
 

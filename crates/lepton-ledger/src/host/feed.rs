@@ -1,6 +1,6 @@
 //! `HostFeed`: what a host is told to have. `HostRevision`: whether there is news for it.
 
-use lepton_types::{HostChanges, HostId, HostPort, Port, Revision};
+use lepton_types::{HostChanges, HostId, HostPort, Port, PortBinding, Revision};
 
 use crate::{Command, Key, Stop, View};
 
@@ -51,19 +51,22 @@ impl Command for HostFeed {
         ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
         let mut changes = HostChanges { revision, is_complete: after.is_none(), ..HostChanges::default() };
         for port in ports {
-            if port.is_released {
-                changes.released.push(port.id);
-            } else {
-                changes.ports.extend(host_port(ledger, port)?);
+            match port.target.clone().filter(|target| target.host == self.host) {
+                Some(target) => changes.ports.extend(host_port(ledger, &port, target.binding)?),
+                None if port.is_released => changes.released.push(port.id),
+                None => {
+                    let binding = port.binding.clone();
+                    changes.ports.extend(host_port(ledger, &port, binding)?);
+                }
             }
         }
-        changes.released.extend(ledger.fenced_ports(&self.host, after.unwrap_or_default())?);
+        changes.released.extend(ledger.unplugs_of_host(&self.host, after.unwrap_or_default())?);
         Ok(changes)
     }
 }
 
-/// The port as its host must have it; none if its network is gone, which the store's constraints forbid.
-fn host_port(ledger: &mut View, port: Port) -> Result<Option<HostPort>, Stop> {
+/// The port as the host must have it; none if its network is gone, which the store's constraints forbid.
+fn host_port(ledger: &mut View, port: &Port, binding: PortBinding) -> Result<Option<HostPort>, Stop> {
     let addresses = ledger.fixed_ips_of(port.id).into_iter().map(|row| row.address).collect();
     let device = port.device();
     Ok(ledger.network(port.network)?.map(|network| HostPort {
@@ -74,6 +77,6 @@ fn host_port(ledger: &mut View, port: Port) -> Result<Option<HostPort>, Stop> {
         mtu: network.mtu,
         mac: port.mac,
         addresses,
-        binding: port.binding,
+        binding,
     }))
 }

@@ -3,14 +3,14 @@
 use lepton_types::{HostId, Port, PortId};
 use serde::{Deserialize, Serialize};
 
-use super::{check, report};
-use crate::{Command, FencedPort, Key, Stop, View};
+use super::{check, proof};
+use crate::{Command, Key, PendingUnplug, Stop, View};
 
-/// Most ports that one call is about: each is a row that it locks, as in a host's report.
+/// Most ports that one call is about, of each kind: each is a row that it locks, as in a host's report.
 const AT_ONCE: u16 = 256;
 
-/// Says that a host is gone for good: what was released on it counts as unplugged. Ports that
-/// nobody has released stay as they are.
+/// Says that a host is gone for good: what was released on it, or has left it, counts as unplugged there. Ports that nobody
+/// has released stay as they are.
 ///
 /// That is what an operator believes, and hosts do come back. So the host's feed keeps naming what was ended without its
 /// word, until it has reported it unplugged.
@@ -23,12 +23,15 @@ pub struct FenceHost {
 /// What fencing a host has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fenced {
-    /// The released ports that waited for the host.
+    /// The released ports that waited for the host, and for no other.
     pub ended: Vec<PortId>,
-    /// Ports on the host that nobody has released; deallocate their instances, then fence the host again. Of very many,
-    /// some.
+    /// Ports that wait for this host no more and go on: on another host, or waiting for one.
+    #[serde(default)]
+    pub departed: Vec<PortId>,
+    /// Ports on the host, or on their way to it, that nobody has released; deallocate or move their instances, then fence the
+    /// host again. Of very many, some.
     pub live: Vec<PortId>,
-    /// Whether further released ports wait for the host, for another call to end.
+    /// Whether further ports wait for the host, for another call to end.
     #[serde(default)]
     pub has_more: bool,
 }
@@ -45,17 +48,33 @@ impl Command for FenceHost {
     fn decide(&self, ledger: &mut View) -> Result<Fenced, Stop> {
         check(ledger, &self.host, None)?;
         let (ports, is_cut) = ledger.ports_to_fence(&self.host, AT_ONCE)?;
+        let (unplugs, is_cut_too) = ledger.unplugs_to_fence(&self.host, AT_ONCE)?;
         let (released, live): (Vec<Port>, Vec<Port>) = ports.into_iter().partition(|port| port.is_released);
-        report::end(ledger, &released)?;
-        if !released.is_empty() {
-            let revision = ledger.touch_host(&self.host)?;
-            for port in &released {
-                ledger.insert(FencedPort { id: port.id, host: self.host.clone(), revision });
-            }
+        let ended = proof::gone(ledger, &released)?;
+        self.note(ledger, &released)?;
+        let waiting = released.iter().map(|port| port.id).filter(|id| !ended.contains(id));
+        let departed = waiting.chain(unplugs.iter().map(|unplug| unplug.port)).collect();
+        for unplug in unplugs {
+            ledger.replace(PendingUnplug { is_fenced: true, ..unplug });
         }
-        let ids = |ports: &[Port]| ports.iter().map(|port| port.id).collect();
         // Released ports come first, so where there is another one, they are all there.
-        Ok(Fenced { ended: ids(&released), live: ids(&live), has_more: is_cut && live.is_empty() })
+        let has_more = is_cut && live.is_empty() || is_cut_too;
+        Ok(Fenced { ended, departed, live: live.iter().map(|port| port.id).collect(), has_more })
+    }
+}
+
+impl FenceHost {
+    /// Notes what the host must unplug should it come back, at a revision that it has not seen yet.
+    fn note(&self, ledger: &mut View, released: &[Port]) -> Result<(), Stop> {
+        if released.is_empty() {
+            return Ok(());
+        }
+        let revision = ledger.touch_host(&self.host)?;
+        for port in released {
+            let host = self.host.clone();
+            ledger.insert(PendingUnplug { port: port.id, host, revision, is_fenced: true });
+        }
+        Ok(())
     }
 }
 
@@ -77,7 +96,10 @@ mod tests {
         decided(&mut ledger, &deallocation(1)).unwrap();
         let fence = FenceHost { host: host() };
         let fenced = decided(&mut ledger, &fence).unwrap();
-        assert_eq!(fenced, Fenced { ended: vec![released], live: vec![live], has_more: false });
+        assert_eq!(
+            fenced,
+            Fenced { ended: vec![released], departed: vec![], live: vec![live], has_more: false }
+        );
         assert_eq!(ledger.rows::<FixedIp>().count(), 1);
         assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(3, vec![])).unwrap()), ["10.1.0.2"]);
         assert_eq!(decided(&mut ledger, &fence).unwrap().ended, [], "once");
@@ -91,7 +113,8 @@ mod tests {
         let held = decided(&mut ledger, &HostFeed { host: host(), after: None }).unwrap().revision;
         decided(&mut ledger, &FenceHost { host: host() }).unwrap();
 
-        let unplugged = HostReport { unplugged: vec![ghost], ..HostReport::default() };
+        let revision = decided(&mut ledger, &HostFeed { host: host(), after: None }).unwrap().revision;
+        let unplugged = HostReport { unplugged: vec![ghost], revision, ..HostReport::default() };
         let stranger = ReportHost { host: "host-2".parse().unwrap(), report: unplugged.clone() };
         decided(&mut ledger, &stranger).unwrap();
         for after in [None, Some(held)] {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use lepton_types::{HostId, HostReport, Port, PortReport};
 
-use crate::{Command, FencedPort, Key, Stop, View, pool};
+use super::proof;
+use crate::{Command, Key, PendingUnplug, Stop, View};
 
-/// Records what a host has done; frees the addresses of released ports that it has unplugged.
+/// Records what a host has done; frees the addresses of released ports that every host has unplugged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportHost {
     /// Which host.
@@ -30,74 +31,56 @@ impl Command for ReportHost {
         for report in &self.report.ports {
             self.set_status(ledger, report)?;
         }
-        self.forget_fenced(ledger)?;
         let unplugged = self.unplugged(ledger)?;
-        end(ledger, &unplugged)
+        proof::gone(ledger, &unplugged).map(drop)
     }
 }
 
 impl ReportHost {
     fn set_status(&self, ledger: &mut View, report: &PortReport) -> Result<(), Stop> {
-        let port = ledger.port(report.id)?.filter(|port| port.host == self.host && !port.is_released);
-        if let Some(mut port) = port.cloned() {
+        let Some(mut port) = ledger.port(report.id)?.filter(|port| !port.is_released).cloned() else {
+            return Ok(());
+        };
+        if port.host == self.host && self.knows(&port) {
             port.status = report.status.clone();
-            ledger.replace(port);
         }
+        if let Some(target) = &mut port.target
+            && target.host == self.host
+            && target.revision <= self.report.revision
+        {
+            target.status = report.status.clone();
+        }
+        ledger.replace(port);
         Ok(())
     }
 
-    /// The ports whose absence this report proves: this host's, and released. Of any other port it proves nothing.
+    /// Whether the report is about what this host was told last of its port. A port that moves may be told to a host more than
+    /// once, and what the host said of it before is nothing then; its agent says anew what became of each port that it is told.
+    fn knows(&self, port: &Port) -> bool {
+        !port.has_moved || port.revision <= self.report.revision
+    }
+
+    /// The released ports of this host whose absence this report proves. Of ports that have left the host, and of what its
+    /// fencing has ended, it notes that they need no more to be told; of any other port the report proves nothing.
     fn unplugged(&self, ledger: &mut View) -> Result<Vec<Port>, Stop> {
-        let mut ports = Vec::new();
+        let (mut own, mut left) = (Vec::new(), Vec::new());
         for id in self.report.unplugged.iter().collect::<BTreeSet<_>>() {
-            ports
-                .extend(ledger.port(*id)?.filter(|port| port.host == self.host && port.is_released).cloned());
-        }
-        Ok(ports)
-    }
-
-    /// Of what the host's fencing has ended, what the host has unplugged needs no more to be told.
-    fn forget_fenced(&self, ledger: &mut View) -> Result<(), Stop> {
-        let mut ended = Vec::new();
-        for id in &self.report.unplugged {
-            // Few ports are in no row: those of a fenced host, and what is reported twice.
-            if ledger.port(*id)?.is_none() {
-                ended.push(*id);
+            match ledger.port(*id)? {
+                Some(port) if port.is_released && port.host == self.host => {
+                    own.extend(Some(port).filter(|port| self.knows(port)).cloned());
+                }
+                Some(port) if !port.has_moved => {}
+                // Few are in no row or have moved: what is reported twice, what a fencing has ended.
+                Some(_) | None => left.push((*id, self.host.clone())),
             }
         }
-        ledger.need(ended.iter().map(|id| Key::FencedPort(*id)))?;
-        for id in ended {
-            if ledger.fenced_port(id)?.is_some_and(|port| port.host == self.host) {
-                ledger.end::<FencedPort>(&id);
+        ledger.need(left.iter().map(|(id, _)| Key::PendingUnplugs(*id)))?;
+        for key in left {
+            if ledger.row::<PendingUnplug>(&key).is_some_and(|unplug| unplug.revision <= self.report.revision)
+            {
+                ledger.end::<PendingUnplug>(&key);
             }
         }
-        Ok(())
+        Ok(own)
     }
-}
-
-/// Ends released ports that are on no host any more: their addresses go back.
-pub(crate) fn end(ledger: &mut View, ports: &[Port]) -> Result<(), Stop> {
-    need_addresses(ledger, ports)?;
-    for port in ports {
-        for fixed_ip in ledger.fixed_ips_of(port.id) {
-            if let Some(subnet) = ledger.subnet(fixed_ip.subnet)?.cloned() {
-                ledger.release(&subnet, &fixed_ip)?;
-            }
-        }
-        ledger.end::<Port>(&port.id);
-    }
-    Ok(())
-}
-
-/// Loads in two rounds all that freeing the ports' addresses needs: their subnets, then their blocks.
-fn need_addresses(ledger: &mut View, ports: &[Port]) -> Result<(), Stop> {
-    let fixed_ips: Vec<_> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
-    ledger.need(fixed_ips.iter().map(|row| Key::Subnet(row.subnet)))?;
-    let mut keys = Vec::new();
-    for row in &fixed_ips {
-        if let Some(subnet) = ledger.subnet(row.subnet)? {
-            keys.extend(pool::key_of_block(subnet, row.address));
-        }
-    }
-    ledger.need(keys)
 }

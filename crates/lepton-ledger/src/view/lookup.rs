@@ -10,7 +10,7 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FencedPort, FixedIp, Frontier, Holder, Host, Instance, Key, RequestKey, RequestRecord, Stop};
+use crate::{FixedIp, Frontier, Holder, Host, Instance, Key, PendingUnplug, RequestKey, RequestRecord, Stop};
 
 impl View {
     pub(crate) fn request(&mut self, key: &RequestKey) -> Result<Option<&RequestRecord>, Stop> {
@@ -199,7 +199,7 @@ impl View {
         Ok(id.and_then(|id| self.row(&id)))
     }
 
-    /// The host's ports that changed after a revision, in the order of their changes.
+    /// The host's ports, and those on their way to it, that changed there after a revision, in the order of their changes.
     pub(crate) fn host_ports(&mut self, host: &HostId, after: Revision) -> Result<Vec<Port>, Stop> {
         self.need([Key::HostPorts(host.clone(), after)])?;
         let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
@@ -207,30 +207,53 @@ impl View {
         Ok(entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect())
     }
 
-    /// The first `limit` ports of the host, released ones before the others, and whether it has more of them.
+    /// The first `limit` ports of the host, released ones before the others, those on their way to it last, and whether it
+    /// has more of them.
     pub(crate) fn ports_to_fence(&mut self, host: &HostId, limit: u16) -> Result<(Vec<Port>, bool), Stop> {
         self.need([Key::PortsToFence { host: host.clone(), limit }])?;
         let start = (host.clone(), Revision::default(), Uuid::nil().into());
         let entries = self.indexes.ports_by_host.range(start..).take_while(|entry| entry.0 == *host);
         let mut ports: Vec<Port> = entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect();
-        ports.sort_by_key(|port| (!port.is_released, port.id));
+        ports.sort_by_key(|port| (!port.is_released, port.host != *host, port.id));
         let has_more = self.fenced_in_part.contains(host) || ports.len() > limit.into();
         ports.truncate(limit.into());
         Ok((ports, has_more))
     }
 
-    /// The ports that the host's fencing has ended after a revision and that it has not reported unplugged.
-    pub(crate) fn fenced_ports(&mut self, host: &HostId, after: Revision) -> Result<Vec<PortId>, Stop> {
-        self.need([Key::HostPorts(host.clone(), after)])?;
-        let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
-        let entries = self.indexes.fenced_by_host.range(later).take_while(|entry| entry.0 == *host);
-        Ok(entries.map(|entry| entry.2).collect())
+    /// The first `limit` ports that have left the host and wait for it, and whether it has more of them.
+    pub(crate) fn unplugs_to_fence(
+        &mut self,
+        host: &HostId,
+        limit: u16,
+    ) -> Result<(Vec<PendingUnplug>, bool), Stop> {
+        self.need([Key::PortsToFence { host: host.clone(), limit }])?;
+        let unplugs = self.unplugs_after(host, Revision::default()).filter(|unplug| !unplug.is_fenced);
+        let mut unplugs: Vec<PendingUnplug> = unplugs.cloned().collect();
+        let has_more = self.left_in_part.contains(host) || unplugs.len() > limit.into();
+        unplugs.truncate(limit.into());
+        Ok((unplugs, has_more))
     }
 
-    /// What is left of a port that its host's fencing has ended.
-    pub(crate) fn fenced_port(&mut self, id: PortId) -> Result<Option<&FencedPort>, Stop> {
-        self.need([Key::FencedPort(id)])?;
-        Ok(self.row(&id))
+    /// The ports that must go from the host since after a revision, beside those that it has and that are released.
+    pub(crate) fn unplugs_of_host(&mut self, host: &HostId, after: Revision) -> Result<Vec<PortId>, Stop> {
+        self.need([Key::HostPorts(host.clone(), after)])?;
+        Ok(self.unplugs_after(host, after).map(|unplug| unplug.port).collect())
+    }
+
+    fn unplugs_after(&self, host: &HostId, after: Revision) -> impl Iterator<Item = &PendingUnplug> {
+        let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
+        let entries = self.indexes.unplugs_by_host.range(later);
+        let entries = entries.take_while(move |entry| entry.0 == *host);
+        entries.filter_map(|entry| self.row(&(entry.2, entry.0.clone())))
+    }
+
+    /// From which hosts the port must still go, beside its own, in the order of their names.
+    pub(crate) fn unplugs_of_port(&mut self, port: PortId) -> Result<Vec<PendingUnplug>, Stop> {
+        self.need([Key::PendingUnplugs(port)])?;
+        let shortest = "!".parse().expect("a character is a host's name");
+        let entries = self.indexes.unplugs_by_port.range((port, shortest)..);
+        let of_port = entries.take_while(|entry| entry.0 == port);
+        Ok(of_port.filter_map(|entry| self.row::<PendingUnplug>(entry)).cloned().collect())
     }
 
     /// The host; one that the ledger has not met yet is at revision zero.

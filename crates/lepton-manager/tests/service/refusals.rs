@@ -314,7 +314,7 @@ async fn a_late_deallocation_does_not_end_a_newer_life() {
     let late = v1::DeallocateForInstanceRequest { incarnation: 1, ..deallocation(1) };
     let problem = server.refuses(async |client| client.deallocate_for_instance(late).await).await;
     let metadata = [("instance_id", &*instance(1)), ("incarnation", "1"), ("live_incarnation", "2")];
-    let words = [&*instance(1), "incarnation 2, not 1", "nothing was released"];
+    let words = [&*instance(1), "incarnation 2, not 1", "nothing was changed"];
     problem.assert(Code::FailedPrecondition, "INCARNATION_MISMATCH", &metadata, &words);
     assert_eq!(server.info(1).await.unwrap(), second);
 }

@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 
 use lepton_ledger::{Instance, View};
-use lepton_types::{HostId, InstanceId};
+use lepton_types::{HostId, InstanceId, Migration};
 
 use super::ports;
 use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value},
+    sql::{Columns, Value, damaged},
     table::Stored,
 };
 
 impl Stored for Instance {
-    const INSERT: &'static str = "insert into instances (id, incarnation, project_id, host_id, hostname, has_names, created_at) {rows}";
+    const INSERT: &'static str =
+        "insert into instances (id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
+             destination_revision)
+         {rows}";
     const UPDATE: &'static str =
         "update instances set incarnation = v.column2, project_id = v.column3, host_id = v.column4,
-             hostname = v.column5, has_names = v.column6, created_at = v.column7
+             hostname = v.column5, has_names = v.column6, created_at = v.column7, destination_id = v.column8,
+             destination_revision = v.column9
          from ({rows}) as v where instances.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from instances where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
@@ -28,6 +32,7 @@ impl Stored for Instance {
     );
 
     fn values(&self) -> Vec<Value> {
+        let migration = self.migration.as_ref();
         vec![
             self.id.as_uuid().into(),
             self.incarnation.into(),
@@ -36,7 +41,16 @@ impl Stored for Instance {
             self.hostname.clone().map(String::from).into(),
             self.has_names.into(),
             self.created_at.micros().into(),
+            migration.map(|migration| migration.destination.to_string()).into(),
+            migration.map(|migration| migration.revision.number()).into(),
         ]
+    }
+
+    /// All but the move: what has ended is on its way no more.
+    fn history_values(&self) -> Vec<Value> {
+        let mut values = self.values();
+        values.truncate(values.len() - 2);
+        values
     }
 
     fn key_values(&self) -> Vec<Value> {
@@ -52,18 +66,31 @@ impl Stored for Instance {
             hostname: columns.parsed_option()?,
             has_names: columns.get()?,
             created_at: columns.get::<i64>()?.into(),
+            migration: migration(columns.parsed_option()?, columns.number_option()?)?,
         })
     }
 }
 
-/// Loads instances with their ports of any incarnation and the ports' addresses; answers the instances' hosts.
+fn migration(destination: Option<HostId>, revision: Option<u64>) -> Result<Option<Migration>, StoreError> {
+    match (destination, revision) {
+        (None, None) => Ok(None),
+        (Some(destination), Some(revision)) => Ok(Some(Migration { destination, revision: revision.into() })),
+        other => Err(damaged("move of an instance", &other)),
+    }
+}
+
+/// Loads instances with their ports of any incarnation and the ports' addresses; answers the instances' hosts, those that
+/// they are being moved to included.
 pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<Vec<HostId>, Failure> {
-    const SQL: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at
+    const SQL: &str =
+        "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
+             destination_revision
          from instances where id {in} order by id {lock}";
     let mut hosts = Vec::new();
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
         let instance = Instance::read(&mut row.columns())?;
         hosts.push(instance.host.clone());
+        hosts.extend(instance.migration.as_ref().map(|migration| migration.destination.clone()));
         view.load(instance);
     }
     ports::load_of_instances(tx, ids, view).await?;

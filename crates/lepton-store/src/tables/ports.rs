@@ -1,14 +1,18 @@
 //! `ports`: instances' vNICs and their plugs.
 
 use lepton_ledger::{Key, View};
-use lepton_types::{HostId, InstanceId, MacAddr, NetworkId, Port, PortId, PortStatus, Revision};
+use lepton_types::{
+    HostId, InstanceId, MacAddr, NetworkId, Port, PortBinding, PortId, PortStatus, PortTarget, Revision,
+};
 
-use super::{enter, fixed_ips, load_by};
+use std::collections::BTreeSet;
+
+use super::{enter, fixed_ips, load_by, pending_unplugs};
 use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Row, Value, damaged, json},
+    sql::{Columns, Row, Value, damaged, json, json_text},
     table::Stored,
 };
 
@@ -16,24 +20,26 @@ use crate::{
 macro_rules! port_columns {
     () => {
         "id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at"
+             status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target"
     };
 }
 
 impl Stored for Port {
     const INSERT: &'static str =
         "insert into ports (id, instance_id, incarnation, network_id, project_id, host_id,
-             position, mac, device, binding, status, error, is_released, revision, created_at)
+             position, mac, device, binding, status, error, is_released, revision, created_at, has_moved,
+             target_host_id, target_revision, target)
          {rows}";
     /// What identifies a port and what it was made with never changes.
     const UPDATE: &'static str =
         "update ports set host_id = v.column6, binding = v.column10, status = v.column11, error = v.column12,
-             is_released = v.column13, revision = v.column14
+             is_released = v.column13, revision = v.column14, has_moved = v.column16, target_host_id = v.column17,
+             target_revision = v.column18, target = v.column19
          from ({rows}) as v where ports.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from ports where id {in}");
     const INSERT_HISTORY: Option<&'static str> =
         Some("insert into port_history (id, instance_id, incarnation, network_id, project_id, host_id, position, mac,
-             device, binding, status, error, is_released, revision, created_at, ended_at)
+             device, binding, status, error, is_released, revision, created_at, has_moved, ended_at)
          {rows}");
 
     fn values(&self) -> Vec<Value> {
@@ -42,6 +48,7 @@ impl Stored for Port {
             PortStatus::Active => ("ACTIVE", None),
             PortStatus::Error(error) => ("ERROR", Some(error.clone())),
         };
+        let target = self.target.as_ref();
         vec![
             self.id.as_uuid().into(),
             self.instance.as_uuid().into(),
@@ -58,7 +65,18 @@ impl Stored for Port {
             self.is_released.into(),
             self.revision.number().into(),
             self.created_at.micros().into(),
+            self.has_moved.into(),
+            target.map(|target| target.host.to_string()).into(),
+            target.map(|target| target.revision.number()).into(),
+            target.map(|target| json_text(&(&target.binding, &target.status))).into(),
         ]
+    }
+
+    /// All but the target: what has ended is on its way no more.
+    fn history_values(&self) -> Vec<Value> {
+        let mut values = self.values();
+        values.truncate(values.len() - 3);
+        values
     }
 
     fn key_values(&self) -> Vec<Value> {
@@ -80,7 +98,23 @@ impl Stored for Port {
             is_released: columns.get()?,
             revision: columns.number()?.into(),
             created_at: columns.get::<i64>()?.into(),
+            has_moved: columns.get()?,
+            target: target(columns.parsed_option()?, columns.number_option()?, columns.json_option()?)?,
         })
+    }
+}
+
+fn target(
+    host: Option<HostId>,
+    revision: Option<u64>,
+    plug: Option<(PortBinding, PortStatus)>,
+) -> Result<Option<PortTarget>, StoreError> {
+    match (host, revision, plug) {
+        (None, None, None) => Ok(None),
+        (Some(host), Some(revision), Some((binding, status))) => {
+            Ok(Some(PortTarget { host, binding, status, revision: revision.into() }))
+        }
+        other => Err(damaged("port target", &other)),
     }
 }
 
@@ -134,38 +168,56 @@ pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View
     enter::<Port>(&tx.fetch(SQL, vec![network.as_uuid().into()]).await?, view)
 }
 
-/// Loads the first ports of a host, released ones before the others, with their addresses.
+/// Loads the first ports of a host, released ones before the others, with their addresses; those on their way to it; and the
+/// first of those that have left it and wait for it.
 pub(crate) async fn load_to_fence(
     tx: &mut Tx,
     host: &HostId,
     limit: u16,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str = "select id from ports where host_id = $1 order by is_released desc, id limit $2";
-    // One more than wanted tells whether there are more.
-    let values = vec![host.as_str().into(), (i64::from(limit) + 1).into()];
-    let found = tx.fetch(SQL, values).await?;
-    let mut ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?;
-    if ids.len() > limit.into() {
-        ids.truncate(limit.into());
-        view.note_more_to_fence(host.clone());
+    const ON_IT: &str = "select id from ports where host_id = $1 order by is_released desc, id limit $2";
+    const ON_THEIR_WAY: &str = "select id from ports where target_host_id = $1 order by id limit $2";
+    let mut ids = Vec::new();
+    for sql in [ON_IT, ON_THEIR_WAY] {
+        // One more than wanted tells whether there are more.
+        let values = vec![host.as_str().into(), (i64::from(limit) + 1).into()];
+        let found = tx.fetch(sql, values).await?;
+        ids.extend(found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?);
+        if ids.len() > limit.into() {
+            ids.truncate(limit.into());
+            view.note_more_to_fence(host.clone());
+            break;
+        }
     }
-    // They are locked in the order in which reports lock them; what has ended since is not there any more.
-    load(tx, &ids, view).await?;
+    let left = pending_unplugs::waited_for(tx, host, limit, view).await?;
+    // They are locked in the order in which reports lock them; what has ended since is not there any more. A port that has
+    // left and comes to wait for this host meanwhile is seen as one of the host's own.
+    let all: BTreeSet<PortId> = ids.iter().chain(&left).copied().collect();
+    load(tx, &all.into_iter().collect::<Vec<_>>(), view).await?;
+    pending_unplugs::load(tx, &left, view).await?;
     for id in ids {
         view.mark_loaded(Key::Port(id));
     }
     Ok(())
 }
 
-/// Loads the ports of a host that changed after a revision, with their addresses.
+/// Loads the ports of a host, and those on their way to it, that changed there after a revision, with their addresses.
 pub(crate) async fn load_of_host(
     tx: &mut Tx,
     host: &HostId,
     after: Revision,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str = concat!("select ", port_columns!(), " from ports where host_id = $1 and revision > $2");
+    const SQL: &str = concat!(
+        "select ",
+        port_columns!(),
+        " from ports where host_id = $1 and revision > $2
+         union all
+         select ",
+        port_columns!(),
+        " from ports where target_host_id = $1 and target_revision > $2"
+    );
     let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
     enter_with_addresses(tx, &found, view).await
 }

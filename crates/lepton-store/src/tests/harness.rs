@@ -213,9 +213,9 @@ impl Subject {
         self.store().ask(HostFeed { host: host(), after: None }).await.unwrap()
     }
 
-    /// Says what an agent says once it has unplugged ports.
+    /// Says what an agent says that has followed everything and unplugged ports.
     pub(super) async fn unplug(&self, ports: Vec<PortId>) {
-        let report = HostReport { unplugged: ports, ..HostReport::default() };
+        let report = HostReport { unplugged: ports, revision: u64::MAX.into(), ..HostReport::default() };
         self.submit(ReportHost { host: host(), report }).await.unwrap();
     }
 }

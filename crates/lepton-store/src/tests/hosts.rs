@@ -189,7 +189,7 @@ async fn what_a_fenced_host_had_to_unplug_is_free_and_in_the_history() {
         let fenced = subject.submit(fence.clone()).await.unwrap();
         assert_eq!((fenced.ended, fenced.live), (vec![port.id], vec![]));
         let dump = subject.dump().await;
-        assert_eq!((dump.ports.len(), dump.fenced_ports.len()), (0, 1));
+        assert_eq!((dump.ports.len(), dump.pending_unplugs.len()), (0, 1));
         let until = Holder::Quarantine(subject.now().after(quarantine));
         assert_eq!(dump.fixed_ips.iter().map(|row| row.holder).collect::<Vec<_>>(), [until]);
         if subject.kind.is_durable() {
@@ -207,7 +207,7 @@ async fn what_a_fenced_host_had_to_unplug_is_free_and_in_the_history() {
         subject.end(2).await;
         subject.submit(DeleteNetwork { network: made.network.id, scope: Scope::Everything }).await.unwrap();
         subject.reopen().await;
-        let after = subject.dump().await.fenced_ports;
+        let after = subject.dump().await.pending_unplugs;
         assert_eq!(
             after.len(),
             usize::from(subject.kind.is_durable()),
@@ -237,7 +237,7 @@ async fn a_fenced_host_that_comes_back_hears_what_it_must_unplug_until_it_has() 
         assert_eq!(changes(subject, host(), Some(all.revision)).await.released, []);
 
         subject.unplug(ghosts.clone()).await;
-        assert_eq!((subject.feed().await.released, subject.dump().await.fenced_ports), (vec![], vec![]));
+        assert_eq!((subject.feed().await.released, subject.dump().await.pending_unplugs), (vec![], vec![]));
         subject.take_told();
         subject.unplug(ghosts).await;
         assert_eq!(subject.take_told(), [], "what is said twice happens once");

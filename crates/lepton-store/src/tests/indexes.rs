@@ -20,27 +20,32 @@ const COPIES: [(&str, &str); 15] = [
     ),
     (
         "an instance",
-        "insert into instances select id, incarnation + 1, project_id, host_id, hostname, has_names, created_at from instances",
+        "insert into instances select id, incarnation + 1, project_id, host_id, hostname, has_names, created_at,
+             destination_id, destination_revision from instances",
     ),
     (
         "a port",
         "insert into ports select id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
-             mac + 1, 'other', binding, status, error, is_released, revision, created_at from ports",
+             mac + 1, 'other', binding, status, error, is_released, revision, created_at, has_moved,
+             target_host_id, target_revision, target from ports",
     ),
     (
         "a MAC",
         "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
-             mac, 'other', binding, status, error, is_released, revision, created_at from ports",
+             mac, 'other', binding, status, error, is_released, revision, created_at, has_moved,
+             target_host_id, target_revision, target from ports",
     ),
     (
         "a position",
         "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position,
-             mac + 1, 'other', binding, status, error, is_released, revision, created_at from ports",
+             mac + 1, 'other', binding, status, error, is_released, revision, created_at, has_moved,
+             target_host_id, target_revision, target from ports",
     ),
     (
         "a device",
         "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
-             mac + 1, device, binding, status, error, is_released, revision, created_at from ports",
+             mac + 1, device, binding, status, error, is_released, revision, created_at, has_moved,
+             target_host_id, target_revision, target from ports",
     ),
     (
         "an address",
@@ -48,7 +53,10 @@ const COPIES: [(&str, &str); 15] = [
     ),
     ("a block", "insert into blocks select subnet_id, first, taken, free from blocks"),
     ("a host", "insert into hosts select id, revision + 1 from hosts"),
-    ("a fenced port", "insert into fenced_ports select id, host_id, revision + 1 from fenced_ports"),
+    (
+        "what must go from a host",
+        "insert into pending_unplugs select port_id, host_id, revision + 1, not is_fenced from pending_unplugs",
+    ),
     (
         "a request id",
         "insert into requests select caller, request_id, format, fingerprint, 'other', created_at from requests",

@@ -9,6 +9,7 @@
 //! | fixed IPs, resting addresses | an address that rested goes to two ports |
 //! | instances | a late deallocation ends the next life |
 //! | ports | a host's report takes a release back |
+//! | what must go from hosts | two reports leave a port waiting for a host that has spoken |
 //! | hosts | two changes get one revision, and a host misses one |
 
 use lepton_ledger::{DeallocateForInstance, FixedIp, Key, Scope, View};
@@ -27,6 +28,7 @@ const FIXED_IPS: &str = "select address from fixed_ips where port_id is not null
 const RESTING: &str = "select address from fixed_ips where port_id is null for update nowait";
 const INSTANCES: &str = "select id from instances for update nowait";
 const PORTS: &str = "select id from ports for update nowait";
+const UNPLUGS: &str = "select port_id from pending_unplugs for update nowait";
 const HOSTS: &str = "select id from hosts for update nowait";
 
 /// A transaction that has loaded what the key names, to decide on it.
@@ -51,12 +53,18 @@ async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
     }
 }
 
-/// One subnet, one port and one address that has rested; answers the first two.
+/// One subnet, one port that has moved to the host, and one address that has rested; answers the first two.
 async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     let quarantine = std::time::Duration::from_secs(1);
     let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
     let made = subject.create(network("private", vec![spec])).await;
-    let info = subject.allocate(1).await.unwrap();
+    let elsewhere = lepton_ledger::AllocateForInstance {
+        host: "elsewhere".parse().ok(),
+        ..super::harness::allocation(1, vec![])
+    };
+    let info = subject.submit(elsewhere).await.unwrap();
+    subject.submit(super::migrations::start(1, "elsewhere", "host-1")).await.unwrap();
+    subject.submit(super::migrations::finish(1, "elsewhere", "host-1")).await.unwrap();
     subject.allocate(2).await.unwrap();
     subject.end(2).await;
     subject.advance(quarantine);
@@ -79,6 +87,9 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         (Key::Instance(instance(1)), PORTS),
         (Key::Port(port), PORTS),
         (Key::PortsToFence { host: host(), limit: 1 }, PORTS),
+        (Key::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }, PORTS),
+        (Key::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }, UNPLUGS),
+        (Key::PendingUnplugs(port), UNPLUGS),
         (Key::Host(host()), HOSTS),
     ] {
         assert!(!is_locked(engine, sql).await);
@@ -112,13 +123,14 @@ pub(super) async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
 /// Whoever waits for the rows of one table has locked those before it and none behind it.
 #[tokio::test]
 async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
-    const ORDER: [&str; 6] = [BLOCKS, FIXED_IPS, INSTANCES, PORTS, RESTING, HOSTS];
+    const ORDER: [&str; 7] = [BLOCKS, FIXED_IPS, INSTANCES, PORTS, UNPLUGS, RESTING, HOSTS];
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let (at, port) = with_one_of_each(&subject).await;
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
     let keys = vec![
         Key::Host(host()),
         Key::RestedIn { subnet: at, after: None },
+        Key::PendingUnplugs(port),
         Key::Port(port),
         Key::Instance(instance(1)),
         Key::FixedIp(at, "10.1.0.2".parse().unwrap()),

@@ -28,9 +28,9 @@ fn from_few(number: u128) -> AllocateForInstance {
 async fn macs_that_the_index_refuses_are_drawn_again() {
     const EVERY_SECOND: &str =
         "insert into ports (id, instance_id, incarnation, network_id, project_id, host_id, position, mac, device,
-             binding, status, is_released, revision, created_at)
+             binding, status, is_released, revision, created_at, has_moved)
          select gen_random_uuid(), gen_random_uuid(), 1, networks.id, 'p1', 'host-2', 0, $1 + 2 * number,
-             'other-' || number, '{\"kind\":\"tap\"}', 'PENDING', false, number, 0
+             'other-' || number, '{\"kind\":\"tap\"}', 'PENDING', false, number, 0, false
          from networks, generate_series(0, 127) as number";
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     subject.network("private", &[]).await;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use lepton_ipam::{check_requested, first_block, next_block};
-use lepton_ledger::{Block, FencedPort, FixedIp, Frontier, Holder, Host, Instance, RequestRecord};
+use lepton_ledger::{Block, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestRecord};
 use lepton_types::{AddressMode, DnsDomain, DnsEntry, Network, Port, PortId, Subnet, Timestamp};
 
 use crate::{
@@ -31,9 +31,9 @@ pub(super) struct Dump {
     pub(super) ports: Vec<Port>,
     pub(super) fixed_ips: Vec<FixedIp>,
     pub(super) hosts: Vec<Host>,
-    pub(super) fenced_ports: Vec<FencedPort>,
     pub(super) dns_domains: Vec<DnsDomain>,
     pub(super) dns_entries: Vec<DnsEntry>,
+    pub(super) pending_unplugs: Vec<PendingUnplug>,
     pub(super) requests: Vec<RequestRecord>,
     pub(super) history: History,
 }
@@ -69,9 +69,9 @@ impl Dump {
             ports: view.rows().cloned().collect(),
             fixed_ips: view.rows().cloned().collect(),
             hosts: view.rows().cloned().collect(),
-            fenced_ports: view.rows().cloned().collect(),
             dns_domains: view.rows().cloned().collect(),
             dns_entries: view.rows().cloned().collect(),
+            pending_unplugs: view.rows().cloned().collect(),
             requests: view.rows().cloned().collect(),
             history: History::default(),
         }
@@ -89,9 +89,13 @@ impl Dump {
             ports: rows(&mut tx, PORTS).await,
             fixed_ips: rows(&mut tx, FIXED_IPS).await,
             hosts: rows(&mut tx, "select id, revision from hosts order by id").await,
-            fenced_ports: rows(&mut tx, "select id, host_id, revision from fenced_ports order by id").await,
             dns_domains: rows(&mut tx, DNS_DOMAINS).await,
             dns_entries: rows(&mut tx, DNS_ENTRIES).await,
+            pending_unplugs: rows(
+                &mut tx,
+                "select port_id, host_id, revision, is_fenced from pending_unplugs order by port_id, host_id",
+            )
+            .await,
             requests: rows(&mut tx, REQUESTS).await,
             history: History {
                 networks: ended(&mut tx, NETWORK_HISTORY).await,
@@ -118,9 +122,8 @@ impl Dump {
 const NETWORKS: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version from networks order by id";
 const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version from subnets order by id";
 const BLOCKS: &str = "select subnet_id, first, taken from blocks order by subnet_id, first";
-const INSTANCES: &str =
-    "select id, incarnation, project_id, host_id, hostname, has_names, created_at from instances order by id";
-const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at from ports order by id";
+const INSTANCES: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id, destination_revision from instances order by id";
+const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target from ports order by id";
 const FIXED_IPS: &str =
     "select subnet_id, address, port_id, quarantined_until, since from fixed_ips order by subnet_id, address";
 const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
@@ -128,8 +131,8 @@ const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, por
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
 const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version, ended_at from network_history order by ended_at, id";
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
-const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, ended_at from instance_history order by ended_at, id, incarnation";
-const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, ended_at from port_history order by ended_at, id";
+const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, null, null, ended_at from instance_history order by ended_at, id, incarnation";
+const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, null, null, null, ended_at from port_history order by ended_at, id";
 const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, quarantined_until, since, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
 
 async fn rows<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<R> {
@@ -158,7 +161,7 @@ pub(super) fn assert_sound(dump: &Dump) {
     each_address_has_its_owner(dump);
     pools_agree_with_addresses(dump);
     ports_are_told_apart(dump);
-    what_was_fenced_has_ended(dump);
+    what_must_go_is_not_wanted(dump);
     subnets_are_apart(dump);
     names_lead_to_who_has_them(dump);
 }
@@ -205,6 +208,13 @@ fn each_port_belongs(dump: &Dump) {
             (life.incarnation, &life.host, &life.project) == (port.incarnation, &port.host, &port.project)
         });
         assert_ne!(is_live, port.is_released, "{port:?} of {life:?}");
+        let migration = life.and_then(|life| life.migration.as_ref()).filter(|_| is_live);
+        let destination = migration.map(|migration| &migration.destination);
+        assert_eq!(port.target.as_ref().map(|target| &target.host), destination, "{port:?} of {life:?}");
+        if let Some(target) = &port.target {
+            assert!(port.has_moved && target.host != port.host, "{port:?}");
+            assert!(target.revision <= hosts[&target.host], "{port:?} is ahead of the host that it goes to");
+        }
     }
 }
 
@@ -302,16 +312,29 @@ fn addresses_of(block: &Block) -> Vec<IpAddr> {
 fn ports_are_told_apart(dump: &Dump) {
     assert_unique("MAC", dump.ports.iter().map(|port| port.mac));
     assert_unique("device", dump.ports.iter().map(|port| (&port.host, port.device())));
-    assert_unique("revision", dump.ports.iter().map(|port| (&port.host, port.revision)));
+    let targets = dump.ports.iter().flat_map(|port| &port.target);
+    let migrations = dump.instances.iter().flat_map(|instance| &instance.migration);
+    let revisions = dump.ports.iter().map(|port| (&port.host, port.revision));
+    let revisions = revisions.chain(targets.map(|target| (&target.host, target.revision)));
+    let waited_for = dump.pending_unplugs.iter().filter(|unplug| !unplug.is_fenced);
+    let revisions = revisions.chain(waited_for.map(|unplug| (&unplug.host, unplug.revision)));
+    let begun = migrations.map(|migration| (&migration.destination, migration.revision));
+    assert_unique("revision", revisions.chain(begun));
     assert_unique("sequence", dump.networks.iter().map(|network| network.sequence));
 }
 
-/// A port that ended by fencing has no row any more, and its host will hear of it.
-fn what_was_fenced_has_ended(dump: &Dump) {
+/// What must go from a host is not wanted there, its host will hear of it, and a port lives as long as a host is waited for.
+fn what_must_go_is_not_wanted(dump: &Dump) {
     let hosts: BTreeMap<_, _> = dump.hosts.iter().map(|host| (&host.id, host.revision)).collect();
-    for fenced in &dump.fenced_ports {
-        assert!(dump.ports.iter().all(|port| port.id != fenced.id), "{fenced:?} is still there");
-        assert!(fenced.revision <= hosts[&fenced.host], "{fenced:?} is ahead of its host");
+    for unplug in &dump.pending_unplugs {
+        assert!(unplug.revision <= hosts[&unplug.host], "{unplug:?} is ahead of its host");
+        let port = dump.ports.iter().find(|port| port.id == unplug.port);
+        assert!(port.is_some() || unplug.is_fenced, "{unplug:?} is waited for by nobody");
+        if let Some(port) = port {
+            let target = port.target.as_ref().map(|target| &target.host);
+            let is_wanted = port.host == unplug.host || target == Some(&unplug.host);
+            assert!(port.has_moved && !is_wanted, "{unplug:?} is wanted: {port:?}");
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use uuid::Uuid;
 use super::{
     dns,
     harness::{Kind, Subject, allocation, host, instance, network, reason, subnet},
+    migrations::{finish, setup, start},
 };
 use crate::{
     batch::{Job, Submitted, write_batch},
@@ -119,10 +120,46 @@ async fn a_batch_of_256_costs_no_more_statements_than_one_of_1() {
             host: host(),
             report: HostReport { unplugged: ports, ..HostReport::default() },
         };
+        // Ports that never moved are asked about no other host.
         let (one, _) = cost(&subject, [unplugged(vec![info[0].vifs[0].id])]).await;
+        assert!(one.keys().all(|sql| !sql.contains("pending_unplugs")), "{kind:?}: {one:?}");
         let ports = released.into_iter().flat_map(|released| released.ports).collect();
         let (many, _) = cost(&subject, [unplugged(ports)]).await;
         assert_no_dearer(kind, &many, &[&one]);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_256_moves_costs_no_more_statements_than_one_of_1() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        subject.network("private", &["10.1.0.0/16"]).await;
+        let allocated = (1..10 + MANY).map(|number| allocation(number, vec![]));
+        cost(&subject, allocated).await;
+        let many = || 10..10 + MANY;
+        for (from, to) in [("host-1", "host-2"), ("host-2", "host-1")] {
+            // The first one meets a host for the first time.
+            let (first, _) = cost(&subject, [start(1, from, to)]).await;
+            let (second, _) = cost(&subject, [start(2, from, to)]).await;
+            let (all, _) = cost(&subject, many().map(|number| start(number, from, to))).await;
+            assert_no_dearer(kind, &all, &[&first, &second]);
+            let (one, _) = cost(&subject, [finish(1, from, to)]).await;
+            cost(&subject, [finish(2, from, to)]).await;
+            let (all, _) = cost(&subject, many().map(|number| finish(number, from, to))).await;
+            assert_no_dearer(kind, &all, &[&one]);
+        }
+        let (one, _) = cost(&subject, [deallocation(1)]).await;
+        let (all, released) = cost(&subject, many().map(deallocation)).await;
+        assert_no_dearer(kind, &all, &[&one]);
+        let ports: Vec<PortId> = released.into_iter().flat_map(|released| released.ports).collect();
+        for host in ["host-1", "host-2"] {
+            let report =
+                HostReport { unplugged: ports.clone(), revision: u64::MAX.into(), ..HostReport::default() };
+            let (all, _) = cost(&subject, [ReportHost { host: host.parse().unwrap(), report }]).await;
+            let most = if kind == Kind::Sqlite { 2 } else { 1 };
+            assert!(all.values().all(|count| *count <= most), "{kind:?}: {all:?}");
+        }
+        assert!(subject.dump().await.ports.iter().all(|port| !ports.contains(&port.id)));
     }
 }
 
@@ -168,6 +205,8 @@ async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
             is_released: false,
             revision: Revision::from(1),
             created_at: Timestamp::default(),
+            has_moved: false,
+            target: None,
         };
         let holder = Holder::Port(id);
         (port, FixedIp { subnet, address: address.into(), holder, since: Timestamp::default() })
@@ -218,6 +257,14 @@ async fn use_everything(subject: &Subject) {
     use_names(subject).await;
     subject.deallocate(4).await;
     subject.submit(FenceHost { host: host() }).await.unwrap();
+    for move_on in [start(6, "host-1", "host-2"), start(7, "host-1", "host-2")] {
+        subject.submit(move_on).await.unwrap();
+    }
+    subject.submit(finish(6, "host-1", "host-2")).await.unwrap();
+    subject.submit(FenceHost { host: host() }).await.unwrap();
+    subject.submit(setup(7, "host-2", true)).await.unwrap();
+    subject.submit(start(6, "host-2", "host-1")).await.unwrap();
+    subject.end(6).await;
     subject.feed().await;
     assert_eq!(
         reason(subject.submit(DeleteNetwork { network: resting, scope: Scope::Everything }).await),
