@@ -2,7 +2,9 @@
 
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
-use lepton_proto::v1::{network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
+use lepton_proto::v1::{
+    dns_client::DnsClient, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
+};
 use tokio::time::timeout;
 use tonic::{
     Response, Status,
@@ -22,6 +24,8 @@ use crate::{
 pub(crate) struct Calls {
     /// Networks, instances and hosts.
     pub(crate) manager: NetworkManagerClient<Channel>,
+    /// Names in DNS.
+    pub(crate) dns: DnsClient<Channel>,
     /// Subnets and their routes.
     pub(crate) subnets: SubnetsClient<Channel>,
 }
@@ -48,6 +52,7 @@ impl Client {
         };
         let calls = Calls {
             manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             subnets: SubnetsClient::new(channel).max_decoding_message_size(LARGEST_ANSWER),
         };
         Ok(Self { calls, endpoint, timeout: limit })

@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
+    dns::{self, DnsCommand},
     error::Error,
     host::{self, HostCommand},
     instance::{self, InstanceCommand},
@@ -18,7 +19,7 @@ use crate::{
     version::VersionView,
 };
 
-/// Networks, subnets, instances and hosts of a lepton daemon (leptond).
+/// Networks, subnets, instances, names and hosts of a lepton daemon (leptond).
 ///
 /// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
 /// 3 the server cannot be reached, does not answer, or cannot at present, as while its database is away.
@@ -58,6 +59,9 @@ enum Command {
     /// Give instances their vNICs, look at them and take them back
     #[command(subcommand)]
     Instance(InstanceCommand),
+    /// Names in DNS, and where they lead
+    #[command(subcommand)]
+    Dns(DnsCommand),
     /// Fence hosts that are gone
     #[command(subcommand)]
     Host(HostCommand),
@@ -115,6 +119,9 @@ impl CommandLine {
             }
             Command::Instance(command) => {
                 connected(connection, async |settings| instance::run(command, &settings, output).await)
+            }
+            Command::Dns(command) => {
+                connected(connection, async |settings| dns::run(command, &settings, output).await)
             }
             Command::Host(command) => {
                 connected(connection, async |settings| host::run(command, &settings, output).await)

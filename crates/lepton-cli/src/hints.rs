@@ -18,6 +18,10 @@ pub(crate) fn for_refusal(
         "COMPRESSED_REQUEST" | "MALFORMED_REQUEST" => {
             "this program and that leptond do not speak the same language: use the `lepton` that came with it"
         }
+        "DNS_DOMAIN_NOT_FOUND" => {
+            "`lepton dns domain list` shows the domains that there are, and `lepton dns domain create DOMAIN` makes one"
+        }
+        "DNS_ENTRY_NOT_FOUND" => "`lepton dns show DOMAIN NAME` shows where a name leads",
         "DUPLICATE_NETWORK" => "`--allow-duplicate-networks` permits several vNICs on one network",
         "FIXED_IP_ALREADY_IN_USE" => {
             "choose another address, or leave `ip=` out to get a free one; a released address comes back when its \
@@ -25,6 +29,10 @@ pub(crate) fn for_refusal(
         }
         "FIELD_NOT_ALLOWED" => "leave that option out, or ask an operator to set it",
         "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
+        "FLOATING_IP_DNS_EXISTS" => {
+            "choose another name; `lepton dns modify DOMAIN NAME ADDRESS` lets it lead elsewhere, \
+             `lepton dns remove DOMAIN NAME` takes it away"
+        }
         "HOST_NOT_FOUND" => {
             "look for a slip in the name: `lepton instance show INSTANCE` names an instance's host, and leptond's log its own"
         }
@@ -141,14 +149,17 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
     let last = field.rsplit('.').next().unwrap_or(field);
     let name = last.split('[').next().unwrap_or(last);
     Some(match name {
+        "address" => "ADDRESS",
         "addresses" => "--dns",
         "address_mode" => "--address-mode",
         "allocation_pools" | "first" | "last" => "--pool",
         "allow_duplicate_networks" => "--allow-duplicate-networks",
+        "availability_zone" => "--availability-zone",
         "cidr" | "subnets" => "--cidr",
         "destination" => "DESTINATION",
         "dhcp_server" => "--dhcp-server",
         "dns" => "--dns",
+        "domain" => "DOMAIN",
         "fixed_ips" => "--network …,ip=",
         "gateway" => "--gateway",
         "guest_device" => "--guest-device",
@@ -160,6 +171,7 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "label" if field == "label" => "--label",
         "label" => "LABEL",
         "mtu" => "--mtu",
+        "name" => "NAME",
         "netmask" => "--netmask",
         "netns_path" => "--netns",
         "network_id" if field == "network_id" => "NETWORK",
@@ -174,7 +186,9 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "quarantine" => "--quarantine",
         "range_v4" | "range_v6" => "--range",
         "request_id" => "--request-id",
+        "scope" => "--private",
         "subnet_id" => "SUBNET",
+        "type" => "--type",
         "wait_for_active" => "--wait",
         _ => return None,
     })

@@ -16,6 +16,7 @@
 mod change;
 mod client;
 mod command_line;
+mod dns;
 mod duration;
 mod endpoint;
 mod error;
@@ -24,6 +25,7 @@ mod host;
 mod instance;
 mod network;
 mod output;
+mod pages;
 mod reference;
 mod retry;
 mod route;

@@ -14,14 +14,12 @@ use crate::{
     client::Client,
     error::Error,
     output::{DeletedView, NetworkView, NetworksView, Output},
+    pages,
     settings::Settings,
     subnet_options::SubnetOptions,
 };
 use carve::CarveOptions;
 use modify::{AssociateOptions, DisassociateOptions, ModifyOptions};
-
-/// The largest page that a server gives, in networks.
-const PAGE: usize = 1000;
 
 /// What can be done with networks.
 #[derive(Debug, Subcommand)]
@@ -176,28 +174,13 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
 
 async fn list(options: ListOptions, settings: &Settings, output: Output) -> Result<(), Error> {
     let client = Client::connect(settings).await?;
-    let mut networks = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let left = options.limit.map_or(PAGE, |limit| limit.get().saturating_sub(networks.len()));
-        let request = pb::ListNetworksRequest {
-            project_id: options.project.clone(),
-            page_size: i32::try_from(left.min(PAGE)).expect("a page has at most 1000 networks"),
-            page_token,
-        };
-        let page = client
-            .ask(request, async |mut calls, request| calls.manager.list_networks(request).await)
-            .await?;
-        networks.extend(page.networks);
-        page_token = page.next_page_token;
-        if page_token.is_empty() || options.limit.is_some_and(|limit| networks.len() >= limit.get()) {
-            break;
-        }
-    }
-    // A server may give more than it was asked for.
-    let most = options.limit.map_or(usize::MAX, NonZeroUsize::get);
-    let has_more = !page_token.is_empty() || networks.len() > most;
-    networks.truncate(most);
+    let page = async |page_size, page_token| {
+        let project_id = options.project.clone();
+        let request = pb::ListNetworksRequest { project_id, page_size, page_token };
+        let page = client.ask(request, async |mut calls, request| calls.manager.list_networks(request).await);
+        page.await.map(|page| (page.networks, page.next_page_token))
+    };
+    let (networks, has_more) = pages::fetch(options.limit, page).await?;
     if networks.is_empty() {
         output.remark("There are none; `lepton network create LABEL --cidr CIDR` makes one.");
     }

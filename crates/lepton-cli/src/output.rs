@@ -4,6 +4,7 @@
 //! is `null` (an empty list for lists); enums are words; durations are seconds with an `s` and times RFC 3339, as in
 //! Protobuf's JSON. The views in the modules below are the whole description of these shapes.
 
+mod dns;
 mod host;
 mod instance;
 mod network;
@@ -19,6 +20,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub(crate) use self::{
+    dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     network::{DeletedView, NetworkView, NetworksView},

@@ -47,6 +47,13 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.Subnets/DeleteSubnet", &[Admin, Member]),
     ("/lepton.v1.Subnets/AddRoute", &[Admin, Member]),
     ("/lepton.v1.Subnets/RemoveRoute", &[Admin, Member]),
+    ("/lepton.v1.Dns/CreateDnsDomain", &[Admin]),
+    ("/lepton.v1.Dns/DeleteDnsDomain", &[Admin]),
+    ("/lepton.v1.Dns/ListDnsDomains", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.Dns/AddDnsEntry", &[Admin, Member]),
+    ("/lepton.v1.Dns/ModifyDnsEntry", &[Admin, Member]),
+    ("/lepton.v1.Dns/DeleteDnsEntry", &[Admin, Member]),
+    ("/lepton.v1.Dns/ListDnsEntries", &[Admin, Compute, Member, Reader]),
     // What every caller may ask, whatever it is.
     ("/grpc.health.v1.Health/Check", &Role::ALL),
     ("/grpc.health.v1.Health/Watch", &Role::ALL),

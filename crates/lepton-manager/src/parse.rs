@@ -1,9 +1,11 @@
 //! From the wire to commands that cannot be wrong. Every wrong field of a request is told at once.
 
+pub(crate) mod dns;
 mod fields;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod network;
+mod page;
 pub(crate) mod subnet;
 
 use lepton_types::RequestId;

@@ -1,6 +1,7 @@
 //! The gRPC services: each handler parses a call, submits its command and answers. This file has what they share, and the
 //! handlers of `lepton.v1.NetworkManager`.
 
+mod dns;
 mod subnets;
 
 use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal, Scope};
@@ -8,6 +9,7 @@ use lepton_proto::{
     Mutation,
     v1::{
         self,
+        dns_server::DnsServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
         subnets_server::SubnetsServer,
     },
@@ -30,7 +32,8 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 2] = [NetworkManagerServer::<Self>::NAME, SubnetsServer::<Self>::NAME];
+    pub const SERVICES: [&str; 3] =
+        [DnsServer::<Self>::NAME, NetworkManagerServer::<Self>::NAME, SubnetsServer::<Self>::NAME];
 
     /// The services over `manager`.
     pub fn new(manager: Manager) -> Self {
@@ -40,6 +43,7 @@ impl Api {
     /// Serves them beside what `routes` has; whatever they refuse says why.
     pub fn serve(self, routes: &mut RoutesBuilder) {
         routes
+            .add_service(Explained::new(DnsServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
             .add_service(Explained::new(SubnetsServer::new(self)));
     }

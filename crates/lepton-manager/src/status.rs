@@ -83,8 +83,7 @@ fn code(refusal: &Refusal) -> Code {
     }
 }
 
-/// The fields at fault, for every refusal that is `INVALID_ARGUMENT` for hosts that are not known, and for names that
-/// are taken.
+/// The fields at fault, for every refusal that is `INVALID_ARGUMENT` and for hosts that are not known.
 fn violations(refusal: &Refusal) -> Vec<Violation> {
     let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
     match refusal {
@@ -94,8 +93,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::FixedIpInvalid { field, .. }
         | Refusal::NetworkNotFound { field: Some(field), .. }
         | Refusal::FixedIpAlreadyInUse { field: Some(field), .. } => one(field),
-        Refusal::HostNotFound { field: Some(field), .. }
-        | Refusal::FloatingIpDnsExists { field: Some(field), .. } => one(field),
+        Refusal::HostNotFound { field: Some(field), .. } => one(field),
         Refusal::NetworkNotFound { field: None, .. }
         | Refusal::HostNotFound { field: None, .. }
         | Refusal::FixedIpAlreadyInUse { field: None, .. }
@@ -115,7 +113,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::RouteNotFound { .. }
         | Refusal::DnsDomainNotFound { .. }
         | Refusal::DnsEntryNotFound { .. }
-        | Refusal::FloatingIpDnsExists { field: None, .. }
+        | Refusal::FloatingIpDnsExists { .. }
         | Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. }

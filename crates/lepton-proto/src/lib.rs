@@ -3,10 +3,12 @@
 //! Conversions from `lepton-types` to the wire live here too, one module a proto file. What comes from the wire is
 //! parsed where its errors can be told with their fields: in `lepton-manager`.
 
+mod dns;
 mod mutation;
 mod network;
 mod port;
 
+pub use dns::dns_entry;
 pub use mutation::Mutation;
 pub use network::network;
 

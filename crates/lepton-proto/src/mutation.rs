@@ -58,6 +58,11 @@ mutation!(RemoveRouteRequest);
 mutation!(AllocateForInstanceRequest without wait_for_active);
 mutation!(DeallocateForInstanceRequest);
 mutation!(FenceHostRequest);
+mutation!(CreateDnsDomainRequest);
+mutation!(DeleteDnsDomainRequest);
+mutation!(AddDnsEntryRequest);
+mutation!(ModifyDnsEntryRequest);
+mutation!(DeleteDnsEntryRequest);
 
 #[cfg(test)]
 mod tests {

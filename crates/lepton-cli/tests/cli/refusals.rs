@@ -66,6 +66,9 @@ async fn every_reason_has_its_hint() {
     let create = ["network", "create", "private", "--id", NETWORK, "--request-id", "r1"];
     let subnet = ["subnet", "delete", SUBNET, "--request-id", "r1"];
     let route = ["route", "remove", SUBNET, "192.168.50.0/24", "--request-id", "r1"];
+    let domain = ["dns", "list", "example.org"];
+    let entry = ["dns", "remove", "example.org", "www", "--request-id", "r1"];
+    let name = ["dns", "add", "example.org", "www", "10.1.0.2", "--request-id", "r1"];
     let form = ["instance", "show", INSTANCE, "--form", "legacy"];
     let instance = ["instance", "allocate", INSTANCE, "--project", "p1", "--request-id", "r1"];
     let release = ["instance", "deallocate", INSTANCE, "--request-id", "r1"];
@@ -78,6 +81,9 @@ async fn every_reason_has_its_hint() {
         (&subnet, Code::FailedPrecondition, "SUBNET_IN_USE"),
         (&route, Code::AlreadyExists, "ROUTE_EXISTS"),
         (&route, Code::NotFound, "ROUTE_NOT_FOUND"),
+        (&domain, Code::NotFound, "DNS_DOMAIN_NOT_FOUND"),
+        (&entry, Code::NotFound, "DNS_ENTRY_NOT_FOUND"),
+        (&name, Code::AlreadyExists, "FLOATING_IP_DNS_EXISTS"),
         (&form, Code::FailedPrecondition, "NETWORK_WITHOUT_IPV4"),
         (&network, Code::InvalidArgument, "REQUEST_ID_REUSED"),
         (&network, Code::Unauthenticated, "UNAUTHENTICATED"),

@@ -9,6 +9,7 @@ use std::{
 
 use lepton_proto::v1::{
     self as pb,
+    dns_server::{Dns, DnsServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
     subnets_server::{Subnets, SubnetsServer},
 };
@@ -56,6 +57,7 @@ impl Server {
         let socket = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let serving = tonic::transport::Server::builder()
             .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
+            .add_service(DnsServer::from_arc(Arc::clone(&script)))
             .add_service(SubnetsServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(UnixListenerStream::new(socket));
         let mut task = JoinSet::new();
@@ -132,4 +134,14 @@ played!(Subnets {
     delete_subnet: DeleteSubnetRequest => DeleteSubnetResponse,
     add_route: AddRouteRequest => Subnet,
     remove_route: RemoveRouteRequest => Subnet,
+});
+
+played!(Dns {
+    create_dns_domain: CreateDnsDomainRequest => DnsDomain,
+    delete_dns_domain: DeleteDnsDomainRequest => DeleteDnsDomainResponse,
+    list_dns_domains: ListDnsDomainsRequest => ListDnsDomainsResponse,
+    add_dns_entry: AddDnsEntryRequest => DnsEntry,
+    modify_dns_entry: ModifyDnsEntryRequest => DnsEntry,
+    delete_dns_entry: DeleteDnsEntryRequest => DeleteDnsEntryResponse,
+    list_dns_entries: ListDnsEntriesRequest => ListDnsEntriesResponse,
 });

@@ -130,7 +130,8 @@ impl View {
 
     /// The domain, whose entries the caller may change.
     pub(super) fn own_dns_domain(&mut self, scope: &Scope, name: &DomainName) -> Result<DnsDomain, Stop> {
-        let found = self.dns_domain(name)?.filter(|domain| scope.owns(domain.scope.project()));
-        found.cloned().ok_or_else(|| Refusal::DnsDomainNotFound { domain: name.clone() }.into())
+        let domain = self.seen_dns_domain(scope, name)?;
+        scope.may_change(domain.scope.project())?;
+        Ok(domain)
     }
 }

@@ -6,15 +6,9 @@ use lepton_ledger::{
     GetNetwork, ListNetworks, ModifyNetwork, NetworkSpec, Refusal, Scope,
 };
 use lepton_proto::v1;
-use lepton_types::{AddressFamily, Cidr, Mtu, Shown};
+use lepton_types::{AddressFamily, Cidr, Mtu};
 
-use super::{Fields, MOST_NETWORKS, subnet::subnet_spec};
-
-/// Networks on a page when the request does not say.
-const PAGE: u16 = 100;
-
-/// Most networks on a page.
-const LARGEST_PAGE: u16 = 1000;
+use super::{Fields, MOST_NETWORKS, page, subnet::subnet_spec};
 
 /// Most subnets of one network that are looked at; it may have two.
 const MOST_SUBNETS: usize = 16;
@@ -265,27 +259,8 @@ pub(crate) fn list_networks(
 ) -> Result<ListNetworks, Refusal> {
     let mut fields = Fields::default();
     let project = fields.optional("project_id", &request.project_id);
-    let limit = match u16::try_from(request.page_size) {
-        Ok(0) => PAGE,
-        Ok(size) if size <= LARGEST_PAGE => size,
-        Ok(_) | Err(_) => {
-            let problem = format!("{} is no page size (expected 0 to {LARGEST_PAGE})", request.page_size);
-            fields.wrong("page_size", problem);
-            PAGE
-        }
-    };
-    let after = match request.page_token.as_str() {
-        "" => Some(0),
-        token => {
-            let after = token.parse().ok().filter(|after| i64::try_from(*after).is_ok());
-            if after.is_none() {
-                fields.wrong(
-                    "page_token",
-                    format!("{} is not a next_page_token of this call", Shown::new(token)),
-                );
-            }
-            after
-        }
-    };
-    fields.finish(after.map(|after| ListNetworks { project, after, limit, scope }))
+    let limit = page::limit(&mut fields, request.page_size);
+    let read = |token: &str| token.parse().ok().filter(|after| i64::try_from(*after).is_ok());
+    let after = page::after(&mut fields, &request.page_token, read).unwrap_or_default();
+    fields.finish(Some(ListNetworks { project, after, limit, scope }))
 }

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod changed;
+mod dns;
 mod dry_run;
 mod forms;
 mod hosts;

@@ -5,7 +5,9 @@ mod raw;
 use std::collections::BTreeSet;
 
 use lepton_manager::Role;
-use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
+use lepton_proto::v1::{
+    self, dns_client::DnsClient, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
+};
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -23,6 +25,7 @@ struct Named {
     network: String,
     subnet: String,
     instance: String,
+    domain: String,
 }
 
 /// What a tenant is answered who names what is not its own.
@@ -48,7 +51,10 @@ fn row(method: &'static str, request: &impl Message, answer: Answer) -> Row {
 
 /// Every call that a tenant may make, with what it names of another's.
 fn rows(named: &Named) -> Vec<Row> {
-    [of_networks(named), of_subnets(named), of_instances(named)].into_iter().flatten().collect()
+    [of_networks(named), of_subnets(named), of_instances(named), of_dns(named)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn of_networks(Named { network: id, .. }: &Named) -> Vec<Row> {
@@ -142,7 +148,57 @@ fn of_instances(named: &Named) -> Vec<Row> {
     ]
 }
 
-/// What another project has: a network with a subnet and a route, and an instance on it.
+/// A domain of the tenant's own.
+const OWN_DOMAIN: &str = "own.example";
+
+/// A name in the foreign domain.
+const FOREIGN_NAME: &str = "vault";
+
+fn of_dns(named: &Named) -> Vec<Row> {
+    let no_domain = || Answer::Hidden(Code::NotFound, "DNS_DOMAIN_NOT_FOUND");
+    let (domain, name) = (|| named.domain.clone(), || FOREIGN_NAME.to_owned());
+    let address = || "10.66.0.9".to_owned();
+    let addition = v1::AddDnsEntryRequest {
+        domain: domain(),
+        name: name(),
+        address: "10.1.0.9".into(),
+        ..Default::default()
+    };
+    let binding = v1::AddDnsEntryRequest {
+        domain: OWN_DOMAIN.into(),
+        instance_id: named.instance.clone(),
+        ..addition.clone()
+    };
+    let modification = v1::ModifyDnsEntryRequest {
+        domain: domain(),
+        name: name(),
+        address: address(),
+        ..Default::default()
+    };
+    let deletion = v1::DeleteDnsEntryRequest { domain: domain(), name: name(), ..Default::default() };
+    let list = v1::ListDnsEntriesRequest { domain: domain(), ..Default::default() };
+    vec![
+        row("/lepton.v1.Dns/ListDnsDomains", &v1::ListDnsDomainsRequest::default(), Answer::Silent),
+        row("/lepton.v1.Dns/AddDnsEntry", &addition, no_domain()),
+        row("/lepton.v1.Dns/AddDnsEntry", &binding, Answer::Hidden(Code::NotFound, "INSTANCE_NOT_FOUND")),
+        row("/lepton.v1.Dns/ModifyDnsEntry", &modification, no_domain()),
+        row("/lepton.v1.Dns/DeleteDnsEntry", &deletion, no_domain()),
+        row("/lepton.v1.Dns/ListDnsEntries", &list, no_domain()),
+    ]
+}
+
+/// Makes a public domain of a project's.
+async fn domain(server: &Server, domain: &str, project_id: &str) {
+    let request = v1::CreateDnsDomainRequest {
+        domain: domain.into(),
+        scope: v1::DnsDomainScope::Public.into(),
+        project_id: project_id.into(),
+        ..Default::default()
+    };
+    DnsClient::new(server.channel().await).create_dns_domain(request).await.unwrap();
+}
+
+/// What another project has: a network with a subnet and a route, an instance on it, and a domain with a name.
 async fn foreign(server: &Server) -> Named {
     let spec = v1::NetworkSpec { project_id: FOREIGN.into(), ..network("secret", &["10.66.0.0/24"]) };
     let made = server.create(spec).await;
@@ -155,11 +211,25 @@ async fn foreign(server: &Server) -> Named {
     };
     server.subnets().await.add_route(route).await.unwrap();
     server.allocate(v1::AllocateForInstanceRequest { project_id: FOREIGN.into(), ..allocation(66) }).await;
-    Named { network: made.id, subnet: subnet_id, instance: instance(66) }
+    domain(server, OWN_DOMAIN, PROJECT).await;
+    domain(server, "secret.example", FOREIGN).await;
+    let entry = v1::AddDnsEntryRequest {
+        domain: "secret.example".into(),
+        name: FOREIGN_NAME.into(),
+        address: "10.66.0.9".into(),
+        ..Default::default()
+    };
+    DnsClient::new(server.channel().await).add_dns_entry(entry).await.unwrap();
+    Named { network: made.id, subnet: subnet_id, instance: instance(66), domain: "secret.example".into() }
 }
 
 fn unknown() -> Named {
-    Named { network: UNKNOWN.into(), subnet: UNKNOWN.into(), instance: UNKNOWN.into() }
+    Named {
+        network: UNKNOWN.into(),
+        subnet: UNKNOWN.into(),
+        instance: UNKNOWN.into(),
+        domain: "nothing.example".into(),
+    }
 }
 
 /// An answer as a client can read it, with what was named of another's replaced by what there is not.
@@ -171,7 +241,7 @@ fn told(outcome: &Result<Vec<u8>, Status>, named: &Named) -> String {
             format!("{code:?} {message} {reason} {metadata:?} {violations:?}")
         }
     };
-    let ids = [&named.network, &named.subnet, &named.instance];
+    let ids = [&named.network, &named.subnet, &named.instance, &named.domain];
     ids.into_iter().fold(text, |text, id| text.replace(id, UNKNOWN))
 }
 

@@ -167,6 +167,16 @@ impl Server {
         SubnetsClient::new(channel(format!("http://{}", self.tcp)).await)
     }
 
+    /// An admin's connection, over the unix socket.
+    pub(crate) async fn channel(&self) -> Channel {
+        channel(format!("unix:{}", self.folder.path().join("lepton.sock").display())).await
+    }
+
+    /// A connection over TCP, whose role is as configured.
+    pub(crate) async fn channel_over_tcp(&self) -> Channel {
+        channel(format!("http://{}", self.tcp)).await
+    }
+
     /// A client over TCP, whose role is as configured.
     pub(crate) async fn client_over_tcp(&self) -> Client {
         connect(format!("http://{}", self.tcp)).await

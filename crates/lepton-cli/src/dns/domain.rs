@@ -1,0 +1,124 @@
+//! `lepton dns domain`: make, list and delete domains.
+
+use std::num::NonZeroUsize;
+
+use clap::Subcommand;
+use lepton_proto::v1 as pb;
+
+use crate::{
+    change::{Change, ChangeOptions},
+    client::Client,
+    error::Error,
+    output::{DeletedView, DnsDomainView, DnsDomainsView, Output},
+    pages,
+    settings::Settings,
+};
+
+/// What can be done with domains.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DomainCommand {
+    /// Make a domain, or change whom it is for when it is there
+    ///
+    /// For example: lepton dns domain create example.org --project p1
+    Create(CreateOptions),
+    /// List domains in the order of their names
+    List {
+        /// At most so many domains [default: all]
+        #[arg(long, value_name = "NUMBER")]
+        limit: Option<NonZeroUsize>,
+    },
+    /// Delete a domain with its names
+    Delete {
+        /// The domain
+        domain: String,
+
+        #[command(flatten)]
+        change: ChangeOptions,
+    },
+}
+
+/// `dns domain create`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CreateOptions {
+    /// The domain, for example example.org
+    domain: String,
+
+    /// The project whose tenants change its names [default: none; operators alone do]
+    #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
+    project: String,
+
+    /// Make it a domain of guests' own names, which tenants do not see
+    #[arg(long)]
+    private: bool,
+
+    /// The only availability zone whose instances a private domain has [default: any]
+    #[arg(long, value_name = "ZONE", default_value = "", hide_default_value = true)]
+    availability_zone: String,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// Does what the command says.
+pub(super) async fn run(command: DomainCommand, settings: &Settings, output: Output) -> Result<(), Error> {
+    match command {
+        DomainCommand::Create(options) => create(options, settings, output).await,
+        DomainCommand::List { limit } => list(limit, settings, output).await,
+        DomainCommand::Delete { domain, change } => delete(domain, change.into(), settings, output).await,
+    }
+}
+
+async fn create(options: CreateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let scope = if options.private { pb::DnsDomainScope::Private } else { pb::DnsDomainScope::Public };
+    let request = pb::CreateDnsDomainRequest {
+        domain: options.domain,
+        scope: scope.into(),
+        project_id: options.project,
+        availability_zone: options.availability_zone,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+
+    let client = Client::connect(settings).await?;
+    let domain = client
+        .change(&change, request, async |mut calls, request| calls.dns.create_dns_domain(request).await)
+        .await?;
+
+    change.remark(output);
+    output.print(&DnsDomainView::from(domain))
+}
+
+async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) -> Result<(), Error> {
+    let client = Client::connect(settings).await?;
+    let page = async |page_size, page_token| {
+        let request = pb::ListDnsDomainsRequest { page_size, page_token };
+        let page = client.ask(request, async |mut calls, request| calls.dns.list_dns_domains(request).await);
+        page.await.map(|page| (page.domains, page.next_page_token))
+    };
+    let (domains, has_more) = pages::fetch(limit, page).await?;
+    if domains.is_empty() {
+        output.remark("There are none; `lepton dns domain create DOMAIN` makes one.");
+    }
+    output.print(&DnsDomainsView::new(domains, has_more))?;
+    if has_more {
+        output.remark("There are more; raise `--limit` to see them.");
+    }
+    Ok(())
+}
+
+async fn delete(domain: String, change: Change, settings: &Settings, output: Output) -> Result<(), Error> {
+    let request = pb::DeleteDnsDomainRequest {
+        domain: domain.clone(),
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+
+    let client = Client::connect(settings).await?;
+    client
+        .change(&change, request, async |mut calls, request| calls.dns.delete_dns_domain(request).await)
+        .await?;
+
+    change.remark(output);
+    output.print(&DeletedView::new("Domain", domain, change.is_dry_run))
+}
