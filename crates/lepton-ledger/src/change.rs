@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lepton_ipam::Block;
 use lepton_types::{DnsDomain, DnsEntry, Network, Port, Subnet};
 
-use crate::{FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestRecord, Row};
+use crate::{FixedIp, Frontier, Holder, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
 
 /// What happened to one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,6 @@ pub enum Change {
     FixedIp(RowChange<FixedIp>),
     /// A host.
     Host(RowChange<Host>),
-    /// A port that ended by its host's fencing and that the host has not unplugged yet.
     /// A DNS domain. With a domain go its entries, without changes of their own.
     DnsDomain(RowChange<DnsDomain>),
     /// An entry of a DNS domain.
@@ -35,6 +34,8 @@ pub enum Change {
     PendingUnplug(RowChange<PendingUnplug>),
     /// A remembered answer.
     RequestRecord(RowChange<RequestRecord>),
+    /// What a command did, for those who follow the ledger. Nothing is decided on it, and it never changes.
+    Journal(JournalEntry),
 }
 
 /// A row before and after: inserted when there is no before, ended when there is no after.
@@ -81,6 +82,11 @@ pub enum Ended {
 }
 
 impl Change {
+    /// What those are told who follow the ledger, if it is that.
+    pub fn journal_entry(&self) -> Option<&JournalEntry> {
+        if let Self::Journal(entry) = self { Some(entry) } else { None }
+    }
+
     /// What the history keeps of this change: rows that end, and addresses that leave their port.
     pub fn ended(&self) -> Option<Ended> {
         match self {
@@ -107,7 +113,8 @@ impl Change {
             | Self::DnsDomain(_)
             | Self::DnsEntry(_)
             | Self::PendingUnplug(_)
-            | Self::RequestRecord(_) => None,
+            | Self::RequestRecord(_)
+            | Self::Journal(_) => None,
         }
     }
 }

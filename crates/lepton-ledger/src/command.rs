@@ -4,7 +4,7 @@ use lepton_types::RequestId;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use crate::{Key, Refusal, RequestKey, RequestRecord, View};
+use crate::{Key, Refusal, RequestKey, RequestRecord, View, event};
 
 /// Why a decision stopped without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,12 +122,12 @@ pub fn execute<C: Command>(
     ledger.need(keys)?;
 
     let Some((key, fingerprint)) = &envelope.request else {
-        return Ok(Reply { answer: command.decide(ledger)?, is_repeated: false });
+        return Ok(Reply { answer: carry_out(command, envelope, ledger)?, is_repeated: false });
     };
     if let Some(record) = ledger.request(key)? {
         return Ok(Reply { answer: recall::<C>(record, fingerprint)?, is_repeated: true });
     }
-    let answer = command.decide(ledger)?;
+    let answer = carry_out(command, envelope, ledger)?;
     let text = serde_json::to_string(&answer).expect("an answer is plain data with text keys");
     ledger.insert(RequestRecord {
         key: key.clone(),
@@ -137,6 +137,14 @@ pub fn execute<C: Command>(
         created_at: ledger.now(),
     });
     Ok(Reply { answer, is_repeated: false })
+}
+
+/// Decides, and records what that means to those who follow the ledger.
+fn carry_out<C: Command>(command: &C, envelope: &Envelope, ledger: &mut View) -> Result<C::Answer, Stop> {
+    let from = ledger.changes().len();
+    let answer = command.decide(ledger)?;
+    event::record(ledger, from, envelope, C::NAME);
+    Ok(answer)
 }
 
 /// The answer that the record holds for the request with this fingerprint.

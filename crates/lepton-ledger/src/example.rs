@@ -107,6 +107,7 @@ fn word(change: &Change) -> &'static str {
         Change::DnsEntry(change) => of(["+entry", "~entry", "-entry"], change),
         Change::PendingUnplug(change) => of(["+unplug", "~unplug", "-unplug"], change),
         Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
+        Change::Journal(_) => "+journal",
     }
 }
 

@@ -17,9 +17,11 @@ mod command;
 mod deallocate;
 pub mod dhcp;
 mod dns;
+mod event;
 #[cfg(test)]
 mod example;
 mod host;
+mod journal;
 mod key;
 mod migration;
 mod network;
@@ -41,7 +43,9 @@ pub use dns::{
     AddDnsEntry, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsDomainPage, DnsEntryPage, DnsPlace,
     ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry,
 };
+pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, RegisterHost, ReportHost};
+pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::Key;
 pub use lepton_ipam::Block;
 pub use migration::{

@@ -255,6 +255,29 @@ pub enum Refusal {
         /// Path of the name in the request, when it is an instance's.
         field: Option<&'static str>,
     },
+    /// What happened behind the revision is not kept any more.
+    #[error(
+        "what happened after revision {after} is forgotten up to the event {oldest}; read the state anew, then follow from \
+         revision {} on (events.keep)",
+        oldest - 1
+    )]
+    EventsForgotten {
+        /// The revision that was named.
+        after: u64,
+        /// The revision of the oldest event that is kept.
+        oldest: u64,
+    },
+    /// The revision is one that the ledger has not reached.
+    #[error(
+        "revision {after} is ahead of the ledger, whose newest event is {newest}: it was restored, or this is another one; \
+         read the state anew, then follow from revision {newest} on"
+    )]
+    RevisionAhead {
+        /// The revision that was named.
+        after: u64,
+        /// The revision of the newest event.
+        newest: u64,
+    },
     /// The network has ports.
     #[error("network {network} has ports{}; deallocate them first", example(*instance))]
     NetworkInUse {
@@ -330,6 +353,8 @@ impl Refusal {
             Self::InvalidFields { .. } => "INVALID_FIELD",
             Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
             Self::DuplicateNetwork { .. } => "DUPLICATE_NETWORK",
+            Self::EventsForgotten { .. } => "EVENTS_FORGOTTEN",
+            Self::RevisionAhead { .. } => "REVISION_AHEAD",
             Self::FixedIpInvalid { .. } => "FIXED_IP_INVALID",
             Self::NetworkNotFound { .. } => "NETWORK_NOT_FOUND",
             Self::FixedIpAlreadyInUse { .. } => "FIXED_IP_ALREADY_IN_USE",
@@ -446,6 +471,12 @@ impl Refusal {
                 project.chain([("allowed_project_id", allowed.to_string())]).collect()
             }
             Self::FieldNotAllowed { field } => vec![("field", field.clone())],
+            Self::EventsForgotten { after, oldest } => {
+                vec![("after_revision", after.to_string()), ("oldest_revision", oldest.to_string())]
+            }
+            Self::RevisionAhead { after, newest } => {
+                vec![("after_revision", after.to_string()), ("newest_revision", newest.to_string())]
+            }
             Self::NetworkInUse { network, instance } => {
                 let instance = instance.map(|instance| ("instance_id", instance.to_string()));
                 instance.into_iter().chain([("network_id", network.to_string())]).collect()

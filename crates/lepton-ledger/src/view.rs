@@ -3,6 +3,7 @@
 mod dns;
 mod draws;
 mod forget;
+mod journal;
 mod lookup;
 mod table;
 
@@ -11,8 +12,8 @@ use std::{
     net::IpAddr,
 };
 
-use self::draws::Draws;
 pub(crate) use self::table::Table;
+use self::{draws::Draws, journal::Journal};
 use crate::{
     Change, FixedIp, Frontier, Host, Instance, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop,
     row::EntryKey,
@@ -39,6 +40,7 @@ pub struct View {
     fenced_in_part: BTreeSet<HostId>,
     /// Hosts that more ports have left, and wait for, than were loaded.
     left_in_part: BTreeSet<HostId>,
+    journal: Journal,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
@@ -105,6 +107,7 @@ impl View {
             rested_known: BTreeMap::new(),
             fenced_in_part: BTreeSet::new(),
             left_in_part: BTreeSet::new(),
+            journal: Journal::default(),
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),
@@ -189,6 +192,8 @@ impl View {
             Change::DnsEntry(change) => self.apply(&change.reversed()),
             Change::PendingUnplug(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
+            // It is in no table before it has its revisions.
+            Change::Journal(_) => {}
         }
     }
 

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 #[derive(Debug, Default)]
 pub struct Hub {
     waiting: Mutex<Waiting>,
+    /// How often something was done that followers are told of.
+    journal: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,9 @@ impl Hub {
     /// Wakes everybody whom these changes concern. Never waits.
     pub fn observe(&self, changes: &[Change]) {
         let mut waiting = self.waiting();
+        if changes.iter().any(|change| change.journal_entry().is_some()) {
+            self.journal.send_modify(|count| *count += 1);
+        }
         for change in changes {
             match change {
                 Change::Host(change) => {
@@ -56,7 +61,8 @@ impl Hub {
                 | Change::DnsDomain(_)
                 | Change::DnsEntry(_)
                 | Change::PendingUnplug(_)
-                | Change::RequestRecord(_) => {}
+                | Change::RequestRecord(_)
+                | Change::Journal(_) => {}
             }
         }
     }
@@ -64,6 +70,11 @@ impl Hub {
     /// Follows a host's revision.
     pub(crate) fn watch_host(&self, host: &HostId) -> watch::Receiver<Revision> {
         self.waiting().hosts.entry(host.clone()).or_default().subscribe()
+    }
+
+    /// Follows the journal.
+    pub(crate) fn watch_journal(&self) -> watch::Receiver<u64> {
+        self.journal.subscribe()
     }
 
     /// Follows the ports of an instance.

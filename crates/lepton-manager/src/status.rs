@@ -80,6 +80,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::InstanceAlreadyAllocated { .. }
         | Refusal::RouteExists { .. }
         | Refusal::FloatingIpDnsExists { .. } => Code::AlreadyExists,
+        Refusal::EventsForgotten { .. } | Refusal::RevisionAhead { .. } => Code::OutOfRange,
     }
 }
 
@@ -117,6 +118,8 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. }
+        | Refusal::EventsForgotten { .. }
+        | Refusal::RevisionAhead { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),
     }
 }

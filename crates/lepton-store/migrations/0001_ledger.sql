@@ -190,6 +190,19 @@ CREATE TABLE requests (
 );
 CREATE INDEX requests_by_age ON requests (created_at);
 
+-- What commands did, for those who follow the ledger: a row a command, with its events as JSON. They have the revisions
+-- up to `last`, which are without gaps over all rows. Nothing is decided on it; what is old enough is dropped, oldest first.
+
+CREATE TABLE journal (
+    last BIGINT NOT NULL PRIMARY KEY CHECK (last >= count),
+    count BIGINT NOT NULL CHECK (count >= 1),
+    at BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    request_id TEXT,
+    call TEXT NOT NULL,
+    events TEXT NOT NULL
+);
+
 -- The history: rows as they were when they ended. Nothing here is ever changed, and nothing is decided on it; what is
 -- old enough is dropped, oldest first.
 

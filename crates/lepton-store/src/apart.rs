@@ -39,7 +39,8 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             | Change::DnsDomain(_)
             | Change::DnsEntry(_)
             | Change::PendingUnplug(_)
-            | Change::RequestRecord(_) => {}
+            | Change::RequestRecord(_)
+            | Change::Journal(_) => {}
         }
     }
     subnets_are_as_read(tx, &given_in.into_iter().collect::<Vec<_>>()).await?;

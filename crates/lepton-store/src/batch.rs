@@ -12,7 +12,7 @@ use crate::{
     error::{StoreError, SubmitError},
     failure::Failure,
     load::load,
-    tables::requests,
+    tables::{journal, requests},
     write::write,
 };
 
@@ -101,7 +101,8 @@ pub(crate) async fn write_batch(
         decide(&mut tx, jobs, &mut view).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
         write(&mut tx, view.changes(), now).await?;
-        apart::check(&mut tx, &view).await
+        apart::check(&mut tx, &view).await?;
+        journal::append(&mut tx, view.changes()).await
     };
     if let Err(failure) = work.await {
         // Unheard, the server takes it back by itself.

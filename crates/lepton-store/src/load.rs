@@ -15,8 +15,8 @@ use crate::{
     engine::Tx,
     failure::Failure,
     tables::{
-        blocks, dns_domains, dns_entries, fixed_ips, frontiers, hosts, instances, networks, pending_unplugs,
-        ports, requests, subnets,
+        blocks, dns_domains, dns_entries, fixed_ips, frontiers, hosts, instances, journal, networks,
+        pending_unplugs, ports, requests, subnets,
     },
 };
 
@@ -77,7 +77,9 @@ impl<'k> Round<'k> {
                 | Key::HostPorts(..)
                 | Key::DnsDomainPage { .. }
                 | Key::DnsEntryPage { .. }
-                | Key::DnsNames { .. } => round.others.push(key),
+                | Key::DnsNames { .. }
+                | Key::JournalBounds
+                | Key::Journal(_) => round.others.push(key),
             }
         }
         round
@@ -151,6 +153,8 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::DnsNames { address, after, limit } => {
             dns_entries::load_names(tx, *address, after.as_ref(), *limit, view).await
         }
+        Key::JournalBounds => journal::load_bounds(tx, view).await,
+        Key::Journal(after) => journal::load(tx, *after, view).await,
         Key::Request(_)
         | Key::NewestNetwork
         | Key::Network(_)

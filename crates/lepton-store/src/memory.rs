@@ -35,6 +35,7 @@ impl Memory {
         let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         match old {
             Old::Requests => view.forget_requests(before),
+            Old::Events => view.forget_events(before),
             // It keeps none.
             Old::History => 0,
         }

@@ -9,7 +9,7 @@ use crate::{
     engine::Engine,
     error::StoreError,
     failure::Failure,
-    tables::{history, requests},
+    tables::{history, journal, requests},
 };
 
 /// What is dropped when it is old.
@@ -19,6 +19,8 @@ pub(crate) enum Old {
     Requests,
     /// Things that have ended.
     History,
+    /// What commands did, as those who follow the ledger are told.
+    Events,
 }
 
 /// Rows to drop, and who waits for how many there were.
@@ -35,6 +37,7 @@ pub(crate) async fn prune(engine: &Arc<Engine>, old: Old, before: Timestamp) -> 
     let dropped = match old {
         Old::Requests => requests::forget(&mut tx, before).await,
         Old::History => history::forget(&mut tx, before).await,
+        Old::Events => journal::forget(&mut tx, before).await,
     };
     match dropped {
         Ok(0) => tx.rollback().await.map(|()| 0),

@@ -144,6 +144,16 @@ impl Store {
         self.prune(Old::History, age).await
     }
 
+    /// Forgets a bounded number of commands' events from longer than `age` ago; answers how many commands', zero when none
+    /// is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::forget_requests`].
+    pub async fn forget_events(&self, age: Duration) -> Result<u64, StoreError> {
+        self.prune(Old::Events, age).await
+    }
+
     async fn prune(&self, old: Old, age: Duration) -> Result<u64, StoreError> {
         let before = (self.clock)().before(age);
         let (caller, dropped) = oneshot::channel();

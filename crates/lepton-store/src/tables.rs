@@ -8,6 +8,7 @@ pub(crate) mod frontiers;
 pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod instances;
+pub(crate) mod journal;
 pub(crate) mod networks;
 pub(crate) mod pending_unplugs;
 pub(crate) mod ports;

@@ -2,6 +2,7 @@
 
 mod dns;
 mod durable;
+mod events;
 mod fixed_ips;
 mod harness;
 mod history;

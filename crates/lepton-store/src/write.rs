@@ -49,6 +49,8 @@ impl<'c> Sets<'c> {
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
                 Change::PendingUnplug(change) => sets.pending_unplugs.push(change),
                 Change::RequestRecord(change) => sets.requests.push(change),
+                // Last of all, when the rest is certain.
+                Change::Journal(_) => {}
             }
         }
         sets

@@ -20,6 +20,7 @@
 mod cidr;
 mod dns;
 mod dns_name;
+mod event;
 mod host;
 mod ids;
 mod if_name;
@@ -43,6 +44,7 @@ mod timestamp;
 pub use cidr::{AddressFamily, Cidr, CidrError};
 pub use dns::{DnsDomain, DnsEntry, DnsScope, NameBond, RecordType, RecordTypeError};
 pub use dns_name::{DnsNameError, DomainName, Hostname};
+pub use event::{Event, RecordedEvent};
 pub use host::{HostChanges, HostPort, HostReport, PortReport};
 pub use ids::{
     AvailabilityZone, DnsDomainId, HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId,

@@ -10,7 +10,9 @@ impl View {
     /// Keeps everything that the batch decided; only a complete view lives on after its batch.
     pub fn keep(&mut self) {
         for change in std::mem::take(&mut self.changes) {
-            if let Change::Subnet(RowChange { before: Some(subnet), after: None }) = change {
+            if let Change::Journal(entry) = change {
+                self.keep_entry(entry);
+            } else if let Change::Subnet(RowChange { before: Some(subnet), after: None }) = change {
                 self.forget_addresses(subnet.id);
             } else if let Change::DnsDomain(RowChange { before: Some(domain), after: None }) = change {
                 self.forget_entries(domain.id);

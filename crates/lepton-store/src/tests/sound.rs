@@ -7,7 +7,10 @@ use std::{
 };
 
 use lepton_ipam::{check_requested, first_block, next_block};
-use lepton_ledger::{Block, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestRecord};
+use lepton_ledger::{
+    Block, FixedIp, Frontier, Holder, Host, Instance, JournalBounds, JournalRow, PendingUnplug,
+    RequestRecord, View,
+};
 use lepton_types::{AddressMode, DnsDomain, DnsEntry, Network, Port, PortId, Subnet, Timestamp};
 
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
     lane::Backend,
     memory::Memory,
     table::Stored,
+    tables::journal,
 };
 
 /// Everything that a ledger holds.
@@ -35,6 +39,8 @@ pub(super) struct Dump {
     pub(super) dns_entries: Vec<DnsEntry>,
     pub(super) pending_unplugs: Vec<PendingUnplug>,
     pub(super) requests: Vec<RequestRecord>,
+    pub(super) journal: Vec<JournalRow>,
+    pub(super) journal_bounds: JournalBounds,
     pub(super) history: History,
 }
 
@@ -59,6 +65,7 @@ impl Dump {
     fn of_memory(memory: &Memory) -> Self {
         let view = memory.view();
         let blocks: Vec<Block> = view.rows().cloned().collect();
+        let (journal, journal_bounds) = view.whole_journal();
         Self {
             networks: view.rows().cloned().collect(),
             subnets: view.rows().cloned().collect(),
@@ -73,12 +80,16 @@ impl Dump {
             dns_entries: view.rows().cloned().collect(),
             pending_unplugs: view.rows().cloned().collect(),
             requests: view.rows().cloned().collect(),
+            journal: journal.cloned().collect(),
+            journal_bounds,
             history: History::default(),
         }
     }
 
     async fn of_engine(engine: &std::sync::Arc<Engine>) -> Self {
         let mut tx = engine.read().await.unwrap();
+        let mut view = View::partial(Timestamp::default(), [0; 32]);
+        journal::load_bounds(&mut tx, &mut view).await.unwrap();
         let dump = Self {
             networks: rows(&mut tx, NETWORKS).await,
             subnets: rows(&mut tx, SUBNETS).await,
@@ -97,6 +108,8 @@ impl Dump {
             )
             .await,
             requests: rows(&mut tx, REQUESTS).await,
+            journal: journal_rows(&mut tx).await,
+            journal_bounds: view.whole_journal().1,
             history: History {
                 networks: ended(&mut tx, NETWORK_HISTORY).await,
                 subnets: ended(&mut tx, SUBNET_HISTORY).await,
@@ -149,6 +162,12 @@ async fn ended<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<(R, Timestamp)>
     found.iter().map(read).collect()
 }
 
+async fn journal_rows(tx: &mut Tx) -> Vec<JournalRow> {
+    const SQL: &str = "select last, count, at, actor, request_id, call, events from journal order by last";
+    let found = tx.fetch(SQL, Vec::new()).await.unwrap();
+    found.iter().map(|row| journal::read(&mut row.columns()).unwrap()).collect()
+}
+
 async fn free(tx: &mut Tx) -> Vec<i64> {
     let found = tx.fetch("select free from blocks order by subnet_id, first", Vec::new()).await.unwrap();
     found.iter().map(|row| row.columns().get().unwrap()).collect()
@@ -180,6 +199,18 @@ fn names_lead_to_who_has_them(dump: &Dump) {
         assert!(is_held && !port.is_released, "{entry:?} leads to what {port:?} has no more");
         assert!(dump.instances.iter().any(|life| life.id == port.instance && life.has_names), "{entry:?}");
     }
+    the_journal_has_no_gaps(dump);
+}
+
+/// Each event has the revision behind that of the one before it, and the last one has the newest.
+fn the_journal_has_no_gaps(dump: &Dump) {
+    let JournalBounds { oldest, newest } = dump.journal_bounds;
+    let mut next = oldest;
+    for row in &dump.journal {
+        assert_eq!(row.first(), next, "{row:?}");
+        next = row.last + 1;
+    }
+    assert_eq!(next, newest + 1, "the counter and the rows agree");
 }
 
 /// No two prefixes of one network share an address, and what a subnet's own addresses are for lies in it.

@@ -13,9 +13,9 @@ use std::{
 
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
-    Command, DeallocateForInstance, DeleteDnsDomain, DeleteNetwork, DnsPlace, Envelope, FenceHost, FixedIp,
-    Frontier, GetInstanceNwInfo, Holder, HostFeed, ListDnsDomains, ListNetworks, ReportHost, Scope,
-    SweepQuarantine,
+    Command, DeallocateForInstance, DeleteDnsDomain, DeleteNetwork, DnsPlace, Envelope, EventFilter,
+    EventStart, FenceHost, FixedIp, Frontier, GetInstanceNwInfo, Holder, HostFeed, ListDnsDomains,
+    ListNetworks, ReadEvents, ReportHost, Scope, SweepQuarantine,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -272,6 +272,9 @@ async fn use_everything(subject: &Subject) {
     );
     let unused = subject.network("unused", &["10.3.0.0/24"]).await.network.id;
     subject.submit(DeleteNetwork { network: unused, scope: Scope::Everything }).await.unwrap();
+    let read = ReadEvents { start: EventStart::After(0), limit: 100, filter: EventFilter::default() };
+    subject.store().ask(read).await.unwrap();
+    subject.store().forget_events(Duration::ZERO).await.unwrap();
     subject.store().forget_requests(Duration::ZERO).await.unwrap();
     subject.store().forget_history(Duration::ZERO).await.unwrap();
 }

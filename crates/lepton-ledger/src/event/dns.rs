@@ -1,0 +1,54 @@
+//! What happens to DNS domains and their entries. With a domain go its entries, without events of their own.
+
+use lepton_types::{DnsDomain, DnsEntry, DnsScope, Event};
+
+use super::Facts;
+use crate::RowChange;
+
+/// What became of a domain.
+pub(super) fn domain_event(change: &RowChange<&DnsDomain>) -> Option<Event> {
+    match (change.before, change.after) {
+        (None, Some(after)) => Some(about_domain("dns_domain.created", after)),
+        (Some(before), None) => Some(about_domain("dns_domain.deleted", before)),
+        (Some(_), Some(after)) => Some(about_domain("dns_domain.modified", after)),
+        (None, None) => None,
+    }
+}
+
+fn about_domain(kind: &'static str, domain: &DnsDomain) -> Event {
+    let event = Event::new(kind);
+    let event = match &domain.scope {
+        DnsScope::Public { project } => event.of_owner(project.as_ref()),
+        DnsScope::Private { availability_zone } => {
+            event.with_some("availability_zone", availability_zone.as_ref())
+        }
+    };
+    event.with("domain", &domain.name)
+}
+
+/// What became of an entry. It is its domain's owner's, else the owner's of the port that has its address.
+pub(super) fn entry_event(change: &RowChange<&DnsEntry>, facts: &Facts<'_>) -> Option<Event> {
+    match (change.before, change.after) {
+        (None, Some(after)) => Some(about_entry("dns_entry.created", after, facts)),
+        (Some(before), None) => Some(about_entry("dns_entry.deleted", before, facts)),
+        (Some(before), Some(after)) => {
+            let event = about_entry("dns_entry.modified", after, facts);
+            Some(event.changed("address", Some(&before.address), Some(&after.address)))
+        }
+        (None, None) => None,
+    }
+}
+
+fn about_entry(kind: &'static str, entry: &DnsEntry, facts: &Facts<'_>) -> Event {
+    let domain = facts.dns_domain(entry.domain);
+    let port = entry.bound.and_then(|bond| bond.port);
+    let of_domain = domain.and_then(|domain| domain.scope.project());
+    let of_port = port.and_then(|id| facts.port(id)).map(|port| &port.project);
+    Event::new(kind)
+        .of_project(of_domain.or(of_port))
+        .with_some("domain", domain.map(|domain| &domain.name))
+        .with("name", &entry.name)
+        .with("type", entry.record_type())
+        .with("address", entry.address)
+        .with_some("port_id", port)
+}

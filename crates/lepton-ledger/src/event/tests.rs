@@ -1,0 +1,466 @@
+//! What commands tell those who follow the ledger, decided over views in memory.
+
+use lepton_ipam::SubnetSpec;
+use lepton_types::{HostReport, PortReport, PortStatus, ProjectId, RecordedEvent};
+
+use super::*;
+use crate::{
+    AddSubnet, Associate, AssociateNetwork, Command, DeleteNetwork, DisassociateNetwork, Holder,
+    ModifyNetwork, ModifySubnet, NetworkSpec, Refusal, ReportHost, Scope, Stop, SweepQuarantine,
+    example::{NOW, allocation, deallocation, empty, host, missing, network, unloaded, with_network},
+    execute,
+};
+
+const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Carries a command out as a store does, for `admin` and under the request ids `r0`, `r1` and so on.
+fn carried_out<C: Command>(ledger: &mut View, command: &C) -> Result<C::Answer, Stop> {
+    let number = ledger.rows::<crate::RequestRecord>().count();
+    let envelope = Envelope::new::<C>("admin", format!("r{number}").parse().ok(), b"");
+    ledger.attempt(number, |ledger| execute(command, &envelope, ledger)).map(|reply| reply.answer)
+}
+
+/// The entries of the batch so far.
+fn entries(ledger: &View) -> Vec<JournalEntry> {
+    ledger.changes().iter().filter_map(Change::journal_entry).cloned().collect()
+}
+
+/// What a command tells: each event's kind and what it is about, ids left out.
+fn told<C: Command>(ledger: &mut View, command: &C) -> Vec<String> {
+    let before = entries(ledger).len();
+    carried_out(ledger, command).unwrap();
+    let events = entries(ledger).split_off(before).into_iter().flat_map(|entry| entry.events);
+    events.map(|event| shown(&event)).collect()
+}
+
+fn shown(event: &Event) -> String {
+    let about = event.about.iter().filter(|(name, _)| !name.ends_with("_id") && *name != "mac");
+    let about: Vec<_> = about.map(|(name, value)| format!("{name}={value}")).collect();
+    let of = event.project.as_ref().map(ToString::to_string);
+    let of = of.unwrap_or_else(|| if event.is_public { "everybody" } else { "operators" }.to_owned());
+    format!("{} [{of}] {}", event.kind, about.join(" "))
+}
+
+fn report(ports: Vec<PortReport>, unplugged: Vec<PortId>) -> ReportHost {
+    ReportHost { host: host(), report: HostReport { ports, unplugged, ..HostReport::default() } }
+}
+
+#[test]
+fn a_life_of_an_instance_is_told_from_its_allocation_to_its_last_port() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24", "fd00:1::/64"]);
+    let told_of_allocation = told(&mut ledger, &allocation(1, vec![]));
+    let id = ledger.rows::<Port>().next().unwrap().id;
+    let addresses: Vec<_> = ledger.fixed_ips_of(id).iter().map(|row| row.address.to_string()).collect();
+    let mut told_addresses = addresses.clone();
+    told_addresses.sort_by_key(|address| address.contains(':'));
+    let fixed_ips = told_of_allocation[1].split("fixed_ips=").nth(1).unwrap().split(' ').next().unwrap();
+    let mut listed: Vec<_> = fixed_ips.split(',').map(str::to_owned).collect();
+    listed.sort_by_key(|address| address.contains(':'));
+    assert_eq!(listed, told_addresses);
+    assert_eq!(
+        told_of_allocation,
+        [
+            "instance.allocated [p1] host=host-1 incarnation=1".to_owned(),
+            format!("port.created [p1] fixed_ips={fixed_ips} host=host-1 incarnation=1"),
+        ]
+    );
+    let status = |status| report(vec![PortReport { id, status }], vec![]);
+    assert_eq!(
+        told(&mut ledger, &status(PortStatus::Error("no".into()))),
+        ["port.error [p1] error=no host=host-1 old_status=PENDING"]
+    );
+    assert_eq!(
+        told(&mut ledger, &status(PortStatus::Active)),
+        ["port.active [p1] host=host-1 old_status=ERROR"]
+    );
+    assert_eq!(told(&mut ledger, &status(PortStatus::Active)), [""; 0], "nothing happened");
+    assert_eq!(
+        told(&mut ledger, &deallocation(1)),
+        ["instance.deallocated [p1] host=host-1 incarnation=1", "port.released [p1] host=host-1",]
+    );
+    let told_of_end = told(&mut ledger, &report(vec![], vec![id]));
+    assert_eq!(told_of_end, [format!("port.deleted [p1] fixed_ips={fixed_ips} host=host-1")]);
+}
+
+#[test]
+fn a_move_is_told_from_its_start_to_its_end() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let id = ledger.rows::<Port>().next().unwrap().id;
+    let start = crate::MigrateInstanceStart {
+        instance: crate::example::instance(1),
+        incarnation: None,
+        source: host(),
+        destination: "host-2".parse().unwrap(),
+        binding: None,
+        only_known_hosts: false,
+        only_on: None,
+    };
+    assert_eq!(
+        told(&mut ledger, &start),
+        [
+            "instance.migrating [p1] destination=host-2 host=host-1 incarnation=1",
+            "port.modified [p1] host=host-1 target_host=host-2 target_status=PENDING",
+        ]
+    );
+    let ports = vec![PortReport { id, status: PortStatus::Active }];
+    let report = HostReport { revision: 9.into(), ports, ..HostReport::default() };
+    assert_eq!(
+        told(&mut ledger, &ReportHost { host: "host-2".parse().unwrap(), report }),
+        ["port.modified [p1] host=host-1 old_target_status=PENDING target_status=ACTIVE"]
+    );
+    let setup = crate::SetupNetworksOnHost {
+        instance: crate::example::instance(1),
+        incarnation: None,
+        host: "host-2".parse().unwrap(),
+        is_teardown: true,
+        binding: None,
+        only_known_hosts: false,
+        only_on: None,
+    };
+    assert_eq!(
+        told(&mut ledger, &setup),
+        [
+            "instance.migration_aborted [p1] destination=host-2 host=host-1 incarnation=1",
+            "port.modified [p1] host=host-1 old_target_host=host-2 old_target_status=ACTIVE",
+        ]
+    );
+    carried_out(&mut ledger, &start).unwrap();
+    let finish = crate::MigrateInstanceFinish {
+        instance: crate::example::instance(1),
+        incarnation: None,
+        source: host(),
+        destination: "host-2".parse().unwrap(),
+        only_on: None,
+    };
+    assert_eq!(
+        told(&mut ledger, &finish),
+        [
+            "instance.migrated [p1] host=host-2 incarnation=1 old_host=host-1",
+            "port.modified [p1] host=host-2 old_host=host-1 old_target_host=host-2 old_target_status=PENDING",
+        ]
+    );
+}
+
+#[test]
+fn an_event_says_what_it_happened_to() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let port = ledger.rows::<Port>().next().unwrap().clone();
+    let event = entries(&ledger).remove(0).events.remove(1);
+    let ids = [("port_id", port.id.to_string()), ("network_id", made.network.id.to_string())];
+    for (name, id) in ids {
+        assert_eq!(event.about[name], id);
+    }
+    assert_eq!(event.about["instance_id"], port.instance.to_string());
+    assert_eq!((&event.about["mac"], &*event.about["fixed_ips"]), (&port.mac.to_string(), "10.1.0.2"));
+}
+
+#[test]
+fn an_entry_says_who_did_it_by_which_call_and_under_which_request_id() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let entry = entries(&ledger).remove(0);
+    assert_eq!((&*entry.actor, &*entry.call, entry.at), ("admin", "AllocateForInstance", NOW.into()));
+    assert_eq!(entry.request_id.unwrap().as_str(), "r0");
+}
+
+#[test]
+fn what_is_refused_rehearsed_or_repeated_tells_nothing() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    let command = allocation(1, vec![]);
+    let envelope = Envelope::new::<crate::AllocateForInstance>("admin", "r".parse().ok(), b"");
+    ledger.rehearse(0, |ledger| execute(&command, &envelope, ledger)).unwrap();
+    assert_eq!(entries(&ledger), []);
+    for _ in 0..2 {
+        ledger.attempt(0, |ledger| execute(&command, &envelope, ledger)).unwrap();
+        assert_eq!(entries(&ledger).len(), 1);
+    }
+    let refused = carried_out(&mut ledger, &allocation(1, vec![]));
+    assert!(matches!(refused, Err(Stop::Refused(Refusal::InstanceAlreadyAllocated { .. }))));
+    assert_eq!(entries(&ledger).len(), 1);
+}
+
+#[test]
+fn an_owner_hears_that_a_network_comes_or_goes_and_not_from_or_to_whom() {
+    let mut ledger = empty();
+    let create =
+        crate::CreateNetworks { scope: Scope::Everything, networks: vec![network("n", &["10.1.0.0/24"])] };
+    assert_eq!(
+        told(&mut ledger, &create),
+        [
+            "network.created [everybody] label=n",
+            "subnet.created [everybody] cidr=10.1.0.0/24 gateway=10.1.0.1",
+        ]
+    );
+    let id = ledger.rows::<Network>().next().unwrap().id;
+    let project: ProjectId = "p1".parse().unwrap();
+    let associate = AssociateNetwork { network: id, with: Associate::Project(project) };
+    assert_eq!(
+        told(&mut ledger, &associate),
+        ["network.disassociated [everybody] label=n", "network.associated [p1] label=n",]
+    );
+    let modify = ModifyNetwork {
+        scope: Scope::Everything,
+        network: id,
+        label: "m".parse().ok(),
+        priority: None,
+        project: Some("p2".parse().ok()),
+        host: Some("node1".parse().ok()),
+        is_injected: None,
+    };
+    assert_eq!(
+        told(&mut ledger, &modify),
+        [
+            "network.disassociated [p1] label=n",
+            "network.associated [p2] label=m",
+            "network.modified [p2] host=node1 label=m old_label=n",
+        ]
+    );
+    let disassociate = DisassociateNetwork { network: id, project: false, host: true };
+    assert_eq!(told(&mut ledger, &disassociate), ["network.modified [p2] label=m old_host=node1"]);
+    assert_eq!(
+        told(&mut ledger, &DeleteNetwork { network: id, scope: Scope::Everything }),
+        ["network.deleted [p2] label=m", "subnet.deleted [p2] cidr=10.1.0.0/24",]
+    );
+}
+
+#[test]
+fn a_subnet_tells_what_changed_and_its_network_nothing() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let spec = SubnetSpec::new("10.2.0.0/24".parse().unwrap());
+    assert_eq!(
+        told(&mut ledger, &AddSubnet { scope: Scope::Everything, network: made.network.id, spec }),
+        ["subnet.created [everybody] cidr=10.2.0.0/24 gateway=10.2.0.1"]
+    );
+    let modify = ModifySubnet {
+        scope: Scope::Everything,
+        subnet: made.subnets[0].id,
+        gateway: Some(None),
+        dns: Some(vec!["9.9.9.9".parse().unwrap(), "1.1.1.1".parse().unwrap()]),
+        dhcp_server: None,
+    };
+    assert_eq!(
+        told(&mut ledger, &modify),
+        ["subnet.modified [everybody] cidr=10.1.0.0/24 dns=9.9.9.9,1.1.1.1 old_gateway=10.1.0.1"]
+    );
+}
+
+#[test]
+fn a_domain_and_its_entries_are_told_and_its_end_tells_of_them_all() {
+    let mut ledger = empty();
+    let domain: lepton_types::DomainName = "example.org".parse().unwrap();
+    let scope = lepton_types::DnsScope::Public { project: "p1".parse().ok() };
+    let create = crate::CreateDnsDomain { name: domain.clone(), scope };
+    assert_eq!(told(&mut ledger, &create), ["dns_domain.created [p1] domain=example.org"]);
+    let add = crate::AddDnsEntry {
+        scope: Scope::Everything,
+        domain: domain.clone(),
+        name: "www".parse().unwrap(),
+        address: [192, 0, 2, 1].into(),
+        instance: None,
+    };
+    assert_eq!(
+        told(&mut ledger, &add),
+        ["dns_entry.created [p1] address=192.0.2.1 domain=example.org name=www type=A"]
+    );
+    let modify = crate::ModifyDnsEntry {
+        scope: Scope::Everything,
+        domain: domain.clone(),
+        name: "www".parse().unwrap(),
+        address: [192, 0, 2, 7].into(),
+        instance: None,
+    };
+    assert_eq!(
+        told(&mut ledger, &modify),
+        [
+            "dns_entry.modified [p1] address=192.0.2.7 domain=example.org name=www old_address=192.0.2.1 type=A"
+        ]
+    );
+    let delete = crate::DeleteDnsDomain { name: domain };
+    assert_eq!(told(&mut ledger, &delete), ["dns_domain.deleted [p1] domain=example.org"]);
+}
+
+#[test]
+fn an_address_that_has_rested_is_told_as_free() {
+    let mut ledger = empty();
+    let quarantine = std::time::Duration::from_secs(60);
+    let spec = SubnetSpec { quarantine, ..SubnetSpec::new("10.1.0.0/24".parse().unwrap()) };
+    crate::example::made(&mut ledger, NetworkSpec { subnets: vec![spec], ..network("resting", &[]) });
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let ports = carried_out(&mut ledger, &deallocation(1)).unwrap().ports;
+    let ended = told(&mut ledger, &report(vec![], ports));
+    assert_eq!(ended, ["port.deleted [p1] fixed_ips=10.1.0.2 host=host-1"]);
+    ledger.keep();
+    ledger.restart(ledger.now().after(quarantine), [8; 32]);
+    assert_eq!(told(&mut ledger, &SweepQuarantine), ["fixed_ip.freed [operators] fixed_ip=10.1.0.2"]);
+}
+
+/// What a change of one address tells, given that its port lives on.
+fn of_address(before: Option<Holder>, after: Option<Holder>) -> Vec<String> {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let port = ledger.rows::<Port>().next().unwrap().id;
+    let row = |holder: Holder| FixedIp {
+        subnet: made.subnets[0].id,
+        address: [10, 1, 0, 9].into(),
+        holder: if let Holder::Port(_) = holder { Holder::Port(port) } else { holder },
+        since: NOW.into(),
+    };
+    let change = Change::FixedIp(RowChange { before: before.map(row), after: after.map(row) });
+    of(&[change], &ledger).iter().map(shown).collect()
+}
+
+#[test]
+fn an_address_that_comes_to_a_living_port_or_leaves_it_is_told_by_itself() {
+    let (port, resting) = (Holder::Port(uuid::Uuid::nil().into()), Holder::Quarantine(NOW.into()));
+    let allocated = ["fixed_ip.allocated [p1] fixed_ip=10.1.0.9"];
+    assert_eq!(of_address(None, Some(port)), allocated);
+    assert_eq!(of_address(Some(resting), Some(port)), allocated);
+    let released = ["fixed_ip.released [p1] fixed_ip=10.1.0.9"];
+    assert_eq!(of_address(Some(port), None), released);
+    assert_eq!(of_address(Some(port), Some(resting)), released);
+}
+
+#[test]
+fn what_a_command_does_beyond_an_entrys_size_has_further_entries() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/16"]);
+    for number in 0..300 {
+        carried_out(&mut ledger, &allocation(number, vec![])).unwrap();
+    }
+    let before = entries(&ledger).len();
+    let active = |port: &Port| PortReport { id: port.id, status: PortStatus::Active };
+    let ports = ledger.rows::<Port>().map(active).collect();
+    carried_out(&mut ledger, &report(ports, vec![])).unwrap();
+    let counts: Vec<_> = entries(&ledger)[before..].iter().map(|entry| entry.events.len()).collect();
+    assert_eq!(counts, [MOST_IN_ENTRY, 300 - MOST_IN_ENTRY]);
+}
+
+/// A ledger whose journal has the events of so many allocations, two each, behind those of its network.
+fn with_journal(allocations: u128) -> View {
+    let mut ledger = empty();
+    let create =
+        crate::CreateNetworks { scope: Scope::Everything, networks: vec![network("n", &["10.1.0.0/16"])] };
+    carried_out(&mut ledger, &create).unwrap();
+    for number in 0..allocations {
+        carried_out(&mut ledger, &allocation(number, vec![])).unwrap();
+    }
+    ledger.keep();
+    ledger.restart(ledger.now(), [8; 32]);
+    ledger
+}
+
+fn read(ledger: &mut View, start: EventStart, limit: u16, filter: EventFilter) -> Result<EventPage, Refusal> {
+    crate::example::decided(ledger, &ReadEvents { start, limit, filter })
+}
+
+fn revisions(events: &[RecordedEvent]) -> Vec<u64> {
+    events.iter().map(|event| event.revision).collect()
+}
+
+#[test]
+fn pages_follow_one_another_without_gap_or_repetition() {
+    for limit in [1, 7, 1000] {
+        let mut ledger = with_journal(400);
+        let (mut after, mut seen) = (0, Vec::new());
+        loop {
+            let page = read(&mut ledger, EventStart::After(after), limit, EventFilter::default()).unwrap();
+            assert!(page.events.len() <= limit.into() && (page.through > after || !page.has_more));
+            seen.extend(revisions(&page.events));
+            after = page.through;
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=802).collect::<Vec<_>>(), "{limit}");
+    }
+}
+
+#[test]
+fn a_page_goes_on_behind_what_the_filter_drops() {
+    let mut ledger = with_journal(400);
+    let of_others = EventFilter { project: "p9".parse().ok(), ..EventFilter::default() };
+    let page = read(&mut ledger, EventStart::After(0), 10, of_others.clone()).unwrap();
+    assert_eq!((page.events.len(), page.has_more), (0, true));
+    let page = read(&mut ledger, EventStart::After(page.through), 10, of_others).unwrap();
+    assert_eq!(page, EventPage { events: vec![], through: 802, has_more: false });
+}
+
+#[test]
+fn a_reader_gets_the_kinds_and_the_project_that_it_asks_for() {
+    let mut ledger = with_journal(2);
+    let mut kinds = |filter: EventFilter| -> Vec<String> {
+        let page = read(&mut ledger, EventStart::After(0), 100, filter).unwrap();
+        page.events.iter().map(|event| event.event.kind.to_string()).collect()
+    };
+    let of_kinds = |kinds: &[&str]| EventFilter {
+        kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
+        ..EventFilter::default()
+    };
+    assert_eq!(kinds(of_kinds(&["network", "subnet.created"])), ["network.created", "subnet.created"]);
+    assert_eq!(kinds(of_kinds(&["port."])), ["port.created"; 2]);
+    let of_project = EventFilter { project: "p1".parse().ok(), ..of_kinds(&["network", "instance"]) };
+    assert_eq!(kinds(of_project), ["instance.allocated"; 2]);
+}
+
+#[test]
+fn a_tenant_hears_of_its_own_things_and_of_everybodys() {
+    let mut ledger = with_journal(1);
+    let mut seen = |project: &str| {
+        let scope = Scope::Project(project.parse().unwrap());
+        let page =
+            read(&mut ledger, EventStart::After(0), 100, EventFilter { scope, ..EventFilter::default() })
+                .unwrap();
+        assert_eq!(page.through, 4);
+        revisions(&page.events)
+    };
+    assert_eq!(seen("p1"), [1, 2, 3, 4]);
+    assert_eq!(seen("p2"), [1, 2]);
+    let operators = Event::new("fixed_ip.freed");
+    let tenants = EventFilter { scope: Scope::Project("p1".parse().unwrap()), ..EventFilter::default() };
+    assert!(!tenants.lets_pass(&operators) && EventFilter::default().lets_pass(&operators));
+}
+
+#[test]
+fn who_starts_now_is_told_where_the_journal_ends() {
+    let mut ledger = with_journal(1);
+    let mut newest =
+        |count| read(&mut ledger, EventStart::Newest(count), 100, EventFilter::default()).unwrap();
+    assert_eq!(newest(0), EventPage { events: vec![], through: 4, has_more: false });
+    assert_eq!(revisions(&newest(3).events), [2, 3, 4]);
+    assert_eq!(revisions(&newest(9).events), [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_is_forgotten_or_still_to_come_cannot_be_read_after() {
+    let mut ledger = with_journal(1);
+    let later = ledger.now().after(SECOND);
+    ledger.restart(later, [9; 32]);
+    carried_out(&mut ledger, &allocation(7, vec![])).unwrap();
+    ledger.keep();
+    let through = |ledger: &mut View, after| {
+        read(ledger, EventStart::After(after), 100, EventFilter::default()).map(|page| page.through)
+    };
+    assert_eq!(through(&mut ledger, 0), Ok(6));
+    for after in [7, u64::MAX] {
+        assert_eq!(through(&mut ledger, after), Err(Refusal::RevisionAhead { after, newest: 6 }));
+    }
+    assert_eq!(ledger.forget_events(later), 2, "two entries of two events");
+    assert_eq!(through(&mut ledger, 3), Err(Refusal::EventsForgotten { after: 3, oldest: 5 }));
+    assert_eq!(through(&mut ledger, 4), Ok(6));
+    assert_eq!(ledger.forget_events(later.after(SECOND)), 1);
+    assert_eq!(through(&mut ledger, 5), Err(Refusal::EventsForgotten { after: 5, oldest: 7 }));
+    assert_eq!(through(&mut ledger, 6), Ok(6));
+}
+
+#[test]
+fn reading_takes_one_round() {
+    let read = ReadEvents { start: EventStart::After(5), limit: 10, filter: EventFilter::default() };
+    let mut ledger = unloaded();
+    assert_eq!(missing(&mut ledger, &read), [crate::Key::JournalBounds, crate::Key::Journal(5)]);
+}
+
+#[test]
+fn the_kinds_are_listed_once_and_in_order() {
+    assert!(EVENT_KINDS.is_sorted_by(|kind, next| kind < next));
+}
