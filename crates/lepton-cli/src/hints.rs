@@ -23,6 +23,9 @@ pub(crate) fn for_refusal(
         }
         "DNS_ENTRY_NOT_FOUND" => "`lepton dns show DOMAIN NAME` shows where a name leads",
         "DUPLICATE_NETWORK" => "`--allow-duplicate-networks` permits several vNICs on one network",
+        "EVENTS_FORGOTTEN" | "REVISION_AHEAD" => {
+            "look at what is there now, then follow from now on: `lepton event watch` without `--after`"
+        }
         "FIXED_IP_ALREADY_IN_USE" => {
             "choose another address, or leave `ip=` out to get a free one; a released address comes back when its \
              host has unplugged it and its quarantine is over"
@@ -168,6 +171,8 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "id" => "--id",
         "incarnation" => "--incarnation",
         "instance_id" => "INSTANCE",
+        "after_revision" => "--after",
+        "kinds" => "--kind",
         "label" if field == "label" => "--label",
         "label" => "LABEL",
         "mtu" => "--mtu",

@@ -23,6 +23,8 @@ pub struct Keep {
     pub requests: Duration,
     /// What has ended: networks, subnets, lives of instances, ports, and who had which address.
     pub history: Duration,
+    /// Events, for those who follow the ledger.
+    pub events: Duration,
 }
 
 /// Keeps house until `shutdown`.
@@ -37,6 +39,7 @@ pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToke
         sweep(&manager).await;
         let store = manager.store();
         while is_more("answers", store.forget_requests(keep.requests).await) {}
+        while is_more("events", store.forget_events(keep.events).await) {}
         while is_more("history", store.forget_history(keep.history).await) {}
     }
 }

@@ -20,6 +20,7 @@ mod manager;
 mod parse;
 mod service;
 mod status;
+mod watch;
 
 pub use authorise::{Authorise, Authorised};
 pub use caller::{

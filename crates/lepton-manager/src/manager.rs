@@ -20,7 +20,7 @@ use crate::{Hub, hub::InstanceWatch};
 
 /// How often those who wait look again without having been told: another manager may have heard the host's report, or
 /// have given the host something to do.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often taking an allocation back is tried; after that the ports stay visible, for the caller to deallocate.
 const UNDO_ATTEMPTS: u32 = 5;
@@ -52,6 +52,8 @@ struct Inner {
     waits: TaskTracker,
     /// Cancelled when nobody may wait for ports any longer.
     no_more_waiting: CancellationToken,
+    /// Cancelled when nobody may follow the journal any longer.
+    no_more_watching: CancellationToken,
 }
 
 /// Why a call has no answer.
@@ -167,6 +169,7 @@ impl Manager {
             registered: Mutex::default(),
             waits: TaskTracker::new(),
             no_more_waiting: CancellationToken::new(),
+            no_more_watching: CancellationToken::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -178,6 +181,15 @@ impl Manager {
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.inner.hub
+    }
+
+    /// Cancelled when nobody may follow the journal any longer.
+    pub(crate) fn watching_ends(&self) -> CancellationToken {
+        self.inner.no_more_watching.clone()
     }
 
     /// Carries a command out, or says what it would answer.
@@ -364,8 +376,14 @@ impl Manager {
         self.inner.no_more_waiting.cancel();
     }
 
+    /// Ends the following of the journal, which would last as long as the draining: who follows is told to come back.
+    pub fn end_watching(&self) {
+        self.inner.no_more_watching.cancel();
+    }
+
     /// Ends the waiting of callers for their ports, then answers all that the store has taken on.
     pub async fn close(&self) {
+        self.end_watching();
         self.end_waiting();
         self.inner.waits.close();
         self.inner.waits.wait().await;

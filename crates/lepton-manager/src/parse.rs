@@ -1,6 +1,7 @@
 //! From the wire to commands that cannot be wrong. Every wrong field of a request is told at once.
 
 pub(crate) mod dns;
+pub(crate) mod event;
 mod fields;
 pub(crate) mod host;
 pub(crate) mod instance;

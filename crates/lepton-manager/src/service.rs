@@ -2,6 +2,7 @@
 //! handlers of `lepton.v1.NetworkManager`.
 
 mod dns;
+mod events;
 mod subnets;
 
 use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal, Scope};
@@ -10,6 +11,7 @@ use lepton_proto::{
     v1::{
         self,
         dns_server::DnsServer,
+        events_server::EventsServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
         subnets_server::SubnetsServer,
     },
@@ -32,8 +34,12 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 3] =
-        [DnsServer::<Self>::NAME, NetworkManagerServer::<Self>::NAME, SubnetsServer::<Self>::NAME];
+    pub const SERVICES: [&str; 4] = [
+        DnsServer::<Self>::NAME,
+        EventsServer::<Self>::NAME,
+        NetworkManagerServer::<Self>::NAME,
+        SubnetsServer::<Self>::NAME,
+    ];
 
     /// The services over `manager`.
     pub fn new(manager: Manager) -> Self {
@@ -45,7 +51,8 @@ impl Api {
         routes
             .add_service(Explained::new(DnsServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
-            .add_service(Explained::new(SubnetsServer::new(self)));
+            .add_service(Explained::new(SubnetsServer::new(self.clone())))
+            .add_service(Explained::new(EventsServer::new(self)));
     }
 
     /// Carries a parsed command out under the caller's name and the request's id.

@@ -4,6 +4,7 @@
 //! parsed where its errors can be told with their fields: in `lepton-manager`.
 
 mod dns;
+mod event;
 mod mutation;
 mod network;
 mod port;

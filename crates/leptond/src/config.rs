@@ -101,7 +101,7 @@ pub struct Config {
     pub accept_hosts: AcceptHosts,
     /// How many changes may wait for the ledger, and how many questions for each of its readers.
     pub queue_limit: NonZeroUsize,
-    /// How long the answers to request ids and the history are kept.
+    /// How long the answers to request ids, the history and the events are kept.
     pub keep: Keep,
     /// What is logged, and how.
     pub log: Log,
@@ -222,7 +222,11 @@ impl Config {
             mac_base: settings.mac_base,
             accept_hosts: settings.accept_hosts,
             queue_limit: settings.queue_limit.0,
-            keep: Keep { requests: settings.request_ids_keep.0, history: settings.history_keep.0 },
+            keep: Keep {
+                requests: settings.request_ids_keep.0,
+                history: settings.history_keep.0,
+                events: settings.events_keep.0,
+            },
             log: Log { format: settings.log_format, level: settings.log_level },
             drain: settings.shutdown_drain.0,
         })

@@ -196,7 +196,7 @@ async fn serve(
         listeners.serve(routes, authorise, config.drain + FAREWELL, shutdown.clone()).await
     };
     let (served, ()) = tokio::select! {
-        served = async { tokio::join!(serving, announce_stop(health, shutdown)) } => served,
+        served = async { tokio::join!(serving, announce_stop(health, manager, shutdown)) } => served,
         never = limit_waiting(manager, config.drain, shutdown) => match never {},
     };
     if let Err(error) = Addresses::forget(&config.state_dir) {
@@ -241,11 +241,13 @@ async fn limit_waiting(manager: &Manager, drain: Duration, shutdown: &Cancellati
     future::pending().await
 }
 
-/// Tells whoever watches that this process stops, and ends their watching, which would last as long as the draining.
-async fn announce_stop(mut health: HealthReporter, shutdown: &CancellationToken) {
+/// Tells whoever watches its health or follows the ledger that this process stops, and ends their watching, which would last
+/// as long as the draining.
+async fn announce_stop(mut health: HealthReporter, manager: &Manager, shutdown: &CancellationToken) {
     shutdown.cancelled().await;
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
+    manager.end_watching();
     for service in std::iter::once("").chain(Api::SERVICES) {
         health.set_service_status(service, tonic_health::ServingStatus::NotServing).await;
         health.clear_service_status(service).await;

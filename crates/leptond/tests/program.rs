@@ -11,11 +11,14 @@ use std::{
     time::Duration,
 };
 
+use lepton_proto::v1::{WatchEventsRequest, events_client::EventsClient};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::{Pid, geteuid},
 };
 use tempfile::TempDir;
+use tonic::transport::Endpoint;
+use tonic_types::StatusExt;
 
 /// How long a notification may take before the test fails; a start takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -311,6 +314,28 @@ fn a_failure_that_cannot_be_told_has_its_exit_code() {
         let status = leptond(arguments).stderr(full()).stdout(full()).status().unwrap();
         assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
+}
+
+/// What follows the ledger would last for ever; the time to drain is for calls that come to an end.
+#[test]
+fn a_stop_does_not_wait_for_those_who_follow_the_ledger() {
+    let place = Place::new();
+    let mut daemon = place.start_as(leptond(&["--shutdown-drain=10m"]), Stdio::piped());
+    assert_eq!(place.notification(), "READY=1");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut stream = runtime.block_on(async {
+        let endpoint = Endpoint::from_shared(format!("unix:{}", place.path("run/lepton.sock"))).unwrap();
+        let mut client = EventsClient::new(endpoint.connect().await.unwrap());
+        let mut stream = client.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+        stream.message().await.unwrap().unwrap();
+        stream
+    });
+    daemon.terminate();
+    let ended = runtime.block_on(stream.message()).unwrap_err();
+    assert_eq!(ended.get_details_error_info().unwrap().reason, "SHUTTING_DOWN");
+    drop(stream);
+    drop(runtime);
+    assert!(daemon.0.wait().unwrap().success());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod arguments;
 mod changed;
 mod dns;
 mod dry_run;
+mod events;
 mod forms;
 mod hosts;
 mod long_input;

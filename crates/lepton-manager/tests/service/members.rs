@@ -51,7 +51,7 @@ fn row(method: &'static str, request: &impl Message, answer: Answer) -> Row {
 
 /// Every call that a tenant may make, with what it names of another's.
 fn rows(named: &Named) -> Vec<Row> {
-    [of_networks(named), of_subnets(named), of_instances(named), of_dns(named)]
+    [of_networks(named), of_subnets(named), of_instances(named), of_dns(named), of_events()]
         .into_iter()
         .flatten()
         .collect()
@@ -145,6 +145,25 @@ fn of_instances(named: &Named) -> Vec<Row> {
             no_instance(),
         ),
         row("/lepton.v1.NetworkManager/GetInstanceNwInfoJson", &json, no_instance()),
+    ]
+}
+
+fn of_events() -> Vec<Row> {
+    let watch = |project_id: &str| v1::WatchEventsRequest {
+        after_revision: Some(0),
+        project_id: project_id.into(),
+        ..Default::default()
+    };
+    let list = |project_id: &str| v1::ListEventsRequest {
+        after_revision: Some(0),
+        project_id: project_id.into(),
+        ..Default::default()
+    };
+    vec![
+        row("/lepton.v1.Events/WatchEvents", &watch(""), Answer::Silent),
+        row("/lepton.v1.Events/WatchEvents", &watch(FOREIGN), Answer::Silent),
+        row("/lepton.v1.Events/ListEvents", &list(""), Answer::Silent),
+        row("/lepton.v1.Events/ListEvents", &list(FOREIGN), Answer::Silent),
     ]
 }
 

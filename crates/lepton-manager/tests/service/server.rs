@@ -150,6 +150,12 @@ impl Server {
         Self::over(folder, options).await
     }
 
+    /// Forgets all events that there are, as if they were old.
+    pub(crate) async fn forget_events(&self) {
+        let mut database = self.database().await;
+        sqlx::query("DELETE FROM journal").execute(&mut database).await.unwrap();
+    }
+
     /// An admin's client, over the unix socket.
     pub(crate) async fn client(&self) -> Client {
         let socket = self.folder.path().join("lepton.sock");

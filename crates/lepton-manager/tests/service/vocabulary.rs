@@ -52,3 +52,17 @@ fn every_reason_that_the_api_documents_has_a_test() {
     let untested: Vec<_> = documented.difference(&tested()).cloned().collect();
     assert!(untested.is_empty(), "documented, and met by no test of the service: {untested:?}");
 }
+
+/// The kinds in lines like `//   port.active   what it tells`.
+fn described_kinds() -> Vec<String> {
+    let (_, text) = folder("../../proto/lepton/v1").find(|(name, _)| name == "event.proto").unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("//   ")?.split_whitespace().next());
+    let mut kinds: Vec<_> = lines.filter(|word| word.contains('.')).map(str::to_owned).collect();
+    kinds.sort_unstable();
+    kinds
+}
+
+#[test]
+fn every_kind_of_event_is_described() {
+    assert_eq!(described_kinds(), lepton_ledger::EVENT_KINDS);
+}

@@ -37,6 +37,8 @@ spans! {
     /// How long what has ended is kept: below a day it tells nobody anything, and ten years are far from where the moment
     /// before which to forget would be no moment.
     HistoryTime is Duration::from_hours(24), Duration::from_hours(24 * 3650), "from 1d to 3650d";
+    /// How long events are kept: as long as those who follow them may be away.
+    EventsTime is Duration::from_hours(1), Duration::from_hours(24 * 365), "from 1h to 365d";
     /// How long a connection with TLS may last.
     ConnectionAge is Duration::from_secs(1), Duration::from_hours(24), "from 1s to 24h";
     /// How long a stop waits for calls that are under way; at most as long as a call may wait for a plug
@@ -56,6 +58,8 @@ mod tests {
         assert!("23h".parse::<KeepTime>().is_err() && "366d".parse::<KeepTime>().is_err());
         assert!("1d".parse::<HistoryTime>().is_ok() && "3650d".parse::<HistoryTime>().is_ok());
         assert!("23h".parse::<HistoryTime>().is_err() && "3651d".parse::<HistoryTime>().is_err());
+        assert!("1h".parse::<EventsTime>().is_ok() && "365d".parse::<EventsTime>().is_ok());
+        assert!("59m".parse::<EventsTime>().is_err() && "366d".parse::<EventsTime>().is_err());
         assert!("0s".parse::<DrainTime>().is_ok() && "10m".parse::<DrainTime>().is_ok());
         assert!("11m".parse::<DrainTime>().is_err() && "10".parse::<DrainTime>().is_err());
         assert!("1s".parse::<ConnectionAge>().is_ok() && "24h".parse::<ConnectionAge>().is_ok());

@@ -11,7 +11,7 @@ use lepton_types::HostId;
 
 use super::{
     database::DatabaseUrl,
-    durations::{ConnectionAge, DrainTime, HistoryTime, KeepTime},
+    durations::{ConnectionAge, DrainTime, EventsTime, HistoryTime, KeepTime},
     layers::Values,
     values::{
         AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LocalRole, LogFilter, LogFormat,
@@ -214,6 +214,9 @@ settings! {
     /// How long the ledger remembers what has ended, 1 to 3650 days: networks, instances, ports, and who had which address
     /// when.
     history_keep: HistoryTime, "history.keep", Text, "90d";
+
+    /// How long events are kept for those who follow the ledger and were away (`WatchEvents`), 1 hour to 365 days.
+    events_keep: EventsTime, "events.keep", Text, "7d";
 
     /// How log lines, which go to standard error, look: `human` or `json`.
     log_format: LogFormat, "log.format", Text, "human";

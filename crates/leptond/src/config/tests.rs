@@ -59,6 +59,7 @@ fn without_any_source_the_defaults_make_one_machine_work_alone() {
     assert_eq!((config.trust.daemon_uid, config.trust.unix_role), (990, None));
     assert_eq!((config.backend, config.drain), (Backend::Linux, Duration::from_secs(10)));
     assert_eq!(config.keep.history, Duration::from_hours(24 * 90));
+    assert_eq!(config.keep.events, Duration::from_hours(24 * 7));
     assert_eq!((config.queue_limit.get(), config.keep.requests), (4096, Duration::from_hours(24)));
 }
 
@@ -106,6 +107,7 @@ fn every_setting_can_be_set_in_every_layer() {
         ("queue.limit", "7"),
         ("request_ids.keep", "7d"),
         ("history.keep", "30d"),
+        ("events.keep", "2d"),
         ("log.format", "json"),
         ("log.level", "debug"),
         ("shutdown.drain", "1s"),

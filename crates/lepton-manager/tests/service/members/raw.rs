@@ -8,12 +8,12 @@ use tonic::{
     transport::Channel,
 };
 
-/// Calls a method with an encoded message; answers with one.
+/// Calls a method with an encoded message; answers with one, the first where there are several.
 pub(crate) async fn call(channel: &Channel, method: &'static str, body: Vec<u8>) -> Result<Vec<u8>, Status> {
     let mut client = Grpc::new(channel.clone());
     client.ready().await.unwrap();
-    let answer = client.unary(Request::new(body), method.parse().unwrap(), Raw).await?;
-    Ok(answer.into_inner())
+    let answers = client.server_streaming(Request::new(body), method.parse().unwrap(), Raw).await?;
+    Ok(answers.into_inner().message().await?.expect("a success has an answer"))
 }
 
 /// Bytes, uninterpreted.

@@ -1,0 +1,102 @@
+//! [`EventWatch`]: follows the journal for one reader.
+//!
+//! It holds a revision and no events: what comes next is read when the reader takes it, so a slow reader costs nothing but
+//! its own patience, and one that is gone leaves nothing behind. All who read behind the same revision are answered by one
+//! statement.
+
+use std::time::Duration;
+
+use lepton_ledger::{EventPage, EventStart, ReadEvents};
+use lepton_store::{StoreError, SubmitError};
+use tokio::{
+    sync::watch,
+    time::{self, Instant},
+};
+
+use crate::manager::{LOOK_AGAIN, Manager, ManagerError};
+
+/// How long a reader hears nothing at most.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How long one reader follows; then it must call anew, and prove anew who it is.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// Follows the journal for one reader.
+#[derive(Debug)]
+pub(crate) struct EventWatch {
+    manager: Manager,
+    read: ReadEvents,
+    /// What the first look found, which the reader has not got yet.
+    first: Option<EventPage>,
+    has_more: bool,
+    news: watch::Receiver<u64>,
+    silent_until: Instant,
+    ends: Instant,
+}
+
+impl EventWatch {
+    /// Looks where the reader wants to begin.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of a revision that cannot be read behind, and what keeps the store from answering.
+    pub(crate) async fn start(manager: Manager, read: ReadEvents) -> Result<Self, ManagerError> {
+        // Before the first look, lest what happens behind it be missed.
+        let news = manager.hub().watch_journal();
+        let first = Some(manager.ask(read.clone()).await?);
+        let now = Instant::now();
+        let (silent_until, ends) = (now + HEARTBEAT, now + LONGEST);
+        Ok(Self { manager, read, first, has_more: false, news, silent_until, ends })
+    }
+
+    /// What happens next: what the reader wants of it, or nothing but how far the journal is. None: the watch is over.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Closed`] when the server stops, and as [`EventWatch::start`].
+    pub(crate) async fn next(&mut self) -> Result<Option<EventPage>, ManagerError> {
+        if let Some(page) = self.first.take() {
+            return Ok(Some(self.told(page)));
+        }
+        loop {
+            if !self.has_more {
+                self.wait().await;
+            }
+            if self.manager.watching_ends().is_cancelled() {
+                return Err(SubmitError::from(StoreError::Closed).into());
+            }
+            if Instant::now() >= self.ends {
+                return Ok(None);
+            }
+            self.news.mark_unchanged();
+            let page = self.manager.ask(self.read.clone()).await?;
+            if !page.events.is_empty() || Instant::now() >= self.silent_until {
+                return Ok(Some(self.told(page)));
+            }
+            self.note(&page);
+        }
+    }
+
+    /// Waits until something may have happened. Another manager's doings are heard of within a second.
+    async fn wait(&mut self) {
+        let ends = self.manager.watching_ends();
+        tokio::select! {
+            // The hub lives as long as this watch's manager does, so the channel cannot be closed.
+            _ = self.news.changed() => {} // cancel-safe
+            () = time::sleep(LOOK_AGAIN), if self.manager.store().is_shared() => {}
+            () = time::sleep_until(self.silent_until.min(self.ends)) => {}
+            () = ends.cancelled() => {}
+        }
+    }
+
+    fn told(&mut self, page: EventPage) -> EventPage {
+        self.silent_until = Instant::now() + HEARTBEAT;
+        self.note(&page);
+        page
+    }
+
+    fn note(&mut self, page: &EventPage) {
+        self.read.start = EventStart::After(page.through);
+        self.has_more = page.has_more;
+    }
+}

@@ -1,0 +1,24 @@
+//! `event.proto`: events to the wire.
+
+use std::time::SystemTime;
+
+use lepton_types::RecordedEvent;
+
+use crate::v1;
+
+impl From<RecordedEvent> for v1::Event {
+    fn from(recorded: RecordedEvent) -> Self {
+        let RecordedEvent { revision, at, actor, request_id, call, event } = recorded;
+        let about = event.about.into_iter();
+        Self {
+            revision,
+            kind: event.kind.into_owned(),
+            occurred_at: Some(SystemTime::from(at).into()),
+            project_id: event.project.map(String::from).unwrap_or_default(),
+            attributes: about.map(|(name, value)| (name.into_owned(), value)).collect(),
+            actor,
+            request_id: request_id.map(String::from).unwrap_or_default(),
+            call: call.into_owned(),
+        }
+    }
+}
