@@ -21,6 +21,7 @@ use sqlx::{
 };
 
 use crate::{
+    checkpoint,
     config::{Database, StoreConfig},
     error::StoreError,
     failure::{Failure, explained},
@@ -134,7 +135,8 @@ impl Connections {
         }
     }
 
-    async fn connect(&self, access: Access) -> Result<Connection, sqlx::Error> {
+    /// A fresh connection.
+    pub(crate) async fn connect(&self, access: Access) -> Result<Connection, sqlx::Error> {
         match (&self.options, access) {
             (Options::Sqlite { writer, .. }, Access::Write) => writer.connect().await.map(Connection::Sqlite),
             (Options::Sqlite { reader, .. }, Access::Read) => reader.connect().await.map(Connection::Sqlite),
@@ -213,8 +215,10 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
         .statement_cache_capacity(PREPARED)
         // 64 MiB, in KiB: the upper pages of every index stay in memory at a million ports.
         .pragma("cache_size", "-65536")
-        // 32 MiB of pages: a page that changes often is copied from the log into the file once for many changes.
-        .pragma("wal_autocheckpoint", "8192")
+        // The log is copied into the file beside the commits, see `checkpoint`.
+        .pragma("wal_autocheckpoint", checkpoint::TOO_LONG.to_string())
+        // What a statement sorts or looks up on the way needs no file.
+        .pragma("temp_store", "memory")
         .disable_statement_logging();
     // Questions look up single rows; what the kernel has cached of the file is near enough.
     let reader = writer.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-8192");

@@ -1,11 +1,12 @@
-//! The two engines behind one face. Nothing outside this module, `connect`, `failure`, `migrate`, `sql` and `statement`
-//! knows that there are two.
+//! The two engines behind one face. Nothing outside this module, `checkpoint`, `connect`, `failure`, `migrate`, `sql` and
+//! `statement` knows that there are two.
 
 use std::sync::Arc;
 
 use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
 
 use crate::{
+    checkpoint::Log,
     config::StoreConfig,
     connect::{Access, Connection, Connections},
     error::StoreError,
@@ -22,6 +23,7 @@ pub(crate) const READERS: u32 = 2;
 pub(crate) struct Engine {
     connections: Connections,
     statements: Statements,
+    log: Log,
     /// The statements about rows that were sent, for the tests of what a batch costs.
     #[cfg(test)]
     sent: std::sync::Mutex<Vec<Sent>>,
@@ -51,6 +53,7 @@ impl Engine {
             Arc::new(Self {
                 connections,
                 statements: Statements::default(),
+                log: Log::default(),
                 #[cfg(test)]
                 sent: std::sync::Mutex::default(),
             })
@@ -59,6 +62,11 @@ impl Engine {
 
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
+    }
+
+    /// What is known of SQLite's log.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Starts a transaction that writes: alone at it on SQLite, locking what it reads on PostgreSQL.
@@ -77,7 +85,10 @@ impl Engine {
         on_sqlite: &'static str,
         on_postgres: &'static str,
     ) -> Result<Tx, Failure> {
-        let connection = self.connections.take(access).await?;
+        let mut connection = self.connections.take(access).await?;
+        if access == Access::Write {
+            self.log.finish(&mut connection).await;
+        }
         let mut tx = Tx { engine: Arc::clone(self), connection, access };
         tx.run(on_sqlite, on_postgres).await?;
         Ok(tx)
@@ -219,6 +230,7 @@ impl Tx {
     /// Makes what was written durable. Without an answer it may have happened.
     pub(crate) async fn commit(mut self) -> Result<(), Failure> {
         self.run("COMMIT", "COMMIT").await.map_err(Failure::of_commit)?;
+        self.engine.log.note_commit();
         self.keep_connection();
         Ok(())
     }

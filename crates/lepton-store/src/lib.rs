@@ -11,6 +11,7 @@
 
 mod apart;
 mod batch;
+mod checkpoint;
 mod config;
 mod connect;
 mod engine;

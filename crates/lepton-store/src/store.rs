@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     batch::Submitted,
+    checkpoint::{self, Checkpointer},
     config::StoreConfig,
     engine::{Engine, READERS},
     error::{StoreError, SubmitError},
@@ -84,6 +85,12 @@ impl Store {
         };
         let writer = start(Purpose::Write(observer));
         let readers = (0..READERS).map(|_| start(Purpose::Read)).collect();
+        if let Backend::Engine(engine) = &backend
+            && !engine.connections().is_shared()
+        {
+            let (engine, closing) = (Arc::clone(engine), closing.clone());
+            lanes.spawn(Checkpointer { engine, closing, long: checkpoint::LONG }.run());
+        }
         let (next_reader, lanes) = (AtomicUsize::new(0), Mutex::new(lanes));
         Ok(Self { backend, clock, writer, readers, next_reader, closing, lanes })
     }

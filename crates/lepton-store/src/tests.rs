@@ -1,5 +1,6 @@
 //! What every store must do, run on each of them.
 
+mod checkpoint;
 mod dns;
 mod durable;
 mod events;

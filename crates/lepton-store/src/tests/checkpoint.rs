@@ -1,0 +1,88 @@
+//! SQLite's log is copied into its file beside the commits, and begins anew.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    harness::{Kind, Subject},
+    sound::assert_sound,
+};
+use crate::{
+    checkpoint::Checkpointer,
+    connect::{Access, Connection},
+    engine::Engine,
+    lane::Backend,
+};
+
+/// Pages after which the log counts as long here.
+const LONG: i64 = 200;
+
+/// Commits within which the log must have begun anew. Each logs some 25 pages; this many are a tenth of what SQLite lets
+/// gather before it helps itself.
+const MOST_COMMITS: u128 = 500;
+
+fn engine(subject: &Subject) -> Arc<Engine> {
+    match subject.store().backend() {
+        Backend::Engine(engine) => Arc::clone(engine),
+        Backend::Memory(_) => panic!("only databases have an engine"),
+    }
+}
+
+/// Pages in the log, and how many of them are in the file as well.
+async fn pages(engine: &Engine) -> (i64, i64) {
+    let mut connection = engine.connections().take(Access::Write).await.unwrap();
+    let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such a log") };
+    let (_, logged, copied): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(sqlite).await.unwrap();
+    engine.connections().put_back(connection, Access::Write);
+    (logged, copied)
+}
+
+/// Commits until the log is shorter than it was, and tells how long it became.
+async fn write_until_the_log_begins_anew(subject: &Subject, engine: &Engine) -> i64 {
+    let mut longest = 0;
+    for number in 1..=MOST_COMMITS {
+        subject.allocate(number).await.unwrap();
+        let (now, _) = pages(engine).await;
+        if now < longest {
+            return longest;
+        }
+        longest = now;
+    }
+    panic!("the log has {longest} pages after {MOST_COMMITS} commits");
+}
+
+#[tokio::test]
+async fn a_log_that_grows_begins_anew_while_others_write() {
+    let mut subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+    let (engine, closing, mut tasks) = (engine(&subject), CancellationToken::new(), JoinSet::new());
+    let checkpointer = Checkpointer { engine: Arc::clone(&engine), closing: closing.clone(), long: LONG };
+    tasks.spawn(checkpointer.run());
+    let longest = write_until_the_log_begins_anew(&subject, &engine).await;
+    assert!(longest >= LONG, "it began anew at {longest} pages");
+    closing.cancel();
+    tasks.join_all().await;
+
+    let before = subject.dump().await;
+    subject.reopen().await;
+    assert_eq!(subject.dump().await, before);
+    assert_sound(&before);
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_log_is_copied_between_two_batches() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+    let engine = engine(&subject);
+    let (logged, copied) = pages(&engine).await;
+    assert!(copied < logged, "{copied} of {logged}");
+    engine.log().note_nearly_copied();
+    engine.write().await.unwrap().rollback().await.unwrap();
+    assert_eq!(pages(&engine).await, (logged, logged));
+    // The next who writes finds all of it copied.
+    subject.allocate(1).await.unwrap();
+    assert!(pages(&engine).await.0 < logged);
+}
