@@ -8,8 +8,8 @@ mod report;
 
 pub use feed::{HostFeed, HostRevision};
 pub use fence::{FenceHost, Fenced};
-pub use register::RegisterHost;
 pub(crate) use register::check;
+pub use register::{NamedHost, RegisterHost};
 pub use report::ReportHost;
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub use dns::{
     ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry,
 };
 pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
-pub use host::{FenceHost, Fenced, HostFeed, HostRevision, RegisterHost, ReportHost};
+pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::Key;
 pub use lepton_ipam::Block;

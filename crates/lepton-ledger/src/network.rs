@@ -4,7 +4,7 @@ use lepton_ipam::SubnetSpec;
 use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Key, NamedHost, Refusal, Scope, Stop, View};
 
 mod carve;
 mod modify;
@@ -35,7 +35,7 @@ pub struct NetworkSpec {
     /// Its subnets.
     pub subnets: Vec<SubnetSpec>,
     /// The host whose router its traffic goes through; none: each instance's own host.
-    pub host: Option<HostId>,
+    pub host: Option<NamedHost>,
     /// Whether compute agents write the guest's network configuration into its disk.
     pub is_injected: bool,
     /// A network of the same owner, made beforehand and without subnets yet, that becomes this one; none: a new one.
@@ -66,7 +66,7 @@ impl Command for CreateNetworks {
         for (index, spec) in self.networks.iter().enumerate() {
             let spec = &spec.within(&self.scope, &format!("networks[{index}]"))?;
             let network = match spec.made_before {
-                None => new(ledger, spec)?,
+                None => new(ledger, spec, &format!("networks[{index}]"))?,
                 Some(id) => settled(ledger, spec, id, index)?,
             };
             let name = |subnet, part: &str| format!("networks[{index}].subnets[{subnet}].{part}");
@@ -97,9 +97,15 @@ impl NetworkSpec {
         scope.may_set(format!("{field}.injected"), self.is_injected)?;
         Ok(Self { project, ..self.clone() })
     }
+
+    fn found_host(&self, ledger: &mut View, field: &str) -> Result<Option<HostId>, Stop> {
+        self.host.as_ref().map(|host| host.found(ledger, &format!("{field}.host"))).transpose()
+    }
 }
 
-fn new(ledger: &mut View, spec: &NetworkSpec) -> Result<Network, Stop> {
+/// Makes a network; `field` is where the request tells what it is to be.
+fn new(ledger: &mut View, spec: &NetworkSpec, field: &str) -> Result<Network, Stop> {
+    let host = spec.found_host(ledger, field)?;
     let network = Network {
         id: ledger.draws().id(),
         project: spec.project.clone(),
@@ -108,7 +114,7 @@ fn new(ledger: &mut View, spec: &NetworkSpec) -> Result<Network, Stop> {
         mtu: spec.mtu,
         sequence: ledger.next_network_sequence()?,
         created_at: ledger.now(),
-        host: spec.host.clone(),
+        host,
         is_injected: spec.is_injected,
         is_external: false,
         version: 0,
@@ -133,11 +139,12 @@ fn settled(ledger: &mut View, spec: &NetworkSpec, id: NetworkId, index: usize) -
     {
         return Err(Refusal::NetworkInUse { network: id, instance: Some(port.instance) }.into());
     }
+    let host = spec.found_host(ledger, &format!("networks[{index}]"))?;
     let network = Network {
         label: spec.label.clone(),
         priority: spec.priority,
         mtu: spec.mtu,
-        host: spec.host.clone(),
+        host,
         is_injected: spec.is_injected,
         version: found.version + 1,
         ..found

@@ -98,7 +98,7 @@ pub enum Refusal {
         /// The name that was given.
         host: HostId,
         /// Its path in the request, when it is where something else was to go.
-        field: Option<&'static str>,
+        field: Option<String>,
     },
     /// The instance has its vNICs already.
     #[error(
@@ -415,8 +415,8 @@ impl Refusal {
             }
             Self::NoMoreMacAddresses { base } => vec![("mac_base", base.clone())],
             Self::HostNotFound { host, field } => {
-                let field = field.map(|field| ("field", field.to_owned()));
-                field.into_iter().chain([("host", host.to_string())]).collect()
+                let field = field.iter().map(|field| ("field", field.clone()));
+                field.chain([("host", host.to_string())]).collect()
             }
             Self::InstanceAlreadyAllocated { instance, incarnation, host } => vec![
                 ("instance_id", instance.to_string()),

@@ -120,7 +120,10 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::CreateNetworksRequest>,
     ) -> Result<Response<v1::CreateNetworksResponse>, Status> {
-        let (call, command) = parse_within(&request, network::create_networks)?;
+        let settings = self.manager.settings();
+        let (call, command) = parse_within(&request, |fields, request, scope| {
+            network::create_networks(fields, request, scope, settings)
+        })?;
         let made = self.submit(call, command).await?;
         let networks = made.into_iter().map(network_message).collect();
         Ok(Response::new(v1::CreateNetworksResponse { networks }))
@@ -130,7 +133,9 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::CarveNetworksRequest>,
     ) -> Result<Response<v1::CreateNetworksResponse>, Status> {
-        let (call, command) = parse(&request, network::carve_networks)?;
+        let settings = self.manager.settings();
+        let (call, command) =
+            parse(&request, |fields, request| network::carve_networks(fields, request, settings))?;
         let made = self.submit(call, command).await?;
         let networks = made.into_iter().map(network_message).collect();
         Ok(Response::new(v1::CreateNetworksResponse { networks }))
@@ -140,7 +145,10 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::ModifyNetworkRequest>,
     ) -> Result<Response<v1::Network>, Status> {
-        let (call, command) = parse_within(&request, network::modify_network)?;
+        let settings = self.manager.settings();
+        let (call, command) = parse_within(&request, |fields, request, scope| {
+            network::modify_network(fields, request, scope, settings)
+        })?;
         Ok(Response::new(network_message(self.submit(call, command).await?)))
     }
 
@@ -148,7 +156,9 @@ impl NetworkManager for Api {
         &self,
         request: Request<v1::AssociateNetworkRequest>,
     ) -> Result<Response<v1::Network>, Status> {
-        let (call, command) = parse(&request, network::associate_network)?;
+        let settings = self.manager.settings();
+        let (call, command) =
+            parse(&request, |fields, request| network::associate_network(fields, request, settings))?;
         Ok(Response::new(network_message(self.submit(call, command).await?)))
     }
 

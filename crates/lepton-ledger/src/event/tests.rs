@@ -6,7 +6,7 @@ use lepton_types::{HostReport, PortReport, PortStatus, ProjectId, RecordedEvent}
 use super::*;
 use crate::{
     AddSubnet, Associate, AssociateNetwork, Command, DeleteNetwork, DisassociateNetwork, Holder,
-    ModifyNetwork, ModifySubnet, NetworkSpec, Refusal, ReportHost, Scope, Stop, SweepQuarantine,
+    ModifyNetwork, ModifySubnet, NamedHost, NetworkSpec, Refusal, ReportHost, Scope, Stop, SweepQuarantine,
     example::{NOW, allocation, deallocation, empty, host, missing, network, unloaded, with_network},
     execute,
 };
@@ -206,7 +206,7 @@ fn an_owner_hears_that_a_network_comes_or_goes_and_not_from_or_to_whom() {
         label: "m".parse().ok(),
         priority: None,
         project: Some("p2".parse().ok()),
-        host: Some("node1".parse().ok()),
+        host: Some("node1".parse().ok().map(|id| NamedHost { id, must_be_known: false })),
         is_injected: None,
     };
     assert_eq!(

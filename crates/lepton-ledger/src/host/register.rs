@@ -29,13 +29,32 @@ impl Command for RegisterHost {
     }
 }
 
+/// A host that a request names without having ports plugged there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedHost {
+    /// Its name.
+    pub id: HostId,
+    /// Whether it must be one that the ledger has met: the manager's setting, not part of the request.
+    pub must_be_known: bool,
+}
+
+impl NamedHost {
+    /// The host, if it is one that may be named; `field` is its path in the request.
+    pub(crate) fn found(&self, ledger: &mut View, field: &str) -> Result<HostId, Stop> {
+        if self.must_be_known {
+            check(ledger, &self.id, Some(field))?;
+        }
+        Ok(self.id.clone())
+    }
+}
+
 /// Refuses a host that no agent has called itself and nothing was ever allocated for; `field` is its path in the request,
 /// where the host is only a part of what is asked for.
-pub(crate) fn check(ledger: &mut View, host: &HostId, field: Option<&'static str>) -> Result<(), Stop> {
+pub(crate) fn check(ledger: &mut View, host: &HostId, field: Option<&str>) -> Result<(), Stop> {
     if ledger.knows_host(host)? {
         return Ok(());
     }
-    Err(Refusal::HostNotFound { host: host.clone(), field }.into())
+    Err(Refusal::HostNotFound { host: host.clone(), field: field.map(str::to_owned) }.into())
 }
 
 #[cfg(test)]
@@ -69,7 +88,7 @@ mod tests {
         let number = ledger.changes().len();
         let refusal = decided(&mut ledger, &only_known("nod7")).unwrap_err();
         let host = "nod7".parse().unwrap();
-        assert_eq!(refusal, Refusal::HostNotFound { host, field: Some("host") });
+        assert_eq!(refusal, Refusal::HostNotFound { host, field: Some("host".to_owned()) });
         assert_eq!(ledger.changes().len(), number);
 
         decided(&mut ledger, &RegisterHost { host: "nod7".parse().unwrap() }).unwrap();

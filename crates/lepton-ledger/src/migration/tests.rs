@@ -187,7 +187,7 @@ fn a_move_is_refused_by_what_is_wrong_with_it() {
 #[test]
 fn a_destination_that_nobody_knows_is_refused_where_hosts_must_be_known() {
     let (mut ledger, _) = on_a();
-    let unknown = |field| Refusal::HostNotFound { host: named("b"), field: Some(field) };
+    let unknown = |field: &str| Refusal::HostNotFound { host: named("b"), field: Some(field.to_owned()) };
     let begun = MigrateInstanceStart { only_known_hosts: true, ..start(1, "a", "b") };
     assert_eq!(decided(&mut ledger, &begun), Err(unknown("destination")));
     let set_up = SetupNetworksOnHost { only_known_hosts: true, ..setup(1, "b", false) };

@@ -53,7 +53,8 @@ impl Command for CarveNetworks {
         let mut made = Vec::with_capacity(self.count);
         for index in 0..self.count {
             let subnets: Vec<_> = ipv4.next().into_iter().chain(ipv6.next()).collect();
-            let network = new(ledger, &NetworkSpec { label: self.label(index)?, ..self.like.clone() })?;
+            let network =
+                new(ledger, &NetworkSpec { label: self.label(index)?, ..self.like.clone() }, "network")?;
             let name = |subnet: usize, part: &str| name_in_request(subnets[subnet].cidr, part);
             made.push(with_subnets(ledger, network, &subnets, name)?);
         }

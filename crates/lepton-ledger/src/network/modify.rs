@@ -1,9 +1,9 @@
 //! Changes of a network: what it is called, whose it is, where its router is.
 
-use lepton_types::{HostId, Name, Network, NetworkId, ProjectId};
+use lepton_types::{Name, Network, NetworkId, ProjectId};
 
 use super::NetworkWithSubnets;
-use crate::{Command, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Key, NamedHost, Refusal, Scope, Stop, View};
 
 /// Changes what is given of a network and leaves the rest as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct ModifyNetwork {
     /// Whose it shall be; `Some(None)` makes it global.
     pub project: Option<Option<ProjectId>>,
     /// The host whose router its traffic shall go through; `Some(None)`: each instance's own host.
-    pub host: Option<Option<HostId>>,
+    pub host: Option<Option<NamedHost>>,
     /// Whether compute agents shall write the guest's network configuration into its disk.
     pub is_injected: Option<bool>,
     /// What the caller may see and change.
@@ -46,7 +46,7 @@ impl Command for ModifyNetwork {
             network.project = project.clone();
         }
         if let Some(host) = &self.host {
-            network.host = host.clone();
+            network.host = host.as_ref().map(|host| host.found(ledger, "host")).transpose()?;
         }
         network.is_injected = self.is_injected.unwrap_or(network.is_injected);
         Ok(ledger.changed(network))
@@ -59,7 +59,7 @@ pub enum Associate {
     /// With the project that owns it.
     Project(ProjectId),
     /// With the host whose router its traffic goes through.
-    Host(HostId),
+    Host(NamedHost),
 }
 
 /// Associates a network that is not associated yet with a project or a host. Of several callers the first one wins; the
@@ -88,7 +88,8 @@ impl Command for AssociateNetwork {
                 network.project.get_or_insert_with(|| project.clone());
             }
             Associate::Host(host) => {
-                network.host.get_or_insert_with(|| host.clone());
+                let host = host.found(ledger, "host")?;
+                network.host.get_or_insert(host);
             }
         }
         Ok(ledger.changed(network))

@@ -3,12 +3,13 @@
 use lepton_ipam::{SubnetSpec, carve, check_together, prefix_len_of_size};
 use lepton_ledger::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
-    GetNetwork, ListNetworks, ModifyNetwork, NetworkSpec, Refusal, Scope,
+    GetNetwork, ListNetworks, ModifyNetwork, NamedHost, NetworkSpec, Refusal, Scope,
 };
 use lepton_proto::v1;
 use lepton_types::{AddressFamily, Cidr, Mtu};
 
 use super::{Fields, MOST_NETWORKS, page, subnet::subnet_spec};
+use crate::Settings;
 
 /// Most subnets of one network that are looked at; it may have two.
 const MOST_SUBNETS: usize = 16;
@@ -18,6 +19,7 @@ pub(crate) fn create_networks(
     mut fields: Fields,
     request: &v1::CreateNetworksRequest,
     scope: Scope,
+    settings: &Settings,
 ) -> Result<CreateNetworks, Refusal> {
     let count = request.networks.len();
     if count == 0 || count > MOST_NETWORKS {
@@ -26,15 +28,20 @@ pub(crate) fn create_networks(
     }
     let specs = request.networks.iter().enumerate();
     let networks: Vec<_> = specs
-        .filter_map(|(index, spec)| network_spec(&mut fields, &format!("networks[{index}]"), spec))
+        .filter_map(|(index, spec)| network_spec(&mut fields, &format!("networks[{index}]"), spec, settings))
         .collect();
     fields.finish(Some(CreateNetworks { networks, scope }))
 }
 
-fn network_spec(fields: &mut Fields, path: &str, spec: &v1::NetworkSpec) -> Option<NetworkSpec> {
+fn network_spec(
+    fields: &mut Fields,
+    path: &str,
+    spec: &v1::NetworkSpec,
+    settings: &Settings,
+) -> Option<NetworkSpec> {
     let label = fields.name(&format!("{path}.label"), &spec.label);
     let made_before = fields.optional(&format!("{path}.id"), &spec.id);
-    let host = fields.optional(&format!("{path}.host"), &spec.host);
+    let host = optional_host(fields, &format!("{path}.host"), &spec.host, settings);
     let project = fields.optional(&format!("{path}.project_id"), &spec.project_id);
     let mtu = match spec.mtu {
         0 => Some(Mtu::default()),
@@ -55,6 +62,11 @@ fn network_spec(fields: &mut Fields, path: &str, spec: &v1::NetworkSpec) -> Opti
     }
     let (priority, is_injected) = (spec.priority, spec.injected);
     Some(NetworkSpec { label: label?, project, priority, mtu: mtu?, subnets, host, is_injected, made_before })
+}
+
+fn optional_host(fields: &mut Fields, field: &str, text: &str, settings: &Settings) -> Option<NamedHost> {
+    let host = fields.optional(field, text);
+    host.map(|id| NamedHost { id, must_be_known: settings.only_known_hosts })
 }
 
 fn subnet_specs(fields: &mut Fields, path: &str, specs: &[v1::SubnetSpec]) -> Option<Vec<SubnetSpec>> {
@@ -79,6 +91,7 @@ fn subnet_specs(fields: &mut Fields, path: &str, specs: &[v1::SubnetSpec]) -> Op
 pub(crate) fn carve_networks(
     mut fields: Fields,
     request: &v1::CarveNetworksRequest,
+    settings: &Settings,
 ) -> Result<CarveNetworks, Refusal> {
     let template = request.network.clone().unwrap_or_default();
     for (field, is_given) in [("id", !template.id.is_empty()), ("subnets", !template.subnets.is_empty())] {
@@ -109,7 +122,8 @@ pub(crate) fn carve_networks(
         let prefix_len = prefix_len_v6(&mut fields, request.prefix_length_v6)?;
         carving(&mut fields, ["range_v6", "subnet_v6"], range, prefix_len, request.subnet_v6.as_ref())
     });
-    let like = network_spec(&mut fields, "network", &v1::NetworkSpec { subnets: Vec::new(), ..template });
+    let like =
+        network_spec(&mut fields, "network", &v1::NetworkSpec { subnets: Vec::new(), ..template }, settings);
     fields.finish(like.map(|like| CarveNetworks { count, ipv4, ipv6, like }))
 }
 
@@ -186,11 +200,12 @@ pub(crate) fn modify_network(
     mut fields: Fields,
     request: &v1::ModifyNetworkRequest,
     scope: Scope,
+    settings: &Settings,
 ) -> Result<ModifyNetwork, Refusal> {
     let network = fields.required("network_id", &request.network_id);
     let label = request.label.as_deref().and_then(|label| fields.name("label", label));
     let project = request.project_id.as_deref().map(|project| fields.optional("project_id", project));
-    let host = request.host.as_deref().map(|host| fields.optional("host", host));
+    let host = request.host.as_deref().map(|host| optional_host(&mut fields, "host", host, settings));
     let (priority, is_injected) = (request.priority, request.injected);
     fields.finish(network.map(|network| ModifyNetwork {
         network,
@@ -207,13 +222,17 @@ pub(crate) fn modify_network(
 pub(crate) fn associate_network(
     mut fields: Fields,
     request: &v1::AssociateNetworkRequest,
+    settings: &Settings,
 ) -> Result<AssociateNetwork, Refusal> {
     use v1::associate_network_request::With;
 
     let network = fields.required("network_id", &request.network_id);
     let with = match &request.with {
         Some(With::ProjectId(project)) => fields.required("project_id", project).map(Associate::Project),
-        Some(With::Host(host)) => fields.required("host", host).map(Associate::Host),
+        Some(With::Host(host)) => {
+            let host = fields.required("host", host);
+            host.map(|id| Associate::Host(NamedHost { id, must_be_known: settings.only_known_hosts }))
+        }
         None => {
             fields.wrong("project_id", "is required, or host");
             None

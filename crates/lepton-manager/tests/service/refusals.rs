@@ -345,3 +345,47 @@ async fn an_allocation_for_a_host_that_nobody_knows_is_refused_where_hosts_must_
     let server = server.restart().await;
     assert_eq!(server.allocate(on("nod7")).await.host, "nod7");
 }
+
+#[tokio::test]
+async fn a_network_is_not_given_to_a_host_that_nobody_knows_where_hosts_must_be_known() {
+    let server = Server::with(Options { only_known_hosts: true, ..Options::default() }).await;
+    let network_id = server.network("blue", &["10.0.0.0/24"]).await.id;
+    let spec = |host: &str| v1::NetworkSpec { host: host.into(), ..network("green", &[]) };
+    let creation =
+        |host: &str| v1::CreateNetworksRequest { networks: vec![spec(host)], ..Default::default() };
+    let carving = |host: &str| v1::CarveNetworksRequest {
+        network: Some(spec(host)),
+        range_v4: "10.1.0.0/16".into(),
+        ..Default::default()
+    };
+    let modification = |host: &str| v1::ModifyNetworkRequest {
+        network_id: network_id.clone(),
+        host: Some(host.into()),
+        ..Default::default()
+    };
+    let association = |host: &str| v1::AssociateNetworkRequest {
+        network_id: network_id.clone(),
+        with: Some(v1::associate_network_request::With::Host(host.into())),
+        ..Default::default()
+    };
+    for (problem, field) in [
+        (
+            server.refuses(async |client| client.create_networks(creation("nod7")).await).await,
+            "networks[0].host",
+        ),
+        (server.refuses(async |client| client.carve_networks(carving("nod7")).await).await, "network.host"),
+        (server.refuses(async |client| client.modify_network(modification("nod7")).await).await, "host"),
+        (server.refuses(async |client| client.associate_network(association("nod7")).await).await, "host"),
+    ] {
+        let metadata = [("host", "nod7"), ("field", field)];
+        let words = ["nod7", "no agent of that name"];
+        problem.assert(Code::FailedPrecondition, "HOST_NOT_FOUND", &metadata, &words);
+        assert_eq!(problem.violations[0].0, field);
+    }
+    server.manager.host_changes("nod7".parse().unwrap(), None).await.unwrap();
+    let mut client = server.client().await;
+    client.create_networks(creation("nod7")).await.unwrap();
+    client.carve_networks(carving("nod7")).await.unwrap();
+    client.modify_network(modification("nod7")).await.unwrap();
+    client.associate_network(association("nod7")).await.unwrap();
+}

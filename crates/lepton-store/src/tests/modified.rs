@@ -3,7 +3,7 @@
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DisassociateNetwork, GetNetwork,
-    ModifyNetwork, NetworkSpec, Scope,
+    ModifyNetwork, NamedHost, NetworkSpec, Scope,
 };
 use lepton_types::{Cidr, NetworkId};
 
@@ -49,7 +49,7 @@ async fn a_network_is_changed_in_what_was_given_and_in_nothing_else() {
         let change = ModifyNetwork {
             label: Some("renamed".parse().unwrap()),
             project: Some(Some("p1".parse().unwrap())),
-            host: Some(Some(host())),
+            host: Some(Some(NamedHost { id: host(), must_be_known: false })),
             is_injected: Some(true),
             ..untouched(id)
         };
@@ -74,7 +74,13 @@ async fn of_two_associations_the_first_one_wins_until_it_is_ended() {
             let now = subject.submit(AssociateNetwork { network, with: project(name) }).await.unwrap();
             assert_eq!(now.network.project, Some("p1".parse().unwrap()));
         }
-        subject.submit(AssociateNetwork { network, with: Associate::Host(host()) }).await.unwrap();
+        subject
+            .submit(AssociateNetwork {
+                network,
+                with: Associate::Host(NamedHost { id: host(), must_be_known: false }),
+            })
+            .await
+            .unwrap();
         subject.allocate(1).await.unwrap();
         let end = DisassociateNetwork { network, project: true, host: false };
         let now = subject.submit(end).await.unwrap();

@@ -198,8 +198,9 @@ settings! {
     /// The octets that the MAC of every new port starts with, three to five of them.
     mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
 
-    /// Which hosts ports may be asked for: `any`, also one whose agent is still to come, or `known`: only those whose agent has
-    /// asked this ledger for its ports before, so that a mistyped name is refused (`HOST_NOT_FOUND`).
+    /// Which hosts ports may be asked for, and networks be given to: `any`, also one whose agent is still to come, or `known`:
+    /// only those whose agent has asked this ledger for its ports before, so that a mistyped name is refused
+    /// (`HOST_NOT_FOUND`).
     accept_hosts: AcceptHosts, "hosts.accept", Text, "any";
 
     /// How many requests may wait for the ledger, 1 to 1000000; the next one is answered `QUEUE_FULL`.

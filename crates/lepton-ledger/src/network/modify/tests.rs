@@ -2,6 +2,10 @@ use super::*;
 use crate::example::{allocation, changes, decided, fixed_ips, made, network, with_network};
 use crate::{DeallocateForInstance, GetInstanceNwInfo};
 
+fn named(host: &str) -> NamedHost {
+    NamedHost { id: host.parse().unwrap(), must_be_known: false }
+}
+
 fn untouched(network: NetworkId) -> ModifyNetwork {
     ModifyNetwork {
         network,
@@ -51,10 +55,8 @@ fn an_unknown_network_is_not_found() {
 #[test]
 fn the_first_host_wins_and_the_others_learn_who_it_was() {
     let (mut ledger, made) = with_network(&[]);
-    let associate = |host: &str| AssociateNetwork {
-        network: made.network.id,
-        with: Associate::Host(host.parse().unwrap()),
-    };
+    let associate =
+        |host: &str| AssociateNetwork { network: made.network.id, with: Associate::Host(named(host)) };
     for host in ["host-1", "host-2"] {
         let now = decided(&mut ledger, &associate(host)).unwrap();
         assert_eq!(now.network.host, Some("host-1".parse().unwrap()));
@@ -65,7 +67,7 @@ fn the_first_host_wins_and_the_others_learn_who_it_was() {
 fn b43_disassociating_the_project_leaves_the_host() {
     let (mut ledger, made) = with_network(&[]);
     let network = made.network.id;
-    for with in [Associate::Project("p1".parse().unwrap()), Associate::Host("host-1".parse().unwrap())] {
+    for with in [Associate::Project("p1".parse().unwrap()), Associate::Host(named("host-1"))] {
         decided(&mut ledger, &AssociateNetwork { network, with }).unwrap();
     }
     let disassociate = DisassociateNetwork { network, project: true, host: false };
