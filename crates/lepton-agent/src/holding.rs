@@ -12,8 +12,16 @@ pub(crate) struct Holding {
     ports: BTreeMap<PortId, HostPort>,
     /// Ports that must go and whose absence the manager does not know yet.
     released: BTreeSet<PortId>,
-    /// The statuses that the manager knows.
-    acknowledged: BTreeMap<PortId, PortStatus>,
+    /// What the manager knows of ports.
+    acknowledged: BTreeMap<PortId, Known>,
+}
+
+/// What the manager knows of a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Known {
+    status: PortStatus,
+    /// The last revision by which it was certain to be filtered.
+    filtered_at: Option<Revision>,
 }
 
 impl Holding {
@@ -34,7 +42,7 @@ impl Holding {
 
     /// Whether the manager takes the port to be plugged.
     pub(crate) fn is_known_active(&self, port: PortId) -> bool {
-        self.acknowledged.get(&port) == Some(&PortStatus::Active)
+        self.acknowledged.get(&port).is_some_and(|known| known.status == PortStatus::Active)
     }
 
     /// Takes over what the manager tells.
@@ -62,19 +70,24 @@ impl Holding {
     /// What the manager does not know yet of these statuses and absences; none when it knows everything.
     pub(crate) fn news(&self, statuses: Vec<PortReport>, unplugged: Vec<PortId>) -> Option<HostReport> {
         let revision = self.revision?;
-        let ports: Vec<_> = statuses
-            .into_iter()
-            .filter(|report| self.acknowledged.get(&report.id) != Some(&report.status))
-            .collect();
+        let ports: Vec<_> = statuses.into_iter().filter(|report| self.is_news(report)).collect();
         let is_news = !ports.is_empty() || !unplugged.is_empty() || revision != self.reported;
         is_news.then_some(HostReport { revision, ports, unplugged })
+    }
+
+    /// That a filter is not certain any more takes back no proof of what was.
+    fn is_news(&self, report: &PortReport) -> bool {
+        let Some(known) = self.acknowledged.get(&report.id) else { return true };
+        let has_proof = report.filtered_at.is_some() && report.filtered_at != known.filtered_at;
+        known.status != report.status || has_proof
     }
 
     /// The manager has taken a report.
     pub(crate) fn acknowledge(&mut self, report: HostReport) {
         self.reported = report.revision;
-        for port in report.ports {
-            self.acknowledged.insert(port.id, port.status);
+        for PortReport { id, status, filtered_at } in report.ports {
+            let before = self.acknowledged.get(&id).and_then(|known| known.filtered_at);
+            self.acknowledged.insert(id, Known { status, filtered_at: filtered_at.or(before) });
         }
         for port in report.unplugged {
             self.released.remove(&port);

@@ -12,12 +12,13 @@ pub(crate) fn status(
     state: &HostState,
     troubles: &Troubles,
 ) -> PortReport {
-    let is_ready = state.is_filtering
+    let is_filtered =
+        state.is_filtering && state.filters.get(&port.device) == desired.filters.get(&port.device);
+    let is_ready = is_filtered
         && state.bridges.get(&port.bridge) == desired.bridges.get(&port.bridge)
-        && state.devices.get(&port.device) == desired.devices.get(&port.device)
-        && state.filters.get(&port.device) == desired.filters.get(&port.device);
+        && state.devices.get(&port.device) == desired.devices.get(&port.device);
     let status = if is_ready { PortStatus::Active } else { PortStatus::Error(troubles.reason(port)) };
-    PortReport { id: port.id, status }
+    PortReport { id: port.id, status, filtered_at: is_filtered.then_some(port.revision) }
 }
 
 /// Whether a released port is gone. Something of its name that is not ours is no proof of it: it may be the port's own

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lepton_ipam::Block;
 use lepton_types::{DnsDomain, DnsEntry, Network, Port, Subnet};
 
-use crate::{FixedIp, Frontier, Holder, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
+use crate::{FixedIp, Frontier, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
 
 /// What happened to one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,8 +97,8 @@ impl Change {
             }
             Self::Port(RowChange { before: Some(row), after: None }) => Some(Ended::Port(row.clone())),
             Self::FixedIp(RowChange { before: Some(row), after })
-                if matches!(row.holder, Holder::Port(_))
-                    && after.as_ref().is_none_or(|after| after.holder != row.holder) =>
+                if row.holder.port().is_some()
+                    && after.as_ref().and_then(|after| after.holder.port()) != row.holder.port() =>
             {
                 Some(Ended::FixedIp(row.clone()))
             }

@@ -20,6 +20,7 @@ mod dns;
 mod event;
 #[cfg(test)]
 mod example;
+mod fixed_ip;
 mod host;
 mod journal;
 mod key;
@@ -44,6 +45,7 @@ pub use dns::{
     ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry,
 };
 pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
+pub use fixed_ip::{AddFixedIp, Place, RemoveFixedIp, WantedAddress};
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::Key;

@@ -43,7 +43,7 @@ impl View {
     fn vif(&mut self, port: Port) -> Result<Vif, Stop> {
         let found = self.network(port.network)?.cloned();
         let network = found.ok_or(Refusal::NetworkNotFound { network: port.network, field: None })?;
-        let fixed_ips = self.fixed_ips_of(port.id);
+        let fixed_ips = self.usable_by(port.id);
         let subnets = self.subnets_of(network.id).into_iter().filter_map(|subnet| {
             let held = fixed_ips.iter().filter(|row| row.subnet == subnet.id);
             let fixed_ips: Vec<_> = held.map(|row| row.address).collect();

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use lepton_ipam::{Block, next_block};
-use lepton_types::{AddressMode, PortId, Subnet};
+use lepton_types::{AddressMode, PortId, Subnet, Timestamp};
 
 use crate::{FixedIp, Frontier, Holder, Key, Stop, View};
 
@@ -36,17 +36,32 @@ impl View {
         let address = block.lowest_free().expect("a block is chosen because it has a free address");
         block.take(address);
         self.replace(block);
-        self.hold(subnet, address, port);
+        self.hold(subnet, address, Holder::Port(port));
         Ok(Some(address))
     }
 
     /// Gives the port this very address; answers whether it was free. That a guest may have it was checked before.
     pub(crate) fn take(&mut self, subnet: &Subnet, address: IpAddr, port: PortId) -> Result<bool, Stop> {
+        self.take_for(subnet, address, Holder::Port(port))
+    }
+
+    /// Takes this very address out of the pools for whoever is to hold it; answers whether it was free.
+    pub(crate) fn take_for(
+        &mut self,
+        subnet: &Subnet,
+        address: IpAddr,
+        holder: Holder,
+    ) -> Result<bool, Stop> {
         self.need(keys_of(subnet, address))?;
         if let Some(row) = self.fixed_ip(subnet.id, address)?.cloned() {
             match row.holder {
                 Holder::Quarantine(until) if until <= self.now() => self.give_back(subnet, &row)?,
-                Holder::Quarantine(_) | Holder::Port(_) => return Ok(false),
+                Holder::Quarantine(_)
+                | Holder::Port(_)
+                | Holder::Leaving { .. }
+                | Holder::Reserved { .. } => {
+                    return Ok(false);
+                }
             }
         }
         if in_pool(subnet, address) {
@@ -67,18 +82,25 @@ impl View {
                 }
             }
         }
-        self.hold(subnet, address, port);
+        self.hold(subnet, address, holder);
         Ok(true)
     }
 
-    /// Takes an address from the port that had it: to rest, if the subnet wants that, else straight back to the pool.
+    /// Takes an address from the port that had it: to rest, as long as the subnet wants and its lease may still be in use,
+    /// or else straight back to the pool.
     pub(crate) fn release(&mut self, subnet: &Subnet, fixed_ip: &FixedIp) -> Result<(), Stop> {
-        if subnet.quarantine.is_zero() {
-            return self.give_back(subnet, fixed_ip);
+        let now = self.now();
+        let lease_end = fixed_ip.lease.map_or(now, |lease| now.after(lease.time));
+        let until = now.after(subnet.quarantine).max(lease_end);
+        self.let_rest(subnet, &FixedIp { since: now, ..fixed_ip.clone() }, until)
+    }
+
+    /// Lets an address that nobody has rest until a moment; one that has come is no rest.
+    pub(crate) fn let_rest(&mut self, subnet: &Subnet, row: &FixedIp, until: Timestamp) -> Result<(), Stop> {
+        if until <= self.now() {
+            return self.give_back(subnet, row);
         }
-        let since = self.now();
-        let holder = Holder::Quarantine(since.after(subnet.quarantine));
-        self.replace(FixedIp { holder, since, ..fixed_ip.clone() });
+        self.replace(FixedIp { holder: Holder::Quarantine(until), ..row.clone() });
         Ok(())
     }
 
@@ -95,9 +117,9 @@ impl View {
         Ok(())
     }
 
-    fn hold(&mut self, subnet: &Subnet, address: IpAddr, port: PortId) {
+    fn hold(&mut self, subnet: &Subnet, address: IpAddr, holder: Holder) {
         let since = self.now();
-        self.insert(FixedIp { subnet: subnet.id, address, holder: Holder::Port(port), since });
+        self.insert(FixedIp { subnet: subnet.id, address, holder, since, lease: None });
     }
 
     /// The block with the subnet's lowest free address, opened if need be; none when the pools are dry.

@@ -7,6 +7,8 @@ use lepton_types::{
     SubnetId,
 };
 
+use crate::Place;
+
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -64,9 +66,7 @@ pub enum Refusal {
         field: Option<String>,
     },
     /// A requested address is not free.
-    #[error(
-        "address {address} of network {network} is taken; choose another one, or none to get the lowest free one"
-    )]
+    #[error("address {address} of network {network} is taken; choose another one")]
     FixedIpAlreadyInUse {
         /// The address.
         address: IpAddr,
@@ -74,6 +74,28 @@ pub enum Refusal {
         network: NetworkId,
         /// Its path in the request; none when it follows from a MAC.
         field: Option<String>,
+    },
+    /// The instance has no vNIC there.
+    #[error("instance {instance} has no vNIC on {place}")]
+    NetworkNotFoundForInstance {
+        /// Which instance.
+        instance: InstanceId,
+        /// Where a vNIC was looked for.
+        place: Place,
+    },
+    /// The instance has no fixed IP at all.
+    #[error("instance {instance} has no fixed IP")]
+    FixedIpNotFoundForInstance {
+        /// Which instance.
+        instance: InstanceId,
+    },
+    /// The instance does not have this fixed IP.
+    #[error("instance {instance} has no fixed IP {address}")]
+    FixedIpNotFoundForSpecificInstance {
+        /// Which instance.
+        instance: InstanceId,
+        /// The address.
+        address: IpAddr,
     },
     /// No subnet of a family has anything left to give.
     #[error(
@@ -358,6 +380,9 @@ impl Refusal {
             Self::FixedIpInvalid { .. } => "FIXED_IP_INVALID",
             Self::NetworkNotFound { .. } => "NETWORK_NOT_FOUND",
             Self::FixedIpAlreadyInUse { .. } => "FIXED_IP_ALREADY_IN_USE",
+            Self::NetworkNotFoundForInstance { .. } => "NETWORK_NOT_FOUND_FOR_INSTANCE",
+            Self::FixedIpNotFoundForInstance { .. } => "FIXED_IP_NOT_FOUND_FOR_INSTANCE",
+            Self::FixedIpNotFoundForSpecificInstance { .. } => "FIXED_IP_NOT_FOUND_FOR_SPECIFIC_INSTANCE",
             Self::NoMoreFixedIps { .. } => "NO_MORE_FIXED_IPS",
             Self::NoMoreMacAddresses { .. } => "NO_MORE_MAC_ADDRESSES",
             Self::HostNotFound { .. } => "HOST_NOT_FOUND",
@@ -409,6 +434,13 @@ impl Refusal {
                 field
                     .chain([("fixed_ip", address.to_string()), ("network_id", network.to_string())])
                     .collect()
+            }
+            Self::NetworkNotFoundForInstance { instance, place } => {
+                vec![("instance_id", instance.to_string()), place.metadata()]
+            }
+            Self::FixedIpNotFoundForInstance { instance } => vec![("instance_id", instance.to_string())],
+            Self::FixedIpNotFoundForSpecificInstance { instance, address } => {
+                vec![("instance_id", instance.to_string()), ("fixed_ip", address.to_string())]
             }
             Self::NoMoreFixedIps { network, cidrs } => {
                 vec![("network_id", network.to_string()), ("cidr", joined(cidrs))]

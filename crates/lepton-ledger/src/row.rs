@@ -4,13 +4,13 @@ use std::{fmt, net::IpAddr};
 
 use lepton_ipam::Block;
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, HostId, Hostname, InstanceId, Migration, Network, NetworkId, Port,
-    PortId, ProjectId, RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
+    DnsDomain, DnsDomainId, DnsEntry, HostId, Hostname, InstanceId, Lease, Migration, Name, Network,
+    NetworkId, Port, PortId, ProjectId, RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
 };
 
 use crate::{Change, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
 
-/// One address of a subnet and who has it. An address without a row is free, reserved, or outside the pools.
+/// One address of a subnet and who has it. An address without a row is free, or the subnet keeps it for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FixedIp {
     /// The subnet; addresses are unique within it.
@@ -19,17 +19,43 @@ pub struct FixedIp {
     pub address: IpAddr,
     /// Who has it.
     pub holder: Holder,
-    /// Since when.
+    /// Since when the port has it, or since when no port does.
     pub since: Timestamp,
+    /// The lease by which a guest has it, or had it when its port was unplugged.
+    pub lease: Option<Lease>,
 }
 
 /// Who has an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// A port, released or not: an address is a port's until its host has unplugged it.
     Port(PortId),
+    /// A port from which it was taken, until the port's host has proved that the port cannot use it any more.
+    Leaving {
+        /// Which port.
+        port: PortId,
+        /// The revision of the port's host from which on the port is told without it.
+        revision: Revision,
+    },
+    /// Nobody; an operator keeps it for something.
+    Reserved {
+        /// For what.
+        reason: Name,
+        /// Until when it would rest if it were not reserved; none when it was free.
+        resting_until: Option<Timestamp>,
+    },
     /// Nobody; it rests until this moment.
     Quarantine(Timestamp),
+}
+
+impl Holder {
+    /// The port that has it, also while it is leaving.
+    pub fn port(&self) -> Option<PortId> {
+        match self {
+            Self::Port(port) | Self::Leaving { port, .. } => Some(*port),
+            Self::Reserved { .. } | Self::Quarantine(_) => None,
+        }
+    }
 }
 
 /// Where the blocks of a subnet's pools end that have a row: every block below `next` has one.
@@ -239,12 +265,13 @@ row!(Port, PortId, ports, |self| self.id, |indexes, is_there| {
 });
 row!(FixedIp, (SubnetId, IpAddr), fixed_ips, |self| (self.subnet, self.address), |indexes, is_there| {
     match self.holder {
-        Holder::Port(port) => {
+        Holder::Port(port) | Holder::Leaving { port, .. } => {
             enter(&mut indexes.fixed_ips_by_port, (port, self.subnet, self.address), is_there);
         }
         Holder::Quarantine(until) => {
             enter(&mut indexes.quarantine, (until, self.subnet, self.address), is_there);
         }
+        Holder::Reserved { .. } => {}
     }
 });
 row!(Block, (SubnetId, IpAddr), blocks, |self| (self.subnet(), self.first()), |indexes, is_there| {

@@ -174,7 +174,9 @@ fn check_dhcp_server(ledger: &mut View, subnet: &Subnet, server: IpAddr) -> Resu
         ));
     }
     if !ledger.vacate(subnet, server)? {
-        return wrong(format!("{server} is a guest's address; use the gateway's or another one"));
+        return wrong(format!(
+            "{server} is a guest's address, or reserved; use the gateway's or another one"
+        ));
     }
     Ok(())
 }
@@ -213,7 +215,7 @@ fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
         ledger.change_block(new, address, |block| block.take(address))?;
         let since = ledger.now();
         let holder = Holder::Quarantine(since.after(new.quarantine.max(REST)));
-        ledger.replace(FixedIp { subnet: new.id, address, holder, since });
+        ledger.replace(FixedIp { subnet: new.id, address, holder, since, lease: None });
     }
     Ok(())
 }
@@ -247,7 +249,7 @@ impl View {
         let row = self.fixed_ip(subnet.id, address)?.cloned();
         match row.map(|row| row.holder) {
             None => Ok(true),
-            Some(Holder::Port(_)) => Ok(false),
+            Some(Holder::Port(_) | Holder::Leaving { .. } | Holder::Reserved { .. }) => Ok(false),
             Some(Holder::Quarantine(_)) => {
                 self.end::<FixedIp>(&(subnet.id, address));
                 Ok(true)

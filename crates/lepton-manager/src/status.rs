@@ -59,6 +59,9 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::NetworkNotFound { field: None, .. }
         | Refusal::HostNotFound { field: None, .. }
         | Refusal::InstanceNotFound { .. }
+        | Refusal::NetworkNotFoundForInstance { .. }
+        | Refusal::FixedIpNotFoundForInstance { .. }
+        | Refusal::FixedIpNotFoundForSpecificInstance { .. }
         | Refusal::SubnetNotFound { .. }
         | Refusal::RouteNotFound { .. }
         | Refusal::DnsDomainNotFound { .. }
@@ -98,6 +101,9 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         Refusal::NetworkNotFound { field: None, .. }
         | Refusal::HostNotFound { field: None, .. }
         | Refusal::FixedIpAlreadyInUse { field: None, .. }
+        | Refusal::NetworkNotFoundForInstance { .. }
+        | Refusal::FixedIpNotFoundForInstance { .. }
+        | Refusal::FixedIpNotFoundForSpecificInstance { .. }
         | Refusal::NoMoreFixedIps { .. }
         | Refusal::NoMoreMacAddresses { .. }
         | Refusal::InstanceAlreadyAllocated { .. }

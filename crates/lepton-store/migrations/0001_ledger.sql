@@ -123,15 +123,26 @@ CREATE TABLE fixed_ips (
     address BYTEA NOT NULL,
     -- Deferred, since an address may leave one port for another in the transaction that ends the first.
     port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
+    -- The host's revision from which on the port is told without it; it is the port's until the host has followed.
+    leaving_at BIGINT,
+    reserved_for TEXT,
+    -- Of a reserved address: until when it would rest otherwise.
     quarantined_until BIGINT,
     since BIGINT NOT NULL,
+    lease_mac BIGINT,
+    leased_at BIGINT,
+    lease_secs BIGINT,
     PRIMARY KEY (subnet_id, address),
-    CHECK ((port_id IS NULL) <> (quarantined_until IS NULL))
+    CHECK ((port_id IS NOT NULL) <> (reserved_for IS NOT NULL OR quarantined_until IS NOT NULL)),
+    CHECK (leaving_at IS NULL OR port_id IS NOT NULL),
+    CHECK ((lease_mac IS NULL) = (leased_at IS NULL) AND (lease_mac IS NULL) = (lease_secs IS NULL)),
+    CHECK (lease_mac IS NULL OR reserved_for IS NULL)
 ) {without_rowid};
 CREATE INDEX fixed_ips_by_port ON fixed_ips (port_id) WHERE port_id IS NOT NULL;
-CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until) WHERE quarantined_until IS NOT NULL;
+CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until)
+    WHERE quarantined_until IS NOT NULL AND reserved_for IS NULL;
 CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until, address)
-    WHERE quarantined_until IS NOT NULL;
+    WHERE quarantined_until IS NOT NULL AND reserved_for IS NULL;
 
 -- Names in DNS, for a resolver to serve.
 
@@ -284,7 +295,6 @@ CREATE TABLE fixed_ip_history (
     subnet_id UUID NOT NULL,
     address BYTEA NOT NULL,
     port_id UUID NOT NULL,
-    quarantined_until BIGINT,
     since BIGINT NOT NULL,
     ended_at BIGINT NOT NULL
 );

@@ -126,7 +126,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     instances.end(tx).await?;
     if !ended.is_empty() {
         let ended: Vec<SubnetId> = ended.into_iter().collect();
-        fixed_ips::delete_resting_in(tx, &ended).await?;
+        fixed_ips::delete_portless_in(tx, &ended).await?;
     }
     subnets.end(tx).await?;
     networks.end(tx).await?;

@@ -25,6 +25,8 @@ pub struct HostChanges {
 pub struct HostPort {
     /// Identity.
     pub id: PortId,
+    /// The host's revision at the last change of the port that the host must see.
+    pub revision: Revision,
     /// Name of its device on the host.
     pub device: IfName,
     /// The network that it is plugged into.
@@ -59,4 +61,7 @@ pub struct PortReport {
     pub id: PortId,
     /// What became of it.
     pub status: PortStatus,
+    /// The port's revision by which it is filtered: it can use the addresses that the host was told then, and no others.
+    /// None where that is not certain.
+    pub filtered_at: Option<Revision>,
 }

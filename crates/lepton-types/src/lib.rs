@@ -21,6 +21,7 @@ mod cidr;
 mod dns;
 mod dns_name;
 mod event;
+mod fixed_ip;
 mod host;
 mod ids;
 mod if_name;
@@ -45,6 +46,7 @@ pub use cidr::{AddressFamily, Cidr, CidrError};
 pub use dns::{DnsDomain, DnsEntry, DnsScope, NameBond, RecordType, RecordTypeError};
 pub use dns_name::{DnsNameError, DomainName, Hostname};
 pub use event::{Event, RecordedEvent};
+pub use fixed_ip::Lease;
 pub use host::{HostChanges, HostPort, HostReport, PortReport};
 pub use ids::{
     AvailabilityZone, DnsDomainId, HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId,

@@ -12,6 +12,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::*;
 use crate::pace::RESYNC;
 
+mod addresses;
 mod delays;
 mod fenced;
 mod moving;
@@ -128,8 +129,12 @@ impl Manager for FakeManager {
             return Err("down");
         }
         let is_new = |revision: &Revision| after.is_none_or(|after| *revision > after);
-        let ports =
-            ledger.ports.values().filter(|(at, _)| is_new(at)).map(|(_, port)| port.clone()).collect();
+        let ports = ledger
+            .ports
+            .values()
+            .filter(|(at, _)| is_new(at))
+            .map(|(at, port)| HostPort { revision: *at, ..port.clone() })
+            .collect();
         let released = ledger.releasing.iter().filter(|(_, at)| is_new(at)).map(|(id, _)| *id).collect();
         Ok(HostChanges { revision: *self.revision.borrow(), is_complete: after.is_none(), ports, released })
     }
@@ -181,6 +186,7 @@ fn device(number: u8) -> IfName {
 fn port(number: u8) -> HostPort {
     HostPort {
         id: id(number),
+        revision: Revision::default(),
         device: device(number),
         network: format!("{:08x}-0000-4000-8000-000000000000", number % 2).parse().unwrap(),
         bridge: format!("brq{:08x}-00", number % 2).parse().unwrap(),

@@ -46,7 +46,7 @@ fn an_allocation_is_ports_addresses_and_a_life() {
     );
     assert_eq!(fixed_ips(&info), ["10.1.0.2".to_owned(), eui64(&made.subnets[1], vif.mac).to_string()]);
     let row = ledger.row::<FixedIp>(&(made.subnets[0].id, "10.1.0.2".parse().unwrap())).unwrap();
-    assert_eq!((row.holder, row.since), (Holder::Port(vif.id), Timestamp::from(NOW)));
+    assert_eq!((&row.holder, row.since), (&Holder::Port(vif.id), Timestamp::from(NOW)));
 }
 
 #[test]
@@ -175,7 +175,8 @@ fn a_mac_whose_address_is_taken_is_drawn_again() {
     let mut ledger = ledger_like(&ledger, &made);
     let address = eui64(&made.subnets[0], first);
     let holder = Holder::Port(uuid::Uuid::from_u128(5).into());
-    let taken = FixedIp { subnet: made.subnets[0].id, address, holder, since: Timestamp::from(NOW) };
+    let taken =
+        FixedIp { subnet: made.subnets[0].id, address, holder, since: Timestamp::from(NOW), lease: None };
     ledger.load(taken);
     let info = decided(&mut ledger, &command).unwrap();
     assert_ne!(info.vifs[0].mac, first);

@@ -3,7 +3,10 @@
 use lepton_types::Timestamp;
 
 use super::*;
-use crate::example::{NOW, allocation, deallocation, decided, instance, with_network};
+use crate::{
+    Holder,
+    example::{NOW, allocation, deallocation, decided, instance, with_network},
+};
 
 fn life(incarnation: u64) -> Instance {
     Instance {
@@ -69,6 +72,7 @@ fn an_address_has_ended_when_it_leaves_its_port() {
         address: "10.1.0.2".parse().unwrap(),
         holder,
         since: Timestamp::from(NOW),
+        lease: None,
     };
     let port = |number| row(Holder::Port(uuid::Uuid::from_u128(number).into()));
     let resting = row(Holder::Quarantine(Timestamp::from(NOW)));

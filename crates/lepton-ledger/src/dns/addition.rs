@@ -101,7 +101,7 @@ fn bond(
     let found = ledger.instance(id)?.filter(|instance| scope.owns(Some(&instance.project))).cloned();
     let instance = found.ok_or(Refusal::InstanceNotFound { instance: id })?;
     for port in ledger.ports_of(&instance)? {
-        let held = ledger.fixed_ips_of(port.id).into_iter().find(|row| row.address == address);
+        let held = ledger.usable_by(port.id).into_iter().find(|row| row.address == address);
         if let Some(held) = held {
             ledger.replace(Instance { has_names: true, ..instance });
             return Ok(Some(NameBond { subnet: held.subnet, port: Some(port.id) }));

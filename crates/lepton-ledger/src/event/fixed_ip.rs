@@ -1,26 +1,67 @@
 //! What happens to addresses, other than that they come with a new port and go with an ended one.
 
-use lepton_types::{Event, PortId};
+use lepton_types::{Event, Name, PortId};
 
 use super::Facts;
 use crate::{FixedIp, Holder, RowChange};
 
 /// What became of an address.
 pub(super) fn event(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> Option<Event> {
-    let holder = |row: Option<&FixedIp>| row.map(|row| row.holder);
     let row = change.after.or(change.before)?;
-    let event = match (holder(change.before), holder(change.after)) {
-        (_, Some(Holder::Port(port))) => of_port("fixed_ip.allocated", port, facts),
-        (Some(Holder::Port(port)), _) => of_port("fixed_ip.released", port, facts),
-        (Some(Holder::Quarantine(_)), None) => Event::new("fixed_ip.freed"),
-        // An address that rests was its subnet's own, whose change tells it.
-        (_, Some(Holder::Quarantine(_))) | (None, None) => return None,
-    };
-    let event = event.with("fixed_ip", row.address).with("subnet_id", row.subnet);
-    Some(event.with_some("network_id", facts.network_of(row.subnet)))
+    let kind = kind(change)?;
+    let port = change.after.and_then(port_of).or_else(|| change.before.and_then(port_of));
+    let event = about(kind, port, facts).with("fixed_ip", row.address).with("subnet_id", row.subnet);
+    let event = event.with_some("network_id", facts.network_of(row.subnet));
+    Some(
+        event.with_some(
+            "reason",
+            change.after.and_then(reason_of).or_else(|| change.before.and_then(reason_of)),
+        ),
+    )
 }
 
-fn of_port(kind: &'static str, id: PortId, facts: &Facts<'_>) -> Event {
+fn kind(change: &RowChange<&FixedIp>) -> Option<&'static str> {
+    use Holder::{Leaving, Port, Quarantine, Reserved};
+    let holder = |row: Option<&FixedIp>| row.map(|row| row.holder.clone());
+    match (holder(change.before), holder(change.after)) {
+        (Some(Reserved { .. }), Some(Reserved { .. })) => None,
+        (_, Some(Reserved { .. })) => Some("fixed_ip.reserved"),
+        (Some(Reserved { .. }), None | Some(Quarantine(_))) => Some("fixed_ip.unreserved"),
+        (Some(Port(before)), Some(Port(after))) if before == after => of_lease(change),
+        (Some(Leaving { .. }), Some(Leaving { .. })) | (Some(Quarantine(_)), Some(Quarantine(_))) => {
+            of_lease(change)
+        }
+        (_, Some(Port(_))) => Some("fixed_ip.added"),
+        (Some(Port(_)), _) => Some("fixed_ip.removed"),
+        (Some(Leaving { .. } | Quarantine(_)), None) => Some("fixed_ip.freed"),
+        // An address that begins to rest was its subnet's own, whose change tells it, or was removed before.
+        (_, Some(Quarantine(_) | Leaving { .. })) | (None, None) => None,
+    }
+}
+
+/// What became of the lease of an address that stays where it is.
+fn of_lease(change: &RowChange<&FixedIp>) -> Option<&'static str> {
+    let lease = |row: Option<&FixedIp>| row.and_then(|row| row.lease);
+    match (lease(change.before), lease(change.after)) {
+        (before, Some(after)) => (before != Some(after)).then_some("fixed_ip.leased"),
+        (Some(_), None) => Some("fixed_ip.released"),
+        (None, None) => None,
+    }
+}
+
+fn port_of(row: &FixedIp) -> Option<PortId> {
+    row.holder.port()
+}
+
+fn reason_of(row: &FixedIp) -> Option<&Name> {
+    match &row.holder {
+        Holder::Reserved { reason, .. } => Some(reason),
+        Holder::Port(_) | Holder::Leaving { .. } | Holder::Quarantine(_) => None,
+    }
+}
+
+fn about(kind: &'static str, port: Option<PortId>, facts: &Facts<'_>) -> Event {
+    let Some(id) = port else { return Event::new(kind) };
     let event = Event::new(kind).with("port_id", id);
     match facts.port(id) {
         Some(port) => event.of_project(Some(&port.project)).with("instance_id", port.instance),

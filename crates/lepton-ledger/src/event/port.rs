@@ -8,7 +8,7 @@ use std::{
 use lepton_types::{Event, Port, PortId, PortStatus};
 
 use super::subnet::listed;
-use crate::{FixedIp, Holder, RowChange};
+use crate::{FixedIp, RowChange};
 
 /// The addresses that a command's new ports got, and that its ended ports gave back.
 pub(super) struct Addresses {
@@ -58,10 +58,7 @@ impl Addresses {
 }
 
 fn port_of(row: &FixedIp) -> Option<PortId> {
-    match row.holder {
-        Holder::Port(port) => Some(port),
-        Holder::Quarantine(_) => None,
-    }
+    row.holder.port()
 }
 
 /// What became of a port.

@@ -64,7 +64,7 @@ fn a_life_of_an_instance_is_told_from_its_allocation_to_its_last_port() {
             format!("port.created [p1] fixed_ips={fixed_ips} host=host-1 incarnation=1"),
         ]
     );
-    let status = |status| report(vec![PortReport { id, status }], vec![]);
+    let status = |status| report(vec![PortReport { id, status, filtered_at: None }], vec![]);
     assert_eq!(
         told(&mut ledger, &status(PortStatus::Error("no".into()))),
         ["port.error [p1] error=no host=host-1 old_status=PENDING"]
@@ -103,7 +103,7 @@ fn a_move_is_told_from_its_start_to_its_end() {
             "port.modified [p1] host=host-1 target_host=host-2 target_status=PENDING",
         ]
     );
-    let ports = vec![PortReport { id, status: PortStatus::Active }];
+    let ports = vec![PortReport { id, status: PortStatus::Active, filtered_at: None }];
     let report = HostReport { revision: 9.into(), ports, ..HostReport::default() };
     assert_eq!(
         told(&mut ledger, &ReportHost { host: "host-2".parse().unwrap(), report }),
@@ -304,8 +304,13 @@ fn of_address(before: Option<Holder>, after: Option<Holder>) -> Vec<String> {
     let row = |holder: Holder| FixedIp {
         subnet: made.subnets[0].id,
         address: [10, 1, 0, 9].into(),
-        holder: if let Holder::Port(_) = holder { Holder::Port(port) } else { holder },
+        holder: match holder {
+            Holder::Port(_) => Holder::Port(port),
+            Holder::Leaving { revision, .. } => Holder::Leaving { port, revision },
+            Holder::Reserved { .. } | Holder::Quarantine(_) => holder,
+        },
         since: NOW.into(),
+        lease: None,
     };
     let change = Change::FixedIp(RowChange { before: before.map(row), after: after.map(row) });
     of(&[change], &ledger).iter().map(shown).collect()
@@ -314,12 +319,25 @@ fn of_address(before: Option<Holder>, after: Option<Holder>) -> Vec<String> {
 #[test]
 fn an_address_that_comes_to_a_living_port_or_leaves_it_is_told_by_itself() {
     let (port, resting) = (Holder::Port(uuid::Uuid::nil().into()), Holder::Quarantine(NOW.into()));
-    let allocated = ["fixed_ip.allocated [p1] fixed_ip=10.1.0.9"];
-    assert_eq!(of_address(None, Some(port)), allocated);
-    assert_eq!(of_address(Some(resting), Some(port)), allocated);
-    let released = ["fixed_ip.released [p1] fixed_ip=10.1.0.9"];
-    assert_eq!(of_address(Some(port), None), released);
-    assert_eq!(of_address(Some(port), Some(resting)), released);
+    let leaving = Holder::Leaving { port: uuid::Uuid::nil().into(), revision: 1.into() };
+    let reserved = Holder::Reserved { reason: "dns".parse().unwrap(), resting_until: None };
+    let (port, leaving, resting, reserved) = (Some(port), Some(leaving), Some(resting), Some(reserved));
+    let of_port = |kind: &str| vec![format!("fixed_ip.{kind} [p1] fixed_ip=10.1.0.9")];
+    let of_nobody = |told: &str| vec![format!("fixed_ip.{told}")];
+    for (before, after, expected) in [
+        (&None, &port, of_port("added")),
+        (&resting, &port, of_port("added")),
+        (&port, &leaving, of_port("removed")),
+        (&leaving, &None, of_port("freed")),
+        (&leaving, &resting, vec![]),
+        (&None, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
+        (&resting, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
+        (&reserved, &None, of_nobody("unreserved [operators] fixed_ip=10.1.0.9 reason=dns")),
+        (&reserved, &resting, of_nobody("unreserved [operators] fixed_ip=10.1.0.9 reason=dns")),
+        (&resting, &None, of_nobody("freed [operators] fixed_ip=10.1.0.9")),
+    ] {
+        assert_eq!(of_address(before.clone(), after.clone()), expected, "{before:?} to {after:?}");
+    }
 }
 
 #[test]
@@ -329,7 +347,7 @@ fn what_a_command_does_beyond_an_entrys_size_has_further_entries() {
         carried_out(&mut ledger, &allocation(number, vec![])).unwrap();
     }
     let before = entries(&ledger).len();
-    let active = |port: &Port| PortReport { id: port.id, status: PortStatus::Active };
+    let active = |port: &Port| PortReport { id: port.id, status: PortStatus::Active, filtered_at: None };
     let ports = ledger.rows::<Port>().map(active).collect();
     carried_out(&mut ledger, &report(ports, vec![])).unwrap();
     let counts: Vec<_> = entries(&ledger)[before..].iter().map(|entry| entry.events.len()).collect();

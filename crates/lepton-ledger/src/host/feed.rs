@@ -52,11 +52,13 @@ impl Command for HostFeed {
         let mut changes = HostChanges { revision, is_complete: after.is_none(), ..HostChanges::default() };
         for port in ports {
             match port.target.clone().filter(|target| target.host == self.host) {
-                Some(target) => changes.ports.extend(host_port(ledger, &port, target.binding)?),
+                Some(target) => {
+                    changes.ports.extend(host_port(ledger, &port, target.revision, target.binding)?);
+                }
                 None if port.is_released => changes.released.push(port.id),
                 None => {
                     let binding = port.binding.clone();
-                    changes.ports.extend(host_port(ledger, &port, binding)?);
+                    changes.ports.extend(host_port(ledger, &port, port.revision, binding)?);
                 }
             }
         }
@@ -66,11 +68,17 @@ impl Command for HostFeed {
 }
 
 /// The port as the host must have it; none if its network is gone, which the store's constraints forbid.
-fn host_port(ledger: &mut View, port: &Port, binding: PortBinding) -> Result<Option<HostPort>, Stop> {
-    let addresses = ledger.fixed_ips_of(port.id).into_iter().map(|row| row.address).collect();
+fn host_port(
+    ledger: &mut View,
+    port: &Port,
+    revision: Revision,
+    binding: PortBinding,
+) -> Result<Option<HostPort>, Stop> {
+    let addresses = ledger.usable_by(port.id).into_iter().map(|row| row.address).collect();
     let device = port.device();
     Ok(ledger.network(port.network)?.map(|network| HostPort {
         id: port.id,
+        revision,
         device,
         network: network.id,
         bridge: network.bridge(),

@@ -54,9 +54,11 @@ impl Command for FenceHost {
         self.note(ledger, &released)?;
         let waiting = released.iter().map(|port| port.id).filter(|id| !ended.contains(id));
         let departed = waiting.chain(unplugs.iter().map(|unplug| unplug.port)).collect();
-        for unplug in unplugs {
-            ledger.replace(PendingUnplug { is_fenced: true, ..unplug });
+        ledger.need(unplugs.iter().map(|unplug| Key::Port(unplug.port)))?;
+        for unplug in &unplugs {
+            ledger.replace(PendingUnplug { is_fenced: true, ..unplug.clone() });
         }
+        proof::departed(ledger, unplugs.iter().map(|unplug| unplug.port))?;
         // Released ports come first, so where there is another one, they are all there.
         let has_more = is_cut && live.is_empty() || is_cut_too;
         Ok(Fenced { ended, departed, live: live.iter().map(|port| port.id).collect(), has_more })

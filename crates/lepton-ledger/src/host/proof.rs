@@ -20,10 +20,14 @@
 //!
 //! So a released port's row names a host that it waits for, and `PendingUnplug` rows that are not fenced name the others. The
 //! port ends with the last of them.
+//!
+//! The same word frees an address that was taken from a port which lives on ([`Holder::Leaving`]): the port's host filters it by
+//! a revision at which it was told without the address, and no other host has the port. A host says so once, so whenever
+//! another one ceases to have the port, its own is told of it anew.
 
-use lepton_types::{Port, PortId};
+use lepton_types::{Port, PortId, Revision};
 
-use crate::{Key, PendingUnplug, Row, Stop, View, pool};
+use crate::{FixedIp, Holder, Key, PendingUnplug, Row, Stop, View, pool};
 
 /// Released ports are gone from their hosts: each ends, or waits for another host that had it. Answers those that end.
 pub(crate) fn gone(ledger: &mut View, ports: &[Port]) -> Result<Vec<PortId>, Stop> {
@@ -51,29 +55,58 @@ fn elsewhere(ledger: &mut View, port: &Port) -> Result<Option<PendingUnplug>, St
     Ok(ledger.unplugs_of_port(port.id)?.into_iter().find(|unplug| !unplug.is_fenced))
 }
 
+/// The addresses that were taken from a port which lives on, and that it cannot use any more: its host filters it by this
+/// revision, and no other host has it. A revision that the port does not have yet is of another ledger, from before a backup
+/// was restored say, and proves nothing.
+pub(crate) fn left(ledger: &mut View, port: &Port, filtered_at: Revision) -> Result<Vec<FixedIp>, Stop> {
+    let is_told =
+        |row: &FixedIp| matches!(row.holder, Holder::Leaving { revision, .. } if revision <= filtered_at);
+    let mut rows = ledger.fixed_ips_of(port.id);
+    rows.retain(is_told);
+    if rows.is_empty() || filtered_at > port.revision || port.target.is_some() {
+        return Ok(Vec::new());
+    }
+    if port.has_moved {
+        ledger.need([Key::PendingUnplugs(port.id)])?;
+    }
+    Ok(if elsewhere(ledger, port)?.is_none() { rows } else { Vec::new() })
+}
+
+/// A host has ceased to have these ports: those that live on and have addresses that are leaving are told of anew to their own
+/// hosts, whose word may be all that is missing now.
+pub(crate) fn departed(ledger: &mut View, ports: impl Iterator<Item = PortId>) -> Result<(), Stop> {
+    let mut waiting = Vec::new();
+    for id in ports {
+        let port = ledger.port(id)?.filter(|port| !port.is_released).cloned();
+        waiting.extend(port.filter(|port| ledger.has_leaving(port.id)));
+    }
+    ledger.need(waiting.iter().map(|port| Key::Host(port.host.clone())))?;
+    for port in waiting {
+        ledger.tell_hosts_of(&port)?;
+    }
+    Ok(())
+}
+
 /// Ends ports that are on no host any more: their addresses go back.
 fn end(ledger: &mut View, ports: &[&Port]) -> Result<(), Stop> {
-    need_addresses(ledger, ports)?;
+    let fixed_ips: Vec<_> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
+    free(ledger, &fixed_ips)?;
     for port in ports {
-        for fixed_ip in ledger.fixed_ips_of(port.id) {
-            if let Some(subnet) = ledger.subnet(fixed_ip.subnet)?.cloned() {
-                ledger.release(&subnet, &fixed_ip)?;
-            }
-        }
         ledger.end::<Port>(&port.key());
     }
     Ok(())
 }
 
-/// Loads in two rounds all that freeing the ports' addresses needs: their subnets, then their blocks.
-fn need_addresses(ledger: &mut View, ports: &[&Port]) -> Result<(), Stop> {
-    let fixed_ips: Vec<_> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
+/// Takes addresses from their ports, for good. Loads in two rounds all that this needs: their subnets, then their blocks.
+pub(crate) fn free(ledger: &mut View, fixed_ips: &[FixedIp]) -> Result<(), Stop> {
     ledger.need(fixed_ips.iter().map(|row| Key::Subnet(row.subnet)))?;
-    let mut keys = Vec::new();
-    for row in &fixed_ips {
-        if let Some(subnet) = ledger.subnet(row.subnet)? {
-            keys.extend(pool::key_of_block(subnet, row.address));
-        }
+    let mut of_subnets = Vec::with_capacity(fixed_ips.len());
+    for row in fixed_ips {
+        of_subnets.extend(ledger.subnet(row.subnet)?.cloned().map(|subnet| (subnet, row)));
     }
-    ledger.need(keys)
+    ledger.need(of_subnets.iter().filter_map(|(subnet, row)| pool::key_of_block(subnet, row.address)))?;
+    for (subnet, row) in &of_subnets {
+        ledger.release(subnet, row)?;
+    }
+    Ok(())
 }

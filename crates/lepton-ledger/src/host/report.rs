@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use lepton_types::{HostId, HostReport, Port, PortReport};
 
 use super::proof;
-use crate::{Command, Key, PendingUnplug, Stop, View};
+use crate::{Command, FixedIp, Key, PendingUnplug, Stop, View};
 
-/// Records what a host has done; frees the addresses of released ports that every host has unplugged.
+/// Records what a host has done; frees the addresses of released ports that every host has unplugged, and those that were
+/// taken from a port which its host now keeps from using them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportHost {
     /// Which host.
@@ -28,9 +29,12 @@ impl Command for ReportHost {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
+        let mut left = Vec::new();
         for report in &self.report.ports {
             self.set_status(ledger, report)?;
+            left.extend(self.left(ledger, report)?);
         }
+        proof::free(ledger, &left)?;
         let unplugged = self.unplugged(ledger)?;
         proof::gone(ledger, &unplugged).map(drop)
     }
@@ -54,6 +58,16 @@ impl ReportHost {
         Ok(())
     }
 
+    /// The addresses that were taken from one of the host's ports and that the port cannot use any more.
+    fn left(&self, ledger: &mut View, report: &PortReport) -> Result<Vec<FixedIp>, Stop> {
+        let port =
+            ledger.port(report.id)?.filter(|port| port.host == self.host && !port.is_released).cloned();
+        match port.zip(report.filtered_at) {
+            Some((port, filtered_at)) => proof::left(ledger, &port, filtered_at),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Whether the report is about what this host was told last of its port. A port that moves may be told to a host more than
     /// once, and what the host said of it before is nothing then; its agent says anew what became of each port that it is told.
     fn knows(&self, port: &Port) -> bool {
@@ -75,12 +89,14 @@ impl ReportHost {
             }
         }
         ledger.need(left.iter().map(|(id, _)| Key::PendingUnplugs(*id)))?;
-        for key in left {
-            if ledger.row::<PendingUnplug>(&key).is_some_and(|unplug| unplug.revision <= self.report.revision)
-            {
-                ledger.end::<PendingUnplug>(&key);
-            }
+        left.retain(|key| {
+            let unplug = ledger.row::<PendingUnplug>(key);
+            unplug.is_some_and(|unplug| unplug.revision <= self.report.revision)
+        });
+        for key in &left {
+            ledger.end::<PendingUnplug>(key);
         }
+        proof::departed(ledger, left.into_iter().map(|(port, _)| port))?;
         Ok(own)
     }
 }

@@ -68,7 +68,7 @@ fn of_a_port_that_is_not_released_or_another_hosts_a_report_proves_nothing() {
     decided(&mut ledger, &deallocation(1)).unwrap();
     let stranger = ReportHost { host: "host-2".parse().unwrap(), ..unplugged(&[port]) };
     decided(&mut ledger, &stranger).unwrap();
-    let status = PortReport { id: port, status: PortStatus::Active };
+    let status = PortReport { id: port, status: PortStatus::Active, filtered_at: None };
     let report = HostReport { ports: vec![status], ..HostReport::default() };
     decided(&mut ledger, &ReportHost { host: host(), report }).unwrap();
     assert_eq!(changes(&ledger, before), ["~host", "~port", "-instance"], "the deallocation's");

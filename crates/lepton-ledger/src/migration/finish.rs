@@ -1,9 +1,9 @@
 //! `MigrateInstanceFinish`: the instance lives on its destination now.
 
-use lepton_types::{HostId, InstanceId, NetworkInfo};
+use lepton_types::{HostId, InstanceId, NetworkInfo, Port};
 
 use super::{leave, living};
-use crate::{Command, Instance, Key, Refusal, Stop, View};
+use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Stop, View};
 
 /// Ends a move: the destination is the instance's host, and the source unplugs its ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Command for MigrateInstanceFinish {
 /// Makes the destination the host of the instance and of its ports. Whether it has plugged them by now is what it says of
 /// them: the guest is there already.
 fn arrive(ledger: &mut View, instance: Instance, destination: &HostId) -> Result<(), Stop> {
-    ledger.need([Key::Host(instance.host.clone())])?;
+    ledger.need([Key::Host(instance.host.clone()), Key::Host(destination.clone())])?;
     for mut port in ledger.ports_of(&instance)? {
         // Every port of an instance that moves has one.
         let Some(target) = port.target.take() else { continue };
@@ -60,8 +60,22 @@ fn arrive(ledger: &mut View, instance: Instance, destination: &HostId) -> Result
         port.binding = target.binding;
         port.status = target.status;
         port.revision = target.revision;
-        ledger.replace(port);
+        ledger.replace(port.clone());
+        if ledger.has_leaving(port.id) {
+            leave_at_destination(ledger, &port)?;
+        }
     }
     ledger.replace(Instance { host: destination.clone(), migration: None, ..instance });
+    Ok(())
+}
+
+/// That a port cannot use the addresses which are leaving it is for its new host to prove, in that host's own count.
+fn leave_at_destination(ledger: &mut View, port: &Port) -> Result<(), Stop> {
+    let Port { id, revision, .. } = ledger.tell_hosts_of(port)?;
+    for row in ledger.fixed_ips_of(id) {
+        if matches!(row.holder, Holder::Leaving { .. }) {
+            ledger.replace(FixedIp { holder: Holder::Leaving { port: id, revision }, ..row });
+        }
+    }
     Ok(())
 }

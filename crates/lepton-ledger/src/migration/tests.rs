@@ -58,7 +58,10 @@ pub(super) fn feed(ledger: &mut View, host: &str, after: Option<Revision>) -> Ho
 /// What an agent says that has followed everything there is.
 pub(super) fn report(ledger: &mut View, host: &str, ports: &[(PortId, PortStatus)], unplugged: &[PortId]) {
     let revision = feed(ledger, host, None).revision;
-    let ports = ports.iter().map(|(id, status)| PortReport { id: *id, status: status.clone() }).collect();
+    let ports = ports
+        .iter()
+        .map(|(id, status)| PortReport { id: *id, status: status.clone(), filtered_at: None })
+        .collect();
     let report = HostReport { revision, ports, unplugged: unplugged.to_vec() };
     decided(ledger, &ReportHost { host: named(host), report }).unwrap();
 }
@@ -351,7 +354,10 @@ fn what_a_host_said_of_an_earlier_stay_is_nothing() {
     let (mut ledger, ports) = on_a();
     let said = |ledger: &mut View, status: PortStatus, unplugged: &[PortId]| {
         let revision = feed(ledger, "b", None).revision;
-        let ports = ports.iter().map(|id| PortReport { id: *id, status: status.clone() }).collect();
+        let ports = ports
+            .iter()
+            .map(|id| PortReport { id: *id, status: status.clone(), filtered_at: None })
+            .collect();
         let report = HostReport { revision, ports, unplugged: unplugged.to_vec() };
         ReportHost { host: named("b"), report }
     };

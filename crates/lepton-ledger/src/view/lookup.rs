@@ -119,7 +119,7 @@ impl View {
     pub(crate) fn held_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
         self.need([Key::HeldIn(subnet)])?;
         let held = self.rows::<FixedIp>().filter(|row| row.subnet == subnet);
-        Ok(held.filter(|row| matches!(row.holder, Holder::Port(_))).map(|row| row.address).next())
+        Ok(held.filter(|row| row.holder.port().is_some()).map(|row| row.address).next())
     }
 
     /// Addresses of the subnet that rested long enough: some of them, none only when there are none.
@@ -178,7 +178,14 @@ impl View {
         Ok(self.row(&id))
     }
 
-    /// The addresses of a port that is loaded, by subnet.
+    /// The addresses that a port which is loaded may use, by subnet.
+    pub(crate) fn usable_by(&self, port: PortId) -> Vec<FixedIp> {
+        let mut rows = self.fixed_ips_of(port);
+        rows.retain(|row| matches!(row.holder, Holder::Port(_)));
+        rows
+    }
+
+    /// The addresses of a port that is loaded, by subnet, those that are leaving it included.
     pub(crate) fn fixed_ips_of(&self, port: PortId) -> Vec<FixedIp> {
         let start = (port, Uuid::nil().into(), IpAddr::from([0, 0, 0, 0]));
         let entries = self.indexes.fixed_ips_by_port.range(start..).take_while(|entry| entry.0 == port);

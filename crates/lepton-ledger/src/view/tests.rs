@@ -256,7 +256,7 @@ fn a_partial_view_asks_for_more_rested_addresses_until_there_are_none() {
     };
     asks(&mut ledger, None);
     let (address, until): (IpAddr, _) = ("10.1.0.9".parse().unwrap(), Timestamp::from(NOW));
-    let row = FixedIp { subnet, address, holder: Holder::Quarantine(until), since: until };
+    let row = FixedIp { subnet, address, holder: Holder::Quarantine(until), since: until, lease: None };
     ledger.load(row.clone());
     ledger.note_rested(subnet, Some((until, address)));
     assert_eq!(ledger.rested_in(subnet), Ok(vec![row]));

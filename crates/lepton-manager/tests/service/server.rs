@@ -291,7 +291,10 @@ impl Server {
 
     /// Says what an agent says of its ports.
     pub(crate) async fn report(&self, ports: &[PortId], status: &PortStatus) {
-        let ports = ports.iter().map(|id| PortReport { id: *id, status: status.clone() }).collect();
+        let ports = ports
+            .iter()
+            .map(|id| PortReport { id: *id, status: status.clone(), filtered_at: None })
+            .collect();
         let report = HostReport { ports, ..HostReport::default() };
         self.manager.host_report(host(), report).await.unwrap();
     }

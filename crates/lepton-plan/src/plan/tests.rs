@@ -209,6 +209,7 @@ fn new_addresses_change_the_filter_and_nothing_else() {
 fn a_veth_moves_to_another_namespace_by_being_replaced() {
     let port = |netns: &str| HostPort {
         id: "00000001-0000-4000-8000-000000000000".parse::<PortId>().unwrap(),
+        revision: 1.into(),
         device: tap(1),
         network: "00000001-0000-4000-8000-000000000000".parse::<NetworkId>().unwrap(),
         bridge: bridge(1),

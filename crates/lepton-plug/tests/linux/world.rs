@@ -59,6 +59,7 @@ pub(crate) fn port(number: u8, network: u8, binding: PortBinding) -> HostPort {
     let id: PortId = format!("{number:08x}-0000-4000-8000-000000000000").parse().unwrap();
     HostPort {
         id,
+        revision: 1.into(),
         device: id.device(),
         network: format!("{network:08x}-0000-4000-8000-000000000000").parse().unwrap(),
         bridge: bridge(network).parse().unwrap(),

@@ -1,9 +1,9 @@
 //! `fixed_ips`: who has which address.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use lepton_ledger::{FixedIp, Holder, View};
-use lepton_types::{PortId, SubnetId, Timestamp};
+use lepton_types::{Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
 
 use super::{enter, load_by};
 use crate::{
@@ -20,32 +20,51 @@ const AT_ONCE: u16 = 1024;
 /// The columns that [`Stored::read`] reads, in its order.
 macro_rules! fixed_ip_columns {
     () => {
-        "subnet_id, address, port_id, quarantined_until, since"
+        "subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac,
+             leased_at, lease_secs"
     };
 }
 
 impl Stored for FixedIp {
-    const INSERT: &'static str =
-        "insert into fixed_ips (subnet_id, address, port_id, quarantined_until, since) {rows}";
+    const INSERT: &'static str = concat!("insert into fixed_ips (", fixed_ip_columns!(), ") {rows}");
     const UPDATE: &'static str =
-        "update fixed_ips set port_id = v.column3, quarantined_until = v.column4, since = v.column5
+        "update fixed_ips set port_id = v.column3, leaving_at = v.column4, reserved_for = v.column5,
+             quarantined_until = v.column6, since = v.column7, lease_mac = v.column8, leased_at = v.column9,
+             lease_secs = v.column10
          from ({rows}) as v where fixed_ips.subnet_id = v.column1 and fixed_ips.address = v.column2";
     const DELETE: Option<&'static str> = Some("delete from fixed_ips where (subnet_id, address) in ({rows})");
-    const INSERT_HISTORY: Option<&'static str> = Some(
-        "insert into fixed_ip_history (subnet_id, address, port_id, quarantined_until, since, ended_at)
-         {rows}",
-    );
+    const INSERT_HISTORY: Option<&'static str> =
+        Some("insert into fixed_ip_history (subnet_id, address, port_id, since, ended_at) {rows}");
 
     fn values(&self) -> Vec<Value> {
-        let (port, until) = match self.holder {
-            Holder::Port(port) => (Some(port.as_uuid()), None),
-            Holder::Quarantine(until) => (None, Some(until.micros())),
+        let (leaving_at, reserved_for, until) = match &self.holder {
+            Holder::Port(_) => (None, None, None),
+            Holder::Leaving { port: _, revision } => (Some(revision.number()), None, None),
+            Holder::Reserved { reason, resting_until } => {
+                (None, Some(String::from(reason.clone())), *resting_until)
+            }
+            Holder::Quarantine(until) => (None, None, Some(*until)),
         };
         vec![
             self.subnet.as_uuid().into(),
             self.address.into(),
-            port.into(),
-            until.into(),
+            self.holder.port().map(PortId::as_uuid).into(),
+            leaving_at.into(),
+            reserved_for.into(),
+            until.map(Timestamp::micros).into(),
+            self.since.micros().into(),
+            self.lease.map(|lease| lease.mac.to_bits()).into(),
+            self.lease.map(|lease| lease.at.micros()).into(),
+            self.lease.map(|lease| lease.time.as_secs()).into(),
+        ]
+    }
+
+    /// A port had it, from when on.
+    fn history_values(&self) -> Vec<Value> {
+        vec![
+            self.subnet.as_uuid().into(),
+            self.address.into(),
+            self.holder.port().map(PortId::as_uuid).into(),
             self.since.micros().into(),
         ]
     }
@@ -56,13 +75,34 @@ impl Stored for FixedIp {
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         let (subnet, address) = (columns.id()?, columns.address()?);
-        let (port, until): (Option<uuid::Uuid>, Option<i64>) = (columns.get()?, columns.get()?);
-        let holder = match (port, until) {
-            (Some(port), None) => Holder::Port(port.into()),
-            (None, Some(until)) => Holder::Quarantine(until.into()),
-            (Some(_), Some(_)) | (None, None) => return Err(damaged("holder of an address", &(port, until))),
-        };
-        Ok(Self { subnet, address, holder, since: columns.get::<i64>()?.into() })
+        let (holder, since) = (read_holder(columns)?, columns.get::<i64>()?.into());
+        Ok(Self { subnet, address, holder, since, lease: read_lease(columns)? })
+    }
+}
+
+fn read_holder(columns: &mut Columns<'_>) -> Result<Holder, StoreError> {
+    let port = columns.get::<Option<uuid::Uuid>>()?.map(PortId::from);
+    let leaving_at = columns.number_option()?.map(Revision::from);
+    let reason: Option<Name> = columns.parsed_option()?;
+    let resting_until = columns.get::<Option<i64>>()?.map(Timestamp::from);
+    match (port, leaving_at, reason, resting_until) {
+        (Some(port), None, None, None) => Ok(Holder::Port(port)),
+        (Some(port), Some(revision), None, None) => Ok(Holder::Leaving { port, revision }),
+        (None, None, Some(reason), resting_until) => Ok(Holder::Reserved { reason, resting_until }),
+        (None, None, None, Some(until)) => Ok(Holder::Quarantine(until)),
+        other => Err(damaged("holder of an address", &other)),
+    }
+}
+
+fn read_lease(columns: &mut Columns<'_>) -> Result<Option<Lease>, StoreError> {
+    let (mac, at, secs) = (columns.number_option()?, columns.get::<Option<i64>>()?, columns.number_option()?);
+    match (mac, at, secs) {
+        (None, None, None) => Ok(None),
+        (Some(mac), Some(at), Some(secs)) => {
+            let mac = MacAddr::try_from(mac).map_err(|error| damaged("MAC", &error))?;
+            Ok(Some(Lease { mac, at: at.into(), time: Duration::from_secs(secs) }))
+        }
+        other => Err(damaged("lease of an address", &other)),
     }
 }
 
@@ -78,7 +118,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut Vi
         .await
 }
 
-/// Loads the addresses of ports. The locks on the ports are enough: an address leaves a port only with its port's end.
+/// Loads the addresses of ports. The locks on the ports are enough: whoever changes what a port has has locked the port.
 pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(
         "select ",
@@ -99,9 +139,9 @@ pub(crate) async fn load_one_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut V
     enter::<FixedIp>(&tx.fetch(SQL, vec![subnet.as_uuid().into()]).await?, view)
 }
 
-/// Deletes the addresses of subnets that end which nobody holds: they need not rest any longer. One that somebody holds
-/// keeps its subnet, by its foreign key.
-pub(crate) async fn delete_resting_in(tx: &mut Tx, subnets: &[SubnetId]) -> Result<(), Failure> {
+/// Deletes the addresses of subnets that end which no port has: they are neither reserved any longer, nor need they rest.
+/// One that a port has keeps its subnet, by its foreign key.
+pub(crate) async fn delete_portless_in(tx: &mut Tx, subnets: &[SubnetId]) -> Result<(), Failure> {
     const SQL: &str = "delete from fixed_ips where port_id is null and subnet_id {in}";
     tx.execute_for(SQL, subnets, |id| vec![id.as_uuid().into()]).await.map(drop)
 }
@@ -112,7 +152,8 @@ pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Fail
     const SQL: &str = concat!(
         "select ",
         fixed_ip_columns!(),
-        " from fixed_ips where quarantined_until <= $1 order by quarantined_until limit $2 {lock free}"
+        " from fixed_ips where quarantined_until <= $1 and reserved_for is null
+         order by quarantined_until limit $2 {lock free}"
     );
     let values = vec![view.now().micros().into(), i64::from(AT_ONCE).into()];
     enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
@@ -133,6 +174,7 @@ pub(crate) async fn load_rested_in(
         fixed_ip_columns!(),
         " from fixed_ips
          where subnet_id = $1 and quarantined_until <= $2 and (quarantined_until, address) > ($3, $4)
+             and reserved_for is null
          order by quarantined_until, address limit $5"
     );
     let (until, address) =

@@ -34,7 +34,7 @@ async fn who_had_an_address_when_is_told_by_its_intervals() {
         }
         let history = subject.dump().await.history;
         let addresses: Vec<_> =
-            history.fixed_ips.iter().map(|(row, ended)| (row.holder, row.since, *ended)).collect();
+            history.fixed_ips.iter().map(|(row, ended)| (row.holder.clone(), row.since, *ended)).collect();
         let wanted: Vec<_> =
             expected.iter().map(|(port, since, _, ended)| (Holder::Port(*port), *since, *ended)).collect();
         assert_eq!(

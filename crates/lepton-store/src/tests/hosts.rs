@@ -92,7 +92,10 @@ async fn a_ports_status_is_what_its_host_says() {
             subject.store().ask(asked).await.unwrap().vifs.remove(0).status
         };
         assert_eq!(status().await, PortStatus::Pending);
-        let said = |status| HostReport { ports: vec![PortReport { id, status }], ..HostReport::default() };
+        let said = |status| HostReport {
+            ports: vec![PortReport { id, status, filtered_at: None }],
+            ..HostReport::default()
+        };
         for wanted in [PortStatus::Active, PortStatus::Error("no such device".into()), PortStatus::Active] {
             report(subject, said(wanted.clone())).await;
             assert_eq!(status().await, wanted);
@@ -105,7 +108,11 @@ async fn a_ports_status_is_what_its_host_says() {
         let stranger = ReportHost { host: "host-2".parse().unwrap(), report: said(PortStatus::Pending) };
         subject.submit(stranger).await.unwrap();
         assert_eq!(status().await, PortStatus::Active, "another host's word is nothing");
-        let unknown = PortReport { id: uuid::Uuid::from_u128(404).into(), status: PortStatus::Active };
+        let unknown = PortReport {
+            id: uuid::Uuid::from_u128(404).into(),
+            status: PortStatus::Active,
+            filtered_at: None,
+        };
         report(subject, HostReport { ports: vec![unknown], ..HostReport::default() }).await;
         subject.deallocate(1).await;
         report(subject, said(PortStatus::Pending)).await;
@@ -191,7 +198,7 @@ async fn what_a_fenced_host_had_to_unplug_is_free_and_in_the_history() {
         let dump = subject.dump().await;
         assert_eq!((dump.ports.len(), dump.pending_unplugs.len()), (0, 1));
         let until = Holder::Quarantine(subject.now().after(quarantine));
-        assert_eq!(dump.fixed_ips.iter().map(|row| row.holder).collect::<Vec<_>>(), [until]);
+        assert_eq!(dump.fixed_ips.iter().map(|row| row.holder.clone()).collect::<Vec<_>>(), [until]);
         if subject.kind.is_durable() {
             let ports: Vec<_> = dump.history.ports.iter().map(|(row, at)| (row.id, *at)).collect();
             assert_eq!(ports, [(port.id, subject.now())]);

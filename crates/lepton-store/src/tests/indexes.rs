@@ -49,7 +49,8 @@ const COPIES: [(&str, &str); 15] = [
     ),
     (
         "an address",
-        "insert into fixed_ips select subnet_id, address, null, 1, since from fixed_ips",
+        "insert into fixed_ips (subnet_id, address, quarantined_until, since)
+             select subnet_id, address, 1, since from fixed_ips",
     ),
     ("a block", "insert into blocks select subnet_id, first, taken, free from blocks"),
     ("a host", "insert into hosts select id, revision + 1 from hosts"),

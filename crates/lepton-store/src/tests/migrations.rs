@@ -57,7 +57,10 @@ async fn feed(subject: &Subject, host: &str) -> HostChanges {
 
 /// What an agent says that has followed everything.
 fn said(host: &str, plugged: &[PortId], unplugged: &[PortId]) -> ReportHost {
-    let ports = plugged.iter().map(|id| PortReport { id: *id, status: PortStatus::Active }).collect();
+    let ports = plugged
+        .iter()
+        .map(|id| PortReport { id: *id, status: PortStatus::Active, filtered_at: None })
+        .collect();
     let report = HostReport { revision: u64::MAX.into(), ports, unplugged: unplugged.to_vec() };
     ReportHost { host: named(host), report }
 }

@@ -112,7 +112,7 @@ async fn a_report_to_one_manager_and_a_release_by_the_other_both_happen() {
     let infos = join_all((0..40).map(|number| subject.allocate(number))).await;
     let pairs = infos.into_iter().map(|info| {
         let info = info.unwrap();
-        let status = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
+        let status = PortReport { id: info.vifs[0].id, status: PortStatus::Active, filtered_at: None };
         let report = HostReport { ports: vec![status], ..HostReport::default() };
         let end = DeallocateForInstance { instance: info.instance, incarnation: None, only_on: None };
         let other = &other;
@@ -170,7 +170,8 @@ async fn two_managers_under_mixed_load_leave_a_sound_ledger() {
                     .ask(GetInstanceNwInfo { instance: info.instance, scope: Scope::Everything })
                     .await
                     .unwrap();
-                let plugged = PortReport { id: info.vifs[0].id, status: PortStatus::Active };
+                let plugged =
+                    PortReport { id: info.vifs[0].id, status: PortStatus::Active, filtered_at: None };
                 let report = HostReport { ports: vec![plugged], ..HostReport::default() };
                 at(2).submit(ReportHost { host: own.clone(), report }, Envelope::anonymous()).await.unwrap();
                 let end = DeallocateForInstance {

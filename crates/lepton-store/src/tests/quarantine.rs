@@ -28,7 +28,10 @@ async fn an_address_rests_from_its_unplugging_until_its_time_is_over() {
         subject.unplug(released.ports).await;
         let rows = subject.dump().await.fixed_ips;
         let until = subject.now().after(REST);
-        assert_eq!(rows.iter().map(|row| row.holder).collect::<Vec<_>>(), [Holder::Quarantine(until)]);
+        assert_eq!(
+            rows.iter().map(|row| row.holder.clone()).collect::<Vec<_>>(),
+            [Holder::Quarantine(until)]
+        );
 
         assert_eq!(reason(subject.allocate_at(2, id, "10.1.0.1").await), "FIXED_IP_ALREADY_IN_USE");
         assert_eq!(fixed_ips(&subject.allocate(2).await.unwrap()), ["10.1.0.2"]);

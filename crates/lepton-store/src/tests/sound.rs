@@ -124,11 +124,7 @@ impl Dump {
 
     /// Who has which address.
     pub(super) fn held(&self) -> BTreeMap<IpAddr, PortId> {
-        let port = |row: &FixedIp| match row.holder {
-            Holder::Port(port) => Some((row.address, port)),
-            Holder::Quarantine(_) => None,
-        };
-        self.fixed_ips.iter().filter_map(port).collect()
+        self.fixed_ips.iter().filter_map(|row| Some((row.address, row.holder.port()?))).collect()
     }
 }
 
@@ -137,8 +133,7 @@ const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, q
 const BLOCKS: &str = "select subnet_id, first, taken from blocks order by subnet_id, first";
 const INSTANCES: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id, destination_revision from instances order by id";
 const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target from ports order by id";
-const FIXED_IPS: &str =
-    "select subnet_id, address, port_id, quarantined_until, since from fixed_ips order by subnet_id, address";
+const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac, leased_at, lease_secs from fixed_ips order by subnet_id, address";
 const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
 const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, port_id, created_at from dns_entries order by domain_id, name, type";
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
@@ -146,7 +141,7 @@ const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequ
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
 const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, null, null, ended_at from instance_history order by ended_at, id, incarnation";
 const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, null, null, null, ended_at from port_history order by ended_at, id";
-const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, quarantined_until, since, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
+const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, null, null, null, since, null, null, null, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
 
 async fn rows<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<R> {
     let found = tx.fetch(sql, Vec::new()).await.unwrap();
@@ -195,7 +190,7 @@ fn names_lead_to_who_has_them(dump: &Dump) {
         let Some(port) = entry.bound.and_then(|bond| bond.port) else { continue };
         let port = dump.ports.iter().find(|row| row.id == port).unwrap();
         let holder = Holder::Port(port.id);
-        let is_held = dump.fixed_ips.iter().any(|row| (row.address, row.holder) == (entry.address, holder));
+        let is_held = dump.fixed_ips.iter().any(|row| (row.address, &row.holder) == (entry.address, &holder));
         assert!(is_held && !port.is_released, "{entry:?} leads to what {port:?} has no more");
         assert!(dump.instances.iter().any(|life| life.id == port.instance && life.has_names), "{entry:?}");
     }
@@ -281,7 +276,7 @@ fn each_address_has_its_owner(dump: &Dump) {
     for row in &dump.fixed_ips {
         let subnet = subnets.get(&row.subnet).unwrap_or_else(|| panic!("{row:?} is of no subnet"));
         check_requested(subnet, row.address).unwrap();
-        if let Holder::Port(port) = row.holder {
+        if let Some(port) = row.holder.port() {
             let port = ports.get(&port).unwrap_or_else(|| panic!("{row:?} is of no port"));
             assert_eq!(port.network, subnet.network, "{row:?}");
         }

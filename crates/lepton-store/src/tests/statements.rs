@@ -82,7 +82,10 @@ fn deallocation(number: u128) -> DeallocateForInstance {
 }
 
 fn plugged(ports: impl IntoIterator<Item = PortId>) -> ReportHost {
-    let ports = ports.into_iter().map(|id| PortReport { id, status: PortStatus::Active }).collect();
+    let ports = ports
+        .into_iter()
+        .map(|id| PortReport { id, status: PortStatus::Active, filtered_at: None })
+        .collect();
     ReportHost { host: host(), report: HostReport { ports, ..HostReport::default() } }
 }
 
@@ -209,7 +212,7 @@ async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
             target: None,
         };
         let holder = Holder::Port(id);
-        (port, FixedIp { subnet, address: address.into(), holder, since: Timestamp::default() })
+        (port, FixedIp { subnet, address: address.into(), holder, since: Timestamp::default(), lease: None })
     });
     let (ports, fixed_ips): (Vec<Port>, Vec<FixedIp>) = rows.unzip();
     let mut tx = engine(subject).write().await.unwrap();

@@ -15,7 +15,7 @@ use super::*;
 /// A ledger that agents reach or not. Clones are the same ledger.
 #[derive(Clone)]
 pub(super) struct RealLedger {
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     /// Hosts that do not reach it.
     away: Arc<Mutex<BTreeSet<HostId>>>,
 }
@@ -83,19 +83,7 @@ impl RealLedger {
     }
 
     pub(super) async fn allocate(&self, instance: InstanceId) -> NetworkInfo {
-        self.submit(AllocateForInstance {
-            instance,
-            project: "p1".parse().unwrap(),
-            host: Some(host_id()),
-            networks: Vec::new(),
-            allow_duplicate_networks: false,
-            binding: BindingRequest::Tap,
-            own_host: None,
-            only_known_hosts: false,
-            only_on: None,
-            mac_base: MacBase::default(),
-        })
-        .await
+        self.submit(allocation(instance)).await
     }
 
     pub(super) async fn deallocate(&self, instance: InstanceId) {
@@ -121,6 +109,22 @@ impl RealLedger {
             }
         };
         time::timeout(RESYNC * 10, waiting).await.expect("the agents come to it");
+    }
+}
+
+/// An allocation on the host, on all networks that there are.
+pub(super) fn allocation(instance: InstanceId) -> AllocateForInstance {
+    AllocateForInstance {
+        instance,
+        project: "p1".parse().unwrap(),
+        host: Some(host_id()),
+        networks: Vec::new(),
+        allow_duplicate_networks: false,
+        binding: BindingRequest::Tap,
+        own_host: None,
+        only_known_hosts: false,
+        only_on: None,
+        mac_base: MacBase::default(),
     }
 }
 

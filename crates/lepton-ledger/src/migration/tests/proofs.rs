@@ -111,7 +111,7 @@ impl World {
             agent.devices.insert(port.id);
             agent.released.remove(&port.id);
             self.written_off.remove(&(host, port.id));
-            ports.push(PortReport { id: port.id, status: PortStatus::Active });
+            ports.push(PortReport { id: port.id, status: PortStatus::Active, filtered_at: None });
         }
         for id in told.released {
             agent.devices.remove(&id);

@@ -93,7 +93,8 @@ fn an_old_next_hop_rests_unless_it_is_a_guests() {
     for Route { destination, .. } in [far, near] {
         decided(&mut ledger, &RemoveRoute { subnet, destination, scope: Scope::Everything }).unwrap();
     }
-    let holders: Vec<_> = ledger.rows::<FixedIp>().map(|row| (row.address.to_string(), row.holder)).collect();
+    let holders: Vec<_> =
+        ledger.rows::<FixedIp>().map(|row| (row.address.to_string(), row.holder.clone())).collect();
     let resting = Holder::Quarantine(ledger.now().after(REST));
     assert_eq!(holders[0], ("10.1.0.2".to_owned(), resting));
     assert!(matches!(holders[1], (_, Holder::Port(_))), "{holders:?}");

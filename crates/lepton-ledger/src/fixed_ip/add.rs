@@ -1,0 +1,122 @@
+//! `AddFixedIp`: one more address for a vNIC that is there.
+
+use std::net::IpAddr;
+
+use lepton_ipam::{check_requested, eui64};
+use lepton_types::{AddressFamily, AddressMode, HostId, InstanceId, NetworkId, NetworkInfo, Port, Subnet};
+
+use super::Place;
+use crate::{Command, Instance, Key, Refusal, Scope, Stop, View};
+
+/// Gives one of an instance's vNICs another address, and lets its host hear of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddFixedIp {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Which address.
+    pub wanted: WantedAddress,
+    /// The only host on which the caller may change an instance; none: any. Follows from its credentials, so it is not
+    /// part of the request.
+    pub only_on: Option<HostId>,
+    /// What the caller may see and change.
+    pub scope: Scope,
+}
+
+/// Which address an instance is to get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedAddress {
+    /// The lowest free one there: of several subnets the first with room, and of IPv4 if there are any of that.
+    Lowest(Place),
+    /// This very one, there.
+    Chosen(IpAddr, Place),
+}
+
+impl Command for AddFixedIp {
+    type Answer = NetworkInfo;
+
+    const NAME: &'static str = "AddFixedIp";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Instance(self.instance)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
+        let instance = ledger.instance_in(self.instance, &self.scope)?;
+        Refusal::unless_allowed(self.only_on.as_ref(), &instance.host)?;
+        let place = match self.wanted {
+            WantedAddress::Lowest(place) | WantedAddress::Chosen(_, place) => place,
+        };
+        let (port, subnets) = seat(ledger, &instance, place)?;
+        match self.wanted {
+            WantedAddress::Lowest(_) => give_lowest(ledger, &port, &subnets)?,
+            WantedAddress::Chosen(address, _) => give(ledger, &port, &subnets, address)?,
+        }
+        ledger.tell_hosts_of(&port)?;
+        ledger.network_info(self.instance)
+    }
+}
+
+/// The first of the instance's vNICs that is at the place, and the subnets of the place.
+fn seat(ledger: &mut View, instance: &Instance, place: Place) -> Result<(Port, Vec<Subnet>), Stop> {
+    let ports = ledger.ports_of(instance)?;
+    ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
+    let mut seats = ports.into_iter().filter_map(|port| {
+        let subnets = ledger.subnets_of(port.network).into_iter().filter(|subnet| place.has(subnet));
+        let subnets: Vec<Subnet> = subnets.collect();
+        let is_there = !subnets.is_empty() || place == Place::Network(port.network);
+        is_there.then_some((port, subnets))
+    });
+    let Some(seat) = seats.next() else {
+        return Err(Refusal::NetworkNotFoundForInstance { instance: instance.id, place }.into());
+    };
+    if seats.any(|(other, _)| other.network != seat.0.network) {
+        let problem =
+            format!("instance {} has vNICs on more than one, each {place}; say on which", instance.id);
+        return Err(Refusal::invalid_field("network_id", problem).into());
+    }
+    Ok(seat)
+}
+
+/// Gives the port this very address.
+fn give(ledger: &mut View, port: &Port, subnets: &[Subnet], address: IpAddr) -> Result<(), Stop> {
+    let network = port.network;
+    let subnet = subnet_of(subnets, network, address)?;
+    if !ledger.take(subnet, address, port.id)? {
+        return Err(Refusal::FixedIpAlreadyInUse { address, network, field: None }.into());
+    }
+    Ok(())
+}
+
+/// The subnet that a guest may have the address of.
+fn subnet_of(subnets: &[Subnet], network: NetworkId, address: IpAddr) -> Result<&Subnet, Refusal> {
+    let invalid =
+        |problem| Refusal::FixedIpInvalid { address, network, field: "address".to_owned(), problem };
+    let subnet = subnets.iter().find(|subnet| subnet.cidr.contains(address));
+    let subnet =
+        subnet.ok_or_else(|| invalid(format!("no such subnet of network {network} contains {address}")))?;
+    check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
+    Ok(subnet)
+}
+
+/// Gives the port the lowest free address of the first of these subnets that has one, IPv4's before IPv6's.
+fn give_lowest(ledger: &mut View, port: &Port, subnets: &[Subnet]) -> Result<(), Stop> {
+    let has_ipv4 = subnets.iter().any(|subnet| subnet.family() == AddressFamily::V4);
+    let family = if has_ipv4 { AddressFamily::V4 } else { AddressFamily::V6 };
+    let of_family: Vec<&Subnet> = subnets.iter().filter(|subnet| subnet.family() == family).collect();
+    for subnet in &of_family {
+        let is_given = match subnet.mode {
+            AddressMode::Pool => ledger.take_next(subnet, port.id)?.is_some(),
+            AddressMode::Eui64 => ledger.take(subnet, eui64(subnet, port.mac), port.id)?,
+        };
+        if is_given {
+            return Ok(());
+        }
+    }
+    if of_family.iter().all(|subnet| subnet.mode == AddressMode::Eui64) {
+        let network = port.network;
+        let problem = format!("network {network} has no subnet with a pool to choose from; name an address");
+        return Err(Refusal::invalid_field("address", problem).into());
+    }
+    let cidrs = of_family.into_iter().map(|subnet| subnet.cidr).collect();
+    Err(Refusal::NoMoreFixedIps { network: port.network, cidrs }.into())
+}
