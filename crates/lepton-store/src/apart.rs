@@ -1,6 +1,6 @@
 //! What a guest has and what a subnet keeps for itself are apart, though no lock stands between them.
 //!
-//! An address of a pool has a block, whose row two managers cannot change at once. Of any other address that a guest asks for
+//! An address of a pool has a block, whose row two managers cannot change at once. Of any other address that somebody asks for
 //! by name, only the subnet says whether it is its gateway or its DHCP server, and subnets are not locked as they are loaded.
 //! So whoever has written looks once more, and whoever comes second sees what the first one wrote:
 //!
@@ -9,10 +9,13 @@
 //! moves a gateway:   update subnets ───▶ is the address somebody's?           waited for who gave the address
 //! ```
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
-use lepton_ledger::{Change, FixedIp, Holder, RowChange, View};
-use lepton_types::{Subnet, SubnetId};
+use lepton_ledger::{Change, FixedIp, RowChange, View};
+use lepton_types::{Port, PortId, Subnet, SubnetId};
 
 use crate::{engine::Tx, failure::Failure};
 
@@ -25,16 +28,17 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
     if !tx.is_shared() {
         return Ok(());
     }
-    let (mut given_in, mut kept) = (BTreeMap::new(), Vec::new());
+    let (mut new, mut given_in, mut kept) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
     for change in view.changes() {
         match change {
-            Change::FixedIp(change) => given_in.extend(given_by_name(change, view)),
+            // A port is there before its addresses are.
+            Change::Port(change) => new.extend(new_port(change)),
+            Change::FixedIp(change) => given_in.extend(given_by_name(change, view, &new)),
             Change::Subnet(change) => kept.extend(newly_kept(change)),
             Change::Network(_)
             | Change::Frontier(_)
             | Change::Block(_)
             | Change::Instance(_)
-            | Change::Port(_)
             | Change::Host(_)
             | Change::DnsDomain(_)
             | Change::DnsEntry(_)
@@ -47,21 +51,31 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
     nobody_has(tx, &kept).await
 }
 
-/// The subnet of an address that a guest got by its name and that is in no pool, with the version that was read.
-fn given_by_name(change: &RowChange<FixedIp>, view: &View) -> Option<(SubnetId, u64)> {
-    let given = change.after.as_ref().filter(|row| matches!(row.holder, Holder::Port(_)))?;
+/// The subnet of an address that was given, or reserved, by its name and that is in no pool, with the version that was read.
+fn given_by_name(
+    change: &RowChange<FixedIp>,
+    view: &View,
+    new: &BTreeSet<PortId>,
+) -> Option<(SubnetId, u64)> {
+    let given = change.after.as_ref().filter(|_| change.before.is_none())?;
     let subnet = view.row::<Subnet>(&given.subnet)?;
     let is_in_pool = subnet.pools.iter().any(|pool| pool.contains(given.address));
-    (!is_in_pool && !follows_from_mac(given.address)).then_some((subnet.id, subnet.version))
+    (!is_in_pool && !follows_from_new_mac(given, view, new)).then_some((subnet.id, subnet.version))
 }
 
-/// Whether it looks as if EUI-64 (RFC 4291 appendix A) had made it: among these a guest does not choose, and a gateway that
-/// had one of them would have to have the very MAC.
-fn follows_from_mac(address: IpAddr) -> bool {
-    match address {
+/// Whether EUI-64 (RFC 4291 appendix A) has made it from the MAC of a port that this very batch has made. Nobody knew that
+/// MAC before, so nobody has chosen the address, for a guest or for a gateway.
+fn follows_from_new_mac(given: &FixedIp, view: &View, new: &BTreeSet<PortId>) -> bool {
+    let port = given.holder.port().filter(|port| new.contains(port));
+    let Some(port) = port.and_then(|port| view.row::<Port>(&port)) else { return false };
+    match given.address {
         IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.octets()[11..13] == [0xff, 0xfe],
+        IpAddr::V6(address) => address.octets()[8..] == port.mac.eui64().to_be_bytes(),
     }
+}
+
+fn new_port(change: &RowChange<Port>) -> Option<PortId> {
+    change.after.as_ref().filter(|_| change.before.is_none()).map(|port| port.id)
 }
 
 /// The addresses that a subnet keeps for itself now and did not before.

@@ -149,21 +149,28 @@ async fn a_gateway_never_has_the_address_of_a_guest() {
     }
 }
 
-/// The address is in no pool, so no block stands between the two.
+/// The address is in no pool, so no block stands between the two; it may look as if it followed from a MAC.
 #[tokio::test]
 async fn an_address_that_becomes_the_gateway_while_it_is_given_is_not_given() {
-    let subject = Subject::open(Kind::Postgres, |_| {}).await;
-    let made = subject.network("private", &["fd00:1::/64"]).await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
-    let mut theirs = engine.write().await.unwrap();
-    let sql = "update subnets set gateway = 'fd00:1::99', version = version + 1";
-    theirs.execute(sql, Vec::new()).await.unwrap();
-    let commit = async {
-        until_somebody_waits(engine).await;
-        theirs.commit().await.unwrap();
-    };
-    let (given, ()) = join(subject.allocate_at(1, made.network.id, "fd00:1::99"), commit).await;
-    assert_eq!(reason(given), "FIXED_IP_INVALID");
+    for (sql, address) in [
+        ("update subnets set gateway = 'fd00:1::99', version = version + 1", "fd00:1::99"),
+        (
+            "update subnets set gateway = 'fd00:1::f816:3eff:fe00:99', version = version + 1",
+            "fd00:1::f816:3eff:fe00:99",
+        ),
+    ] {
+        let subject = Subject::open(Kind::Postgres, |_| {}).await;
+        let made = subject.network("private", &["fd00:1::/64"]).await;
+        let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+        let mut theirs = engine.write().await.unwrap();
+        theirs.execute(sql, Vec::new()).await.unwrap();
+        let commit = async {
+            until_somebody_waits(engine).await;
+            theirs.commit().await.unwrap();
+        };
+        let (given, ()) = join(subject.allocate_at(1, made.network.id, address), commit).await;
+        assert_eq!(reason(given), "FIXED_IP_INVALID", "{address}");
+    }
 }
 
 /// Who chooses while the gateway moves chooses neither its old address before it is free nor its new one.
