@@ -1,5 +1,7 @@
 //! Fixed IPs given to instances and taken from them, decided over views in memory.
 
+mod moving;
+
 use std::time::Duration;
 
 use lepton_ipam::SubnetSpec;
