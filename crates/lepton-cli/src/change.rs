@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::output::Output;
 
 /// How to make a change, as the command line has it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ChangeOptions {
     /// Say what would be done, and do nothing; new ids and addresses are examples
     #[arg(long)]

@@ -53,6 +53,18 @@ pub(crate) fn for_refusal(
         "INSTANCE_DEALLOCATED" => {
             "its vNICs were taken back: allocate it anew, without `--request-id` or with a fresh one, if it is still wanted"
         }
+        "INSTANCE_IS_MOVING" => {
+            "`lepton instance migrate INSTANCE --finish` or `--abort` ends the move that is under way"
+        }
+        "INSTANCE_NOT_MOVING" => {
+            "`lepton instance migrate INSTANCE --to HOST` begins a move; `lepton instance show INSTANCE` shows where it goes"
+        }
+        "INSTANCE_NOT_ON_HOST" => {
+            "leave `--from` out, or name the host that `lepton instance show INSTANCE` shows"
+        }
+        "MIGRATION_ABORTED" => {
+            "somebody ended the move: begin it again, without `--request-id` or with a fresh one, if it is still wanted"
+        }
         "INSTANCE_NOT_FOUND" => {
             "`lepton instance allocate INSTANCE --project PROJECT` gives an instance its vNICs"
         }
@@ -76,11 +88,11 @@ pub(crate) fn for_refusal(
         }
         "NO_MORE_MAC_ADDRESSES" => "give leptond another MAC base in its configuration",
         "PORT_PLUG_FAILED" | "PORT_PLUG_TIMEOUT" if stands => {
-            "the allocation stands and the host tries again by itself: `lepton instance show INSTANCE` shows how it goes, \
-             `lepton instance deallocate INSTANCE` takes it back"
+            "what was begun stands and the host tries again by itself: `lepton instance show INSTANCE` shows how it goes, \
+             `lepton instance deallocate INSTANCE` or `migrate INSTANCE --abort` takes it back"
         }
         "PORT_PLUG_FAILED" => {
-            "nothing was kept; without `--wait` the allocation stays and the host tries again by itself"
+            "nothing was kept; without `--wait` what was begun stays and the host tries again by itself"
         }
         "PORT_PLUG_TIMEOUT" => {
             "nothing was kept; see that leptond's agent runs on the host, or wait longer, for example `--wait=2m`"
@@ -159,6 +171,7 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "allow_duplicate_networks" => "--allow-duplicate-networks",
         "availability_zone" => "--availability-zone",
         "cidr" | "subnets" => "--cidr",
+        "dest" => "--to",
         "destination" => "DESTINATION",
         "dhcp_server" => "--dhcp-server",
         "dns" => "--dns",
@@ -192,6 +205,7 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "range_v4" | "range_v6" => "--range",
         "request_id" => "--request-id",
         "scope" => "--private",
+        "source" => "--from",
         "subnet_id" => "SUBNET",
         "type" => "--type",
         "wait_for_active" => "--wait",

@@ -48,11 +48,11 @@ async fn fence(host: String, change: Change, settings: &Settings, output: Output
     let view = FencedView::from(fenced);
     if view.has_live_ports() {
         output.remark(
-            "Some ports of the host are not released: deallocate their instances, then fence the host again.",
+            "Some ports of the host are not released: deallocate or move their instances, then fence the host again.",
         );
     }
     if view.has_more() {
-        output.remark("Further released ports wait for the host: fence it again.");
+        output.remark("Further ports wait for the host: fence it again.");
     }
     output.print(&view)
 }

@@ -1,5 +1,7 @@
 //! `lepton instance`: give instances their vNICs, look at them, take them back.
 
+mod migrate;
+
 use std::{str::FromStr, time::Duration};
 
 use clap::{Subcommand, ValueEnum};
@@ -8,6 +10,7 @@ use lepton_proto::v1::{
     port_binding::{Kind, Veth},
 };
 
+use self::migrate::MigrateOptions;
 use crate::{
     change::{Change, ChangeOptions},
     client::Client,
@@ -35,6 +38,11 @@ pub(crate) enum InstanceCommand {
     },
     /// Take an instance's vNICs back; does no harm to one that has none
     Deallocate(DeallocateOptions),
+    /// Move an instance to another host: its vNICs are plugged there too, and stay active where they are until the move is
+    /// finished
+    ///
+    /// For example: lepton instance migrate INSTANCE --to node-2 --wait, and then lepton instance migrate INSTANCE --finish
+    Migrate(MigrateOptions),
     /// Say whether an instance could have these networks and addresses now
     Validate {
         #[command(flatten)]
@@ -147,6 +155,7 @@ pub(crate) async fn run(command: InstanceCommand, settings: &Settings, output: O
         InstanceCommand::Show { instance, form: None } => show(instance, settings, output).await,
         InstanceCommand::Show { instance, form: Some(form) } => tell(instance, form, settings, output).await,
         InstanceCommand::Deallocate(options) => deallocate(options, settings, output).await,
+        InstanceCommand::Migrate(options) => migrate::run(options, settings, output).await,
         InstanceCommand::Validate { networks } => validate(networks, settings, output).await,
     }
 }

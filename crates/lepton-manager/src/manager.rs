@@ -1,5 +1,7 @@
 //! [`Manager`]: submits commands, wakes the hosts, waits for a plug when asked.
 
+mod migrating;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -63,7 +65,7 @@ pub enum ManagerError {
     #[error(transparent)]
     Submit(#[from] SubmitError),
     /// A port that the caller waited for could not be plugged.
-    #[error("host {host} could not plug port {port} of instance {instance}: {problem}; {}", undone(*is_undone))]
+    #[error("host {host} could not plug port {port} of instance {instance}: {problem}; {}", awaited.left(*is_undone))]
     PlugFailed {
         /// Which instance.
         instance: InstanceId,
@@ -73,18 +75,32 @@ pub enum ManagerError {
         port: PortId,
         /// Why, in the kernel's own words.
         problem: String,
-        /// Whether the allocation could be taken back.
+        /// What the caller waited for.
+        awaited: Awaited,
+        /// Whether it could be taken back.
         is_undone: bool,
     },
     /// The ports that the caller waited for were not plugged in time, as far as the ledger could be asked.
-    #[error("host {host} is not known to have plugged the ports of instance {instance} in time; {}", undone(*is_undone))]
+    #[error("host {host} is not known to have plugged the ports of instance {instance} in time; {}", awaited.left(*is_undone))]
     PlugTimeout {
         /// Which instance.
         instance: InstanceId,
         /// The host.
         host: HostId,
-        /// Whether the allocation could be taken back.
+        /// What the caller waited for.
+        awaited: Awaited,
+        /// Whether it could be taken back.
         is_undone: bool,
+    },
+    /// The move that the caller waited for was aborted meanwhile.
+    #[error(
+        "the move of instance {instance} to host {destination} was aborted before that host had plugged its ports"
+    )]
+    MigrationAborted {
+        /// Which instance.
+        instance: InstanceId,
+        /// Where it was to go.
+        destination: HostId,
     },
     /// The instance was deallocated while the caller waited for its ports.
     #[error("instance {instance} was deallocated before host {host} had plugged its ports")]
@@ -103,22 +119,41 @@ pub enum ManagerError {
         instance: InstanceId,
     },
     /// The server stopped before the ports that the caller waited for were plugged.
-    #[error("the server is stopping, and host {host} has not plugged the ports of instance {instance} yet; {}", undone(*is_undone))]
+    #[error("the server is stopping, and host {host} has not plugged the ports of instance {instance} yet; {}", awaited.left(*is_undone))]
     Stopping {
         /// Which instance.
         instance: InstanceId,
         /// The host.
         host: HostId,
-        /// Whether the allocation could be taken back.
+        /// What the caller waited for.
+        awaited: Awaited,
+        /// Whether it could be taken back.
         is_undone: bool,
     },
 }
 
-fn undone(is_undone: bool) -> &'static str {
-    if is_undone {
-        "the allocation was undone"
-    } else {
-        "the allocation stands: wait for it again under the same request id, or deallocate it"
+/// What a caller waits for, until its ports are plugged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// An instance's vNICs on its host.
+    Allocation,
+    /// The same on the host that it is being moved to.
+    Migration,
+}
+
+impl Awaited {
+    /// What is left of it.
+    fn left(self, is_undone: bool) -> &'static str {
+        match (self, is_undone) {
+            (Self::Allocation, true) => "the allocation was undone",
+            (Self::Allocation, false) => {
+                "the allocation stands: wait for it again under the same request id, or deallocate it"
+            }
+            (Self::Migration, true) => "the move was aborted",
+            (Self::Migration, false) => {
+                "the move stands: wait for it again under the same request id, or abort it"
+            }
+        }
     }
 }
 
@@ -134,18 +169,44 @@ enum Shortfall {
     Stopping,
     /// The instance lives no more, or anew.
     Gone,
+    /// The move that was waited for is over, and the instance is where it was.
+    Aborted,
+}
+
+/// How far what a caller waits for has come.
+enum Progress {
+    Ready,
+    Waiting,
+    Short(Shortfall),
+}
+
+impl Progress {
+    /// Of ports that must all be plugged.
+    fn of<'s>(mut statuses: impl Iterator<Item = (PortId, &'s PortStatus)>) -> Self {
+        let mut so_far = Self::Ready;
+        for (port, status) in &mut statuses {
+            match status {
+                PortStatus::Error(problem) => return Self::Short(Shortfall::Failed(port, problem.clone())),
+                PortStatus::Pending => so_far = Self::Waiting,
+                PortStatus::Active => {}
+            }
+        }
+        so_far
+    }
 }
 
 impl Shortfall {
     /// What to tell the caller of what this request allocated, now or, when it is a repetition, before.
     fn into_error(self, answer: Reply<NetworkInfo>, is_undone: bool) -> ManagerError {
         let Reply { answer: NetworkInfo { instance, host, .. }, is_repeated } = answer;
+        let awaited = Awaited::Allocation;
         match self {
             Self::Failed(port, problem) => {
-                ManagerError::PlugFailed { instance, host, port, problem, is_undone }
+                ManagerError::PlugFailed { instance, host, port, problem, awaited, is_undone }
             }
-            Self::TimedOut => ManagerError::PlugTimeout { instance, host, is_undone },
-            Self::Stopping => ManagerError::Stopping { instance, host, is_undone },
+            Self::TimedOut => ManagerError::PlugTimeout { instance, host, awaited, is_undone },
+            Self::Stopping => ManagerError::Stopping { instance, host, awaited, is_undone },
+            Self::Aborted => ManagerError::MigrationAborted { instance, destination: host },
             Self::Gone if is_repeated => ManagerError::DeallocatedSince { instance },
             Self::Gone => ManagerError::Deallocated { instance, host },
         }
@@ -229,7 +290,9 @@ impl Manager {
             let mut watch = manager.inner.hub.watch_instance(command.instance);
             let reply =
                 manager.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
-            match manager.plugged(&reply.answer, &mut watch, deadline).await {
+            let plugged =
+                |info: &NetworkInfo| Progress::of(info.vifs.iter().map(|vif| (vif.id, &vif.status)));
+            match manager.until(&reply.answer, &mut watch, deadline, plugged).await {
                 Ok(info) => Ok(info),
                 Err(shortfall) => {
                     let is_ours = !reply.is_repeated && !matches!(shortfall, Shortfall::Gone);
@@ -242,13 +305,14 @@ impl Manager {
         done.unwrap_or_else(|died| Err(SubmitError::Store(StoreError::Internal(died.to_string())).into()))
     }
 
-    /// Waits until every port is plugged, or it is clear why not. A ledger that cannot be asked at the deadline is a reason
-    /// like any other: the allocation is there, and has to be undone.
-    async fn plugged(
+    /// Waits until what the caller waits for is there, or it is clear why not. A ledger that cannot be asked at the deadline is a reason
+    /// like any other: what was begun is there, and has to be undone.
+    async fn until(
         &self,
         answer: &NetworkInfo,
         watch: &mut InstanceWatch,
         deadline: Instant,
+        progress: impl Fn(&NetworkInfo) -> Progress + Send,
     ) -> Result<NetworkInfo, Shortfall> {
         loop {
             let info = match self
@@ -266,15 +330,10 @@ impl Manager {
                     answer.clone()
                 }
             };
-            let failed = info.vifs.iter().find_map(|vif| match &vif.status {
-                PortStatus::Error(problem) => Some((vif.id, problem.clone())),
-                PortStatus::Pending | PortStatus::Active => None,
-            });
-            if let Some((port, problem)) = failed {
-                return Err(Shortfall::Failed(port, problem));
-            }
-            if info.vifs.iter().all(|vif| vif.status == PortStatus::Active) {
-                return Ok(info);
+            match progress(&info) {
+                Progress::Ready => return Ok(info),
+                Progress::Short(shortfall) => return Err(shortfall),
+                Progress::Waiting => {}
             }
             if Instant::now() >= deadline {
                 return Err(Shortfall::TimedOut);
@@ -297,20 +356,23 @@ impl Manager {
             incarnation: answer.incarnation,
             request: envelope.request_key().cloned(),
         };
+        self.insist(undo, envelope.actor()).await.is_some()
+    }
+
+    /// Takes back what somebody waited for in vain; none when the ledger does not answer however often it is asked.
+    async fn insist<C: Command + Clone>(&self, undo: C, actor: &str) -> Option<C::Answer> {
         let mut pause = LOOK_AGAIN / 10;
         for attempt in 1..=UNDO_ATTEMPTS {
-            match self.submit(undo.clone(), Envelope::of(envelope.actor()), false).await {
-                Ok(_) => return true,
-                Err(error) => {
-                    tracing::warn!(%error, instance = %answer.instance, "an allocation is not undone yet")
-                }
+            match self.submit(undo.clone(), Envelope::of(actor), false).await {
+                Ok(answer) => return Some(answer),
+                Err(error) => tracing::warn!(%error, command = C::NAME, "it is not undone yet"),
             }
             if attempt < UNDO_ATTEMPTS {
                 time::sleep(pause).await;
                 pause *= 2;
             }
         }
-        false
+        None
     }
 
     /// Notes that a host has an agent, if the ledger does not know it yet. That it cannot be noted keeps nobody from his

@@ -5,6 +5,7 @@ pub(crate) mod event;
 mod fields;
 pub(crate) mod host;
 pub(crate) mod instance;
+pub(crate) mod migration;
 pub(crate) mod network;
 mod page;
 pub(crate) mod subnet;

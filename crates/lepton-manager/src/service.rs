@@ -5,7 +5,9 @@ mod dns;
 mod events;
 mod subnets;
 
-use lepton_ledger::{AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal, Scope};
+use lepton_ledger::{
+    AllocateForInstance, Command, Envelope, MigrateInstanceStart, NetworkWithSubnets, Refusal, Scope,
+};
 use lepton_proto::{
     Mutation,
     v1::{
@@ -22,7 +24,7 @@ use tonic::{Request, Response, Status, server::NamedService, service::RoutesBuil
 use crate::{
     Caller, Explained, Manager,
     manager::ManagerError,
-    parse::{self, Fields, host, instance, network},
+    parse::{self, Fields, host, instance, migration, network},
     status::refused,
 };
 
@@ -239,6 +241,45 @@ impl NetworkManager for Api {
         Ok(Response::new(v1::DeallocateForInstanceResponse { released_port_ids }))
     }
 
+    async fn migrate_instance_start(
+        &self,
+        request: Request<v1::MigrateInstanceStartRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let (settings, only_on) = (self.manager.settings(), Caller::of(&request)?.host());
+        let (call, start) = parse(&request, |fields, request| {
+            migration::migrate_instance_start(fields, request, settings, only_on)
+        })?;
+        let info = match start.patience.filter(|_| !call.validate_only) {
+            None => self.submit(call, start.command).await?.info,
+            Some(patience) => {
+                let envelope = call.envelope::<MigrateInstanceStart>();
+                self.manager.migrate_and_wait(start.command, envelope, patience).await?
+            }
+        };
+        Ok(Response::new(info.into()))
+    }
+
+    async fn migrate_instance_finish(
+        &self,
+        request: Request<v1::MigrateInstanceFinishRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let only_on = Caller::of(&request)?.host();
+        let (call, command) =
+            parse(&request, |fields, request| migration::migrate_instance_finish(fields, request, only_on))?;
+        Ok(Response::new(self.submit(call, command).await?.into()))
+    }
+
+    async fn setup_networks_on_host(
+        &self,
+        request: Request<v1::SetupNetworksOnHostRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let (settings, only_on) = (self.manager.settings(), Caller::of(&request)?.host());
+        let (call, command) = parse(&request, |fields, request| {
+            migration::setup_networks_on_host(fields, request, settings, only_on)
+        })?;
+        Ok(Response::new(self.submit(call, command).await?.into()))
+    }
+
     async fn fence_host(
         &self,
         request: Request<v1::FenceHostRequest>,
@@ -250,6 +291,7 @@ impl NetworkManager for Api {
             ended_port_ids: texts(fenced.ended),
             live_port_ids: texts(fenced.live),
             has_more: fenced.has_more,
+            departed_port_ids: texts(fenced.departed),
         }))
     }
 

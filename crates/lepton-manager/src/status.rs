@@ -145,13 +145,21 @@ impl From<ManagerError> for Status {
                 ];
                 status(Code::Aborted, "PORT_PLUG_FAILED", message, metadata)
             }
-            ManagerError::PlugTimeout { instance, host, is_undone } => {
+            ManagerError::PlugTimeout { instance, host, is_undone, .. } => {
                 let metadata = [
                     ("instance_id", instance.to_string()),
                     ("host", host.to_string()),
                     ("undone", is_undone.to_string()),
                 ];
                 status(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", message, metadata)
+            }
+            ManagerError::MigrationAborted { instance, destination } => {
+                let metadata = [
+                    ("instance_id", instance.to_string()),
+                    ("destination", destination.to_string()),
+                    ("undone", true.to_string()),
+                ];
+                status(Code::Aborted, "MIGRATION_ABORTED", message, metadata)
             }
             ManagerError::Deallocated { instance, .. } | ManagerError::DeallocatedSince { instance } => {
                 let metadata = [("instance_id", instance.to_string()), ("undone", true.to_string())];

@@ -1,6 +1,8 @@
 //! `port.proto`: NetworkInfo to the wire.
 
-use lepton_types::{FloatingLink, NetworkInfo, PortBinding, PortStatus, SubnetInfo, Vif, VifNetwork};
+use lepton_types::{
+    FloatingLink, NetworkInfo, PortBinding, PortStatus, SubnetInfo, Vif, VifDestination, VifNetwork,
+};
 
 use crate::{
     network::text,
@@ -14,17 +16,14 @@ impl From<NetworkInfo> for v1::NetworkInfo {
             incarnation: info.incarnation,
             host: info.host.into(),
             vifs: info.vifs.into_iter().map(Into::into).collect(),
+            destination: info.migration.map(|to| String::from(to.destination)).unwrap_or_default(),
         }
     }
 }
 
 impl From<Vif> for v1::Vif {
     fn from(vif: Vif) -> Self {
-        let (status, error) = match vif.status {
-            PortStatus::Pending => (v1::PortStatus::Pending, String::new()),
-            PortStatus::Active => (v1::PortStatus::Active, String::new()),
-            PortStatus::Error(error) => (v1::PortStatus::Error, error),
-        };
+        let (status, error) = plug(vif.status);
         Self {
             id: vif.id.to_string(),
             mac_address: vif.mac.to_string(),
@@ -33,7 +32,24 @@ impl From<Vif> for v1::Vif {
             status: status.into(),
             error,
             network: Some(vif.network.into()),
+            destination: vif.destination.map(Into::into),
         }
+    }
+}
+
+impl From<VifDestination> for v1::VifDestination {
+    fn from(there: VifDestination) -> Self {
+        let (status, error) = plug(there.status);
+        Self { binding: Some(there.binding.into()), status: status.into(), error }
+    }
+}
+
+/// What is known of a plug, and why there is none.
+fn plug(status: PortStatus) -> (v1::PortStatus, String) {
+    match status {
+        PortStatus::Pending => (v1::PortStatus::Pending, String::new()),
+        PortStatus::Active => (v1::PortStatus::Active, String::new()),
+        PortStatus::Error(error) => (v1::PortStatus::Error, error),
     }
 }
 

@@ -9,6 +9,7 @@ use super::{View, table::Table};
 #[derive(Debug, Serialize)]
 pub(crate) struct FencedView {
     ended_port_ids: Vec<String>,
+    departed_port_ids: Vec<String>,
     live_port_ids: Vec<String>,
     has_more: bool,
 }
@@ -17,6 +18,7 @@ impl From<pb::FenceHostResponse> for FencedView {
     fn from(fenced: pb::FenceHostResponse) -> Self {
         Self {
             ended_port_ids: fenced.ended_port_ids,
+            departed_port_ids: fenced.departed_port_ids,
             live_port_ids: fenced.live_port_ids,
             has_more: fenced.has_more,
         }
@@ -28,6 +30,9 @@ impl View for FencedView {
         let mut table = Table::with_header(["PORT", "NOW"]);
         for id in &self.ended_port_ids {
             table.row([id.clone(), "ended".to_owned()]);
+        }
+        for id in &self.departed_port_ids {
+            table.row([id.clone(), "elsewhere".to_owned()]);
         }
         for id in &self.live_port_ids {
             table.row([id.clone(), "not released".to_owned()]);
@@ -42,7 +47,7 @@ impl FencedView {
         !self.live_port_ids.is_empty()
     }
 
-    /// Whether further released ports wait for the host.
+    /// Whether further ports wait for the host.
     pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }

@@ -18,6 +18,7 @@ pub(crate) struct NetworkInfoView {
     instance_id: String,
     incarnation: u64,
     host: Option<String>,
+    destination: Option<String>,
     vifs: Vec<VifView>,
 }
 
@@ -30,7 +31,16 @@ struct VifView {
     binding: BindingView,
     status: String,
     error: Option<String>,
+    destination: Option<VifDestinationView>,
     network: VifNetworkView,
+}
+
+/// `lepton.v1.VifDestination`.
+#[derive(Debug, Serialize)]
+struct VifDestinationView {
+    binding: BindingView,
+    status: String,
+    error: Option<String>,
 }
 
 /// `lepton.v1.PortBinding`; the last two are a veth's.
@@ -104,6 +114,7 @@ impl From<pb::NetworkInfo> for NetworkInfoView {
             instance_id: info.instance_id,
             incarnation: info.incarnation,
             host: present(info.host),
+            destination: present(info.destination),
             vifs: info.vifs.into_iter().map(VifView::from).collect(),
         }
     }
@@ -118,7 +129,18 @@ impl From<pb::Vif> for VifView {
             device: vif.device,
             binding: vif.binding.unwrap_or_default().into(),
             error: present(vif.error),
+            destination: vif.destination.map(VifDestinationView::from),
             network: vif.network.unwrap_or_default().into(),
+        }
+    }
+}
+
+impl From<pb::VifDestination> for VifDestinationView {
+    fn from(there: pb::VifDestination) -> Self {
+        Self {
+            status: status_word(there.status),
+            binding: there.binding.unwrap_or_default().into(),
+            error: present(there.error),
         }
     }
 }
@@ -192,7 +214,11 @@ impl View for NetworkInfoView {
         fields.field("Instance", &self.instance_id);
         fields.field("Incarnation", &self.incarnation);
         fields.field("Host", self.host.as_deref().unwrap_or_default());
-        format!("{fields}\n{}\n{}{}{}", self.vnics(), self.addresses(), self.routes(), self.errors())
+        if let Some(destination) = &self.destination {
+            fields.field("Destination", destination);
+        }
+        let (vnics, there, addresses) = (self.vnics(), self.destinations(), self.addresses());
+        format!("{fields}\n{vnics}\n{there}{addresses}{}{}", self.routes(), self.errors())
     }
 }
 
@@ -213,6 +239,21 @@ impl NetworkInfoView {
             ]);
         }
         table
+    }
+
+    /// The vNICs on the host that the instance is being moved to.
+    fn destinations(&self) -> String {
+        let mut table = Table::with_header(["VNIC", "BINDING THERE", "STATUS THERE"]);
+        for (position, vif) in self.vifs.iter().enumerate() {
+            if let Some(there) = &vif.destination {
+                table.row([position.to_string(), there.binding.in_short(), there.status.clone()]);
+            }
+        }
+        if self.vifs.iter().any(|vif| vif.destination.is_some()) {
+            format!("{table}\n")
+        } else {
+            String::new()
+        }
     }
 
     fn addresses(&self) -> Table {
@@ -242,6 +283,12 @@ impl NetworkInfoView {
             self.vifs.iter().enumerate().filter_map(|(position, vif)| Some((position, vif.error.as_ref()?)));
         let lines: String =
             failed.map(|(position, error)| format!("vNIC {position}: {}\n", clean(error))).collect();
+        let there = self.vifs.iter().enumerate();
+        let there =
+            there.filter_map(|(position, vif)| Some((position, vif.destination.as_ref()?.error.as_ref()?)));
+        let there: String =
+            there.map(|(position, error)| format!("vNIC {position} there: {}\n", clean(error))).collect();
+        let lines = lines + &there;
         if lines.is_empty() { lines } else { format!("\n{lines}") }
     }
 }

@@ -90,6 +90,7 @@ pub(crate) fn instance(status: pb::PortStatus, error: &str) -> pb::NetworkInfo {
                 vif_subnet(&private().subnets[1], ["fd00:1::f816:3eff:fe11:2233"]),
             ],
         )),
+        destination: None,
     };
     let veth = pb::port_binding::Veth { netns_path: "/run/netns/web1".into(), guest_device: "eth1".into() };
     let storage = pb::Vif {
@@ -100,9 +101,23 @@ pub(crate) fn instance(status: pb::PortStatus, error: &str) -> pb::NetworkInfo {
         status: status.into(),
         error: error.into(),
         network: Some(vif_network(storage(), vec![vif_subnet(&storage().subnets[0], ["10.2.0.2"])])),
+        destination: None,
     };
     let host = "node-1".into();
-    pb::NetworkInfo { instance_id: INSTANCE.into(), incarnation: 1, host, vifs: vec![private, storage] }
+    let (vifs, destination) = (vec![private, storage], String::new());
+    pb::NetworkInfo { instance_id: INSTANCE.into(), incarnation: 1, host, vifs, destination }
+}
+
+/// The same on its way to `node-2`, which could not plug `storage` there.
+pub(crate) fn moving() -> pb::NetworkInfo {
+    let mut info = instance(pb::PortStatus::Active, "");
+    info.destination = "node-2".into();
+    let plugs = [(pb::PortStatus::Active, ""), (pb::PortStatus::Error, "no such namespace")];
+    for (vif, (status, error)) in info.vifs.iter_mut().zip(plugs) {
+        let binding = vif.binding.clone();
+        vif.destination = Some(pb::VifDestination { binding, status: status.into(), error: error.into() });
+    }
+    info
 }
 
 fn vif_network(network: pb::Network, subnets: Vec<pb::VifSubnet>) -> pb::VifNetwork {

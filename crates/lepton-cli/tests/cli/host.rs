@@ -13,6 +13,7 @@ async fn fence_lists_what_ended_and_what_lives() {
     let answer = || {
         pb::FenceHostResponse {
             ended_port_ids: vec![PORT.to_owned()],
+            departed_port_ids: vec![],
             live_port_ids: vec![STORAGE_PORT.to_owned()],
             has_more: false,
         }

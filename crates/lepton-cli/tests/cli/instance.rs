@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use lepton_proto::v1 as pb;
 
 use crate::{
-    fixtures::{INSTANCE, NETWORK, PORT, STORAGE, STORAGE_PORT, instance},
+    fixtures::{INSTANCE, NETWORK, PORT, STORAGE, STORAGE_PORT, instance, moving},
     server::Turn,
     terminal::{in_every_format, shown, with_requests},
 };
@@ -102,4 +102,30 @@ async fn a_form_that_is_no_json_is_an_error() {
     let answer = pb::GetInstanceNwInfoJsonResponse { json: "bananas".into() };
     let arguments = ["instance", "show", INSTANCE, "--form", "model"];
     assert_snapshot!(shown(&arguments, [answer.into()]).await);
+}
+
+#[tokio::test]
+async fn migrate_sends_every_option_and_shows_both_hosts() {
+    #[rustfmt::skip]
+    let arguments = [
+        "instance", "migrate", INSTANCE, "--from", "node-1", "--to", "node-2", "--netns", "/run/netns/web2",
+        "--guest-device", "eth%d", "--wait=5s", "--request-id", "r1",
+    ];
+    assert_snapshot!(in_every_format(&arguments, || moving().into()).await);
+}
+
+#[tokio::test]
+async fn migrate_asks_where_the_instance_is_and_goes() {
+    let settled = || Turn::from(instance(pb::PortStatus::Active, ""));
+    let mut text = String::new();
+    for (arguments, turns) in [
+        (&["--to", "node-2"][..], [settled(), moving().into()]),
+        (&["--finish"], [moving().into(), settled()]),
+        (&["--abort"], [moving().into(), settled()]),
+        (&["--abort", "--dry-run"], [settled(), settled()]),
+    ] {
+        let arguments = [&["instance", "migrate", INSTANCE, "--request-id", "r1"], arguments].concat();
+        text += &with_requests(&arguments, turns).await;
+    }
+    assert_snapshot!(text);
 }

@@ -72,8 +72,13 @@ async fn every_reason_has_its_hint() {
     let form = ["instance", "show", INSTANCE, "--form", "legacy"];
     let instance = ["instance", "allocate", INSTANCE, "--project", "p1", "--request-id", "r1"];
     let release = ["instance", "deallocate", INSTANCE, "--request-id", "r1"];
+    let migrate = ["instance", "migrate", INSTANCE, "--from", "a", "--to", "b", "--request-id", "r1"];
     let mut text = String::new();
     for (arguments, code, reason) in [
+        (&migrate[..], Code::FailedPrecondition, "INSTANCE_NOT_ON_HOST"),
+        (&migrate, Code::FailedPrecondition, "INSTANCE_IS_MOVING"),
+        (&migrate, Code::FailedPrecondition, "INSTANCE_NOT_MOVING"),
+        (&migrate, Code::Aborted, "MIGRATION_ABORTED"),
         (&network[..], Code::NotFound, "NETWORK_NOT_FOUND"),
         (&network, Code::FailedPrecondition, "NETWORK_IN_USE"),
         (&create, Code::FailedPrecondition, "NETWORK_NOT_EMPTY"),

@@ -192,7 +192,7 @@ fn a_destination_that_nobody_knows_is_refused_where_hosts_must_be_known() {
     let (mut ledger, _) = on_a();
     let unknown = |field: &str| Refusal::HostNotFound { host: named("b"), field: Some(field.to_owned()) };
     let begun = MigrateInstanceStart { only_known_hosts: true, ..start(1, "a", "b") };
-    assert_eq!(decided(&mut ledger, &begun), Err(unknown("destination")));
+    assert_eq!(decided(&mut ledger, &begun), Err(unknown("dest")));
     let set_up = SetupNetworksOnHost { only_known_hosts: true, ..setup(1, "b", false) };
     assert_eq!(decided(&mut ledger, &set_up), Err(unknown("host")));
     decided(&mut ledger, &crate::RegisterHost { host: named("b") }).unwrap();

@@ -81,7 +81,7 @@ fn requested_networks(fields: &mut Fields, requested: &[v1::RequestedNetwork]) -
     requested.iter().enumerate().filter_map(parse).collect()
 }
 
-fn binding(fields: &mut Fields, binding: Option<&v1::PortBinding>) -> Option<BindingRequest> {
+pub(super) fn binding(fields: &mut Fields, binding: Option<&v1::PortBinding>) -> Option<BindingRequest> {
     match binding.and_then(|binding| binding.kind.as_ref()) {
         None | Some(port_binding::Kind::Tap(_)) => Some(BindingRequest::Tap),
         Some(port_binding::Kind::Veth(veth)) => {
@@ -104,7 +104,7 @@ fn guest_device(fields: &mut Fields, name: &str) -> Option<IfName> {
     fields.required(FIELD, name)
 }
 
-fn patience(fields: &mut Fields, span: Option<&prost_types::Duration>) -> Option<Duration> {
+pub(super) fn patience(fields: &mut Fields, span: Option<&prost_types::Duration>) -> Option<Duration> {
     const FIELD: &str = "wait_for_active";
     let span = fields.duration(FIELD, span)?;
     if span.is_zero() || span > LONGEST_WAIT {

@@ -12,6 +12,7 @@ mod hosts;
 mod long_input;
 mod malformed;
 mod members;
+mod migrations;
 mod networks;
 mod nova;
 mod pages;

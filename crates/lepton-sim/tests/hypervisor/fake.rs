@@ -92,10 +92,21 @@ impl Memory {
             incarnation: *life,
             host: request.host,
             vifs: vec![v1::Vif { mac_address: "fa:16:3e:00:00:01".into(), ..Default::default() }],
+            destination: String::new(),
         };
         self.alive.insert(request.instance_id, info.clone());
         self.answers.insert(request.request_id, info.clone());
         Ok(info)
+    }
+
+    fn change(
+        &mut self,
+        instance: &str,
+        change: impl FnOnce(&mut v1::NetworkInfo),
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let info = self.alive.get_mut(instance).ok_or_else(|| Status::not_found("no such instance"))?;
+        change(info);
+        Ok(Response::new(info.clone()))
     }
 }
 
@@ -129,6 +140,33 @@ impl NetworkManager for Service {
     ) -> Result<Response<v1::NetworkInfo>, Status> {
         let found = self.0.lock().unwrap().alive.get(&request.into_inner().instance_id).cloned();
         found.map(Response::new).ok_or_else(|| Status::not_found("no such instance"))
+    }
+
+    async fn migrate_instance_start(
+        &self,
+        request: Request<v1::MigrateInstanceStartRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let request = request.into_inner();
+        self.0.lock().unwrap().change(&request.instance_id, |info| info.destination = request.dest)
+    }
+
+    async fn migrate_instance_finish(
+        &self,
+        request: Request<v1::MigrateInstanceFinishRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let request = request.into_inner();
+        self.0.lock().unwrap().change(&request.instance_id, |info| {
+            info.host = request.dest;
+            info.destination.clear();
+        })
+    }
+
+    async fn setup_networks_on_host(
+        &self,
+        request: Request<v1::SetupNetworksOnHostRequest>,
+    ) -> Result<Response<v1::NetworkInfo>, Status> {
+        let request = request.into_inner();
+        self.0.lock().unwrap().change(&request.instance_id, |info| info.destination.clear())
     }
 
     async fn fence_host(

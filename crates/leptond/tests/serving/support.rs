@@ -298,6 +298,27 @@ impl NetworkManager for Stub {
         self.answer()
     }
 
+    async fn migrate_instance_start(
+        &self,
+        _: Request<pb::MigrateInstanceStartRequest>,
+    ) -> Result<Response<pb::NetworkInfo>, Status> {
+        self.answer()
+    }
+
+    async fn migrate_instance_finish(
+        &self,
+        _: Request<pb::MigrateInstanceFinishRequest>,
+    ) -> Result<Response<pb::NetworkInfo>, Status> {
+        self.answer()
+    }
+
+    async fn setup_networks_on_host(
+        &self,
+        _: Request<pb::SetupNetworksOnHostRequest>,
+    ) -> Result<Response<pb::NetworkInfo>, Status> {
+        self.answer()
+    }
+
     async fn fence_host(
         &self,
         _: Request<pb::FenceHostRequest>,

@@ -1,0 +1,165 @@
+//! `lepton instance migrate`: begins, finishes or aborts a move.
+
+use std::time::Duration;
+
+use lepton_proto::v1::{
+    self as pb,
+    port_binding::{Kind, Veth},
+};
+
+use crate::{
+    change::{Change, ChangeOptions},
+    client::Client,
+    duration,
+    error::Error,
+    output::{NetworkInfoView, Output},
+    settings::Settings,
+};
+
+/// `instance migrate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MigrateOptions {
+    /// UUID of the instance
+    instance: String,
+
+    /// The host that it goes to [default with --finish and --abort: where it is being moved to]
+    #[arg(long, value_name = "HOST", required_unless_present_any = ["finish", "abort"])]
+    to: Option<String>,
+
+    /// The host that it comes from [default: where it lives]
+    #[arg(long, value_name = "HOST", conflicts_with = "abort")]
+    from: Option<String>,
+
+    /// The instance is there: make the destination its host, and have the source unplug its vNICs
+    #[arg(long, conflicts_with = "abort")]
+    finish: bool,
+
+    /// The instance stays where it is: have the destination unplug its vNICs
+    #[arg(long)]
+    abort: bool,
+
+    /// On the destination, plug veth pairs whose inner ends are in this network namespace [default: as on the source]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["finish", "abort"])]
+    netns: Option<String>,
+
+    /// Name of the inner ends; %d is the vNIC's position [default: eth%d]
+    #[arg(long, value_name = "NAME", requires = "netns", default_value = "", hide_default_value = true)]
+    guest_device: String,
+
+    /// Answer when the destination has plugged every vNIC, and abort the move if it cannot in time [default: answer at
+    /// once; with --wait alone: 30s]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "30s",
+        value_parser = duration::parse,
+        conflicts_with_all = ["finish", "abort"],
+    )]
+    wait: Option<Duration>,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// Does what the options say.
+pub(super) async fn run(options: MigrateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let client = Client::connect(settings).await?.allowing(options.wait.unwrap_or_default());
+    let ends = Ends::of(&options, &client).await?;
+    let change = Change::from(options.change.clone());
+    let info = if options.abort {
+        abort(&client, &change, options, ends).await?
+    } else if options.finish {
+        finish(&client, &change, options, ends).await?
+    } else {
+        start(&client, &change, options, ends).await?
+    };
+    change.remark(output);
+    output.print(&NetworkInfoView::from(info))
+}
+
+/// Between which hosts the instance moves.
+struct Ends {
+    source: String,
+    dest: String,
+}
+
+impl Ends {
+    /// As the options say, and where they do not, as the server does.
+    async fn of(options: &MigrateOptions, client: &Client) -> Result<Self, Error> {
+        if let (Some(source), Some(dest)) = (&options.from, &options.to) {
+            return Ok(Self { source: source.clone(), dest: dest.clone() });
+        }
+        let request = pb::GetInstanceNwInfoRequest { instance_id: options.instance.clone() };
+        let info = client
+            .ask(request, async |mut calls, request| calls.manager.get_instance_nw_info(request).await)
+            .await?;
+        let source = options.from.clone().unwrap_or(info.host);
+        Ok(Self { source, dest: options.to.clone().unwrap_or(info.destination) })
+    }
+}
+
+async fn start(
+    client: &Client,
+    change: &Change,
+    options: MigrateOptions,
+    ends: Ends,
+) -> Result<pb::NetworkInfo, Error> {
+    let guest_device = options.guest_device;
+    let veth = options.netns.map(|netns_path| Kind::Veth(Veth { netns_path, guest_device }));
+    let request = pb::MigrateInstanceStartRequest {
+        instance_id: options.instance,
+        incarnation: 0,
+        source: ends.source,
+        dest: ends.dest,
+        binding: veth.map(|kind| pb::PortBinding { kind: Some(kind) }),
+        wait_for_active: options.wait.map(duration::to_wire),
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let call =
+        async |mut calls: crate::client::Calls, request| calls.manager.migrate_instance_start(request).await;
+    client.change(change, request, call).await
+}
+
+async fn finish(
+    client: &Client,
+    change: &Change,
+    options: MigrateOptions,
+    ends: Ends,
+) -> Result<pb::NetworkInfo, Error> {
+    let request = pb::MigrateInstanceFinishRequest {
+        instance_id: options.instance,
+        incarnation: 0,
+        source: ends.source,
+        dest: ends.dest,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let call =
+        async |mut calls: crate::client::Calls, request| calls.manager.migrate_instance_finish(request).await;
+    client.change(change, request, call).await
+}
+
+async fn abort(
+    client: &Client,
+    change: &Change,
+    options: MigrateOptions,
+    ends: Ends,
+) -> Result<pb::NetworkInfo, Error> {
+    // Of an instance that is not being moved nothing is left to abort.
+    let host = if ends.dest.is_empty() { ends.source } else { ends.dest };
+    let request = pb::SetupNetworksOnHostRequest {
+        instance_id: options.instance,
+        incarnation: 0,
+        host,
+        teardown: true,
+        binding: None,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let call =
+        async |mut calls: crate::client::Calls, request| calls.manager.setup_networks_on_host(request).await;
+    client.change(change, request, call).await
+}
