@@ -32,6 +32,9 @@ pub(crate) fn for_refusal(
         }
         "FIELD_NOT_ALLOWED" => "leave that option out, or ask an operator to set it",
         "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
+        "FLOATING_IP_DNS_EXISTS" if metadata.contains_key("field") => {
+            "give the instance another `--hostname`, or none; `lepton dns show DOMAIN NAME` shows whose the name is"
+        }
         "FLOATING_IP_DNS_EXISTS" => {
             "choose another name; `lepton dns modify DOMAIN NAME ADDRESS` lets it lead elsewhere, \
              `lepton dns remove DOMAIN NAME` takes it away"
@@ -181,6 +184,7 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "guest_device" => "--guest-device",
         "form" => "--form",
         "host" => "--host",
+        "hostname" => "--hostname",
         "id" => "--id",
         "incarnation" => "--incarnation",
         "instance_id" => "INSTANCE",

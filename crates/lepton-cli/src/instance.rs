@@ -74,6 +74,14 @@ pub(crate) struct AllocateOptions {
     #[arg(long, value_name = "HOST", default_value = "", hide_default_value = true)]
     host: String,
 
+    /// What the instance calls itself; DHCP and DNS use it [default: nothing]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    hostname: String,
+
+    /// The availability zone that it is in; a DNS domain may be for the instances of one [default: none]
+    #[arg(long, value_name = "ZONE", default_value = "", hide_default_value = true)]
+    availability_zone: String,
+
     /// Plug veth pairs whose inner ends are in this network namespace, such as /run/netns/web1 [default: taps]
     #[arg(long, value_name = "PATH")]
     netns: Option<String>,
@@ -172,6 +180,8 @@ async fn allocate(options: AllocateOptions, settings: &Settings, output: Output)
         allow_duplicate_networks: options.networks.allow_duplicate_networks,
         binding: veth.map(|kind| pb::PortBinding { kind: Some(kind) }),
         wait_for_active: options.wait.map(duration::to_wire),
+        hostname: options.hostname,
+        availability_zone: options.availability_zone,
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };

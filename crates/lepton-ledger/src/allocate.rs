@@ -9,7 +9,7 @@ use lepton_types::{
 };
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
-use crate::{Command, Instance, Key, Refusal, Stop, View, host, pool};
+use crate::{Command, Instance, Key, Naming, Refusal, Stop, View, host, pool};
 
 /// How many MACs are drawn for one port before the base counts as used up. With half of all MACs taken, one port in
 /// four billion fails.
@@ -39,6 +39,8 @@ pub struct AllocateForInstance {
     pub only_on: Option<HostId>,
     /// What MACs start with: the manager's setting, not part of the request.
     pub mac_base: MacBase,
+    /// What the instance is called.
+    pub naming: Naming,
 }
 
 impl AllocateForInstance {
@@ -106,6 +108,7 @@ impl Command for AllocateForInstance {
         let mut keys = keys_of_networks(&self.project, &self.networks);
         keys.extend([Key::Instance(self.instance), Key::PastLives(self.instance)]);
         keys.extend(self.place().ok().cloned().map(Key::Host));
+        keys.extend(self.naming.keys());
         keys
     }
 
@@ -146,13 +149,15 @@ impl Command for AllocateForInstance {
             ledger.insert(port);
         }
         give_addresses(ledger, &seats)?;
+        let ports: Vec<PortId> = seats.iter().map(|seat| seat.port).collect();
+        let has_names = self.naming.name(ledger, self.instance, &ports)?;
         ledger.insert(Instance {
             id: self.instance,
             incarnation,
             project: self.project.clone(),
             host: host.clone(),
-            hostname: None,
-            has_names: false,
+            hostname: self.naming.hostname.clone(),
+            has_names,
             created_at: ledger.now(),
             migration: None,
         });

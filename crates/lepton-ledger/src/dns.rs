@@ -9,10 +9,12 @@ mod addition;
 mod domain;
 mod entry;
 mod names;
+mod naming;
 
 pub use addition::{AddDnsEntry, ModifyDnsEntry};
 pub use domain::{CreateDnsDomain, DeleteDnsDomain, DnsDomainPage, ListDnsDomains};
 pub use entry::{DeleteDnsEntry, DnsEntryPage, DnsPlace, ListDnsEntries, NamedEntry};
+pub use naming::Naming;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
 use crate::{
-    AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Key,
+    AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Key, Naming,
     NetworkSpec, NetworkWithSubnets, Refusal, Row, RowChange, Scope, Stop, View,
 };
 
@@ -132,6 +132,7 @@ pub(crate) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         only_known_hosts: false,
         only_on: None,
         mac_base: MacBase::default(),
+        naming: Naming::default(),
     }
 }
 

@@ -42,7 +42,7 @@ pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
 pub use dns::{
     AddDnsEntry, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsDomainPage, DnsEntryPage, DnsPlace,
-    ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry,
+    ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry, Naming,
 };
 pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
 pub use fixed_ip::{AddFixedIp, Place, RemoveFixedIp, WantedAddress};

@@ -14,7 +14,9 @@ use lepton_ledger::{
     Reply, ReportHost, Scope, UndoAllocation,
 };
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
-use lepton_types::{HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision};
+use lepton_types::{
+    DomainName, HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision,
+};
 use tokio::time::{self, Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -28,7 +30,7 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const UNDO_ATTEMPTS: u32 = 5;
 
 /// What an operator sets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// What the MACs of ports start with.
     pub mac_base: MacBase,
@@ -36,6 +38,8 @@ pub struct Settings {
     pub own_host: Option<HostId>,
     /// Whether only hosts whose agent was here before get ports.
     pub only_known_hosts: bool,
+    /// The DNS domain in which instances get names of their own; none: they get none.
+    pub instance_domain: Option<DomainName>,
 }
 
 /// Stateless over the ledger: whatever it knows can be asked again. Clones share everything.

@@ -178,11 +178,10 @@ impl Hypervisor {
             project_id: boot.project.to_string(),
             host: self.host.as_ref().map(HostId::to_string).unwrap_or_default(),
             networks: boot.networks.clone(),
-            allow_duplicate_networks: false,
             binding: boot.binding.clone(),
             wait_for_active,
             request_id: self.request_id(),
-            validate_only: false,
+            ..Default::default()
         };
         (instance, request)
     }

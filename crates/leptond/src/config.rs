@@ -23,7 +23,7 @@ use std::{
 use lepton_ipam::MacBase;
 use lepton_manager::{Authorise, Keep, Trust};
 use lepton_store::{Database, StoreConfig};
-use lepton_types::HostId;
+use lepton_types::{DomainName, HostId};
 
 mod database;
 mod durations;
@@ -99,6 +99,8 @@ pub struct Config {
     pub mac_base: MacBase,
     /// Which hosts get ports.
     pub accept_hosts: AcceptHosts,
+    /// The domain of guests' own names, if they get any.
+    pub instance_domain: Option<DomainName>,
     /// How many changes may wait for the ledger, and how many questions for each of its readers.
     pub queue_limit: NonZeroUsize,
     /// How long the answers to request ids, the history and the events are kept.
@@ -221,6 +223,7 @@ impl Config {
             backend: settings.agent_backend,
             mac_base: settings.mac_base,
             accept_hosts: settings.accept_hosts,
+            instance_domain: settings.dns_instance_domain.0,
             queue_limit: settings.queue_limit.0,
             keep: Keep {
                 requests: settings.request_ids_keep.0,
@@ -241,7 +244,12 @@ impl Config {
     pub fn manager(&self) -> lepton_manager::Settings {
         let own_host = self.roles.has_agent().then(|| self.host.clone());
         let only_known_hosts = self.accept_hosts == AcceptHosts::Known;
-        lepton_manager::Settings { mac_base: self.mac_base, own_host, only_known_hosts }
+        lepton_manager::Settings {
+            mac_base: self.mac_base,
+            own_host,
+            only_known_hosts,
+            instance_domain: self.instance_domain.clone(),
+        }
     }
 
     /// The layer that identifies and authorises callers as configured.

@@ -272,8 +272,7 @@ mod tests {
     async fn a_stop_does_not_wait_for_a_task_that_does_not_end() {
         let settings = lepton_manager::Settings {
             mac_base: "fa:16:3e".parse().unwrap(),
-            own_host: None,
-            only_known_hosts: false,
+            ..lepton_manager::Settings::default()
         };
         let manager = Manager::open(&StoreConfig::new(Database::Memory), settings).await.unwrap();
         let mut tasks = Tasks::default();

@@ -20,7 +20,8 @@ async fn allocate_sends_every_option_and_shows_the_vnics() {
     let arguments = [
         "instance", "allocate", INSTANCE, "--project", "p1", "--host", "node-1", "--network", &private,
         "--network", STORAGE, "--allow-duplicate-networks", "--netns", "/run/netns/web1",
-        "--guest-device", "eth%d", "--wait=5s", "--request-id", "r1",
+        "--guest-device", "eth%d", "--wait=5s", "--hostname", "web1", "--availability-zone", "nova",
+        "--request-id", "r1",
     ];
     assert_snapshot!(in_every_format(&arguments, || instance(pb::PortStatus::Active, "").into()).await);
 }

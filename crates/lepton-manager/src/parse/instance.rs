@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Refusal, Scope,
+    AllocateForInstance, BindingRequest, DeallocateForInstance, GetInstanceNwInfo, Naming, Refusal, Scope,
     ValidateNetworks,
 };
 use lepton_proto::v1::{self, port_binding};
@@ -42,6 +42,11 @@ pub(crate) fn allocate_for_instance(
     let networks = requested_networks(&mut fields, &request.networks);
     let binding = binding(&mut fields, request.binding.as_ref());
     let patience = patience(&mut fields, request.wait_for_active.as_ref());
+    let naming = Naming {
+        hostname: fields.optional("hostname", &request.hostname),
+        availability_zone: fields.optional("availability_zone", &request.availability_zone),
+        domain: settings.instance_domain.clone(),
+    };
     let command = (|| {
         Some(AllocateForInstance {
             instance: instance?,
@@ -54,6 +59,7 @@ pub(crate) fn allocate_for_instance(
             only_known_hosts: settings.only_known_hosts,
             only_on: only_on.cloned(),
             mac_base: settings.mac_base,
+            naming,
         })
     })();
     fields.finish(command.map(|command| Allocation { command, patience }))

@@ -9,6 +9,7 @@ mod dry_run;
 mod events;
 mod forms;
 mod hosts;
+mod instance_names;
 mod long_input;
 mod malformed;
 mod members;

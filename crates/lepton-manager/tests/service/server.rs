@@ -48,6 +48,7 @@ pub(crate) const PROJECT: &str = "blue";
 pub(crate) struct Options {
     pub(crate) own_host: Option<&'static str>,
     pub(crate) only_known_hosts: bool,
+    pub(crate) instance_domain: Option<&'static str>,
     pub(crate) mac_base: &'static str,
     /// What callers over TCP are; those over the unix socket are admins.
     pub(crate) loopback_role: Option<Role>,
@@ -60,6 +61,7 @@ impl Default for Options {
         Self {
             own_host: Some(HOST),
             only_known_hosts: false,
+            instance_domain: None,
             mac_base: "fa:16:3e",
             loopback_role: Some(Role::Compute),
             queue_limit: 4096,
@@ -99,6 +101,7 @@ impl Server {
             mac_base: options.mac_base.parse::<MacBase>().unwrap(),
             own_host: options.own_host.map(|host| host.parse().unwrap()),
             only_known_hosts: options.only_known_hosts,
+            instance_domain: options.instance_domain.map(|domain| domain.parse().unwrap()),
         };
         let manager = Manager::open(&store, settings).await.unwrap();
         let mut routes = RoutesBuilder::default();

@@ -1,6 +1,6 @@
 //! `dns_entries`: names in domains, and where they lead.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use lepton_ledger::{EntryKey, View};
 use lepton_types::{DnsDomainId, DnsEntry, Hostname, NameBond, RecordType, SubnetId};
@@ -11,7 +11,7 @@ use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value, damaged},
+    sql::{Columns, Row, Value, damaged},
     table::Stored,
 };
 
@@ -74,7 +74,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[EntryKey], view: &mut View) -> Res
     load_by::<DnsEntry, _>(tx, SQL, keys, key_values, view).await
 }
 
-/// Loads the entries that end with addresses.
+/// Loads the entries that end with addresses, with their domains, which events tell.
 pub(crate) async fn load_bound(
     tx: &mut Tx,
     addresses: &[(SubnetId, IpAddr)],
@@ -87,7 +87,8 @@ pub(crate) async fn load_bound(
          where (subnet_id, address) in ({rows}) order by domain_id, name, type {lock}"
     );
     let values_of = |(subnet, at): &(SubnetId, IpAddr)| vec![subnet.as_uuid().into(), (*at).into()];
-    load_by::<DnsEntry, _>(tx, SQL, addresses, values_of, view).await
+    let found = tx.fetch_for(SQL, addresses, values_of).await?;
+    enter_with_domains(tx, &found, view).await
 }
 
 /// Loads a page of a domain's entries in the order of their names, of all of them or of those that lead to an address.
@@ -142,10 +143,14 @@ pub(crate) async fn load_names(
     let (domain, name) = after.map_or((Uuid::nil(), ""), |(domain, name)| (domain.as_uuid(), name.as_str()));
     let values = vec![address.into(), domain.into(), name.into(), i64::from(limit).into()];
     let found = tx.fetch(SQL, values).await?;
-    enter::<DnsEntry>(&found, view)?;
-    let mut domains = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<DnsDomainId>, _>>()?;
-    domains.dedup();
-    dns_domains::load_by_id(tx, &domains, view).await
+    enter_with_domains(tx, &found, view).await
+}
+
+async fn enter_with_domains(tx: &mut Tx, found: &[Row], view: &mut View) -> Result<(), Failure> {
+    enter::<DnsEntry>(found, view)?;
+    let domains = found.iter().map(|row| row.columns().id());
+    let domains: BTreeSet<DnsDomainId> = domains.collect::<Result<_, _>>()?;
+    dns_domains::load_by_id(tx, &domains.into_iter().collect::<Vec<_>>(), view).await
 }
 
 /// Deletes what is left in domains that end.

@@ -2,14 +2,15 @@
 
 use futures_util::future::join;
 use lepton_ledger::{
-    AddDnsEntry, Change, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsPlace, Envelope,
-    ListDnsDomains, ListDnsEntries, ModifyDnsEntry, RowChange, Scope,
+    AddDnsEntry, AllocateForInstance, Change, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsPlace,
+    Envelope, EventFilter, EventStart, ListDnsDomains, ListDnsEntries, ModifyDnsEntry, Naming, ReadEvents,
+    RowChange, Scope,
 };
 use lepton_types::{DnsEntry, DnsScope};
 
 use super::{
     each_store,
-    harness::{Kind, Subject, each_database, instance, reason},
+    harness::{Kind, Subject, allocation, each_database, instance, reason},
     locks::until_somebody_waits,
     sound::assert_sound,
 };
@@ -153,6 +154,10 @@ async fn names_end_in_the_transaction_that_ends_what_they_are_bound_to() {
         subject.deallocate(1).await;
         assert_eq!(subject.batches_told(), 1);
         assert_eq!(found(subject, whole_domain()).await, ["by-hand 10.1.0.2", "db 10.1.0.3"]);
+        let read = ReadEvents { start: EventStart::After(0), limit: 100, filter: EventFilter::default() };
+        let events = subject.store().ask(read).await.unwrap().events;
+        let ended: Vec<_> = events.iter().filter(|event| event.event.kind == "dns_entry.deleted").collect();
+        assert_eq!((ended.len(), &*ended[0].event.about["domain"]), (1, "example.org"));
     })
     .await;
 }
@@ -242,6 +247,61 @@ async fn two_managers_leave_no_name_of_an_instance_that_ends() {
             assert_sound(&dump);
             assert_eq!(dump.dns_entries, []);
         }
+    }
+}
+
+/// An allocation whose instance gets names in `guests.example`.
+fn named(number: u128, hostname: &str) -> AllocateForInstance {
+    let (hostname, domain) = (hostname.parse().ok(), "guests.example".parse().ok());
+    AllocateForInstance {
+        naming: Naming { hostname, domain, ..Naming::default() },
+        ..allocation(number, vec![])
+    }
+}
+
+#[tokio::test]
+async fn instances_have_their_names_as_long_as_their_addresses() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        subject.submit(named(1, "web")).await.unwrap();
+        subject.submit(named(2, "db")).await.unwrap();
+        let before = subject.dump().await;
+        assert_eq!(reason(subject.submit(named(3, "db")).await), "FLOATING_IP_DNS_EXISTS");
+        assert_eq!(subject.dump().await, before);
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        let (name, address) = ("web".parse().ok(), None);
+        let web = DnsPlace::Domain { domain: "guests.example".parse().unwrap(), name, address };
+        let listed = found(subject, web.clone()).await;
+        assert_eq!((listed.len(), &*listed[0]), (2, "web 10.1.0.2"));
+        subject.end(1).await;
+        assert_eq!(found(subject, web).await, [""; 0]);
+        assert_eq!(subject.dump().await.dns_entries.len(), 4);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_managers_whose_instances_have_one_name_one_is_refused() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        let other = subject.another().await.unwrap();
+        subject.network("private", &["10.1.0.0/24"]).await;
+        for round in 0..10_u128 {
+            let name = format!("n{round}");
+            let (one, two) = join(
+                subject.store().submit(named(round * 2 + 1, &name), Envelope::anonymous()),
+                other.submit(named(round * 2 + 2, &name), Envelope::anonymous()),
+            )
+            .await;
+            let (won, lost): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(Result::is_ok);
+            assert_eq!((won.len(), lost.len()), (1, 1), "{kind:?}");
+            assert!(lost.into_iter().all(|lost| reason(lost) == "FLOATING_IP_DNS_EXISTS"));
+        }
+        let dump = subject.dump().await;
+        assert_sound(&dump);
+        assert_eq!((dump.dns_domains.len(), dump.dns_entries.len()), (1, 20));
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_ledger::{
     AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Envelope,
-    HostFeed, NetworkSpec, NetworkWithSubnets, Refusal, Released, ReportHost, Scope,
+    HostFeed, Naming, NetworkSpec, NetworkWithSubnets, Refusal, Released, ReportHost, Scope,
 };
 use lepton_testkit::PrivatePostgres;
 use lepton_types::{HostChanges, HostReport, InstanceId, Mtu, NetworkId, NetworkInfo, PortId, Timestamp};
@@ -263,6 +263,7 @@ pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         only_known_hosts: false,
         only_on: None,
         mac_base: MacBase::default(),
+        naming: Naming::default(),
     }
 }
 

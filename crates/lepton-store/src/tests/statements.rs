@@ -107,6 +107,7 @@ async fn a_batch_of_256_costs_no_more_statements_than_one_of_1() {
         subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
         // The first opens a block, the second finds it open.
         let (first, _) = cost(&subject, [allocation(1, vec![])]).await;
+        assert!(first.keys().all(|sql| !sql.contains("dns_")), "{kind:?}: names are off, and cost nothing");
         let (second, info) = cost(&subject, [allocation(2, vec![])]).await;
         let (many, infos) = cost(&subject, (10..10 + MANY).map(|number| allocation(number, vec![]))).await;
         assert_no_dearer(kind, &many, &[&first, &second]);
@@ -116,6 +117,10 @@ async fn a_batch_of_256_costs_no_more_statements_than_one_of_1() {
         assert_no_dearer(kind, &many, &[&one]);
 
         let (one, _) = cost(&subject, [deallocation(2)]).await;
+        assert!(
+            one.keys().all(|sql| !sql.contains("dns_")),
+            "{kind:?}: whoever has no names is asked for none"
+        );
         let (many, released) = cost(&subject, (10..10 + MANY).map(deallocation)).await;
         assert_no_dearer(kind, &many, &[&one]);
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use lepton_ipam::MacBase;
 use lepton_manager::TrustDomain;
-use lepton_types::HostId;
+use lepton_types::{DomainName, HostId};
 
 use super::{
     database::DatabaseUrl,
@@ -197,6 +197,13 @@ settings! {
 
     /// The octets that the MAC of every new port starts with, three to five of them.
     mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
+
+    /// The DNS domain in which every instance gets names, its UUID and its `hostname`, for its first address of each family.
+    /// Empty: none.
+    ///
+    /// A domain that is not there comes to be, private, with the first instance. `lepton dns domain create DOMAIN --private
+    /// --availability-zone ZONE` keeps it for the instances of one zone. Tenants do not see private domains.
+    dns_instance_domain: Optional<DomainName>, "dns.instance_domain", Text, "";
 
     /// Which hosts ports may be asked for, and networks be given to: `any`, also one whose agent is still to come, or `known`:
     /// only those whose agent has asked this ledger for its ports before, so that a mistyped name is refused

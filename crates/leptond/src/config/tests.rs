@@ -103,6 +103,7 @@ fn every_setting_can_be_set_in_every_layer() {
         ("auth.certificate_hosts", "any"),
         ("agent.backend", "fake"),
         ("network.mac_base", "02:00:00"),
+        ("dns.instance_domain", "guests.example"),
         ("hosts.accept", "known"),
         ("queue.limit", "7"),
         ("request_ids.keep", "7d"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_ledger::{
     AllocateForInstance, BindingRequest, Command, CreateNetworks, DeallocateForInstance, Envelope,
-    GetInstanceNwInfo, HostFeed, NetworkSpec, ReportHost, Scope,
+    GetInstanceNwInfo, HostFeed, Naming, NetworkSpec, ReportHost, Scope,
 };
 use lepton_store::{Database, Store, StoreConfig};
 use lepton_types::{InstanceId, Mtu, NetworkInfo, Vif};
@@ -125,6 +125,7 @@ pub(super) fn allocation(instance: InstanceId) -> AllocateForInstance {
         only_known_hosts: false,
         only_on: None,
         mac_base: MacBase::default(),
+        naming: Naming::default(),
     }
 }
 
