@@ -25,11 +25,15 @@ mod path {
 /// The package whose files are described; what they import is described elsewhere.
 const PACKAGE: &str = "lepton.v1";
 
+/// The file whose comment holds for every call, so that the page begins with it.
+const FIRST: &str = "lepton/v1/network_manager.proto";
+
 /// The whole page.
 pub(super) fn page() -> String {
     let set = FileDescriptorSet::decode(lepton_proto::FILE_DESCRIPTOR_SET)
         .expect("the build made these descriptors");
-    let files: Vec<_> = set.file.iter().filter(|file| file.package() == PACKAGE).map(File::new).collect();
+    let mut files: Vec<_> = set.file.iter().filter(|file| file.package() == PACKAGE).map(File::new).collect();
+    files.sort_by_key(|file| file.descriptor.name() != FIRST);
     let mut page = Page(format!(
         "# gRPC API `{PACKAGE}`\n\nGenerated from `proto/lepton/v1` by `cargo xtask docs`; do not edit.\n"
     ));
@@ -144,12 +148,15 @@ impl<'a> File<'a> {
                 "| `{}` | {} | {}{choice} | {} |",
                 field.name(),
                 field.number(),
-                type_of(field),
+                type_of(field, message),
                 in_a_cell(meaning),
             ));
         }
         let prefix = format!("{name}.");
         for (nested, position) in message.nested_type.iter().zip(0..) {
+            if is_map_entry(nested) {
+                continue;
+            }
             self.message(page, nested, &[path, &[path::MESSAGE_NESTED, position]].concat(), &prefix);
         }
         for (kind, position) in message.enum_type.iter().zip(0..) {
@@ -178,7 +185,19 @@ fn in_a_cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-fn type_of(field: &FieldDescriptorProto) -> String {
+/// Whether the compiler made the message for a map's keys and values; then the map's field tells all of it.
+fn is_map_entry(message: &DescriptorProto) -> bool {
+    message.options.as_ref().is_some_and(|options| options.map_entry())
+}
+
+/// What a field of the message `of` holds.
+fn type_of(field: &FieldDescriptorProto, of: &DescriptorProto) -> String {
+    let entry = of.nested_type.iter().filter(|nested| is_map_entry(nested));
+    let mut entry = entry.filter(|nested| field.type_name().rsplit('.').next() == Some(nested.name()));
+    if let Some(entry) = entry.next() {
+        let sides: Vec<_> = entry.field.iter().map(|side| type_of(side, entry)).collect();
+        return format!("map of {}", sides.join(" to "));
+    }
     let is_named = matches!(field.r#type(), Type::Message | Type::Enum);
     let scalar = || format!("{:?}", field.r#type()).to_lowercase();
     let name = if is_named { linked(field.type_name()) } else { scalar() };
@@ -214,6 +233,7 @@ mod tests {
     fn the_page_tells_every_field_with_its_meaning() {
         let page = page();
         assert!(page.contains("| `cidr` | 1 | string | The prefix without host bits, IPv4 /0 to /32 or IPv6 /0 to /128. Required. |"));
+        assert!(page.contains("| `attributes` | 5 | map of string to string |"));
         assert!(page.contains("## PortBinding.Veth\n"));
         assert!(page.contains("| `PORT_STATUS_ACTIVE` | 2 | The host has plugged it. |"));
         let empty =
