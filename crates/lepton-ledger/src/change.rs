@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lepton_ipam::Block;
-use lepton_types::{DnsDomain, DnsEntry, Network, Port, Subnet};
+use lepton_types::{DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, Subnet};
 
 use crate::{FixedIp, Frontier, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
 
@@ -24,6 +24,10 @@ pub enum Change {
     Port(RowChange<Port>),
     /// The owner of an address.
     FixedIp(RowChange<FixedIp>),
+    /// A range of a pool of floating IPs, or how many of its addresses are allocated.
+    FloatingRange(RowChange<FloatingRange>),
+    /// Whose a floating IP is, and where it leads.
+    FloatingIp(RowChange<FloatingIp>),
     /// A host.
     Host(RowChange<Host>),
     /// A DNS domain. With a domain go its entries, without changes of their own.
@@ -79,6 +83,8 @@ pub enum Ended {
     Port(Port),
     /// A port lost an address.
     FixedIp(FixedIp),
+    /// A project lost a floating IP, or it leads elsewhere.
+    FloatingIp(FloatingIp),
 }
 
 impl Change {
@@ -87,7 +93,8 @@ impl Change {
         if let Self::Journal(entry) = self { Some(entry) } else { None }
     }
 
-    /// What the history keeps of this change: rows that end, and addresses that leave their port.
+    /// What the history keeps of this change: rows that end, addresses that leave their port, and floating IPs as they were
+    /// before they led elsewhere.
     pub fn ended(&self) -> Option<Ended> {
         match self {
             Self::Network(RowChange { before: Some(row), after: None }) => Some(Ended::Network(row.clone())),
@@ -102,6 +109,13 @@ impl Change {
             {
                 Some(Ended::FixedIp(row.clone()))
             }
+            Self::FloatingIp(RowChange { before: Some(row), after })
+                if after
+                    .as_ref()
+                    .is_none_or(|after| (&after.project, after.target) != (&row.project, row.target)) =>
+            {
+                Some(Ended::FloatingIp(row.clone()))
+            }
             Self::Network(_)
             | Self::Subnet(_)
             | Self::Frontier(_)
@@ -109,6 +123,8 @@ impl Change {
             | Self::Instance(_)
             | Self::Port(_)
             | Self::FixedIp(_)
+            | Self::FloatingRange(_)
+            | Self::FloatingIp(_)
             | Self::Host(_)
             | Self::DnsDomain(_)
             | Self::DnsEntry(_)

@@ -79,7 +79,8 @@ impl Command for UndoAllocation {
     }
 }
 
-/// Ends the instance's life and tells its host to unplug its ports, and the host that it was on its way to.
+/// Ends the instance's life and tells its host to unplug its ports, and the host that it was on its way to. No floating IP
+/// leads to them any more (B20, B21).
 fn release(ledger: &mut View, instance: &Instance) -> Result<Released, Stop> {
     ledger.need(migration::hosts_of(instance).cloned().map(Key::Host))?;
     let ports = ledger.ports_of(instance)?;
@@ -87,6 +88,7 @@ fn release(ledger: &mut View, instance: &Instance) -> Result<Released, Stop> {
     let mut released = Vec::new();
     for mut port in ports {
         migration::leave_target(ledger, &mut port)?;
+        ledger.detach_floating_ips(port.id, None)?;
         port.is_released = true;
         port.revision = ledger.touch_host(&port.host)?;
         released.push(port.id);

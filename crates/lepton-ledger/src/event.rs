@@ -11,6 +11,7 @@
 
 mod dns;
 mod fixed_ip;
+mod floating_ip;
 mod instance;
 mod network;
 mod port;
@@ -20,7 +21,7 @@ mod subnet;
 use std::collections::BTreeMap;
 
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, Event, Network, NetworkId, Port, PortId, Subnet, SubnetId,
+    DnsDomain, DnsDomainId, DnsEntry, Event, FloatingIp, Network, NetworkId, Port, PortId, Subnet, SubnetId,
 };
 
 use self::port::Addresses;
@@ -45,6 +46,10 @@ pub const EVENT_KINDS: &[&str] = &[
     "fixed_ip.removed",
     "fixed_ip.reserved",
     "fixed_ip.unreserved",
+    "floating_ip.allocated",
+    "floating_ip.associated",
+    "floating_ip.disassociated",
+    "floating_ip.released",
     "instance.allocated",
     "instance.deallocated",
     "instance.migrated",
@@ -91,6 +96,7 @@ struct Sets<'c> {
     instances: Vec<&'c RowChange<Instance>>,
     ports: Vec<&'c RowChange<Port>>,
     fixed_ips: Vec<&'c RowChange<FixedIp>>,
+    floating_ips: Vec<&'c RowChange<FloatingIp>>,
     dns_domains: Vec<&'c RowChange<DnsDomain>>,
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
 }
@@ -105,11 +111,13 @@ impl<'c> Sets<'c> {
                 Change::Instance(change) => sets.instances.push(change),
                 Change::Port(change) => sets.ports.push(change),
                 Change::FixedIp(change) => sets.fixed_ips.push(change),
+                Change::FloatingIp(change) => sets.floating_ips.push(change),
                 Change::DnsDomain(change) => sets.dns_domains.push(change),
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
                 // How the ledger keeps its books is nobody's business.
                 Change::Frontier(_)
                 | Change::Block(_)
+                | Change::FloatingRange(_)
                 | Change::Host(_)
                 | Change::PendingUnplug(_)
                 | Change::RequestRecord(_)
@@ -135,6 +143,8 @@ fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     events.extend(ports.iter().filter_map(|change| port::event(change, &addresses)));
     let by_themselves = fixed_ips.iter().filter(|change| !addresses.are_told_with_port(change));
     events.extend(by_themselves.filter_map(|change| fixed_ip::event(change, &facts)));
+    let floating_ips = coalesce(sets.floating_ips);
+    events.extend(floating_ips.iter().flat_map(|change| floating_ip::events(change, &facts)));
     events.extend(coalesce(sets.dns_domains).iter().filter_map(dns::domain_event));
     events.extend(coalesce(sets.dns_entries).iter().filter_map(|change| dns::entry_event(change, &facts)));
     events

@@ -102,6 +102,8 @@ fn word(change: &Change) -> &'static str {
         Change::Instance(change) => of(["+instance", "~instance", "-instance"], change),
         Change::Port(change) => of(["+port", "~port", "-port"], change),
         Change::FixedIp(change) => of(["+fixed_ip", "~fixed_ip", "-fixed_ip"], change),
+        Change::FloatingRange(change) => of(["+range", "~range", "-range"], change),
+        Change::FloatingIp(change) => of(["+floating", "~floating", "-floating"], change),
         Change::Host(change) => of(["+host", "~host", "-host"], change),
         Change::DnsDomain(change) => of(["+domain", "~domain", "-domain"], change),
         Change::DnsEntry(change) => of(["+entry", "~entry", "-entry"], change),

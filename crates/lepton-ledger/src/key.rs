@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    DnsDomainId, DomainName, HostId, Hostname, InstanceId, MacAddr, NetworkId, PortId, ProjectId, RecordType,
-    Revision, SubnetId, Timestamp,
+    DnsDomainId, DomainName, HostId, Hostname, InstanceId, Ipv4Range, MacAddr, Name, NetworkId, PortId,
+    ProjectId, RecordType, Revision, SubnetId, Timestamp,
 };
 
-use crate::{RequestKey, row::EntryKey};
+use crate::{FloatingFilter, RequestKey, row::EntryKey};
 
 /// A row, or a small indexed set of rows, that a command needs in its view.
 ///
@@ -59,7 +59,7 @@ pub enum Key {
     },
     /// Addresses of any subnet whose quarantine is over, a bounded number of them.
     Rested,
-    /// An instance, its ports of any incarnation and their addresses.
+    /// An instance, its ports of any incarnation, their addresses, and the floating IPs that lead to these.
     Instance(InstanceId),
     /// The last incarnation of an instance that has ended.
     PastLives(InstanceId),
@@ -82,6 +82,34 @@ pub enum Key {
     },
     /// From which hosts a port must still go, beside its own.
     PendingUnplugs(PortId),
+    /// The pool of floating IPs of this name, with its ranges and their subnets.
+    FloatingPool(Name),
+    /// A page of pools of floating IPs in the order of creation, with their ranges.
+    FloatingPoolPage {
+        /// Only pools made after the one with this sequence number.
+        after: u64,
+        /// Most pools to load.
+        limit: u16,
+    },
+    /// The range of a pool that a subnet is.
+    FloatingRange(SubnetId),
+    /// The ranges of any pools that have an address of this range.
+    FloatingRangesIn(Ipv4Range),
+    /// One floating IP.
+    FloatingIp(IpAddr),
+    /// The floating IPs that lead to a port.
+    FloatingIpsOf(PortId),
+    /// Whether a range has allocated addresses: at least one of them, if there is any.
+    FloatingIpIn(SubnetId),
+    /// A page of floating IPs in the order of their addresses, with the ports and networks that they lead to and their pools.
+    FloatingIpPage {
+        /// Which ones.
+        filter: FloatingFilter,
+        /// Only those behind this address.
+        after: Option<IpAddr>,
+        /// Most floating IPs to load.
+        limit: u16,
+    },
     /// A host's revision.
     Host(HostId),
     /// The DNS domain of this name.

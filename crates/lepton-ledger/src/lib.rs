@@ -21,6 +21,8 @@ mod event;
 #[cfg(test)]
 mod example;
 mod fixed_ip;
+mod floating_ip;
+mod floating_pool;
 mod host;
 mod journal;
 mod key;
@@ -46,6 +48,15 @@ pub use dns::{
 };
 pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
 pub use fixed_ip::{AddFixedIp, Place, RemoveFixedIp, WantedAddress};
+pub use floating_ip::{
+    AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingBy,
+    FloatingFilter, FloatingIpInfo, FloatingIpPage, FloatingSelection, GetFloatingIp, ListFloatingIps,
+    ReleaseFloatingIp, TargetRequest,
+};
+pub use floating_pool::{
+    CreateFloatingPool, DeleteFloatingPool, DeleteFloatingRanges, FloatingPool, FloatingPoolPage,
+    ListFloatingPools, PoolRange, range_spec,
+};
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::Key;

@@ -1,6 +1,8 @@
 //! [`NetworkInfo`]: built from the rows, the same way for an allocation's answer and for every later question.
 
-use lepton_types::{InstanceId, NetworkInfo, Port, SubnetInfo, Vif, VifDestination, VifNetwork};
+use lepton_types::{
+    FloatingLink, InstanceId, NetworkInfo, Port, SubnetInfo, Vif, VifDestination, VifNetwork,
+};
 
 use crate::{Command, Instance, Key, Refusal, Scope, Stop, View};
 
@@ -44,16 +46,21 @@ impl View {
         let found = self.network(port.network)?.cloned();
         let network = found.ok_or(Refusal::NetworkNotFound { network: port.network, field: None })?;
         let fixed_ips = self.usable_by(port.id);
+        let floating_ips = self.floating_ips_of(port.id);
         let subnets = self.subnets_of(network.id).into_iter().filter_map(|subnet| {
             let held = fixed_ips.iter().filter(|row| row.subnet == subnet.id);
             let fixed_ips: Vec<_> = held.map(|row| row.address).collect();
+            let links = floating_ips.iter().filter_map(|row| {
+                let target = row.target.filter(|target| target.subnet == subnet.id)?;
+                Some(FloatingLink { floating: row.address, fixed: target.address })
+            });
             (!fixed_ips.is_empty()).then(|| SubnetInfo {
                 id: subnet.id,
                 cidr: subnet.cidr,
                 gateway: subnet.gateway,
                 dns: subnet.dns,
                 fixed_ips,
-                floating_ips: Vec::new(),
+                floating_ips: links.collect(),
                 routes: subnet.routes,
                 dhcp_server: subnet.dhcp_server,
             })

@@ -32,11 +32,19 @@ fn in_pool(subnet: &Subnet, address: IpAddr) -> bool {
 impl View {
     /// Gives the port the lowest free address of the subnet's pools; none when they are dry.
     pub(crate) fn take_next(&mut self, subnet: &Subnet, port: PortId) -> Result<Option<IpAddr>, Stop> {
+        let address = self.take_lowest(subnet)?;
+        if let Some(address) = address {
+            self.hold(subnet, address, Holder::Port(port));
+        }
+        Ok(address)
+    }
+
+    /// Takes the lowest free address out of the subnet's pools, for whoever keeps a row of it; none when they are dry.
+    pub(crate) fn take_lowest(&mut self, subnet: &Subnet) -> Result<Option<IpAddr>, Stop> {
         let Some(mut block) = self.block_to_take_from(subnet)? else { return Ok(None) };
         let address = block.lowest_free().expect("a block is chosen because it has a free address");
         block.take(address);
         self.replace(block);
-        self.hold(subnet, address, Holder::Port(port));
         Ok(Some(address))
     }
 
@@ -64,25 +72,31 @@ impl View {
                 }
             }
         }
-        if in_pool(subnet, address) {
-            let first = Block::start_of(address);
-            match self.block(subnet.id, first)?.cloned() {
-                Some(mut block) => {
-                    // Without an owner and yet not free: a route's next hop, which a guest may be that asks for it; or
-                    // another manager has just made it the gateway.
-                    if !block.take(address) && !subnet.is_next_hop(address) {
-                        return Ok(false);
-                    }
-                    self.replace(block);
-                }
-                None => {
-                    let mut block = Block::fresh(subnet, first);
-                    block.take(address);
-                    self.insert(block);
-                }
-            }
+        // Without an owner and yet not free: a route's next hop, which a guest may be that asks for it; or another manager has
+        // just made it the gateway.
+        if in_pool(subnet, address) && !self.take_bit(subnet, address)? && !subnet.is_next_hop(address) {
+            return Ok(false);
         }
         self.hold(subnet, address, holder);
+        Ok(true)
+    }
+
+    /// Takes this very address out of the subnet's pools, for whoever keeps a row of it; answers whether it was free.
+    pub(crate) fn take_bit(&mut self, subnet: &Subnet, address: IpAddr) -> Result<bool, Stop> {
+        let first = Block::start_of(address);
+        match self.block(subnet.id, first)?.cloned() {
+            Some(mut block) => {
+                if !block.take(address) {
+                    return Ok(false);
+                }
+                self.replace(block);
+            }
+            None => {
+                let mut block = Block::fresh(subnet, first);
+                block.take(address);
+                self.insert(block);
+            }
+        }
         Ok(true)
     }
 
@@ -106,14 +120,20 @@ impl View {
 
     /// Makes an address free again.
     pub(crate) fn give_back(&mut self, subnet: &Subnet, fixed_ip: &FixedIp) -> Result<(), Stop> {
-        if in_pool(subnet, fixed_ip.address) {
-            let block = self.block(subnet.id, Block::start_of(fixed_ip.address))?.cloned();
+        self.free_bit(subnet, fixed_ip.address)?;
+        self.end::<FixedIp>(&(subnet.id, fixed_ip.address));
+        Ok(())
+    }
+
+    /// Gives an address back to the subnet's pools, if it is of one.
+    pub(crate) fn free_bit(&mut self, subnet: &Subnet, address: IpAddr) -> Result<(), Stop> {
+        if in_pool(subnet, address) {
+            let block = self.block(subnet.id, Block::start_of(address))?.cloned();
             if let Some(mut block) = block {
-                block.release(subnet, fixed_ip.address);
+                block.release(subnet, address);
                 self.replace(block);
             }
         }
-        self.end::<FixedIp>(&(subnet.id, fixed_ip.address));
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use std::{fmt, net::IpAddr};
 
 use lepton_types::{
-    Cidr, DomainName, HostId, Hostname, InstanceId, NetworkId, ProjectId, RecordType, RequestId, Route,
-    SubnetId,
+    Cidr, DomainName, HostId, Hostname, InstanceId, Ipv4Range, Name, NetworkId, ProjectId, RecordType,
+    RequestId, Route, SubnetId,
 };
 
 use crate::Place;
@@ -217,6 +217,100 @@ pub enum Refusal {
         /// Where the route would lead.
         destination: Cidr,
     },
+    /// No live port of the project has the address.
+    #[error("no live port{} has {}", within(*instance, *network), wanted(*address))]
+    FixedIpNotFound {
+        /// The address; none: any IPv4 address.
+        address: Option<IpAddr>,
+        /// The only instance that was meant.
+        instance: Option<InstanceId>,
+        /// The only network that was meant.
+        network: Option<NetworkId>,
+    },
+    /// Several ports of the project have the address, on networks that overlap.
+    #[error("{address} is on several of the project's networks; name the instance or the network")]
+    FixedIpAmbiguous {
+        /// The address.
+        address: IpAddr,
+    },
+    /// No such pool of floating IPs.
+    #[error("pool {pool} of floating IPs is not found")]
+    FloatingPoolNotFound {
+        /// The name that was asked for.
+        pool: Name,
+    },
+    /// Projects have addresses of what was to be deleted.
+    #[error("floating IP {address} of pool {pool} is allocated; release it first")]
+    FloatingPoolInUse {
+        /// The pool.
+        pool: Name,
+        /// One of the addresses.
+        address: IpAddr,
+    },
+    /// A range shares addresses with one that is there.
+    #[error("{range} overlaps {other} of pool {other_pool}; leave the common addresses out")]
+    FloatingRangeOverlaps {
+        /// The new range.
+        range: Ipv4Range,
+        /// The one that is there.
+        other: Ipv4Range,
+        /// Whose that is.
+        other_pool: Name,
+        /// Path of the new range in the request.
+        field: String,
+    },
+    /// A pool has no such range.
+    #[error("pool {pool} has no range {range}; name it as the pool's list does")]
+    FloatingRangeNotFound {
+        /// The range.
+        range: Ipv4Range,
+        /// The pool.
+        pool: Name,
+    },
+    /// Every address of the pool is somebody's.
+    #[error("pool {pool} has no free floating IP; release some, or use another pool")]
+    NoMoreFloatingIps {
+        /// The pool.
+        pool: Name,
+    },
+    /// No such floating IP, or another project's, or one that is nobody's.
+    #[error("floating IP {address} is not found{}", pool.as_ref().map(|pool| format!(" in pool {pool}")).unwrap_or_default())]
+    FloatingIpNotFound {
+        /// The address.
+        address: IpAddr,
+        /// The pool that it was looked for in.
+        pool: Option<Name>,
+    },
+    /// An address that was asked for is somebody's.
+    #[error("floating IP {address} is taken; choose another one, or none to get the lowest free one")]
+    FloatingIpAlreadyInUse {
+        /// The address.
+        address: IpAddr,
+        /// Its path in the request.
+        field: &'static str,
+    },
+    /// It leads to a fixed IP.
+    #[error("floating IP {address} leads to {fixed_ip}; disassociate it first")]
+    FloatingIpAssociated {
+        /// The floating IP.
+        address: IpAddr,
+        /// Where it leads.
+        fixed_ip: IpAddr,
+    },
+    /// It leads nowhere.
+    #[error("floating IP {address} leads to no fixed IP")]
+    FloatingIpNotAssociated {
+        /// The floating IP.
+        address: IpAddr,
+    },
+    /// An allocation assigned it to its instance by itself.
+    #[error(
+        "floating IP {address} was assigned to its instance by itself, and goes with it; set affect_auto_assigned to touch it"
+    )]
+    FloatingIpAutoAssigned {
+        /// The floating IP.
+        address: IpAddr,
+    },
     /// The caller may act for one host, and the request is about another one.
     #[error("this caller may act for host {allowed} only, not for {host} (auth.certificate_hosts)")]
     HostNotAllowed {
@@ -310,6 +404,16 @@ pub enum Refusal {
     },
 }
 
+fn within(instance: Option<InstanceId>, network: Option<NetworkId>) -> String {
+    let instance = instance.map(|id| format!(" of instance {id}")).unwrap_or_default();
+    let network = network.map(|id| format!(" on network {id}")).unwrap_or_default();
+    format!("{instance}{network}")
+}
+
+fn wanted(address: Option<IpAddr>) -> String {
+    address.map_or_else(|| "an IPv4 address".to_owned(), |address| format!("the IPv4 address {address}"))
+}
+
 fn whose(project: Option<&ProjectId>) -> String {
     project.map_or_else(|| "what all projects share".to_owned(), ToString::to_string)
 }
@@ -398,6 +502,18 @@ impl Refusal {
             Self::NetworkInUse { .. } => "NETWORK_IN_USE",
             Self::NetworkNotEmpty { .. } => "NETWORK_NOT_EMPTY",
             Self::NetworkWithoutIpv4 { .. } => "NETWORK_WITHOUT_IPV4",
+            Self::FixedIpNotFound { .. } => "FIXED_IP_NOT_FOUND",
+            Self::FixedIpAmbiguous { .. } => "FIXED_IP_AMBIGUOUS",
+            Self::FloatingPoolNotFound { .. } => "FLOATING_POOL_NOT_FOUND",
+            Self::FloatingPoolInUse { .. } => "FLOATING_POOL_IN_USE",
+            Self::FloatingRangeOverlaps { .. } => "FLOATING_RANGE_OVERLAPS",
+            Self::FloatingRangeNotFound { .. } => "FLOATING_RANGE_NOT_FOUND",
+            Self::NoMoreFloatingIps { .. } => "NO_MORE_FLOATING_IPS",
+            Self::FloatingIpNotFound { .. } => "FLOATING_IP_NOT_FOUND",
+            Self::FloatingIpAlreadyInUse { .. } => "FLOATING_IP_ALREADY_IN_USE",
+            Self::FloatingIpAssociated { .. } => "FLOATING_IP_ASSOCIATED",
+            Self::FloatingIpNotAssociated { .. } => "FLOATING_IP_NOT_ASSOCIATED",
+            Self::FloatingIpAutoAssigned { .. } => "FLOATING_IP_AUTO_ASSIGNED",
             Self::SubnetNotFound { .. } => "SUBNET_NOT_FOUND",
             Self::SubnetInUse { .. } => "SUBNET_IN_USE",
             Self::RouteExists { .. } => "ROUTE_EXISTS",
@@ -474,6 +590,41 @@ impl Refusal {
             }
             Self::NetworkNotEmpty { network } => vec![("network_id", network.to_string())],
             Self::NetworkWithoutIpv4 { network } => vec![("network_id", network.clone())],
+            Self::FixedIpNotFound { address, instance, network } => {
+                let address = address.map(|address| ("fixed_ip", address.to_string()));
+                let instance = instance.map(|instance| ("instance_id", instance.to_string()));
+                let network = network.map(|network| ("network_id", network.to_string()));
+                [address, instance, network].into_iter().flatten().collect()
+            }
+            Self::FixedIpAmbiguous { address } => vec![("fixed_ip", address.to_string())],
+            Self::FloatingPoolNotFound { pool } | Self::NoMoreFloatingIps { pool } => {
+                vec![("pool", pool.to_string())]
+            }
+            Self::FloatingPoolInUse { pool, address } => {
+                vec![("pool", pool.to_string()), ("floating_ip", address.to_string())]
+            }
+            Self::FloatingRangeOverlaps { range, other, other_pool, field } => vec![
+                ("field", field.clone()),
+                ("range", range.to_string()),
+                ("other_range", other.to_string()),
+                ("other_pool", other_pool.to_string()),
+            ],
+            Self::FloatingRangeNotFound { range, pool } => {
+                vec![("range", range.to_string()), ("pool", pool.to_string())]
+            }
+            Self::FloatingIpNotFound { address, pool } => {
+                let pool = pool.iter().map(|pool| ("pool", pool.to_string()));
+                pool.chain([("floating_ip", address.to_string())]).collect()
+            }
+            Self::FloatingIpAlreadyInUse { address, field } => {
+                vec![("field", (*field).to_owned()), ("floating_ip", address.to_string())]
+            }
+            Self::FloatingIpAssociated { address, fixed_ip } => {
+                vec![("floating_ip", address.to_string()), ("fixed_ip", fixed_ip.to_string())]
+            }
+            Self::FloatingIpNotAssociated { address } | Self::FloatingIpAutoAssigned { address } => {
+                vec![("floating_ip", address.to_string())]
+            }
             Self::SubnetNotFound { subnet } => vec![("subnet_id", subnet.to_string())],
             Self::SubnetInUse { subnet, address } => {
                 vec![("subnet_id", subnet.to_string()), ("fixed_ip", address.to_string())]

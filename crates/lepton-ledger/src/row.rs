@@ -4,8 +4,9 @@ use std::{fmt, net::IpAddr};
 
 use lepton_ipam::Block;
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, HostId, Hostname, InstanceId, Lease, Migration, Name, Network,
-    NetworkId, Port, PortId, ProjectId, RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
+    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, HostId, Hostname, InstanceId, Lease,
+    Migration, Name, Network, NetworkId, Port, PortId, ProjectId, RecordType, RequestId, Revision, Subnet,
+    SubnetId, Timestamp,
 };
 
 use crate::{Change, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
@@ -246,6 +247,9 @@ row!(Network, NetworkId, networks, |self| self.id, |indexes, is_there| {
         enter(&mut indexes.networks_by_project, (self.project.clone(), self.sequence, self.id), is_there);
     }
     enter(&mut indexes.networks_by_sequence, (self.sequence, self.id), is_there);
+    if self.is_external {
+        enter(&mut indexes.pools, (self.label.clone(), self.id), is_there);
+    }
 });
 row!(Subnet, SubnetId, subnets, |self| self.id, |indexes, is_there| {
     enter(&mut indexes.subnets_by_network, (self.network, self.family(), self.cidr, self.id), is_there);
@@ -277,6 +281,14 @@ row!(FixedIp, (SubnetId, IpAddr), fixed_ips, |self| (self.subnet, self.address),
 row!(Block, (SubnetId, IpAddr), blocks, |self| (self.subnet(), self.first()), |indexes, is_there| {
     if self.free() > 0 || !is_there {
         enter(&mut indexes.free_blocks, (self.subnet(), self.first()), is_there);
+    }
+});
+row!(FloatingRange, SubnetId, floating_ranges, |self| self.subnet, |indexes, is_there| {
+    enter(&mut indexes.floating_ranges_by_pool, (self.pool, self.addresses, self.subnet), is_there);
+});
+row!(FloatingIp, IpAddr, floating_ips, |self| self.address, |indexes, is_there| {
+    if let Some(target) = self.target {
+        enter(&mut indexes.floating_ips_by_port, (target.port, self.address), is_there);
     }
 });
 row!(Frontier, SubnetId, frontiers, |self| self.subnet);

@@ -23,9 +23,10 @@ impl Scope {
         }
     }
 
-    /// Whether the caller may see the network: its own, or a global one.
+    /// Whether the caller may see the network: its own, or a global one. A pool of floating IPs is no network to anybody who asks
+    /// for networks.
     pub fn sees(&self, network: &Network) -> bool {
-        network.project.is_none() || self.owns(network.project.as_ref())
+        !network.is_external && (network.project.is_none() || self.owns(network.project.as_ref()))
     }
 
     /// The only project that the caller acts for, if there is only one.

@@ -225,21 +225,15 @@ impl View {
     pub(crate) fn seen_subnet(&mut self, subnet: SubnetId, scope: &Scope) -> Result<Subnet, Stop> {
         let not_found = Refusal::SubnetNotFound { subnet };
         let found = self.subnet(subnet)?.cloned().ok_or(not_found.clone())?;
-        if scope.project().is_some()
-            && !self.network(found.network)?.is_some_and(|network| scope.sees(network))
-        {
-            return Err(not_found.into());
-        }
-        Ok(found)
+        let is_seen = self.network(found.network)?.is_some_and(|network| scope.sees(network));
+        if is_seen { Ok(found) } else { Err(not_found.into()) }
     }
 
     /// A subnet of a network that the caller may change.
     pub(crate) fn own_subnet(&mut self, subnet: SubnetId, scope: &Scope) -> Result<Subnet, Stop> {
         let found = self.seen_subnet(subnet, scope)?;
-        if scope.project().is_some() {
-            let owner = self.network(found.network)?.and_then(|network| network.project.clone());
-            scope.may_change(owner.as_ref())?;
-        }
+        let owner = self.network(found.network)?.and_then(|network| network.project.clone());
+        scope.may_change(owner.as_ref())?;
         Ok(found)
     }
 

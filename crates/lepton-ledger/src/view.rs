@@ -2,6 +2,7 @@
 
 mod dns;
 mod draws;
+mod floating;
 mod forget;
 mod journal;
 mod lookup;
@@ -20,8 +21,9 @@ use crate::{
 };
 use lepton_ipam::Block;
 use lepton_types::{
-    AddressFamily, Cidr, DnsDomain, DnsDomainId, DnsEntry, DomainName, HostId, Hostname, InstanceId, MacAddr,
-    Network, NetworkId, Port, PortId, ProjectId, Revision, Subnet, SubnetId, Timestamp,
+    AddressFamily, Cidr, DnsDomain, DnsDomainId, DnsEntry, DomainName, FloatingIp, FloatingRange, HostId,
+    Hostname, InstanceId, Ipv4Range, MacAddr, Name, Network, NetworkId, Port, PortId, ProjectId, Revision,
+    Subnet, SubnetId, Timestamp,
 };
 
 /// The part of the ledger that a batch of commands has in memory: rows as loaded, overlaid with what the batch decided.
@@ -59,6 +61,8 @@ pub struct Tables {
     pub(crate) instances: Table<Instance>,
     pub(crate) ports: Table<Port>,
     pub(crate) fixed_ips: Table<FixedIp>,
+    pub(crate) floating_ranges: Table<FloatingRange>,
+    pub(crate) floating_ips: Table<FloatingIp>,
     pub(crate) hosts: Table<Host>,
     pub(crate) dns_domains: Table<DnsDomain>,
     pub(crate) dns_entries: Table<DnsEntry>,
@@ -79,6 +83,9 @@ pub struct Indexes {
     pub(crate) unplugs_by_host: BTreeSet<(HostId, Revision, PortId)>,
     pub(crate) unplugs_by_port: BTreeSet<(PortId, HostId)>,
     pub(crate) fixed_ips_by_port: BTreeSet<(PortId, SubnetId, IpAddr)>,
+    pub(crate) pools: BTreeSet<(Name, NetworkId)>,
+    pub(crate) floating_ranges_by_pool: BTreeSet<(NetworkId, Ipv4Range, SubnetId)>,
+    pub(crate) floating_ips_by_port: BTreeSet<(PortId, IpAddr)>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
     pub(crate) dns_domains_by_name: BTreeSet<(DomainName, DnsDomainId)>,
@@ -187,6 +194,8 @@ impl View {
             Change::Instance(change) => self.apply(&change.reversed()),
             Change::Port(change) => self.apply(&change.reversed()),
             Change::FixedIp(change) => self.apply(&change.reversed()),
+            Change::FloatingRange(change) => self.apply(&change.reversed()),
+            Change::FloatingIp(change) => self.apply(&change.reversed()),
             Change::Host(change) => self.apply(&change.reversed()),
             Change::DnsDomain(change) => self.apply(&change.reversed()),
             Change::DnsEntry(change) => self.apply(&change.reversed()),

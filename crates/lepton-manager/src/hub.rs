@@ -58,6 +58,8 @@ impl Hub {
                 | Change::Block(_)
                 | Change::Instance(_)
                 | Change::FixedIp(_)
+                | Change::FloatingRange(_)
+                | Change::FloatingIp(_)
                 | Change::DnsDomain(_)
                 | Change::DnsEntry(_)
                 | Change::PendingUnplug(_)

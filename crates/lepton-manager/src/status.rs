@@ -54,6 +54,9 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::RequestIdReused { .. }
         | Refusal::DuplicateNetwork { .. }
         | Refusal::FixedIpInvalid { .. }
+        | Refusal::FixedIpAmbiguous { .. }
+        | Refusal::FloatingRangeOverlaps { .. }
+        | Refusal::FloatingIpAlreadyInUse { .. }
         | Refusal::NetworkNotFound { field: Some(_), .. }
         | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
         Refusal::NetworkNotFound { field: None, .. }
@@ -64,6 +67,10 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::FixedIpNotFoundForSpecificInstance { .. }
         | Refusal::SubnetNotFound { .. }
         | Refusal::RouteNotFound { .. }
+        | Refusal::FixedIpNotFound { .. }
+        | Refusal::FloatingPoolNotFound { .. }
+        | Refusal::FloatingRangeNotFound { .. }
+        | Refusal::FloatingIpNotFound { .. }
         | Refusal::DnsDomainNotFound { .. }
         | Refusal::DnsEntryNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
@@ -75,8 +82,14 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::NetworkNotEmpty { .. }
         | Refusal::NetworkWithoutIpv4 { .. }
         | Refusal::SubnetInUse { .. }
+        | Refusal::FloatingPoolInUse { .. }
+        | Refusal::FloatingIpAssociated { .. }
+        | Refusal::FloatingIpNotAssociated { .. }
+        | Refusal::FloatingIpAutoAssigned { .. }
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
-        Refusal::NoMoreFixedIps { .. } | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
+        Refusal::NoMoreFixedIps { .. }
+        | Refusal::NoMoreFloatingIps { .. }
+        | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
         Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. } => Code::PermissionDenied,
@@ -93,6 +106,9 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
     match refusal {
         Refusal::InvalidFields { violations, .. } => violations.clone(),
         Refusal::RequestIdReused { .. } => one("request_id"),
+        Refusal::FixedIpAmbiguous { .. } => one("fixed_ip"),
+        Refusal::FloatingRangeOverlaps { field, .. } => one(field),
+        Refusal::FloatingIpAlreadyInUse { field, .. } => one(field),
         Refusal::DuplicateNetwork { field, .. }
         | Refusal::FixedIpInvalid { field, .. }
         | Refusal::NetworkNotFound { field: Some(field), .. }
@@ -121,6 +137,15 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::DnsDomainNotFound { .. }
         | Refusal::DnsEntryNotFound { .. }
         | Refusal::FloatingIpDnsExists { .. }
+        | Refusal::FixedIpNotFound { .. }
+        | Refusal::FloatingPoolNotFound { .. }
+        | Refusal::FloatingPoolInUse { .. }
+        | Refusal::FloatingRangeNotFound { .. }
+        | Refusal::NoMoreFloatingIps { .. }
+        | Refusal::FloatingIpNotFound { .. }
+        | Refusal::FloatingIpAssociated { .. }
+        | Refusal::FloatingIpNotAssociated { .. }
+        | Refusal::FloatingIpAutoAssigned { .. }
         | Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. }

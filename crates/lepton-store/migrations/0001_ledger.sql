@@ -22,6 +22,8 @@ CREATE TABLE networks (
 CREATE INDEX networks_by_project ON networks (project_id, sequence);
 -- A pool of floating IPs is asked for by its name.
 CREATE UNIQUE INDEX networks_by_pool ON networks (label) WHERE is_external;
+CREATE INDEX networks_of_pools ON networks (sequence) WHERE is_external;
+CREATE INDEX networks_by_host ON networks (host_id) WHERE host_id IS NOT NULL;
 
 CREATE TABLE subnets (
     id UUID NOT NULL PRIMARY KEY,
@@ -176,6 +178,50 @@ CREATE INDEX dns_entries_by_address ON dns_entries (address, domain_id, name);
 CREATE INDEX dns_entries_by_bond ON dns_entries (subnet_id, address) WHERE subnet_id IS NOT NULL;
 CREATE INDEX dns_entries_by_port ON dns_entries (port_id) WHERE port_id IS NOT NULL;
 
+-- What a subnet is as a range of a pool of floating IPs. Ranges have no address in common: each begins and ends where no
+-- other does, and who makes one takes its turn with who makes others.
+CREATE TABLE floating_ranges (
+    subnet_id UUID NOT NULL PRIMARY KEY REFERENCES subnets,
+    pool_id UUID NOT NULL REFERENCES networks,
+    first BYTEA NOT NULL UNIQUE CHECK (length(first) = 4),
+    last BYTEA NOT NULL UNIQUE CHECK (length(last) = 4),
+    total BIGINT NOT NULL,
+    -- How many addresses projects have.
+    allocated BIGINT NOT NULL CHECK (allocated BETWEEN 0 AND total)
+) {without_rowid};
+CREATE INDEX floating_ranges_by_pool ON floating_ranges (pool_id, first);
+
+CREATE TABLE floating_ips (
+    -- Of whatever pool: an address is given once.
+    address BYTEA NOT NULL PRIMARY KEY CHECK (length(address) = 4),
+    -- No cascade: a range does not end while somebody has one of its addresses.
+    subnet_id UUID NOT NULL REFERENCES floating_ranges,
+    pool_id UUID NOT NULL,
+    project_id TEXT NOT NULL,
+    -- Where it leads: all of these or none. Deferred, since what it leads to may come to be in the same transaction.
+    port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
+    instance_id UUID,
+    network_id UUID,
+    fixed_subnet_id UUID,
+    fixed_address BYTEA CHECK (length(fixed_address) = 4),
+    is_auto_assigned BOOLEAN NOT NULL,
+    allocated_at BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    FOREIGN KEY (fixed_subnet_id, fixed_address) REFERENCES fixed_ips (subnet_id, address)
+        DEFERRABLE INITIALLY DEFERRED,
+    CHECK ((port_id IS NULL) = (instance_id IS NULL) AND (port_id IS NULL) = (network_id IS NULL)
+        AND (port_id IS NULL) = (fixed_subnet_id IS NULL) AND (port_id IS NULL) = (fixed_address IS NULL)),
+    -- What was assigned by itself goes with its port: without one it would stay for ever.
+    CHECK (port_id IS NOT NULL OR NOT is_auto_assigned)
+) {without_rowid};
+CREATE INDEX floating_ips_by_kind ON floating_ips (is_auto_assigned, address);
+CREATE INDEX floating_ips_by_project ON floating_ips (project_id, is_auto_assigned, address);
+CREATE INDEX floating_ips_by_pool ON floating_ips (pool_id, is_auto_assigned, address);
+CREATE INDEX floating_ips_by_range ON floating_ips (subnet_id, address);
+CREATE INDEX floating_ips_by_port ON floating_ips (port_id) WHERE port_id IS NOT NULL;
+CREATE INDEX floating_ips_by_network ON floating_ips (network_id, address) WHERE network_id IS NOT NULL;
+CREATE INDEX floating_ips_by_fixed_ip ON floating_ips (fixed_address, fixed_subnet_id) WHERE fixed_address IS NOT NULL;
+
 -- What must never be given twice, though the history forgets it.
 
 CREATE TABLE incarnations (
@@ -301,3 +347,23 @@ CREATE TABLE fixed_ip_history (
 CREATE INDEX fixed_ip_history_by_address ON fixed_ip_history (address, ended_at);
 CREATE INDEX fixed_ip_history_by_port ON fixed_ip_history (port_id);
 CREATE INDEX fixed_ip_history_by_end ON fixed_ip_history (ended_at);
+
+-- Whose a floating IP was and where it led, from `since` on.
+CREATE TABLE floating_ip_history (
+    address BYTEA NOT NULL,
+    subnet_id UUID NOT NULL,
+    pool_id UUID NOT NULL,
+    project_id TEXT NOT NULL,
+    port_id UUID,
+    instance_id UUID,
+    network_id UUID,
+    fixed_subnet_id UUID,
+    fixed_address BYTEA,
+    is_auto_assigned BOOLEAN NOT NULL,
+    allocated_at BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL
+);
+CREATE INDEX floating_ip_history_by_address ON floating_ip_history (address, ended_at);
+CREATE INDEX floating_ip_history_by_instance ON floating_ip_history (instance_id, ended_at);
+CREATE INDEX floating_ip_history_by_end ON floating_ip_history (ended_at);

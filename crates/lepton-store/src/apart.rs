@@ -39,6 +39,8 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             | Change::Frontier(_)
             | Change::Block(_)
             | Change::Instance(_)
+            | Change::FloatingRange(_)
+            | Change::FloatingIp(_)
             | Change::Host(_)
             | Change::DnsDomain(_)
             | Change::DnsEntry(_)

@@ -1,22 +1,22 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
-//! That is also the order in which rows are locked, and it is here alone: the networks' counter, blocks, addresses by key,
-//! instances, ports, what must still go from hosts, addresses that rested, hosts, entries of DNS. Rows of one table are locked
-//! in the order of their keys, those that rested in the order of their rest. Within one round no two managers wait for each
-//! other; a later round of one may wait for an earlier one of the other, and then PostgreSQL ends one of them, which decides
-//! again.
+//! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of pools, blocks,
+//! addresses by key, instances, ports, floating IPs, what must still go from hosts, addresses that rested, hosts, entries of
+//! DNS. Rows of one table are locked in the order of their keys, those that rested in the order of their rest. Within one
+//! round no two managers wait for each other; a later round of one may wait for an earlier one of the other, and then
+//! PostgreSQL ends one of them, which decides again.
 
 use std::net::IpAddr;
 
 use lepton_ledger::{EntryKey, Key, RequestKey, View};
-use lepton_types::{DomainName, HostId, InstanceId, MacAddr, NetworkId, PortId, ProjectId, SubnetId};
+use lepton_types::{DomainName, HostId, InstanceId, MacAddr, Name, NetworkId, PortId, ProjectId, SubnetId};
 
 use crate::{
     engine::Tx,
     failure::Failure,
     tables::{
-        blocks, dns_domains, dns_entries, fixed_ips, frontiers, hosts, instances, journal, networks,
-        pending_unplugs, ports, requests, subnets,
+        blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, hosts,
+        instances, journal, networks, pending_unplugs, ports, requests, subnets,
     },
 };
 
@@ -36,6 +36,11 @@ struct Round<'k> {
     ports: Vec<PortId>,
     macs: Vec<MacAddr>,
     pending_unplugs: Vec<PortId>,
+    pools: Vec<Name>,
+    floating_ranges: Vec<SubnetId>,
+    floating_ips: Vec<IpAddr>,
+    /// Ports of which it is asked which floating IPs lead to them.
+    led_to: Vec<PortId>,
     hosts: Vec<HostId>,
     dns_domains: Vec<DomainName>,
     dns_entries: Vec<EntryKey>,
@@ -62,6 +67,10 @@ impl<'k> Round<'k> {
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
                 Key::PendingUnplugs(id) => round.pending_unplugs.push(*id),
+                Key::FloatingPool(name) => round.pools.push(name.clone()),
+                Key::FloatingRange(subnet) => round.floating_ranges.push(*subnet),
+                Key::FloatingIp(address) => round.floating_ips.push(*address),
+                Key::FloatingIpsOf(port) => round.led_to.push(*port),
                 Key::Host(id) => round.hosts.push(id.clone()),
                 Key::DnsDomain(name) => round.dns_domains.push(name.clone()),
                 Key::DnsEntry(key) => round.dns_entries.push(key.clone()),
@@ -73,6 +82,10 @@ impl<'k> Round<'k> {
                 | Key::RestedIn { .. }
                 | Key::Rested
                 | Key::PortOn(_)
+                | Key::FloatingPoolPage { .. }
+                | Key::FloatingRangesIn(_)
+                | Key::FloatingIpIn(_)
+                | Key::FloatingIpPage { .. }
                 | Key::PortsToFence { .. }
                 | Key::HostPorts(..)
                 | Key::DnsDomainPage { .. }
@@ -99,14 +112,17 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
         networks::load_of_projects(tx, &round.projects, view).await?;
     }
     subnets::load(tx, &round.subnets, view).await?;
+    load_ranges(tx, &round, view).await?;
     frontiers::load(tx, &round.frontiers, view).await?;
     blocks::load_free(tx, &round.free_blocks, view).await?;
     blocks::load(tx, &round.blocks, view).await?;
     fixed_ips::load(tx, &round.fixed_ips, view).await?;
-    let hosts_of_instances = instances::load(tx, &round.instances, view).await?;
+    let found = instances::load(tx, &round.instances, view).await?;
+    round.led_to.extend(found.ports);
     instances::load_past_lives(tx, &round.past_lives, view).await?;
     ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
+    floating_ips::load(tx, &round.floating_ips, &round.led_to, view).await?;
     dns_domains::load(tx, &round.dns_domains, view).await?;
     pending_unplugs::load(tx, &round.pending_unplugs, view).await?;
     for key in &round.others {
@@ -115,7 +131,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     // A change of an instance is a change of its host. All of a batch's hosts are locked at once and in one order, lest
     // two managers wait for each other.
     if tx.is_writing() {
-        round.hosts.extend(hosts_of_instances);
+        round.hosts.extend(found.hosts);
         round.hosts.sort_unstable();
         round.hosts.dedup();
     }
@@ -125,6 +141,18 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     round.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
     for key in keys {
         view.mark_loaded(key);
+    }
+    Ok(())
+}
+
+/// Loads ranges of pools. They are locked before their blocks are.
+async fn load_ranges(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<(), Failure> {
+    floating_ranges::load_pools(tx, &round.pools, view).await?;
+    floating_ranges::load(tx, &round.floating_ranges, view).await?;
+    for key in &round.others {
+        if let Key::FloatingRangesIn(addresses) = key {
+            floating_ranges::load_in(tx, *addresses, view).await?;
+        }
     }
     Ok(())
 }
@@ -139,6 +167,11 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
+        Key::FloatingPoolPage { after, limit } => floating_ranges::load_page(tx, *after, *limit, view).await,
+        Key::FloatingIpIn(subnet) => floating_ips::load_one_in(tx, *subnet, view).await,
+        Key::FloatingIpPage { filter, after, limit } => {
+            floating_ips::load_page(tx, filter, *after, *limit, view).await
+        }
         Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
         Key::HostPorts(host, after) => {
             ports::load_of_host(tx, host, *after, view).await?;
@@ -172,6 +205,11 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::DnsEntry(_)
         | Key::BoundNames(..)
         | Key::PendingUnplugs(_)
+        | Key::FloatingPool(_)
+        | Key::FloatingRange(_)
+        | Key::FloatingRangesIn(_)
+        | Key::FloatingIp(_)
+        | Key::FloatingIpsOf(_)
         | Key::Host(_) => Ok(()),
     }
 }

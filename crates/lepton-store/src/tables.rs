@@ -4,6 +4,8 @@ pub(crate) mod blocks;
 pub(crate) mod dns_domains;
 pub(crate) mod dns_entries;
 pub(crate) mod fixed_ips;
+pub(crate) mod floating_ips;
+pub(crate) mod floating_ranges;
 pub(crate) mod frontiers;
 pub(crate) mod history;
 pub(crate) mod hosts;

@@ -5,6 +5,7 @@ mod dns;
 mod durable;
 mod events;
 mod fixed_ips;
+mod floating_ips;
 mod harness;
 mod history;
 mod hosts;

@@ -6,7 +6,9 @@ use lepton_ledger::{
     Block, Change, Ended, FixedIp, Frontier, Host, Instance, PendingUnplug, RequestRecord, RowChange,
     coalesce,
 };
-use lepton_types::{DnsDomain, DnsDomainId, DnsEntry, Network, Port, Subnet, SubnetId, Timestamp};
+use lepton_types::{
+    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, Network, Port, Subnet, SubnetId, Timestamp,
+};
 
 use crate::{
     engine::Tx,
@@ -25,6 +27,8 @@ struct Sets<'c> {
     instances: Vec<&'c RowChange<Instance>>,
     ports: Vec<&'c RowChange<Port>>,
     fixed_ips: Vec<&'c RowChange<FixedIp>>,
+    floating_ranges: Vec<&'c RowChange<FloatingRange>>,
+    floating_ips: Vec<&'c RowChange<FloatingIp>>,
     hosts: Vec<&'c RowChange<Host>>,
     dns_domains: Vec<&'c RowChange<DnsDomain>>,
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
@@ -44,6 +48,8 @@ impl<'c> Sets<'c> {
                 Change::Instance(change) => sets.instances.push(change),
                 Change::Port(change) => sets.ports.push(change),
                 Change::FixedIp(change) => sets.fixed_ips.push(change),
+                Change::FloatingRange(change) => sets.floating_ranges.push(change),
+                Change::FloatingIp(change) => sets.floating_ips.push(change),
                 Change::Host(change) => sets.hosts.push(change),
                 Change::DnsDomain(change) => sets.dns_domains.push(change),
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
@@ -121,6 +127,10 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     let subnets = Net::new(sets.subnets);
     let networks = Net::new(sets.networks);
     names.end(tx).await?;
+    let floating_ranges = Net::new(sets.floating_ranges);
+    let floating_ips = Net::new(sets.floating_ips);
+    floating_ips.end(tx).await?;
+    floating_ranges.end(tx).await?;
     fixed_ips.end(tx).await?;
     ports.end(tx).await?;
     instances.end(tx).await?;
@@ -138,6 +148,8 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     ports.put(tx).await?;
     fixed_ips.put(tx).await?;
     names.put(tx).await?;
+    floating_ranges.put(tx).await?;
+    floating_ips.put(tx).await?;
     Net::new(sets.hosts).put(tx).await?;
     let pending_unplugs = Net::new(sets.pending_unplugs);
     pending_unplugs.end(tx).await?;
@@ -206,6 +218,7 @@ async fn write_history(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Resul
     let mut instances = Vec::new();
     let mut ports = Vec::new();
     let mut fixed_ips = Vec::new();
+    let mut floating_ips = Vec::new();
     for ended in &ended {
         match ended {
             Ended::Network(row) => networks.push(row),
@@ -213,6 +226,7 @@ async fn write_history(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Resul
             Ended::Instance(row) => instances.push(row),
             Ended::Port(row) => ports.push(row),
             Ended::FixedIp(row) => fixed_ips.push(row),
+            Ended::FloatingIp(row) => floating_ips.push(row),
         }
     }
     table::remember(tx, &networks, now.micros()).await?;
@@ -220,5 +234,6 @@ async fn write_history(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Resul
     table::remember(tx, &instances, now.micros()).await?;
     instances::note_past_lives(tx, &instances).await?;
     table::remember(tx, &ports, now.micros()).await?;
-    table::remember(tx, &fixed_ips, now.micros()).await
+    table::remember(tx, &fixed_ips, now.micros()).await?;
+    table::remember(tx, &floating_ips, now.micros()).await
 }

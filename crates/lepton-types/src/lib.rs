@@ -22,9 +22,11 @@ mod dns;
 mod dns_name;
 mod event;
 mod fixed_ip;
+mod floating_ip;
 mod host;
 mod ids;
 mod if_name;
+mod ipv4_range;
 pub mod legacy;
 mod mac;
 pub mod model;
@@ -47,12 +49,14 @@ pub use dns::{DnsDomain, DnsEntry, DnsScope, NameBond, RecordType, RecordTypeErr
 pub use dns_name::{DnsNameError, DomainName, Hostname};
 pub use event::{Event, RecordedEvent};
 pub use fixed_ip::Lease;
+pub use floating_ip::{FloatingIp, FloatingRange, FloatingTarget};
 pub use host::{HostChanges, HostPort, HostReport, PortReport};
 pub use ids::{
     AvailabilityZone, DnsDomainId, HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId,
     TextIdError, UuidError,
 };
 pub use if_name::{IfName, IfNameError};
+pub use ipv4_range::{Ipv4Range, Ipv4RangeError};
 pub use mac::{MacAddr, MacAddrError, MacBitsError};
 pub use mtu::{Mtu, MtuError};
 pub use name::{Name, NameError};

@@ -89,7 +89,10 @@ fn a_deallocation_misses_the_instance_then_its_host() {
     let keys = missing(&mut ledger, &deallocation(1));
     assert_eq!(keys, [Key::Instance(instance(1))]);
     ledger.load(whole.row::<Instance>(&instance(1)).unwrap().clone());
-    whole.rows::<Port>().for_each(|port| ledger.load(port.clone()));
+    for port in whole.rows::<Port>() {
+        ledger.load(port.clone());
+        ledger.mark_loaded(Key::FloatingIpsOf(port.id));
+    }
     loaded(&mut ledger, keys);
     let keys = missing(&mut ledger, &deallocation(1));
     assert_eq!(keys, [Key::Host(host())]);

@@ -292,7 +292,10 @@ fn an_instance_without_names_is_asked_for_none() {
         let mut ledger = unloaded();
         let mut keys = missing(&mut ledger, &deallocation(1));
         ledger.load(Instance { has_names, ..known.row::<Instance>(&instance(1)).unwrap().clone() });
-        known.rows::<lepton_types::Port>().for_each(|row| ledger.load(row.clone()));
+        for row in known.rows::<lepton_types::Port>() {
+            ledger.load(row.clone());
+            ledger.mark_loaded(Key::FloatingIpsOf(row.id));
+        }
         known.rows::<crate::FixedIp>().for_each(|row| ledger.load(row.clone()));
         keys.push(Key::Host(crate::example::host()));
         loaded(&mut ledger, keys);

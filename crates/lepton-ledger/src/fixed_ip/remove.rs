@@ -8,9 +8,9 @@ use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Scope, Stop, View}
 
 /// Takes an address from an instance.
 ///
-/// NetworkInfo and the host's feed no longer name it from now on. It stays the port's all the same, and in nobody's reach,
-/// until the host reports that it filters the port by this revision or a later one ([`crate::ReportHost`]), or that the
-/// port is unplugged.
+/// NetworkInfo and the host's feed no longer name it from now on, and no floating IP leads to it any more. It stays the
+/// port's all the same, and in nobody's reach, until the host reports that it filters the port by this revision or a later
+/// one ([`crate::ReportHost`]), or that the port is unplugged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoveFixedIp {
     /// Which instance.
@@ -42,6 +42,7 @@ impl Command for RemoveFixedIp {
         if instance.has_names {
             ledger.forget_names(row.subnet, row.address)?;
         }
+        ledger.detach_floating_ips(port.id, Some((row.subnet, row.address)))?;
         let Port { id: port, revision, .. } = ledger.tell_hosts_of(&port)?;
         ledger.replace(FixedIp { holder: Holder::Leaving { port, revision }, ..row });
         ledger.network_info(self.instance)

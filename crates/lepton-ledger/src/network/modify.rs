@@ -3,7 +3,7 @@
 use lepton_types::{Name, Network, NetworkId, ProjectId};
 
 use super::NetworkWithSubnets;
-use crate::{Command, Key, NamedHost, Refusal, Scope, Stop, View};
+use crate::{Command, Key, NamedHost, Scope, Stop, View};
 
 /// Changes what is given of a network and leaves the rest as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,9 +132,6 @@ impl View {
     /// A network that instances are plugged into, and that the caller may change; a pool of floating IPs is none.
     pub(crate) fn tenant_network(&mut self, network: NetworkId, scope: &Scope) -> Result<Network, Stop> {
         let found = self.seen_network(network, scope)?;
-        if found.is_external {
-            return Err(Refusal::NetworkNotFound { network, field: None }.into());
-        }
         scope.may_change(found.project.as_ref())?;
         Ok(found)
     }

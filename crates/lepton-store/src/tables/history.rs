@@ -9,7 +9,9 @@ use crate::{engine::Tx, failure::Failure};
 const AT_ONCE: i64 = 1024;
 
 /// What drops the oldest rows of each table, by the shortest key that it has an index of.
-const DROP: [&str; 5] = [
+const DROP: [&str; 6] = [
+    "delete from floating_ip_history where (address, ended_at) in
+         (select address, ended_at from floating_ip_history where ended_at < $1 order by ended_at limit $2)",
     "delete from fixed_ip_history where (address, ended_at) in
          (select address, ended_at from fixed_ip_history where ended_at < $1 order by ended_at limit $2)",
     "delete from port_history where id in

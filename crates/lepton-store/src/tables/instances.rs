@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lepton_ledger::{Instance, View};
-use lepton_types::{HostId, InstanceId, Migration};
+use lepton_types::{HostId, InstanceId, Migration, PortId};
 
 use super::ports;
 use crate::{
@@ -79,9 +79,16 @@ fn migration(destination: Option<HostId>, revision: Option<u64>) -> Result<Optio
     }
 }
 
-/// Loads instances with their ports of any incarnation and the ports' addresses; answers the instances' hosts, those that
-/// they are being moved to included.
-pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<Vec<HostId>, Failure> {
+/// What instances that were loaded have.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Their hosts, those that they are being moved to included.
+    pub(crate) hosts: Vec<HostId>,
+    pub(crate) ports: Vec<PortId>,
+}
+
+/// Loads instances with their ports of any incarnation and the ports' addresses.
+pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<Found, Failure> {
     const SQL: &str =
         "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
              destination_revision
@@ -93,8 +100,8 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Re
         hosts.extend(instance.migration.as_ref().map(|migration| migration.destination.clone()));
         view.load(instance);
     }
-    ports::load_of_instances(tx, ids, view).await?;
-    Ok(hosts)
+    let ports = ports::load_of_instances(tx, ids, view).await?;
+    Ok(Found { hosts, ports })
 }
 
 /// Loads the last incarnations of instances that have ended before. They outlive the history.

@@ -1,7 +1,7 @@
 //! `networks`: layer-2 networks.
 
 use lepton_ledger::{Key, View};
-use lepton_types::{Mtu, Network, NetworkId, ProjectId, Timestamp};
+use lepton_types::{Mtu, Name, Network, NetworkId, ProjectId, Timestamp};
 
 use super::{enter, load_by, subnets};
 use crate::{
@@ -114,7 +114,7 @@ pub(crate) async fn load_of_projects(
         " from networks where project_id is null and not is_external"
     );
     let found = tx.fetch_for(SQL, projects, |project| vec![project.as_str().into()]).await?;
-    enter_with_subnets(tx, &found, view).await
+    enter_with_subnets(tx, &found, view).await.map(drop)
 }
 
 /// Loads the global networks with their subnets.
@@ -122,7 +122,7 @@ pub(crate) async fn load_global(tx: &mut Tx, view: &mut View) -> Result<(), Fail
     const SQL: &str =
         concat!("select ", network_columns!(), " from networks where project_id is null and not is_external");
     let found = tx.fetch(SQL, Vec::new()).await?;
-    enter_with_subnets(tx, &found, view).await
+    enter_with_subnets(tx, &found, view).await.map(drop)
 }
 
 /// Loads a page of networks in the order of creation, with their subnets.
@@ -158,17 +158,49 @@ pub(crate) async fn load_page(
             tx.fetch(VISIBLE, values).await?
         }
     };
-    enter_with_subnets(tx, &found, view).await
+    enter_with_subnets(tx, &found, view).await.map(drop)
 }
 
-async fn enter_with_subnets(tx: &mut Tx, found: &[crate::sql::Row], view: &mut View) -> Result<(), Failure> {
+async fn enter_with_subnets(
+    tx: &mut Tx,
+    found: &[crate::sql::Row],
+    view: &mut View,
+) -> Result<Vec<NetworkId>, Failure> {
     enter::<Network>(found, view)?;
     let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<NetworkId>, _>>()?;
     subnets::load_of_networks(tx, &ids, view).await?;
-    for id in ids {
-        view.mark_loaded(Key::Network(id));
+    for id in &ids {
+        view.mark_loaded(Key::Network(*id));
     }
-    Ok(())
+    Ok(ids)
+}
+
+/// Loads pools of floating IPs by their names, with their subnets; answers which they are.
+pub(super) async fn load_pools(
+    tx: &mut Tx,
+    names: &[Name],
+    view: &mut View,
+) -> Result<Vec<NetworkId>, Failure> {
+    const SQL: &str =
+        concat!("select ", network_columns!(), " from networks where is_external and label {in}");
+    let found = tx.fetch_for(SQL, names, |name| vec![name.as_str().into()]).await?;
+    enter_with_subnets(tx, &found, view).await
+}
+
+/// Loads a page of pools of floating IPs in the order of creation, with their subnets; answers which they are.
+pub(super) async fn load_pool_page(
+    tx: &mut Tx,
+    after: u64,
+    limit: u16,
+    view: &mut View,
+) -> Result<Vec<NetworkId>, Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        network_columns!(),
+        " from networks where is_external and sequence > $1 order by sequence limit $2"
+    );
+    let found = tx.fetch(SQL, vec![after.into(), i64::from(limit).into()]).await?;
+    enter_with_subnets(tx, &found, view).await
 }
 
 /// Loads the sequence number of the newest network, deleted ones included: no number is given twice, though the history

@@ -134,26 +134,26 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result
     fixed_ips::load_of_ports(tx, ids, view).await
 }
 
-/// Loads the ports of instances, of any incarnation, with their addresses.
+/// Loads the ports of instances, of any incarnation, with their addresses; answers which they are.
 pub(super) async fn load_of_instances(
     tx: &mut Tx,
     ids: &[InstanceId],
     view: &mut View,
-) -> Result<(), Failure> {
+) -> Result<Vec<PortId>, Failure> {
     const SQL: &str =
         concat!("select ", port_columns!(), " from ports where instance_id {in} order by id {lock}");
     let found = tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await?;
     enter_with_addresses(tx, &found, view).await
 }
 
-async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Result<(), Failure> {
+async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Result<Vec<PortId>, Failure> {
     enter::<Port>(found, view)?;
     let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?;
     fixed_ips::load_of_ports(tx, &ids, view).await?;
-    for id in ids {
-        view.mark_loaded(Key::Port(id));
+    for id in &ids {
+        view.mark_loaded(Key::Port(*id));
     }
-    Ok(())
+    Ok(ids)
 }
 
 /// Loads the ports that have the MACs.
@@ -219,5 +219,5 @@ pub(crate) async fn load_of_host(
         " from ports where target_host_id = $1 and target_revision > $2"
     );
     let found = tx.fetch(SQL, vec![host.as_str().into(), after.number().into()]).await?;
-    enter_with_addresses(tx, &found, view).await
+    enter_with_addresses(tx, &found, view).await.map(drop)
 }

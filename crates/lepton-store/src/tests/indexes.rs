@@ -1,5 +1,6 @@
 //! What must not be there twice is a unique index on each engine, whatever a decision overlooked.
 
+use super::floating_ips::{associate, pool, wish};
 use super::{
     dns,
     harness::{Kind, Subject, allocation},
@@ -7,7 +8,7 @@ use super::{
 use crate::{failure::Failure, lane::Backend};
 
 /// Copies of rows that differ from them in all but what one index is about. A network's id stands in for a fresh one.
-const COPIES: [(&str, &str); 15] = [
+const COPIES: [(&str, &str); 19] = [
     (
         "a network's number",
         "insert into networks select subnets.id, project_id, label, priority, mtu, sequence, created_at, host_id,
@@ -53,6 +54,27 @@ const COPIES: [(&str, &str); 15] = [
              select subnet_id, address, 1, since from fixed_ips",
     ),
     ("a block", "insert into blocks select subnet_id, first, taken, free from blocks"),
+    (
+        "a pool's name",
+        "insert into networks select floating_ips.instance_id, networks.project_id, label, priority, mtu, sequence + 10,
+             created_at, host_id, is_injected, is_external, version, 'other'
+         from networks join floating_ips on floating_ips.pool_id = networks.id",
+    ),
+    (
+        "a range's beginning",
+        "insert into floating_ranges select fixed_ips.subnet_id, pool_id, first, fixed_ips.address, 1, 0
+         from floating_ranges, fixed_ips where length(fixed_ips.address) = 4",
+    ),
+    (
+        "a range's end",
+        "insert into floating_ranges select fixed_ips.subnet_id, pool_id, fixed_ips.address, last, 1, 0
+         from floating_ranges, fixed_ips where length(fixed_ips.address) = 4",
+    ),
+    (
+        "a floating IP",
+        "insert into floating_ips select address, subnet_id, pool_id, 'other', null, null, null, null, null, false,
+             allocated_at, since from floating_ips",
+    ),
     ("a host", "insert into hosts select id, revision + 1 from hosts"),
     (
         "what must go from a host",
@@ -89,6 +111,7 @@ async fn what_must_not_be_there_twice_is_an_index() {
         subject.deallocate(3).await;
         subject.submit(lepton_ledger::FenceHost { host: super::harness::host() }).await.unwrap();
         subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
+        with_floating_ip(&subject).await;
         subject.submit(dns::domain("example.org")).await.unwrap();
         subject.submit(dns::bound("web", "10.1.0.2", 1)).await.unwrap();
         let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
@@ -97,6 +120,37 @@ async fn what_must_not_be_there_twice_is_an_index() {
             let outcome = tx.execute(sql, Vec::new()).await;
             assert!(matches!(outcome, Err(Failure::Conflict(_))), "{what} twice on {kind:?}: {outcome:?}");
             tx.rollback().await.unwrap();
+        }
+    }
+}
+
+/// A pool with a floating IP that leads to the first instance.
+async fn with_floating_ip(subject: &Subject) {
+    subject.submit(pool("nova", &["172.24.4.0/30"])).await.unwrap();
+    let floating_ip = subject.submit(wish()).await.unwrap().floating_ip;
+    subject.submit(associate(floating_ip.address, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_floating_ip_needs_cannot_go() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        with_floating_ip(&subject).await;
+        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        for sql in [
+            "delete from floating_ranges",
+            "delete from fixed_ips",
+            "update floating_ranges set allocated = total + 1",
+            "update floating_ips set port_id = null",
+        ] {
+            let mut tx = engine.write().await.unwrap();
+            let outcome = match tx.execute(sql, Vec::new()).await {
+                Ok(_) => tx.commit().await,
+                Err(failure) => Err(failure),
+            };
+            assert!(outcome.is_err(), "{sql} on {kind:?}");
         }
     }
 }

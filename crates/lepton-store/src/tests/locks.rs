@@ -9,12 +9,15 @@
 //! | fixed IPs, resting addresses | an address that rested goes to two ports |
 //! | instances | a late deallocation ends the next life |
 //! | ports | a host's report takes a release back |
+//! | ranges of pools | two managers write one count of allocated addresses, or a range ends while one of its addresses is given |
+//! | floating IPs | a move is lost, or takes a deallocation back |
 //! | what must go from hosts | two reports leave a port waiting for a host that has spoken |
 //! | hosts | two changes get one revision, and a host misses one |
 
 use lepton_ledger::{DeallocateForInstance, FixedIp, Key, Scope, View};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
+use super::floating_ips::{associate, pool, wish};
 use super::harness::{Kind, Subject, host, instance, network, subnet};
 use crate::{
     engine::{Engine, Tx},
@@ -29,6 +32,8 @@ const RESTING: &str = "select address from fixed_ips where port_id is null for u
 const INSTANCES: &str = "select id from instances for update nowait";
 const PORTS: &str = "select id from ports for update nowait";
 const UNPLUGS: &str = "select port_id from pending_unplugs for update nowait";
+const RANGES: &str = "select first from floating_ranges for update nowait";
+const FLOATING_IPS: &str = "select address from floating_ips for update nowait";
 const HOSTS: &str = "select id from hosts for update nowait";
 
 /// A transaction that has loaded what the key names, to decide on it.
@@ -53,7 +58,8 @@ async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
     }
 }
 
-/// One subnet, one port that has moved to the host, and one address that has rested; answers the first two.
+/// One subnet, one port that has moved to the host, one address that has rested, and one floating IP that leads to the port;
+/// answers the first two.
 async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     let quarantine = std::time::Duration::from_secs(1);
     let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
@@ -68,6 +74,9 @@ async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     subject.allocate(2).await.unwrap();
     subject.end(2).await;
     subject.advance(quarantine);
+    subject.submit(pool("nova", &["172.24.4.0/30"])).await.unwrap();
+    let floating_ip = subject.submit(wish()).await.unwrap().floating_ip;
+    subject.submit(associate(floating_ip.address, 1)).await.unwrap();
     (made.subnets[0].id, info.vifs[0].id)
 }
 
@@ -90,6 +99,11 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         (Key::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }, PORTS),
         (Key::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }, UNPLUGS),
         (Key::PendingUnplugs(port), UNPLUGS),
+        (Key::FloatingPool("nova".parse().unwrap()), RANGES),
+        (Key::FloatingRangesIn("172.24.4.0/30".parse().unwrap()), RANGES),
+        (Key::FloatingIp("172.24.4.1".parse().unwrap()), FLOATING_IPS),
+        (Key::FloatingIpsOf(port), FLOATING_IPS),
+        (Key::Instance(instance(1)), FLOATING_IPS),
         (Key::Host(host()), HOSTS),
     ] {
         assert!(!is_locked(engine, sql).await);
@@ -123,7 +137,8 @@ pub(super) async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
 /// Whoever waits for the rows of one table has locked those before it and none behind it.
 #[tokio::test]
 async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
-    const ORDER: [&str; 7] = [BLOCKS, FIXED_IPS, INSTANCES, PORTS, UNPLUGS, RESTING, HOSTS];
+    const ORDER: [&str; 9] =
+        [RANGES, BLOCKS, FIXED_IPS, INSTANCES, PORTS, FLOATING_IPS, UNPLUGS, RESTING, HOSTS];
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let (at, port) = with_one_of_each(&subject).await;
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
@@ -131,10 +146,12 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
         Key::Host(host()),
         Key::RestedIn { subnet: at, after: None },
         Key::PendingUnplugs(port),
+        Key::FloatingIp("172.24.4.1".parse().unwrap()),
         Key::Port(port),
         Key::Instance(instance(1)),
         Key::FixedIp(at, "10.1.0.2".parse().unwrap()),
         Key::Block(at, "10.1.0.0".parse().unwrap()),
+        Key::FloatingPool("nova".parse().unwrap()),
     ];
     for (position, held) in ORDER.into_iter().enumerate() {
         let mut holder = engine.write().await.unwrap();

@@ -11,7 +11,9 @@ use lepton_ledger::{
     Block, FixedIp, Frontier, Holder, Host, Instance, JournalBounds, JournalRow, PendingUnplug,
     RequestRecord, View,
 };
-use lepton_types::{AddressMode, DnsDomain, DnsEntry, Network, Port, PortId, Subnet, Timestamp};
+use lepton_types::{
+    AddressMode, DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, PortId, Subnet, Timestamp,
+};
 
 use crate::{
     Store,
@@ -34,6 +36,8 @@ pub(super) struct Dump {
     pub(super) instances: Vec<Instance>,
     pub(super) ports: Vec<Port>,
     pub(super) fixed_ips: Vec<FixedIp>,
+    pub(super) floating_ranges: Vec<FloatingRange>,
+    pub(super) floating_ips: Vec<FloatingIp>,
     pub(super) hosts: Vec<Host>,
     pub(super) dns_domains: Vec<DnsDomain>,
     pub(super) dns_entries: Vec<DnsEntry>,
@@ -52,6 +56,7 @@ pub(super) struct History {
     pub(super) instances: Vec<(Instance, Timestamp)>,
     pub(super) ports: Vec<(Port, Timestamp)>,
     pub(super) fixed_ips: Vec<(FixedIp, Timestamp)>,
+    pub(super) floating_ips: Vec<(FloatingIp, Timestamp)>,
 }
 
 impl Dump {
@@ -75,6 +80,8 @@ impl Dump {
             instances: view.rows().cloned().collect(),
             ports: view.rows().cloned().collect(),
             fixed_ips: view.rows().cloned().collect(),
+            floating_ranges: view.rows().cloned().collect(),
+            floating_ips: view.rows().cloned().collect(),
             hosts: view.rows().cloned().collect(),
             dns_domains: view.rows().cloned().collect(),
             dns_entries: view.rows().cloned().collect(),
@@ -99,6 +106,8 @@ impl Dump {
             instances: rows(&mut tx, INSTANCES).await,
             ports: rows(&mut tx, PORTS).await,
             fixed_ips: rows(&mut tx, FIXED_IPS).await,
+            floating_ranges: rows(&mut tx, FLOATING_RANGES).await,
+            floating_ips: rows(&mut tx, FLOATING_IPS).await,
             hosts: rows(&mut tx, "select id, revision from hosts order by id").await,
             dns_domains: rows(&mut tx, DNS_DOMAINS).await,
             dns_entries: rows(&mut tx, DNS_ENTRIES).await,
@@ -116,6 +125,7 @@ impl Dump {
                 instances: ended(&mut tx, INSTANCE_HISTORY).await,
                 ports: ended(&mut tx, PORT_HISTORY).await,
                 fixed_ips: ended(&mut tx, FIXED_IP_HISTORY).await,
+                floating_ips: ended(&mut tx, FLOATING_IP_HISTORY).await,
             },
         };
         tx.rollback().await.unwrap();
@@ -136,6 +146,10 @@ const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id
 const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac, leased_at, lease_secs from fixed_ips order by subnet_id, address";
 const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
 const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, port_id, created_at from dns_entries order by domain_id, name, type";
+const FLOATING_RANGES: &str =
+    "select subnet_id, pool_id, first, last, allocated from floating_ranges order by subnet_id";
+const FLOATING_IPS: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since from floating_ips order by address";
+const FLOATING_IP_HISTORY: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since, ended_at from floating_ip_history order by ended_at, address, since";
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
 const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version, ended_at from network_history order by ended_at, id";
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
@@ -178,6 +192,8 @@ pub(super) fn assert_sound(dump: &Dump) {
     what_must_go_is_not_wanted(dump);
     subnets_are_apart(dump);
     names_lead_to_who_has_them(dump);
+    ranges_are_apart_and_count_right(dump);
+    floating_ips_lead_to_live_ports(dump);
 }
 
 /// A name is of a domain, one of each type; one that is bound to a fixed IP leads to what its port has, and its port's
@@ -208,11 +224,15 @@ fn the_journal_has_no_gaps(dump: &Dump) {
     assert_eq!(next, newest + 1, "the counter and the rows agree");
 }
 
-/// No two prefixes of one network share an address, and what a subnet's own addresses are for lies in it.
+/// No two prefixes of one network share an address, and what a subnet's own addresses are for lies in it. Ranges of pools
+/// have their addresses apart, and not their prefixes.
 fn subnets_are_apart(dump: &Dump) {
+    let pools: BTreeSet<_> =
+        dump.networks.iter().filter(|network| network.is_external).map(|network| network.id).collect();
     for (index, one) in dump.subnets.iter().enumerate() {
         for other in &dump.subnets[index + 1..] {
-            assert!(one.network != other.network || !one.cidr.overlaps(other.cidr), "{one:?} and {other:?}");
+            let is_elsewhere = one.network != other.network || pools.contains(&one.network);
+            assert!(is_elsewhere || !one.cidr.overlaps(other.cidr), "{one:?} and {other:?}");
         }
         let own = [one.gateway, one.dhcp_server].into_iter().flatten();
         for address in own.chain(one.routes.iter().map(|route| route.gateway)) {
@@ -290,7 +310,9 @@ fn each_address_has_its_owner(dump: &Dump) {
 /// reserved is what the subnet says now: a moved gateway has taken its bit along.
 fn pools_agree_with_addresses(dump: &Dump) {
     let subnets: BTreeMap<_, _> = dump.subnets.iter().map(|subnet| (subnet.id, subnet)).collect();
-    let owned: BTreeSet<_> = dump.fixed_ips.iter().map(|row| (row.subnet, row.address)).collect();
+    let fixed_ips = dump.fixed_ips.iter().map(|row| (row.subnet, row.address));
+    let floating_ips = dump.floating_ips.iter().map(|row| (row.subnet, row.address));
+    let owned: BTreeSet<_> = fixed_ips.chain(floating_ips).collect();
     let blocks: BTreeSet<_> = dump.blocks.iter().map(|block| (block.subnet(), block.first())).collect();
     assert_eq!(dump.blocks.len(), dump.free.len());
     for (block, free) in dump.blocks.iter().zip(&dump.free) {
@@ -304,11 +326,10 @@ fn pools_agree_with_addresses(dump: &Dump) {
         }
         assert_eq!(&expected, block, "of {subnet:?}");
     }
-    for row in &dump.fixed_ips {
-        let subnet = subnets[&row.subnet];
-        let is_in_pool = subnet.pools.iter().any(|pool| pool.contains(row.address));
-        let has_block = blocks.contains(&(row.subnet, Block::start_of(row.address)));
-        assert!(!is_in_pool || has_block, "{row:?} is in no block");
+    for (subnet, address) in &owned {
+        let is_in_pool = subnets[subnet].pools.iter().any(|pool| pool.contains(*address));
+        let has_block = blocks.contains(&(*subnet, Block::start_of(*address)));
+        assert!(!is_in_pool || has_block, "{address} of {subnet:?} is in no block");
     }
     let pooled = dump.subnets.iter().filter(|subnet| subnet.mode == AddressMode::Pool);
     assert!(pooled.map(|subnet| subnet.id).eq(dump.frontiers.iter().map(|row| row.subnet)));
@@ -333,6 +354,46 @@ fn addresses_of(block: &Block) -> Vec<IpAddr> {
         }
     };
     (0..256).map(at).collect()
+}
+
+/// The ranges of pools share no address, and each counts the addresses that projects have of it.
+fn ranges_are_apart_and_count_right(dump: &Dump) {
+    let mut ranges: Vec<_> = dump.floating_ranges.iter().collect();
+    ranges.sort_by_key(|range| range.addresses);
+    assert!(ranges.is_sorted_by(|one, next| one.addresses.last() < next.addresses.first()), "{ranges:?}");
+    for range in ranges {
+        let network = dump.networks.iter().find(|network| network.id == range.pool);
+        assert!(network.is_some_and(|network| network.is_external), "{range:?} is of {network:?}");
+        let subnet = dump.subnets.iter().find(|subnet| subnet.id == range.subnet).unwrap();
+        assert_eq!((subnet.network, &subnet.pools[..]), (range.pool, &[range.addresses.pool()][..]));
+        let allocated = dump.floating_ips.iter().filter(|row| row.subnet == range.subnet);
+        assert!(allocated.clone().all(|row| range.addresses.contains(row.address)), "{range:?}");
+        assert!(allocated.clone().all(|row| row.pool == range.pool), "{range:?}");
+        assert_eq!(allocated.count() as u64, range.allocated, "{range:?}");
+    }
+    let of_pools = dump.subnets.iter().filter(|subnet| {
+        dump.networks.iter().any(|network| network.is_external && network.id == subnet.network)
+    });
+    assert_eq!(of_pools.count(), dump.floating_ranges.len());
+}
+
+/// A floating IP leads to an address that a live port of its project has, and is of a range that exists.
+fn floating_ips_lead_to_live_ports(dump: &Dump) {
+    let ports: BTreeMap<_, _> = dump.ports.iter().map(|port| (port.id, port)).collect();
+    for row in &dump.floating_ips {
+        assert!(dump.floating_ranges.iter().any(|range| range.subnet == row.subnet), "{row:?}");
+        assert!(row.target.is_some() || !row.is_auto_assigned, "{row:?} would never go");
+        let Some(target) = row.target else { continue };
+        let port = ports.get(&target.port).unwrap_or_else(|| panic!("{row:?} leads to no port"));
+        assert_eq!(
+            (port.instance, port.network, &port.project, port.is_released),
+            (target.instance, target.network, &row.project, false),
+            "{row:?}"
+        );
+        let fixed_ip =
+            dump.fixed_ips.iter().find(|row| (row.subnet, row.address) == (target.subnet, target.address));
+        assert_eq!(fixed_ip.map(|row| row.holder.clone()), Some(Holder::Port(target.port)), "{row:?}");
+    }
 }
 
 fn ports_are_told_apart(dump: &Dump) {

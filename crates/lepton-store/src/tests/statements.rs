@@ -13,9 +13,10 @@ use std::{
 
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
-    Command, DeallocateForInstance, DeleteDnsDomain, DeleteNetwork, DnsPlace, Envelope, EventFilter,
-    EventStart, FenceHost, FixedIp, Frontier, GetInstanceNwInfo, Holder, HostFeed, ListDnsDomains,
-    ListNetworks, ReadEvents, ReportHost, Scope, SweepQuarantine,
+    Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteNetwork, DnsPlace, Envelope,
+    EventFilter, EventStart, FenceHost, FixedIp, FloatingSelection, Frontier, GetFloatingIp,
+    GetInstanceNwInfo, Holder, HostFeed, ListDnsDomains, ListFloatingIps, ListFloatingPools, ListNetworks,
+    ReadEvents, ReportHost, Scope, SweepQuarantine,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -24,6 +25,7 @@ use lepton_types::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::floating_ips::{associate, disassociate, list, pool, release, wish};
 use super::{
     dns,
     harness::{Kind, Subject, allocation, host, instance, network, reason, subnet},
@@ -114,6 +116,18 @@ async fn a_batch_of_256_costs_no_more_statements_than_one_of_1() {
 
         let (one, _) = cost(&subject, [plugged(info.iter().map(|info| info.vifs[0].id))]).await;
         let (many, _) = cost(&subject, [plugged(infos.iter().map(|info| info.vifs[0].id))]).await;
+        assert_no_dearer(kind, &many, &[&one]);
+
+        // Each of them leads to another instance.
+        subject.submit(pool("nova", &["172.24.0.0/16"])).await.unwrap();
+        let (first, wished) = cost(&subject, [wish()]).await;
+        let (second, _) = cost(&subject, [wish()]).await;
+        let (many, all_wished) = cost(&subject, (0..MANY).map(|_| wish())).await;
+        assert_no_dearer(kind, &many, &[&first, &second]);
+        let (one, _) = cost(&subject, [associate(wished[0].floating_ip.address, 2)]).await;
+        let wished = all_wished.iter().map(|info| info.floating_ip.address);
+        let led = (10..10 + MANY).zip(wished).map(|(number, address)| associate(address, number));
+        let (many, _) = cost(&subject, led).await;
         assert_no_dearer(kind, &many, &[&one]);
 
         let (one, _) = cost(&subject, [deallocation(2)]).await;
@@ -263,6 +277,7 @@ async fn use_everything(subject: &Subject) {
         let _ = subject.allocate(number).await;
     }
     use_names(subject).await;
+    use_floating_ips(subject, id).await;
     subject.deallocate(4).await;
     subject.submit(FenceHost { host: host() }).await.unwrap();
     for move_on in [start(6, "host-1", "host-2"), start(7, "host-1", "host-2")] {
@@ -312,6 +327,41 @@ async fn use_names(subject: &Subject) {
     subject.submit(dns::deletion("web")).await.unwrap();
     subject.deallocate(1).await;
     subject.submit(DeleteDnsDomain { name: "example.org".parse().unwrap() }).await.unwrap();
+}
+
+/// Uses floating IPs in every way that there is.
+async fn use_floating_ips(subject: &Subject, network: NetworkId) {
+    for (number, address) in [(90, "10.1.0.90"), (91, "10.1.0.91")] {
+        subject.allocate_at(number, network, address).await.unwrap();
+    }
+    subject.submit(pool("nova", &["172.24.4.0/30", "172.24.5.0/29"])).await.unwrap();
+    let scope = || Scope::Everything;
+    let mut addresses = Vec::new();
+    for _ in 0..3 {
+        addresses.push(subject.submit(wish()).await.unwrap().floating_ip.address);
+    }
+    subject.submit(associate(addresses[0], 90)).await.unwrap();
+    subject.submit(associate(addresses[1], 91)).await.unwrap();
+    let selections = [
+        FloatingSelection::All,
+        FloatingSelection::Pool("nova".parse().unwrap()),
+        FloatingSelection::FixedIp("10.1.0.2".parse().unwrap()),
+        FloatingSelection::Instance(instance(90)),
+        FloatingSelection::Host(host()),
+    ];
+    for selection in selections {
+        for project in [None, Some("p1".parse().unwrap())] {
+            subject.store().ask(ListFloatingIps { project, ..list(selection.clone()) }).await.unwrap();
+        }
+    }
+    subject.store().ask(GetFloatingIp { address: addresses[0], scope: scope() }).await.unwrap();
+    subject.store().ask(ListFloatingPools { after: 0, limit: 9, scope: scope() }).await.unwrap();
+    subject.submit(disassociate(addresses[0])).await.unwrap();
+    subject.submit(release(addresses[0])).await.unwrap();
+    let nova = DeleteFloatingPool { name: "nova".parse().unwrap() };
+    assert_eq!(reason(subject.submit(nova).await), "FLOATING_POOL_IN_USE");
+    subject.submit(pool("blue", &["10.9.0.1"])).await.unwrap();
+    subject.submit(DeleteFloatingPool { name: "blue".parse().unwrap() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::example::{allocation, changes, decided, fixed_ips, made, network, with_network};
-use crate::{DeallocateForInstance, GetInstanceNwInfo};
+use crate::{DeallocateForInstance, GetInstanceNwInfo, Refusal};
 
 fn named(host: &str) -> NamedHost {
     NamedHost { id: host.parse().unwrap(), must_be_known: false }

@@ -1,0 +1,242 @@
+//! Where floating IPs lead: associated with a fixed IP, moved to another one, disassociated.
+
+use std::net::IpAddr;
+
+use lepton_types::{FloatingTarget, InstanceId, NetworkId, Port, PortId, ProjectId, Subnet, SubnetId};
+use serde::{Deserialize, Serialize};
+
+use super::{FloatingIpInfo, unless_auto_assigned};
+use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Scope, Stop, View};
+
+/// Makes a floating IP lead to a fixed IP of its project, wherever it led before: in one step, so that there is no moment in
+/// which it leads nowhere (B52).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssociateFloatingIp {
+    /// Which one.
+    pub address: IpAddr,
+    /// Where it is to lead.
+    pub target: TargetRequest,
+    /// Whether one that an allocation assigned by itself is meant as well; else it is refused.
+    pub affects_auto_assigned: bool,
+    /// What the caller may see and change.
+    pub scope: Scope,
+}
+
+/// A fixed IP, as somebody asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetRequest {
+    /// One of an instance's.
+    Instance {
+        /// Which instance.
+        instance: InstanceId,
+        /// Which address; none: the first IPv4 address of the first vNIC that has one.
+        fixed_ip: Option<IpAddr>,
+        /// On which network; none: on any.
+        network: Option<NetworkId>,
+    },
+    /// One of a network.
+    Network {
+        /// Which network.
+        network: NetworkId,
+        /// Which address.
+        fixed_ip: IpAddr,
+    },
+    /// One on any of the networks that the floating IP's project may use.
+    Anywhere {
+        /// Which address.
+        fixed_ip: IpAddr,
+    },
+}
+
+/// What an association answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssociatedFloatingIp {
+    /// The floating IP as it is now.
+    pub floating_ip: FloatingIpInfo,
+    /// The instance that it led to before; none when it led nowhere, or to this very fixed IP already.
+    pub previous_instance: Option<InstanceId>,
+}
+
+impl Command for AssociateFloatingIp {
+    type Answer = AssociatedFloatingIp;
+
+    const NAME: &'static str = "AssociateFloatingIp";
+
+    /// The floating IP is locked behind what it is to lead to, as by who deallocates that.
+    fn keys(&self) -> Vec<Key> {
+        match (&self.target, self.scope.project()) {
+            (TargetRequest::Instance { instance, .. }, _) => {
+                vec![Key::Instance(*instance), Key::FloatingIp(self.address)]
+            }
+            (TargetRequest::Network { network, .. }, _) => vec![Key::Network(*network)],
+            (TargetRequest::Anywhere { .. }, Some(project)) => vec![Key::NetworksOf(project.clone())],
+            (TargetRequest::Anywhere { .. }, None) => vec![Key::FloatingIp(self.address)],
+        }
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<AssociatedFloatingIp, Stop> {
+        let (target, owner) = self.find_target(ledger)?;
+        let row = ledger.own_floating_ip(self.address, &self.scope)?;
+        if row.project != owner {
+            return Err(self.target.not_found().into());
+        }
+        unless_auto_assigned(&row, self.affects_auto_assigned)?;
+        let previous = row.target.filter(|previous| *previous != target);
+        let is_there = row.target == Some(target);
+        let row = if is_there { row } else { ledger.lead(&row, Some(target)) };
+        let floating_ip = ledger.floating_ip_info(row)?;
+        Ok(AssociatedFloatingIp { floating_ip, previous_instance: previous.map(|target| target.instance) })
+    }
+}
+
+impl AssociateFloatingIp {
+    /// The one fixed IP that is meant, and whose it is: an IPv4 address that a live port has (B50).
+    fn find_target(&self, ledger: &mut View) -> Result<(FloatingTarget, ProjectId), Stop> {
+        let found = match &self.target {
+            TargetRequest::Instance { instance, fixed_ip, network } => {
+                self.in_instance(ledger, *instance, *fixed_ip, *network)?
+            }
+            TargetRequest::Network { network, fixed_ip } => {
+                ledger.need([Key::Network(*network)])?;
+                let subnets = ledger.subnets_of(*network);
+                self.in_subnets(ledger, &subnets, *fixed_ip)?
+            }
+            TargetRequest::Anywhere { fixed_ip } => {
+                let project = match self.scope.project() {
+                    Some(project) => project.clone(),
+                    None => ledger.own_floating_ip(self.address, &self.scope)?.project,
+                };
+                let networks = ledger.networks_of(&project)?;
+                let subnets: Vec<_> =
+                    networks.iter().flat_map(|network| ledger.subnets_of(network.id)).collect();
+                let mut found = self.in_subnets(ledger, &subnets, *fixed_ip)?;
+                found.retain(|(_, owner)| *owner == project);
+                found
+            }
+        };
+        match &found[..] {
+            [] => Err(self.target.not_found().into()),
+            [found] => Ok(found.clone()),
+            [(first, _), ..] => Err(Refusal::FixedIpAmbiguous { address: first.address }.into()),
+        }
+    }
+
+    fn in_instance(
+        &self,
+        ledger: &mut View,
+        id: InstanceId,
+        fixed_ip: Option<IpAddr>,
+        network: Option<NetworkId>,
+    ) -> Result<Vec<(FloatingTarget, ProjectId)>, Stop> {
+        let found = ledger.instance(id)?.filter(|instance| self.scope.owns(Some(&instance.project))).cloned();
+        let instance = found.ok_or(Refusal::InstanceNotFound { instance: id })?;
+        let mut targets = ledger.targets_of(&instance)?;
+        targets.retain(|target| {
+            fixed_ip.is_none_or(|wanted| wanted == target.address)
+                && network.is_none_or(|wanted| wanted == target.network)
+        });
+        if fixed_ip.is_none() {
+            targets.truncate(1);
+        }
+        Ok(targets.into_iter().map(|target| (target, instance.project.clone())).collect())
+    }
+
+    fn in_subnets(
+        &self,
+        ledger: &mut View,
+        subnets: &[Subnet],
+        address: IpAddr,
+    ) -> Result<Vec<(FloatingTarget, ProjectId)>, Stop> {
+        let around = subnets.iter().filter(|subnet| subnet.cidr.contains(address));
+        let around: Vec<SubnetId> = around.map(|subnet| subnet.id).collect();
+        ledger.need(around.iter().map(|subnet| Key::FixedIp(*subnet, address)))?;
+        let mut rows: Vec<FixedIp> = Vec::new();
+        for subnet in around {
+            rows.extend(ledger.fixed_ip(subnet, address)?.cloned());
+        }
+        // The floating IP is locked behind the port that it is to lead to, as by who deallocates the port.
+        ledger.want([Key::FloatingIp(self.address)]);
+        ledger.need(rows.iter().filter_map(port_of).map(Key::Port))?;
+        let mut targets = Vec::new();
+        for row in &rows {
+            let Some(port) = port_of(row) else { continue };
+            let port = ledger.port(port)?.filter(|port| !port.is_released);
+            let port = port.filter(|port| self.scope.owns(Some(&port.project)));
+            targets.extend(port.and_then(|port| Some((target(port, row)?, port.project.clone()))));
+        }
+        Ok(targets)
+    }
+}
+
+/// Lets a floating IP lead nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisassociateFloatingIp {
+    /// Which one.
+    pub address: IpAddr,
+    /// Whether one that an allocation assigned by itself is meant as well; else it is refused.
+    pub affects_auto_assigned: bool,
+    /// What the caller may see and change.
+    pub scope: Scope,
+}
+
+impl Command for DisassociateFloatingIp {
+    type Answer = AssociatedFloatingIp;
+
+    const NAME: &'static str = "DisassociateFloatingIp";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::FloatingIp(self.address)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<AssociatedFloatingIp, Stop> {
+        let row = ledger.own_floating_ip(self.address, &self.scope)?;
+        unless_auto_assigned(&row, self.affects_auto_assigned)?;
+        let Some(target) = row.target else {
+            return Err(Refusal::FloatingIpNotAssociated { address: row.address }.into());
+        };
+        let row = ledger.lead(&row, None);
+        let floating_ip = ledger.floating_ip_info(row)?;
+        Ok(AssociatedFloatingIp { floating_ip, previous_instance: Some(target.instance) })
+    }
+}
+
+impl TargetRequest {
+    fn not_found(&self) -> Refusal {
+        let (address, instance, network) = match self {
+            Self::Instance { instance, fixed_ip, network } => (*fixed_ip, Some(*instance), *network),
+            Self::Network { network, fixed_ip } => (Some(*fixed_ip), None, Some(*network)),
+            Self::Anywhere { fixed_ip } => (Some(*fixed_ip), None, None),
+        };
+        Refusal::FixedIpNotFound { address, instance, network }
+    }
+}
+
+/// The port that has the address and may use it.
+fn port_of(row: &FixedIp) -> Option<PortId> {
+    match row.holder {
+        Holder::Port(port) => Some(port),
+        Holder::Leaving { .. } | Holder::Reserved { .. } | Holder::Quarantine(_) => None,
+    }
+}
+
+/// An address of a port as one that a floating IP may lead to.
+fn target(port: &Port, row: &FixedIp) -> Option<FloatingTarget> {
+    (port_of(row) == Some(port.id) && row.address.is_ipv4()).then_some(FloatingTarget {
+        port: port.id,
+        instance: port.instance,
+        network: port.network,
+        subnet: row.subnet,
+        address: row.address,
+    })
+}
+
+impl View {
+    /// Where floating IPs may lead of an instance that is loaded, by vNIC.
+    pub(crate) fn targets_of(&mut self, instance: &Instance) -> Result<Vec<FloatingTarget>, Stop> {
+        let mut targets = Vec::new();
+        for port in self.ports_of(instance)? {
+            targets.extend(self.fixed_ips_of(port.id).iter().filter_map(|row| target(&port, row)));
+        }
+        Ok(targets)
+    }
+}

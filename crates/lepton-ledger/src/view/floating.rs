@@ -1,0 +1,114 @@
+//! What commands ask a [`View`] of floating IPs and their pools.
+
+use std::{net::IpAddr, ops::Bound};
+
+use lepton_types::{
+    FloatingIp, FloatingRange, FloatingTarget, HostId, Ipv4Range, Name, Network, NetworkId, Port, PortId,
+    SubnetId,
+};
+use uuid::Uuid;
+
+use super::View;
+use crate::{FloatingBy, FloatingFilter, Key, Stop};
+
+impl View {
+    /// The pool of this name.
+    pub(crate) fn floating_pool(&mut self, name: &Name) -> Result<Option<&Network>, Stop> {
+        self.need([Key::FloatingPool(name.clone())])?;
+        let found = self.indexes.pools.range((name.clone(), Uuid::nil().into())..).next();
+        Ok(found.filter(|entry| entry.0 == *name).and_then(|entry| self.row(&entry.1)))
+    }
+
+    /// Pools in the order of their creation.
+    pub(crate) fn floating_pool_page(&mut self, after: u64, limit: u16) -> Result<Vec<Network>, Stop> {
+        self.need([Key::FloatingPoolPage { after, limit }])?;
+        let later = (Bound::Excluded((after, Uuid::max().into())), Bound::Unbounded);
+        let networks =
+            self.indexes.networks_by_sequence.range(later).filter_map(|(_, id)| self.row::<Network>(id));
+        Ok(networks.filter(|network| network.is_external).take(limit.into()).cloned().collect())
+    }
+
+    /// The ranges of a pool that is loaded, ascending.
+    pub(crate) fn ranges_of(&self, pool: NetworkId) -> Vec<FloatingRange> {
+        let lowest = Ipv4Range::from(std::net::Ipv4Addr::UNSPECIFIED);
+        let start = (pool, lowest, Uuid::nil().into());
+        let entries = self.indexes.floating_ranges_by_pool.range(start..).take_while(|entry| entry.0 == pool);
+        entries.filter_map(|entry| self.row::<FloatingRange>(&entry.2)).cloned().collect()
+    }
+
+    /// The range of a pool that a subnet is.
+    pub(crate) fn floating_range(&mut self, subnet: SubnetId) -> Result<Option<&FloatingRange>, Stop> {
+        self.need([Key::FloatingRange(subnet)])?;
+        Ok(self.row(&subnet))
+    }
+
+    /// A range of any pool that shares an address with these.
+    pub(crate) fn range_that_overlaps(
+        &mut self,
+        addresses: Ipv4Range,
+    ) -> Result<Option<&FloatingRange>, Stop> {
+        self.need([Key::FloatingRangesIn(addresses)])?;
+        Ok(self.rows::<FloatingRange>().find(|range| range.addresses.overlaps(addresses)))
+    }
+
+    pub(crate) fn floating_ip(&mut self, address: IpAddr) -> Result<Option<&FloatingIp>, Stop> {
+        self.need([Key::FloatingIp(address)])?;
+        Ok(self.row(&address))
+    }
+
+    /// The floating IPs that lead to a port of an instance that is loaded, ascending.
+    pub(crate) fn floating_ips_of(&self, port: PortId) -> Vec<FloatingIp> {
+        let start = (port, IpAddr::from([0, 0, 0, 0]));
+        let entries = self.indexes.floating_ips_by_port.range(start..).take_while(|entry| entry.0 == port);
+        entries.filter_map(|entry| self.row::<FloatingIp>(&entry.1)).cloned().collect()
+    }
+
+    /// An address of the range that a project has, if there is any.
+    pub(crate) fn floating_ip_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
+        self.need([Key::FloatingIpIn(subnet)])?;
+        Ok(self.rows::<FloatingIp>().find(|row| row.subnet == subnet).map(|row| row.address))
+    }
+
+    /// Floating IPs in the order of their addresses.
+    pub(crate) fn floating_ip_page(
+        &mut self,
+        filter: &FloatingFilter,
+        after: Option<IpAddr>,
+        limit: u16,
+    ) -> Result<Vec<FloatingIp>, Stop> {
+        self.need([Key::FloatingIpPage { filter: filter.clone(), after, limit }])?;
+        let rows = self.rows::<FloatingIp>().filter(|row| after.is_none_or(|after| after < row.address));
+        let wanted = rows.filter(|row| self.lets_pass(filter, row));
+        Ok(wanted.take(limit.into()).cloned().collect())
+    }
+
+    fn lets_pass(&self, filter: &FloatingFilter, row: &FloatingIp) -> bool {
+        let is_of_project = filter.project.as_ref().is_none_or(|project| *project == row.project);
+        let target = row.target.as_ref();
+        let is_wanted = match &filter.by {
+            FloatingBy::Pool(pool) => row.pool == *pool,
+            FloatingBy::FixedIp(address) => target.is_some_and(|target| target.address == *address),
+            FloatingBy::Instance(instance) => target.is_some_and(|target| target.instance == *instance),
+            FloatingBy::Host(host) => {
+                target.and_then(|target| self.known_floating_host(target)).as_ref() == Some(host)
+            }
+            FloatingBy::Any => true,
+        };
+        is_of_project && is_wanted && (filter.shows_auto_assigned || !row.is_auto_assigned)
+    }
+
+    /// The host whose router is to carry what is sent to the fixed IP: the network's own, else the port's; none while the port is
+    /// moved between two.
+    pub(crate) fn floating_host(&mut self, target: &FloatingTarget) -> Result<Option<HostId>, Stop> {
+        self.need([Key::Network(target.network), Key::Port(target.port)])?;
+        Ok(self.known_floating_host(target))
+    }
+
+    fn known_floating_host(&self, target: &FloatingTarget) -> Option<HostId> {
+        let of_network = self.row::<Network>(&target.network)?.host.clone();
+        of_network.or_else(|| {
+            let port = self.row::<Port>(&target.port)?;
+            port.target.is_none().then(|| port.host.clone())
+        })
+    }
+}

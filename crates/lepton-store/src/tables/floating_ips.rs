@@ -1,0 +1,227 @@
+//! `floating_ips`: whose a floating IP is, and where it leads.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use lepton_ledger::{FloatingBy, FloatingFilter, Key, View};
+use lepton_types::{FloatingIp, FloatingTarget, NetworkId, PortId, SubnetId};
+use uuid::Uuid;
+
+use super::{enter, load_by, networks, ports};
+use crate::{
+    engine::Tx,
+    error::StoreError,
+    failure::Failure,
+    sql::{Columns, Row, Value, address_bytes, damaged},
+    table::Stored,
+};
+
+/// The columns that [`Stored::read`] reads, in its order.
+macro_rules! floating_ip_columns {
+    () => {
+        "address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address,
+             is_auto_assigned, allocated_at, since"
+    };
+}
+
+impl Stored for FloatingIp {
+    const INSERT: &'static str = concat!("insert into floating_ips (", floating_ip_columns!(), ") {rows}");
+    const UPDATE: &'static str =
+        "update floating_ips set subnet_id = v.column2, pool_id = v.column3, project_id = v.column4,
+             port_id = v.column5, instance_id = v.column6, network_id = v.column7, fixed_subnet_id = v.column8,
+             fixed_address = v.column9, is_auto_assigned = v.column10, allocated_at = v.column11,
+             since = v.column12
+         from ({rows}) as v where floating_ips.address = v.column1";
+    const DELETE: Option<&'static str> = Some("delete from floating_ips where address {in}");
+    const INSERT_HISTORY: Option<&'static str> =
+        Some(concat!("insert into floating_ip_history (", floating_ip_columns!(), ", ended_at) {rows}"));
+
+    fn values(&self) -> Vec<Value> {
+        let target = self.target;
+        vec![
+            self.address.into(),
+            self.subnet.as_uuid().into(),
+            self.pool.as_uuid().into(),
+            self.project.as_str().into(),
+            target.map(|target| target.port.as_uuid()).into(),
+            target.map(|target| target.instance.as_uuid()).into(),
+            target.map(|target| target.network.as_uuid()).into(),
+            target.map(|target| target.subnet.as_uuid()).into(),
+            target.map(|target| address_bytes(target.address)).into(),
+            self.is_auto_assigned.into(),
+            self.allocated_at.micros().into(),
+            self.since.micros().into(),
+        ]
+    }
+
+    fn key_values(&self) -> Vec<Value> {
+        vec![self.address.into()]
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            address: columns.address()?,
+            subnet: columns.id()?,
+            pool: columns.id()?,
+            project: columns.parsed()?,
+            target: read_target(columns)?,
+            is_auto_assigned: columns.get()?,
+            allocated_at: columns.get::<i64>()?.into(),
+            since: columns.get::<i64>()?.into(),
+        })
+    }
+}
+
+fn read_target(columns: &mut Columns<'_>) -> Result<Option<FloatingTarget>, StoreError> {
+    let mut id = || columns.get::<Option<Uuid>>();
+    let ids = (id()?, id()?, id()?, id()?);
+    match (ids, columns.address_option()?) {
+        ((None, None, None, None), None) => Ok(None),
+        ((Some(port), Some(instance), Some(network), Some(subnet)), Some(address)) => {
+            Ok(Some(FloatingTarget {
+                port: port.into(),
+                instance: instance.into(),
+                network: network.into(),
+                subnet: subnet.into(),
+                address,
+            }))
+        }
+        other => Err(damaged("target of a floating IP", &other)),
+    }
+}
+
+/// Loads floating IPs by their addresses, and those that lead to ports, in one order whoever asks for them by what.
+///
+/// Which of them lead to a port is asked without locks: whoever lets another one lead there has the port's lock, which its
+/// asker holds, and what leads elsewhere by the time that it is locked is loaded as it is then.
+pub(crate) async fn load(
+    tx: &mut Tx,
+    addresses: &[IpAddr],
+    ports: &[PortId],
+    view: &mut View,
+) -> Result<(), Failure> {
+    const LEADING: &str = "select address from floating_ips where port_id {in}";
+    const SQL: &str = concat!(
+        "select ",
+        floating_ip_columns!(),
+        " from floating_ips where address {in} order by address {lock}"
+    );
+    let mut wanted: BTreeSet<IpAddr> = addresses.iter().copied().collect();
+    for row in tx.fetch_for(LEADING, ports, |id| vec![id.as_uuid().into()]).await? {
+        wanted.insert(row.columns().address()?);
+    }
+    let wanted: Vec<IpAddr> = wanted.into_iter().collect();
+    load_by::<FloatingIp, _>(tx, SQL, &wanted, |address| vec![(*address).into()], view).await?;
+    ports.iter().for_each(|port| view.mark_loaded(Key::FloatingIpsOf(*port)));
+    Ok(())
+}
+
+/// Loads an address of the range that a project has, if there is any.
+pub(crate) async fn load_one_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        floating_ip_columns!(),
+        " from floating_ips where subnet_id = $1 order by address limit 1"
+    );
+    enter::<FloatingIp>(&tx.fetch(SQL, vec![subnet.as_uuid().into()]).await?, view)
+}
+
+/// A page of those for which `$of` holds. Both halves follow an index in the order of the addresses, so that a page costs what
+/// it holds: the second half, of those that allocations assigned, is left out unless `$3` is true.
+macro_rules! page_of {
+    ($of:literal) => {
+        concat!(
+            "select * from (
+                 select * from (select ",
+            floating_ip_columns!(),
+            " from floating_ips where ",
+            $of,
+            " and not is_auto_assigned and address > $1 order by address limit $2) as chosen
+                 union all
+                 select * from (select ",
+            floating_ip_columns!(),
+            " from floating_ips where ",
+            $of,
+            " and is_auto_assigned and $3 and address > $1 order by address limit $2) as assigned
+             ) as both_kinds order by address limit $2"
+        )
+    };
+}
+
+/// A page of those that lead where `$there` says, of the project `$3` if that is not null.
+macro_rules! page_leading {
+    ($there:literal) => {
+        concat!(
+            "select ",
+            floating_ip_columns!(),
+            " from floating_ips where ",
+            $there,
+            " and address > $1 and ($3 is null or project_id = $3) order by address limit $2"
+        )
+    };
+}
+
+/// Loads a page of floating IPs with what telling of them needs: their pools, and the ports and networks that they lead to.
+pub(crate) async fn load_page(
+    tx: &mut Tx,
+    filter: &FloatingFilter,
+    after: Option<IpAddr>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    let after = after.map_or_else(Vec::new, address_bytes);
+    let (sql, values) = page(filter);
+    let values = [vec![after.into(), i64::from(limit).into()], values].concat();
+    let found = tx.fetch(sql, values).await?;
+    enter::<FloatingIp>(&found, view)?;
+    load_surroundings(tx, &found, view).await
+}
+
+/// The statement that finds the page, and its parameters behind the first two.
+fn page(filter: &FloatingFilter) -> (&'static str, Vec<Value>) {
+    const ALL: &str = page_of!("true");
+    const OF_PROJECT: &str = page_of!("project_id = $4 and ($5 is null or pool_id = $5)");
+    const OF_POOL: &str = page_of!("pool_id = $4");
+    const TO_ADDRESS: &str = page_leading!("fixed_address = $4");
+    const TO_INSTANCE: &str = page_leading!("port_id in (select id from ports where instance_id = $4)");
+    const BY_HOST: &str = concat!(
+        "select * from (select * from (",
+        page_leading!("network_id in (select id from networks where host_id = $4)"),
+        ") as of_network union all select * from (",
+        page_leading!(
+            "port_id in (select ports.id from ports join networks on networks.id = ports.network_id
+                 where ports.host_id = $4 and ports.target_host_id is null and networks.host_id is null)"
+        ),
+        ") as of_port) as on_host order by address limit $2"
+    );
+    let project = || Value::from(filter.project.clone().map(String::from));
+    let shows_auto_assigned = || Value::from(filter.shows_auto_assigned);
+    match (&filter.by, &filter.project) {
+        (FloatingBy::Any, None) => (ALL, vec![shows_auto_assigned()]),
+        (FloatingBy::Any, Some(own)) => {
+            (OF_PROJECT, vec![shows_auto_assigned(), own.as_str().into(), None::<Uuid>.into()])
+        }
+        (FloatingBy::Pool(pool), Some(own)) => {
+            (OF_PROJECT, vec![shows_auto_assigned(), own.as_str().into(), Some(pool.as_uuid()).into()])
+        }
+        (FloatingBy::Pool(pool), None) => (OF_POOL, vec![shows_auto_assigned(), pool.as_uuid().into()]),
+        (FloatingBy::FixedIp(address), _) => (TO_ADDRESS, vec![project(), (*address).into()]),
+        (FloatingBy::Instance(id), _) => (TO_INSTANCE, vec![project(), id.as_uuid().into()]),
+        (FloatingBy::Host(host), _) => (BY_HOST, vec![project(), host.as_str().into()]),
+    }
+}
+
+/// Loads the pools of floating IPs, and the ports and networks that they lead to.
+async fn load_surroundings(tx: &mut Tx, found: &[Row], view: &mut View) -> Result<(), Failure> {
+    let (mut ids, mut port_ids): (BTreeSet<NetworkId>, BTreeSet<PortId>) = Default::default();
+    for row in found {
+        let row = FloatingIp::read(&mut row.columns())?;
+        ids.insert(row.pool);
+        ids.extend(row.target.map(|target| target.network));
+        port_ids.extend(row.target.map(|target| target.port));
+    }
+    networks::load(tx, &ids.into_iter().collect::<Vec<_>>(), view).await?;
+    let port_ids: Vec<PortId> = port_ids.into_iter().collect();
+    ports::load(tx, &port_ids, view).await?;
+    port_ids.into_iter().for_each(|port| view.mark_loaded(Key::Port(port)));
+    Ok(())
+}
