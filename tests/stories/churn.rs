@@ -1,6 +1,6 @@
 //! The daily life of a fleet.
 
-use lepton_sim::Churn;
+use lepton_sim::{Churn, Stop};
 
 use crate::{
     daemon::{Place, eventually},
@@ -24,6 +24,7 @@ async fn a_fleet_of_500_lives_its_life_and_leaves_no_address_behind() {
         operations: 2_500,
         concurrency: 25,
         alive_per_lane: 20,
+        stop: Stop::default(),
     };
     let summary = churn.run().await.unwrap_or_else(|error| panic!("an answer nothing explains: {error}"));
     println!("{summary:?}");

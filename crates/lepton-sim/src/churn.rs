@@ -1,6 +1,12 @@
 //! [`Churn`]: the daily life of a fleet, at random from a seed.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lepton_proto::v1;
@@ -31,6 +37,23 @@ pub struct Churn<'a> {
     pub concurrency: u32,
     /// Most instances alive at once in a lane.
     pub alive_per_lane: usize,
+    /// Ends the run early when it says so: then everything that lives is killed.
+    pub stop: Stop,
+}
+
+/// Ends a [`Churn`] early. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Lets every lane finish what it is doing, and then clean up.
+    pub fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What a churn did.
@@ -46,6 +69,8 @@ pub struct ChurnSummary {
     pub kills: u64,
     /// Instances moved to another host.
     pub migrations: u64,
+    /// Moves that were begun and aborted.
+    pub aborts: u64,
     /// Instances that were still alive at the end.
     pub alive: u64,
 }
@@ -87,9 +112,12 @@ impl Churn<'_> {
         let random = StdRng::seed_from_u64(self.seed.rotate_left(32) ^ lane);
         let mut lane = Lane { churn: self, random, alive: Vec::new(), summary: ChurnSummary::default() };
         for _ in 0..operations {
+            if self.stop.is_wanted() {
+                break;
+            }
             lane.step().await?;
         }
-        while self.guest_program.is_some() && !lane.alive.is_empty() {
+        while (self.guest_program.is_some() || self.stop.is_wanted()) && !lane.alive.is_empty() {
             lane.kill().await?;
         }
         lane.summary.alive = u64::try_from(lane.alive.len()).expect("a count fits");
@@ -147,6 +175,11 @@ impl Lane<'_> {
         let Placed { host, id, kernel } = self.take_any();
         let target = self.random.random_range(0..self.churn.hypervisors.len());
         let (from, to) = (&self.churn.hypervisors[host], &self.churn.hypervisors[target]);
+        // A guest in the kernel has one namespace, and where hosts have no names there is one host.
+        let is_live = kernel.is_none() && from.host().is_some() && from.host() != to.host();
+        if is_live {
+            return self.move_live(host, target, id).await;
+        }
         let moved = match (kernel, self.churn.guest_program) {
             (Some(instance), Some(program)) => instance.migrate(from, to, program).await.map(Some),
             (Some(_), None) | (None, _) => {
@@ -161,6 +194,17 @@ impl Lane<'_> {
             }
             Err(error) => self.starve(error),
         }
+    }
+
+    /// Moves an instance without ending its life; every fourth time the guest stays after all.
+    async fn move_live(&mut self, host: usize, target: usize, id: InstanceId) -> Result<(), KernelError> {
+        let (from, to) = (&self.churn.hypervisors[host], &self.churn.hypervisors[target]);
+        let abort = self.random.random_ratio(1, 4);
+        from.move_live(id, to, abort).await?;
+        let host = if abort { host } else { target };
+        self.alive.push(Placed { host, id, kernel: None });
+        *(if abort { &mut self.summary.aborts } else { &mut self.summary.migrations }) += 1;
+        Ok(())
     }
 
     async fn reboot(&mut self) -> Result<(), KernelError> {
@@ -202,6 +246,7 @@ impl ChurnSummary {
             reboots: self.reboots + other.reboots,
             kills: self.kills + other.kills,
             migrations: self.migrations + other.migrations,
+            aborts: self.aborts + other.aborts,
             alive: self.alive + other.alive,
         }
     }

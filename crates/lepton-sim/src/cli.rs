@@ -11,9 +11,10 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use futures_util::{StreamExt, stream};
 use lepton_proto::v1::RequestedNetwork;
-use lepton_sim::{Boot, Churn, Hypervisor, Load, Operation, Record, connect, instance_id, with_causes};
+use lepton_sim::{Boot, Churn, Hypervisor, Load, Operation, Record, Stop, connect, instance_id, with_causes};
 use lepton_types::{HostId, ProjectId};
 use rand::{RngExt, rngs::StdRng};
+use tokio::signal::unix::{SignalKind, signal};
 use tonic::transport::Channel;
 
 mod kernel;
@@ -47,7 +48,7 @@ enum Action {
     Boot(BootArgs),
     /// Kill instances that `boot` booted under the same seed.
     Kill(KillArgs),
-    /// Boot, reboot, kill and migrate at random.
+    /// Boot, reboot, kill and migrate at random; on Ctrl-C, kill what lives and end.
     Churn(ChurnArgs),
     /// Repeat one operation as fast as a closed loop of callers can, and measure it.
     Load(LoadArgs),
@@ -93,7 +94,7 @@ struct ChurnArgs {
     #[arg(long, default_value_t = 20)]
     alive: usize,
     /// In the kernel, each instance in a network namespace of its own, and kill them all in the end. A migration is to the
-    /// same host: an end here and a next life there, in another namespace; the API has no live migration yet.
+    /// same host: an end here and a next life there, in another namespace. Between `--hosts` instances move alive.
     #[arg(long, conflicts_with = "hosts")]
     kernel: bool,
     #[command(flatten)]
@@ -211,8 +212,19 @@ async fn churn(cli: &Cli, args: &ChurnArgs) -> Result<(), Box<dyn Error>> {
         operations: args.operations,
         concurrency: args.fleet.concurrency,
         alive_per_lane: args.alive,
+        stop: Stop::default(),
     };
-    let summary = churn.run().await;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (stop, run) = (churn.stop.clone(), churn.run());
+    tokio::pin!(run);
+    let summary = loop {
+        tokio::select! {
+            summary = &mut run => break summary,
+            _ = interrupt.recv() => stop.now(),
+            _ = terminate.recv() => stop.now(),
+        }
+    };
     report::churned(cli.output, summary.as_ref().ok(), &record_of(&hypervisors))?;
     Ok(summary.map(drop)?)
 }

@@ -110,10 +110,21 @@ impl Hypervisor {
                 async move { client.get_instance_nw_info(request).await }
             })
             .await?;
-        if without_status(&before) != without_status(&after) {
-            return Err(SimError::Changed { instance, before: before.into(), after: after.into() });
-        }
+        Self::check(instance, &before, &after)?;
         Ok(after)
+    }
+
+    /// Fails when what lasts of an instance's vNICs is not what it was.
+    fn check(
+        instance: InstanceId,
+        before: &v1::NetworkInfo,
+        after: &v1::NetworkInfo,
+    ) -> Result<(), SimError> {
+        if without_status(before) == without_status(after) {
+            return Ok(());
+        }
+        let (before, after) = (before.clone().into(), after.clone().into());
+        Err(SimError::Changed { instance, before, after })
     }
 
     /// Kills an instance: gives its vNICs back; answers with the ports that were released.
@@ -136,7 +147,7 @@ impl Hypervisor {
         Ok(answer.released_port_ids)
     }
 
-    /// Moves an instance to another host: ends its life here and begins its next one there.
+    /// Moves an instance to another host without its network: ends its life here and begins its next one there.
     pub async fn migrate(&self, instance: InstanceId, target: &Self) -> Result<v1::NetworkInfo, SimError> {
         let Instance { boot, info } = self.instance(instance)?;
         self.kill(instance).await?;
@@ -145,6 +156,103 @@ impl Hypervisor {
             return Err(SimError::SameLife { instance, before: info.incarnation, now: moved.incarnation });
         }
         Ok(moved)
+    }
+
+    /// Moves a live instance to another host: its ports are plugged there too, and then only there. With `abort` the guest
+    /// stays after all.
+    ///
+    /// Both hypervisors must stand for a host of their own. The vNICs must be what they were all the way.
+    pub async fn move_live(
+        &self,
+        instance: InstanceId,
+        target: &Self,
+        abort: bool,
+    ) -> Result<v1::NetworkInfo, SimError> {
+        let Instance { boot, info } = self.instance(instance)?;
+        let (source, dest) = (name_of(self.host()), name_of(target.host()));
+        let moving = self.start(instance, &info, &boot, &dest).await?;
+        Self::check(instance, &info, &moving)?;
+        if abort {
+            let stays = self.tear_down(instance, &info, &dest).await?;
+            Self::check(instance, &info, &stays)?;
+            return Ok(stays);
+        }
+        let arrived = target.finish(instance, &info, &source, &dest).await?;
+        Self::check(instance, &v1::NetworkInfo { host: dest, ..info }, &arrived)?;
+        self.state().instances.remove(&instance);
+        target.state().instances.insert(instance, Instance { boot, info: arrived.clone() });
+        Ok(arrived)
+    }
+
+    async fn start(
+        &self,
+        instance: InstanceId,
+        info: &v1::NetworkInfo,
+        boot: &Boot,
+        dest: &str,
+    ) -> Result<v1::NetworkInfo, SimError> {
+        let request = v1::MigrateInstanceStartRequest {
+            instance_id: instance.to_string(),
+            incarnation: info.incarnation,
+            source: name_of(self.host()),
+            dest: dest.to_owned(),
+            binding: None,
+            wait_for_active: boot.wait_for_active.map(to_wire),
+            request_id: self.request_id(),
+            validate_only: false,
+        };
+        self.call(Call::MigrateStart, instance, || {
+            let mut client = self.client.clone();
+            let request = request.clone();
+            async move { client.migrate_instance_start(request).await }
+        })
+        .await
+    }
+
+    async fn finish(
+        &self,
+        instance: InstanceId,
+        info: &v1::NetworkInfo,
+        source: &str,
+        dest: &str,
+    ) -> Result<v1::NetworkInfo, SimError> {
+        let request = v1::MigrateInstanceFinishRequest {
+            instance_id: instance.to_string(),
+            incarnation: info.incarnation,
+            source: source.to_owned(),
+            dest: dest.to_owned(),
+            request_id: self.request_id(),
+            validate_only: false,
+        };
+        self.call(Call::MigrateFinish, instance, || {
+            let mut client = self.client.clone();
+            let request = request.clone();
+            async move { client.migrate_instance_finish(request).await }
+        })
+        .await
+    }
+
+    async fn tear_down(
+        &self,
+        instance: InstanceId,
+        info: &v1::NetworkInfo,
+        host: &str,
+    ) -> Result<v1::NetworkInfo, SimError> {
+        let request = v1::SetupNetworksOnHostRequest {
+            instance_id: instance.to_string(),
+            incarnation: info.incarnation,
+            host: host.to_owned(),
+            teardown: true,
+            binding: None,
+            request_id: self.request_id(),
+            validate_only: false,
+        };
+        self.call(Call::SetupNetworks, instance, || {
+            let mut client = self.client.clone();
+            let request = request.clone();
+            async move { client.setup_networks_on_host(request).await }
+        })
+        .await
     }
 
     /// The instances that run here, in the order of their ids.
@@ -169,10 +277,7 @@ impl Hypervisor {
 
     fn allocation(&self, boot: &Boot) -> (InstanceId, v1::AllocateForInstanceRequest) {
         let instance = boot.instance.unwrap_or_else(|| identity::uuid(&mut self.state().random).into());
-        let wait_for_active = boot.wait_for_active.map(|wait| {
-            prost_types::Duration::try_from(wait)
-                .expect("a wait is far below what a protobuf Duration can hold")
-        });
+        let wait_for_active = boot.wait_for_active.map(to_wire);
         let request = v1::AllocateForInstanceRequest {
             instance_id: instance.to_string(),
             project_id: boot.project.to_string(),
@@ -212,10 +317,21 @@ impl Hypervisor {
     }
 }
 
-/// The facts that last: all but what is known of the plugs.
+fn to_wire(wait: Duration) -> prost_types::Duration {
+    wait.try_into().expect("a wait is far below what a protobuf Duration can hold")
+}
+
+/// A host's name; empty for that of the server's own agent.
+fn name_of(host: Option<&HostId>) -> String {
+    host.map(HostId::to_string).unwrap_or_default()
+}
+
+/// The facts that last: all but what is known of the plugs, and of a move under way.
 fn without_status(info: &v1::NetworkInfo) -> v1::NetworkInfo {
     let mut info = info.clone();
+    info.destination.clear();
     for vif in &mut info.vifs {
+        vif.destination = None;
         vif.status = v1::PortStatus::Unspecified.into();
         vif.error.clear();
     }

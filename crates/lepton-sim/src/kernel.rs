@@ -63,7 +63,7 @@ impl KernelInstance {
     /// Moves it to another host: kills it here, and begins its next life there, in a new namespace.
     ///
     /// The target's agent must reach this machine's processes, as the same host's does. The instance is away meanwhile:
-    /// the API has no live migration yet.
+    /// a guest has one namespace, and nobody moves its memory.
     pub async fn migrate(
         self,
         from: &Hypervisor,

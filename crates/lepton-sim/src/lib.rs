@@ -19,7 +19,7 @@ mod load;
 mod record;
 mod retry;
 
-pub use churn::{Churn, ChurnSummary};
+pub use churn::{Churn, ChurnSummary, Stop};
 pub use connect::{ConnectError, connect};
 pub use error::{SimError, reason, with_causes};
 pub use guest::{

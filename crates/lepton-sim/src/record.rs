@@ -13,6 +13,12 @@ pub enum Call {
     Allocate,
     /// `DeallocateForInstance`.
     Deallocate,
+    /// `MigrateInstanceStart`.
+    MigrateStart,
+    /// `MigrateInstanceFinish`.
+    MigrateFinish,
+    /// `SetupNetworksOnHost`.
+    SetupNetworks,
     /// `GetInstanceNwInfo`.
     NwInfo,
     /// `grpc.health.v1.Health/Check`: a call that does nothing.
@@ -120,6 +126,9 @@ impl fmt::Display for Call {
         f.pad(match self {
             Self::Allocate => "AllocateForInstance",
             Self::Deallocate => "DeallocateForInstance",
+            Self::MigrateStart => "MigrateInstanceStart",
+            Self::MigrateFinish => "MigrateInstanceFinish",
+            Self::SetupNetworks => "SetupNetworksOnHost",
             Self::NwInfo => "GetInstanceNwInfo",
             Self::Health => "Health/Check",
         })

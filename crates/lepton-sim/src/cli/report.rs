@@ -29,10 +29,13 @@ pub(super) fn churned(output: Output, summary: Option<&ChurnSummary>, record: &R
         (Output::Json, _) => document(&json!({ "operations": summary, "calls": record.summary() })),
         (Output::Table, None) => record.to_string(),
         (Output::Table, Some(summary)) => {
-            let ChurnSummary { boots, starved, reboots, kills, migrations, alive } = summary;
+            let ChurnSummary { boots, starved, reboots, kills, migrations, aborts, alive } = summary;
             let mut text = format!(
                 "{boots} boots, {reboots} reboots, {kills} kills, {migrations} migrations; {alive} still alive\n"
             );
+            if *aborts > 0 {
+                text += &format!("{aborts} migrations were begun and aborted\n");
+            }
             if *starved > 0 {
                 text += &format!("{starved} boots or migrations found an address pool empty\n");
             }

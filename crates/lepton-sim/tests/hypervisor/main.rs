@@ -8,7 +8,7 @@ mod program;
 use std::time::Duration;
 
 use fake::Fake;
-use lepton_sim::{Boot, Churn, Hypervisor, Load, Operation, SimError, connect, instance_id};
+use lepton_sim::{Boot, Churn, Hypervisor, Load, Operation, SimError, Stop, connect, instance_id};
 use lepton_types::ProjectId;
 use tonic::transport::Channel;
 
@@ -82,14 +82,59 @@ async fn a_churn_loses_nothing_and_ends() {
         operations: 500,
         concurrency: 8,
         alive_per_lane: 5,
+        stop: Stop::default(),
     };
 
     let summary = churn.run().await.unwrap();
-    let done = summary.boots + summary.kills + summary.reboots + summary.migrations;
+    let done = summary.boots + summary.kills + summary.reboots + summary.migrations + summary.aborts;
     assert_eq!(done, 500, "{summary:?}");
     assert_eq!(fake.alive(), summary.alive);
     assert_eq!(summary.alive, summary.boots - summary.kills);
-    assert!(summary.reboots > 0 && summary.migrations > 0, "{summary:?}");
+    assert!(summary.reboots > 0 && summary.migrations > 0 && summary.aborts > 0, "{summary:?}");
+}
+
+#[tokio::test]
+async fn a_churn_that_is_stopped_leaves_nothing_behind() {
+    let fake = Fake::start().await;
+    let channel = connect(&fake.endpoint()).await.unwrap();
+    let hypervisors = [hypervisor("a", &channel, 1), hypervisor("b", &channel, 2)];
+    let stop = Stop::default();
+    let churn = Churn {
+        hypervisors: &hypervisors,
+        boot: Boot::new(project()),
+        guest_program: None,
+        seed: 7,
+        operations: u64::MAX,
+        concurrency: 4,
+        alive_per_lane: 5,
+        stop: stop.clone(),
+    };
+    let stopping = async {
+        while hypervisors.iter().all(|host| host.instances().is_empty()) {
+            tokio::task::yield_now().await;
+        }
+        stop.now();
+    };
+    let (summary, ()) = tokio::join!(churn.run(), stopping);
+    let summary = summary.unwrap();
+    assert!(summary.boots > 0 && summary.boots == summary.kills, "{summary:?}");
+    assert_eq!((fake.alive(), summary.alive), (0, 0));
+}
+
+#[tokio::test]
+async fn a_live_instance_moves_and_keeps_its_vnics() {
+    let fake = Fake::start().await;
+    let channel = connect(&fake.endpoint()).await.unwrap();
+    let (source, target) = (hypervisor("a", &channel, 1), hypervisor("b", &channel, 2));
+    let booted = source.boot(Boot::new(project())).await.unwrap();
+    let instance = booted.instance_id.parse().unwrap();
+
+    let stays = source.move_live(instance, &target, true).await.unwrap();
+    assert_eq!((stays, source.instances()), (booted.clone(), vec![instance]));
+    let moved = source.move_live(instance, &target, false).await.unwrap();
+    assert_eq!((moved.host.as_str(), moved.incarnation, &moved.vifs), ("b", 1, &booted.vifs));
+    assert_eq!((source.instances(), target.instances()), (vec![], vec![instance]));
+    target.reboot(instance).await.unwrap();
 }
 
 #[tokio::test]
