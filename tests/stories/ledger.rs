@@ -71,6 +71,15 @@ impl Ledger {
         self.count("SELECT count(*) FROM fixed_ips").await
     }
 
+    /// Blocks of addresses in which more is taken than the rules for a subnet reserve.
+    pub(crate) async fn busy_blocks(&self) -> i64 {
+        let hex = match self {
+            Self::Sqlite(_) => "hex(taken)",
+            Self::Postgres(_) => "encode(taken, 'hex')",
+        };
+        self.count(&format!("SELECT count(*) FROM blocks WHERE length(replace({hex}, '0', '')) > 4")).await
+    }
+
     /// Checks that nothing is there by half.
     pub(crate) async fn assert_whole(&self) {
         for (what, query) in INVARIANTS {
