@@ -26,6 +26,13 @@ pub(crate) struct Change {
     pub(crate) request_id: String,
 }
 
+impl ChangeOptions {
+    /// Whether the user chose the id of the request, to be able to repeat it.
+    pub(crate) const fn has_request_id(&self) -> bool {
+        self.request_id.is_some()
+    }
+}
+
 impl From<ChangeOptions> for Change {
     fn from(options: ChangeOptions) -> Self {
         let request_id = options.request_id.unwrap_or_else(|| Uuid::new_v4().to_string());

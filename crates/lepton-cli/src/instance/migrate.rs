@@ -91,6 +91,16 @@ impl Ends {
         if let (Some(source), Some(dest)) = (&options.from, &options.to) {
             return Ok(Self { source: source.clone(), dest: dest.clone() });
         }
+        if let (true, Some(dest)) = (options.abort, &options.to) {
+            return Ok(Self { source: String::new(), dest: dest.clone() });
+        }
+        // What the server knows of the move changes with it, and a repeated request must say the same.
+        if options.change.has_request_id() {
+            let missing = if options.abort { "--to" } else { "--from and --to" };
+            return Err(Error::usage(format!("--request-id needs {missing}")).with_hint(
+                "a request is repeated with the hosts that it named; leave --request-id out, or name them",
+            ));
+        }
         let request = pb::GetInstanceNwInfoRequest { instance_id: options.instance.clone() };
         let info = client
             .ask(request, async |mut calls, request| calls.manager.get_instance_nw_info(request).await)

@@ -125,8 +125,23 @@ async fn migrate_asks_where_the_instance_is_and_goes() {
         (&["--abort"], [moving().into(), settled()]),
         (&["--abort", "--dry-run"], [settled(), settled()]),
     ] {
-        let arguments = [&["instance", "migrate", INSTANCE, "--request-id", "r1"], arguments].concat();
+        let arguments = [&["instance", "migrate", INSTANCE], arguments].concat();
         text += &with_requests(&arguments, turns).await;
     }
+    // Ids of requests are drawn.
+    let lines = text.lines().filter(|line| !line.starts_with("    request_id: "));
+    assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}
+
+#[tokio::test]
+async fn a_migration_that_may_be_repeated_names_its_hosts() {
+    let mut text = String::new();
+    for arguments in [&["--to", "node-2"][..], &["--finish"], &["--finish", "--from", "node-1"], &["--abort"]]
+    {
+        let arguments = [&["instance", "migrate", INSTANCE, "--request-id", "r1"], arguments].concat();
+        text += &shown(&arguments, []).await;
+    }
+    let named = ["instance", "migrate", INSTANCE, "--request-id", "r1", "--abort", "--to", "node-2"];
+    text += &with_requests(&named, [instance(pb::PortStatus::Active, "").into()]).await;
     assert_snapshot!(text);
 }
