@@ -3,7 +3,8 @@
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
-    dns_client::DnsClient, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
+    dns_client::DnsClient, network_manager_client::NetworkManagerClient, ports_client::PortsClient,
+    subnets_client::SubnetsClient,
 };
 use tokio::time::timeout;
 use tonic::{
@@ -26,6 +27,8 @@ pub(crate) struct Calls {
     pub(crate) manager: NetworkManagerClient<Channel>,
     /// Names in DNS.
     pub(crate) dns: DnsClient<Channel>,
+    /// Ports.
+    pub(crate) ports: PortsClient<Channel>,
     /// Subnets and their routes.
     pub(crate) subnets: SubnetsClient<Channel>,
 }
@@ -53,6 +56,7 @@ impl Client {
         let calls = Calls {
             manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             subnets: SubnetsClient::new(channel).max_decoding_message_size(LARGEST_ANSWER),
         };
         Ok(Self { calls, endpoint, timeout: limit })

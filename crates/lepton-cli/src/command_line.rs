@@ -12,6 +12,7 @@ use crate::{
     instance::{self, InstanceCommand},
     network::{self, NetworkCommand},
     output::{self, Format, Output},
+    port::{self, PortCommand},
     reference::reference,
     route::{self, RouteCommand},
     settings::{ConnectionOptions, Settings},
@@ -59,6 +60,9 @@ enum Command {
     /// Give instances their vNICs, look at them and take them back
     #[command(subcommand)]
     Instance(InstanceCommand),
+    /// Look at ports: instances' vNICs, one by one
+    #[command(subcommand)]
+    Port(PortCommand),
     /// Names in DNS, and where they lead
     #[command(subcommand)]
     Dns(DnsCommand),
@@ -119,6 +123,9 @@ impl CommandLine {
             }
             Command::Instance(command) => {
                 connected(connection, async |settings| instance::run(command, &settings, output).await)
+            }
+            Command::Port(command) => {
+                connected(connection, async |settings| port::run(command, &settings, output).await)
             }
             Command::Dns(command) => {
                 connected(connection, async |settings| dns::run(command, &settings, output).await)

@@ -22,6 +22,9 @@ pub(crate) fn for_refusal(
             "`lepton dns domain list` shows the domains that there are, and `lepton dns domain create DOMAIN` makes one"
         }
         "DNS_ENTRY_NOT_FOUND" => "`lepton dns show DOMAIN NAME` shows where a name leads",
+        "PORT_NOT_FOUND" => {
+            "`lepton port list` shows the ports that there are; `--instance` shows an instance's"
+        }
         "DUPLICATE_NETWORK" => "`--allow-duplicate-networks` permits several vNICs on one network",
         "EVENTS_FORGOTTEN" | "REVISION_AHEAD" => {
             "look at what is there now, then follow from now on: `lepton event watch` without `--after`"

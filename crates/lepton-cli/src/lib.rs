@@ -26,6 +26,7 @@ mod instance;
 mod network;
 mod output;
 mod pages;
+mod port;
 mod reference;
 mod retry;
 mod route;

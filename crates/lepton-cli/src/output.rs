@@ -8,6 +8,7 @@ mod dns;
 mod host;
 mod instance;
 mod network;
+mod port;
 mod subnet;
 mod table;
 
@@ -24,6 +25,7 @@ pub(crate) use self::{
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     network::{DeletedView, NetworkView, NetworksView},
+    port::{PortView, PortsView},
     subnet::{RoutesView, SubnetView},
     table::clean,
 };

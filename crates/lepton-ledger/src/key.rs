@@ -7,7 +7,7 @@ use lepton_types::{
     ProjectId, RecordType, Revision, SubnetId, Timestamp,
 };
 
-use crate::{FloatingFilter, RequestKey, row::EntryKey};
+use crate::{FloatingFilter, PortFilter, PortPlace, RequestKey, row::EntryKey};
 
 /// A row, or a small indexed set of rows, that a command needs in its view.
 ///
@@ -67,6 +67,15 @@ pub enum Key {
     Port(PortId),
     /// The live port that has a MAC.
     Mac(MacAddr),
+    /// A page of ports by network and id, with their addresses and networks.
+    PortPage {
+        /// Which ones.
+        filter: PortFilter,
+        /// Only those behind this one.
+        after: Option<PortPlace>,
+        /// Most ports to load.
+        limit: u16,
+    },
     /// Whether a network has ports: at least one of them, if there is any.
     PortOn(NetworkId),
     /// The ports of a host that changed after a revision, with their addresses, those on their way there included, and those

@@ -30,6 +30,7 @@ mod migration;
 mod network;
 mod network_info;
 mod pool;
+mod port;
 mod refusal;
 mod row;
 mod scope;
@@ -69,6 +70,9 @@ pub use network::{
     GetNetwork, ListNetworks, ModifyNetwork, NetworkPage, NetworkSpec, NetworkWithSubnets,
 };
 pub use network_info::GetInstanceNwInfo;
+pub use port::{
+    GetPort, ListPorts, PortAddress, PortFilter, PortInfo, PortPage, PortPlace, PortRef, PortsBy,
+};
 pub use refusal::{Refusal, Violation};
 pub use row::{
     EntryKey, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord, Row,

@@ -7,7 +7,7 @@ use lepton_types::{
     RequestId, Route, SubnetId,
 };
 
-use crate::Place;
+use crate::{Place, PortRef};
 
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -347,6 +347,12 @@ pub enum Refusal {
         /// The name that was asked for.
         domain: DomainName,
     },
+    /// No such port, or another project's.
+    #[error("port {port} is not found")]
+    PortNotFound {
+        /// What was asked for.
+        port: PortRef,
+    },
     /// The domain has no such name, or not of this type.
     #[error("{name}.{domain} has no entry{}", of_type(*record_type))]
     DnsEntryNotFound {
@@ -520,6 +526,7 @@ impl Refusal {
             Self::RouteNotFound { .. } => "ROUTE_NOT_FOUND",
             Self::DnsDomainNotFound { .. } => "DNS_DOMAIN_NOT_FOUND",
             Self::DnsEntryNotFound { .. } => "DNS_ENTRY_NOT_FOUND",
+            Self::PortNotFound { .. } => "PORT_NOT_FOUND",
             Self::FloatingIpDnsExists { .. } => "FLOATING_IP_DNS_EXISTS",
         }
     }
@@ -636,6 +643,8 @@ impl Refusal {
                 vec![("subnet_id", subnet.to_string()), ("destination", destination.to_string())]
             }
             Self::DnsDomainNotFound { domain } => vec![("domain", domain.to_string())],
+            Self::PortNotFound { port: PortRef::Id(id) } => vec![("port_id", id.to_string())],
+            Self::PortNotFound { port: PortRef::Mac(mac) } => vec![("mac_address", mac.to_string())],
             Self::DnsEntryNotFound { domain, name, record_type } => {
                 let record_type = record_type.map(|record_type| ("type", record_type.to_string()));
                 let names = [("domain", domain.to_string()), ("name", name.to_string())];

@@ -50,6 +50,8 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.Subnets/DeleteSubnet", &[Admin, Member]),
     ("/lepton.v1.Subnets/AddRoute", &[Admin, Member]),
     ("/lepton.v1.Subnets/RemoveRoute", &[Admin, Member]),
+    ("/lepton.v1.Ports/GetPort", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.Ports/ListPorts", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.Dns/CreateDnsDomain", &[Admin]),
     ("/lepton.v1.Dns/DeleteDnsDomain", &[Admin]),
     ("/lepton.v1.Dns/ListDnsDomains", &[Admin, Compute, Member, Reader]),

@@ -8,6 +8,7 @@ pub(crate) mod instance;
 pub(crate) mod migration;
 pub(crate) mod network;
 mod page;
+pub(crate) mod port;
 pub(crate) mod subnet;
 
 use lepton_types::RequestId;

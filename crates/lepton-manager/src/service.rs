@@ -3,6 +3,7 @@
 
 mod dns;
 mod events;
+mod ports;
 mod subnets;
 
 use lepton_ledger::{
@@ -15,6 +16,7 @@ use lepton_proto::{
         dns_server::DnsServer,
         events_server::EventsServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
+        ports_server::PortsServer,
         subnets_server::SubnetsServer,
     },
 };
@@ -36,10 +38,11 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 4] = [
+    pub const SERVICES: [&str; 5] = [
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
         NetworkManagerServer::<Self>::NAME,
+        PortsServer::<Self>::NAME,
         SubnetsServer::<Self>::NAME,
     ];
 
@@ -53,6 +56,7 @@ impl Api {
         routes
             .add_service(Explained::new(DnsServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
+            .add_service(Explained::new(PortsServer::new(self.clone())))
             .add_service(Explained::new(SubnetsServer::new(self.clone())))
             .add_service(Explained::new(EventsServer::new(self)));
     }

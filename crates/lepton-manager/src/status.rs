@@ -72,7 +72,8 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::FloatingRangeNotFound { .. }
         | Refusal::FloatingIpNotFound { .. }
         | Refusal::DnsDomainNotFound { .. }
-        | Refusal::DnsEntryNotFound { .. } => Code::NotFound,
+        | Refusal::DnsEntryNotFound { .. }
+        | Refusal::PortNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
         | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
@@ -135,6 +136,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::RouteExists { .. }
         | Refusal::RouteNotFound { .. }
         | Refusal::DnsDomainNotFound { .. }
+        | Refusal::PortNotFound { .. }
         | Refusal::DnsEntryNotFound { .. }
         | Refusal::FloatingIpDnsExists { .. }
         | Refusal::FixedIpNotFound { .. }

@@ -12,6 +12,7 @@ mod port;
 pub use dns::dns_entry;
 pub use mutation::Mutation;
 pub use network::network;
+pub use port::port;
 
 #[expect(
     clippy::all,

@@ -1,7 +1,10 @@
 //! `port.proto`: NetworkInfo to the wire.
 
+use std::time::SystemTime;
+
 use lepton_types::{
-    FloatingLink, NetworkInfo, PortBinding, PortStatus, SubnetInfo, Vif, VifDestination, VifNetwork,
+    FloatingLink, Name, NetworkInfo, Port, PortBinding, PortStatus, SubnetInfo, Vif, VifDestination,
+    VifNetwork,
 };
 
 use crate::{
@@ -34,6 +37,36 @@ impl From<Vif> for v1::Vif {
             network: Some(vif.network.into()),
             destination: vif.destination.map(Into::into),
         }
+    }
+}
+
+/// A port, its network's label and its addresses as one message.
+pub fn port(port: Port, network_label: &Name, fixed_ips: Vec<v1::PortFixedIp>) -> v1::Port {
+    let device = port.device();
+    let (status, error) = plug(port.status);
+    let (destination_host, destination) = port.target.map_or_else(Default::default, |target| {
+        let there = VifDestination { binding: target.binding, status: target.status };
+        (target.host.to_string(), Some(there.into()))
+    });
+    v1::Port {
+        id: port.id.to_string(),
+        instance_id: port.instance.to_string(),
+        incarnation: port.incarnation,
+        position: port.position.into(),
+        project_id: port.project.into(),
+        network_id: port.network.to_string(),
+        network_label: network_label.to_string(),
+        host: port.host.into(),
+        mac_address: port.mac.to_string(),
+        device: device.into(),
+        binding: Some(port.binding.into()),
+        status: status.into(),
+        error,
+        is_released: port.is_released,
+        fixed_ips,
+        destination_host,
+        destination,
+        created_at: Some(SystemTime::from(port.created_at).into()),
     }
 }
 

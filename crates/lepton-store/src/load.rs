@@ -86,6 +86,7 @@ impl<'k> Round<'k> {
                 | Key::FloatingRangesIn(_)
                 | Key::FloatingIpIn(_)
                 | Key::FloatingIpPage { .. }
+                | Key::PortPage { .. }
                 | Key::PortsToFence { .. }
                 | Key::HostPorts(..)
                 | Key::DnsDomainPage { .. }
@@ -172,6 +173,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::FloatingIpPage { filter, after, limit } => {
             floating_ips::load_page(tx, filter, *after, *limit, view).await
         }
+        Key::PortPage { filter, after, limit } => ports::load_page(tx, filter, *after, *limit, view).await,
         Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
         Key::HostPorts(host, after) => {
             ports::load_of_host(tx, host, *after, view).await?;

@@ -20,6 +20,7 @@ mod networks;
 mod parallel;
 mod patience;
 mod pools;
+mod ports;
 mod positions;
 mod postgres;
 mod quarantine;

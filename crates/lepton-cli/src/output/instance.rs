@@ -37,7 +37,7 @@ struct VifView {
 
 /// `lepton.v1.VifDestination`.
 #[derive(Debug, Serialize)]
-struct VifDestinationView {
+pub(super) struct VifDestinationView {
     binding: BindingView,
     status: String,
     error: Option<String>,
@@ -45,7 +45,7 @@ struct VifDestinationView {
 
 /// `lepton.v1.PortBinding`; the last two are a veth's.
 #[derive(Debug, Serialize)]
-struct BindingView {
+pub(super) struct BindingView {
     kind: &'static str,
     netns_path: Option<String>,
     guest_device: Option<String>,
@@ -293,8 +293,16 @@ impl NetworkInfoView {
     }
 }
 
+impl VifDestinationView {
+    /// The device and its plug in a few words.
+    pub(super) fn in_short(&self) -> String {
+        let error = self.error.as_ref().map(|error| format!(": {}", clean(error))).unwrap_or_default();
+        format!("{} {}{error}", self.binding.in_short(), self.status)
+    }
+}
+
 impl BindingView {
-    fn in_short(&self) -> String {
+    pub(super) fn in_short(&self) -> String {
         let parts = [Some(self.kind), self.guest_device.as_deref(), self.netns_path.as_deref()];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
@@ -333,7 +341,7 @@ impl View for ValidatedView {
 }
 
 /// The status in one word; the number of one that a newer server knows.
-fn status_word(status: i32) -> String {
+pub(super) fn status_word(status: i32) -> String {
     match pb::PortStatus::try_from(status) {
         Ok(pb::PortStatus::Pending) => "PENDING".to_owned(),
         Ok(pb::PortStatus::Active) => "ACTIVE".to_owned(),

@@ -10,6 +10,7 @@ mod fixtures;
 mod host;
 mod instance;
 mod network;
+mod port;
 mod refusals;
 mod route;
 mod server;

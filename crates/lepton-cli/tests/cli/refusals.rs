@@ -79,6 +79,7 @@ async fn every_reason_has_its_hint() {
         (&migrate, Code::FailedPrecondition, "INSTANCE_IS_MOVING"),
         (&migrate, Code::FailedPrecondition, "INSTANCE_NOT_MOVING"),
         (&migrate, Code::Aborted, "MIGRATION_ABORTED"),
+        (&["port", "show", NETWORK], Code::NotFound, "PORT_NOT_FOUND"),
         (&network[..], Code::NotFound, "NETWORK_NOT_FOUND"),
         (&network, Code::FailedPrecondition, "NETWORK_IN_USE"),
         (&create, Code::FailedPrecondition, "NETWORK_NOT_EMPTY"),

@@ -11,6 +11,7 @@ use lepton_proto::v1::{
     self as pb,
     dns_server::{Dns, DnsServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
+    ports_server::{Ports, PortsServer},
     subnets_server::{Subnets, SubnetsServer},
 };
 use prost::Message;
@@ -58,6 +59,7 @@ impl Server {
         let serving = tonic::transport::Server::builder()
             .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
             .add_service(DnsServer::from_arc(Arc::clone(&script)))
+            .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(SubnetsServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(UnixListenerStream::new(socket));
         let mut task = JoinSet::new();
@@ -137,6 +139,11 @@ played!(Subnets {
     delete_subnet: DeleteSubnetRequest => DeleteSubnetResponse,
     add_route: AddRouteRequest => Subnet,
     remove_route: RemoveRouteRequest => Subnet,
+});
+
+played!(Ports {
+    get_port: GetPortRequest => Port,
+    list_ports: ListPortsRequest => ListPortsResponse,
 });
 
 played!(Dns {

@@ -10,7 +10,10 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FixedIp, Frontier, Holder, Host, Instance, Key, PendingUnplug, RequestKey, RequestRecord, Stop};
+use crate::{
+    FixedIp, Frontier, Holder, Host, Instance, Key, PendingUnplug, PortFilter, PortPlace, RequestKey,
+    RequestRecord, Stop,
+};
 
 impl View {
     pub(crate) fn request(&mut self, key: &RequestKey) -> Result<Option<&RequestRecord>, Stop> {
@@ -193,9 +196,28 @@ impl View {
     }
 
     pub(crate) fn is_mac_taken(&mut self, mac: MacAddr) -> Result<bool, Stop> {
+        Ok(self.port_with(mac)?.is_some())
+    }
+
+    /// The port whose vNIC has the MAC, if there is one.
+    pub(crate) fn port_with(&mut self, mac: MacAddr) -> Result<Option<PortId>, Stop> {
         self.need([Key::Mac(mac)])?;
-        let mut holders = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..);
-        Ok(holders.next().is_some_and(|entry| entry.0 == mac))
+        let found = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..).next();
+        Ok(found.filter(|entry| entry.0 == mac).map(|entry| entry.1))
+    }
+
+    /// Ports by network, and within it in the order of their ids.
+    pub(crate) fn port_page(
+        &mut self,
+        filter: &PortFilter,
+        after: Option<PortPlace>,
+        limit: u16,
+    ) -> Result<Vec<Port>, Stop> {
+        self.need([Key::PortPage { filter: filter.clone(), after, limit }])?;
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = self.indexes.ports_by_network.range((start, Bound::Unbounded));
+        let ports = entries.filter_map(|(_, id)| self.row::<Port>(id));
+        Ok(ports.filter(|port| filter.lets_pass(port)).take(limit.into()).cloned().collect())
     }
 
     /// A port on the network, if there is any.

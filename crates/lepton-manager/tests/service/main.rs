@@ -17,6 +17,7 @@ mod migrations;
 mod networks;
 mod nova;
 mod pages;
+mod ports;
 mod problem;
 mod records;
 mod refusals;

@@ -25,6 +25,7 @@ struct Named {
     network: String,
     subnet: String,
     instance: String,
+    port: String,
     domain: String,
 }
 
@@ -51,7 +52,7 @@ fn row(method: &'static str, request: &impl Message, answer: Answer) -> Row {
 
 /// Every call that a tenant may make, with what it names of another's.
 fn rows(named: &Named) -> Vec<Row> {
-    [of_networks(named), of_subnets(named), of_instances(named), of_dns(named), of_events()]
+    [of_networks(named), of_subnets(named), of_instances(named), of_ports(named), of_dns(named), of_events()]
         .into_iter()
         .flatten()
         .collect()
@@ -148,6 +149,21 @@ fn of_instances(named: &Named) -> Vec<Row> {
     ]
 }
 
+fn of_ports(named: &Named) -> Vec<Row> {
+    let get = |request: v1::GetPortRequest| {
+        row("/lepton.v1.Ports/GetPort", &request, Answer::Hidden(Code::NotFound, "PORT_NOT_FOUND"))
+    };
+    let list = |request: v1::ListPortsRequest| row("/lepton.v1.Ports/ListPorts", &request, Answer::Silent);
+    let empty = v1::ListPortsRequest::default;
+    vec![
+        get(v1::GetPortRequest { port_id: named.port.clone(), ..Default::default() }),
+        list(empty()),
+        list(v1::ListPortsRequest { project_id: FOREIGN.into(), ..empty() }),
+        list(v1::ListPortsRequest { network_id: named.network.clone(), ..empty() }),
+        list(v1::ListPortsRequest { instance_id: named.instance.clone(), ..empty() }),
+    ]
+}
+
 fn of_events() -> Vec<Row> {
     let watch = |project_id: &str| v1::WatchEventsRequest {
         after_revision: Some(0),
@@ -229,7 +245,8 @@ async fn foreign(server: &Server) -> Named {
         ..Default::default()
     };
     server.subnets().await.add_route(route).await.unwrap();
-    server.allocate(v1::AllocateForInstanceRequest { project_id: FOREIGN.into(), ..allocation(66) }).await;
+    let theirs = v1::AllocateForInstanceRequest { project_id: FOREIGN.into(), ..allocation(66) };
+    let port = server.allocate(theirs).await.vifs.remove(0).id;
     domain(server, OWN_DOMAIN, PROJECT).await;
     domain(server, "secret.example", FOREIGN).await;
     let entry = v1::AddDnsEntryRequest {
@@ -239,7 +256,13 @@ async fn foreign(server: &Server) -> Named {
         ..Default::default()
     };
     DnsClient::new(server.channel().await).add_dns_entry(entry).await.unwrap();
-    Named { network: made.id, subnet: subnet_id, instance: instance(66), domain: "secret.example".into() }
+    Named {
+        network: made.id,
+        subnet: subnet_id,
+        instance: instance(66),
+        port,
+        domain: "secret.example".into(),
+    }
 }
 
 fn unknown() -> Named {
@@ -247,6 +270,7 @@ fn unknown() -> Named {
         network: UNKNOWN.into(),
         subnet: UNKNOWN.into(),
         instance: UNKNOWN.into(),
+        port: UNKNOWN.into(),
         domain: "nothing.example".into(),
     }
 }
@@ -260,7 +284,7 @@ fn told(outcome: &Result<Vec<u8>, Status>, named: &Named) -> String {
             format!("{code:?} {message} {reason} {metadata:?} {violations:?}")
         }
     };
-    let ids = [&named.network, &named.subnet, &named.instance, &named.domain];
+    let ids = [&named.network, &named.subnet, &named.instance, &named.port, &named.domain];
     ids.into_iter().fold(text, |text, id| text.replace(id, UNKNOWN))
 }
 

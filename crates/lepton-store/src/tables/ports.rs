@@ -1,13 +1,15 @@
 //! `ports`: instances' vNICs and their plugs.
 
-use lepton_ledger::{Key, View};
+use lepton_ledger::{Key, PortFilter, PortPlace, PortsBy, View};
 use lepton_types::{
     HostId, InstanceId, MacAddr, NetworkId, Port, PortBinding, PortId, PortStatus, PortTarget, Revision,
 };
 
 use std::collections::BTreeSet;
 
-use super::{enter, fixed_ips, load_by, pending_unplugs};
+use uuid::Uuid;
+
+use super::{enter, fixed_ips, load_by, networks, pending_unplugs};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -166,6 +168,58 @@ pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) 
 pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!("select ", port_columns!(), " from ports where network_id = $1 limit 1");
     enter::<Port>(&tx.fetch(SQL, vec![network.as_uuid().into()]).await?, view)
+}
+
+/// A page of those for which `$of` holds, behind the place `$1`, `$2`: at most `$3`.
+macro_rules! page_of {
+    ($of:literal) => {
+        concat!(
+            "select ",
+            port_columns!(),
+            " from ports where ",
+            $of,
+            " and (network_id, id) > ($1, $2) order by network_id, id limit $3"
+        )
+    };
+}
+
+/// Loads a page of ports with their addresses and networks.
+///
+/// Instances and hosts have so few ports that theirs are sorted; the others' pages follow an index.
+pub(crate) async fn load_page(
+    tx: &mut Tx,
+    filter: &PortFilter,
+    after: Option<PortPlace>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const ALL: &str = page_of!("true");
+    const OF_PROJECT: &str = page_of!("project_id = $4");
+    const ON_NETWORK: &str = page_of!("network_id = $4");
+    const OF_PROJECT_ON_NETWORK: &str = page_of!("project_id = $4 and network_id = $5");
+    const OF_INSTANCE: &str = page_of!("instance_id = $4 and ($5 is null or project_id = $5)");
+    const ON_HOST: &str = page_of!("host_id = $4 and ($5 is null or project_id = $5)");
+    let project = || Value::from(filter.project.clone().map(String::from));
+    let (sql, of) = match (&filter.by, &filter.project) {
+        (PortsBy::Any, None) => (ALL, vec![]),
+        (PortsBy::Any, Some(own)) => (OF_PROJECT, vec![own.as_str().into()]),
+        (PortsBy::Network(network), None) => (ON_NETWORK, vec![network.as_uuid().into()]),
+        (PortsBy::Network(network), Some(own)) => {
+            (OF_PROJECT_ON_NETWORK, vec![own.as_str().into(), network.as_uuid().into()])
+        }
+        (PortsBy::Instance(instance), _) => (OF_INSTANCE, vec![instance.as_uuid().into(), project()]),
+        (PortsBy::Host(host), _) => (ON_HOST, vec![host.as_str().into(), project()]),
+    };
+    let (network, port) = after.unwrap_or((Uuid::nil().into(), Uuid::nil().into()));
+    let place = vec![network.as_uuid().into(), port.as_uuid().into(), i64::from(limit).into()];
+    let found = tx.fetch(sql, [place, of].concat()).await?;
+    enter_with_addresses(tx, &found, view).await?;
+    let of_row = |row: &Row| Port::read(&mut row.columns()).map(|port| port.network);
+    let ids = found.iter().map(of_row).collect::<Result<BTreeSet<NetworkId>, _>>()?;
+    let ids: Vec<NetworkId> = ids.into_iter().collect();
+    networks::load(tx, &ids, view).await?;
+    ids.into_iter().for_each(|network| view.mark_loaded(Key::Network(network)));
+    Ok(())
 }
 
 /// Loads the first ports of a host, released ones before the others, with their addresses; those on their way to it; and the

@@ -15,8 +15,8 @@ use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
     Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteNetwork, DnsPlace, Envelope,
     EventFilter, EventStart, FenceHost, FixedIp, FloatingSelection, Frontier, GetFloatingIp,
-    GetInstanceNwInfo, Holder, HostFeed, ListDnsDomains, ListFloatingIps, ListFloatingPools, ListNetworks,
-    ReadEvents, ReportHost, Scope, SweepQuarantine,
+    GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains, ListFloatingIps, ListFloatingPools,
+    ListNetworks, PortFilter, PortRef, PortsBy, ReadEvents, ReportHost, Scope, SweepQuarantine,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -30,6 +30,7 @@ use super::{
     dns,
     harness::{Kind, Subject, allocation, host, instance, network, reason, subnet},
     migrations::{finish, setup, start},
+    ports,
 };
 use crate::{
     batch::{Job, Submitted, write_batch},
@@ -278,6 +279,7 @@ async fn use_everything(subject: &Subject) {
     }
     use_names(subject).await;
     use_floating_ips(subject, id).await;
+    use_ports(subject, id).await;
     subject.deallocate(4).await;
     subject.submit(FenceHost { host: host() }).await.unwrap();
     for move_on in [start(6, "host-1", "host-2"), start(7, "host-1", "host-2")] {
@@ -300,6 +302,23 @@ async fn use_everything(subject: &Subject) {
     subject.store().forget_events(Duration::ZERO).await.unwrap();
     subject.store().forget_requests(Duration::ZERO).await.unwrap();
     subject.store().forget_history(Duration::ZERO).await.unwrap();
+}
+
+/// Looks at ports in every way that there is.
+async fn use_ports(subject: &Subject, network: NetworkId) {
+    let project = || Some("p1".parse().unwrap());
+    for by in
+        [PortsBy::Any, PortsBy::Network(network), PortsBy::Instance(instance(90)), PortsBy::Host(host())]
+    {
+        for project in [None, project()] {
+            let page =
+                subject.store().ask(ports::list(PortFilter { project, by: by.clone() })).await.unwrap();
+            assert!(!page.ports.is_empty());
+        }
+    }
+    let ports = subject.store().ask(ports::list(PortFilter::default())).await.unwrap().ports;
+    let mac = PortRef::Mac(ports[0].port.mac);
+    subject.store().ask(GetPort { port: mac, scope: Scope::Everything }).await.unwrap();
 }
 
 /// Uses DNS in every way that there is; instance 1 has 10.1.0.2.

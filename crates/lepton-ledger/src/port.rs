@@ -1,0 +1,177 @@
+//! Questions about ports: who has a vNIC, where it is plugged, and which addresses it has.
+
+use std::{fmt, net::IpAddr};
+
+use lepton_types::{HostId, InstanceId, MacAddr, Name, NetworkId, Port, PortId, ProjectId, SubnetId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Command, Holder, Key, Refusal, Scope, Stop, View};
+
+/// Shows one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetPort {
+    /// Which one.
+    pub port: PortRef,
+    /// What the caller may see.
+    pub scope: Scope,
+}
+
+/// By what a single port is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortRef {
+    /// Its id.
+    Id(PortId),
+    /// The MAC of its vNIC.
+    Mac(MacAddr),
+}
+
+impl fmt::Display for PortRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Mac(mac) => write!(f, "with the MAC {mac}"),
+        }
+    }
+}
+
+/// A port with what it is plugged into and its addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortInfo {
+    /// The port.
+    pub port: Port,
+    /// The label of its network.
+    pub network_label: Name,
+    /// Its addresses, by subnet; of one that was released, those that it keeps until its host has unplugged it.
+    pub fixed_ips: Vec<PortAddress>,
+}
+
+/// An address of a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortAddress {
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// The address.
+    pub address: IpAddr,
+    /// Whether it was taken from the port, which has it until its host lets no packet with it pass.
+    pub is_leaving: bool,
+}
+
+/// Shows a page of ports, by network and within it in the order of their ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPorts {
+    /// Which ones.
+    pub filter: PortFilter,
+    /// Only ports behind this one.
+    pub after: Option<PortPlace>,
+    /// Most ports to show; not zero.
+    pub limit: u16,
+    /// What the caller may see.
+    pub scope: Scope,
+}
+
+/// Where a port is in the order in which ports are listed.
+pub type PortPlace = (NetworkId, PortId);
+
+/// Which ports a page is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortFilter {
+    /// Only this project's.
+    pub project: Option<ProjectId>,
+    /// Which of them.
+    pub by: PortsBy,
+}
+
+/// By what ports are looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PortsBy {
+    /// By nothing.
+    #[default]
+    Any,
+    /// By their network.
+    Network(NetworkId),
+    /// By their instance.
+    Instance(InstanceId),
+    /// By the host on which they are active.
+    Host(HostId),
+}
+
+/// A page of ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortPage {
+    /// The ports.
+    pub ports: Vec<PortInfo>,
+    /// Behind which port the next page starts; none on the last page.
+    pub next: Option<PortPlace>,
+}
+
+impl Command for GetPort {
+    type Answer = PortInfo;
+
+    const NAME: &'static str = "GetPort";
+
+    fn keys(&self) -> Vec<Key> {
+        match self.port {
+            PortRef::Id(id) => vec![Key::Port(id)],
+            PortRef::Mac(mac) => vec![Key::Mac(mac)],
+        }
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<PortInfo, Stop> {
+        let not_found = || Refusal::PortNotFound { port: self.port };
+        let id = match self.port {
+            PortRef::Id(id) => id,
+            PortRef::Mac(mac) => ledger.port_with(mac)?.ok_or_else(not_found)?,
+        };
+        let port = ledger.port(id)?.filter(|port| self.scope.owns(Some(&port.project))).cloned();
+        ledger.port_info(port.ok_or_else(not_found)?)
+    }
+}
+
+impl Command for ListPorts {
+    type Answer = PortPage;
+
+    const NAME: &'static str = "ListPorts";
+
+    fn decide(&self, ledger: &mut View) -> Result<PortPage, Stop> {
+        let project = match (&self.filter.project, self.scope.project()) {
+            (Some(asked), Some(own)) if asked != own => return Ok(PortPage::default()),
+            (asked, own) => asked.as_ref().or(own).cloned(),
+        };
+        let filter = PortFilter { project, by: self.filter.by.clone() };
+        // One more than the page holds tells whether another page follows.
+        let mut rows = ledger.port_page(&filter, self.after, self.limit.saturating_add(1))?;
+        let is_last = rows.len() <= usize::from(self.limit);
+        rows.truncate(self.limit.into());
+        let next = rows.last().filter(|_| !is_last).map(|port| (port.network, port.id));
+        ledger.need(rows.iter().flat_map(|port| [Key::Port(port.id), Key::Network(port.network)]))?;
+        let ports = rows.into_iter().map(|port| ledger.port_info(port)).collect::<Result<_, _>>()?;
+        Ok(PortPage { ports, next })
+    }
+}
+
+impl PortFilter {
+    /// Whether the port is among them.
+    pub(crate) fn lets_pass(&self, port: &Port) -> bool {
+        self.project.as_ref().is_none_or(|project| *project == port.project)
+            && match &self.by {
+                PortsBy::Any => true,
+                PortsBy::Network(network) => port.network == *network,
+                PortsBy::Instance(instance) => port.instance == *instance,
+                PortsBy::Host(host) => port.host == *host,
+            }
+    }
+}
+
+impl View {
+    fn port_info(&mut self, port: Port) -> Result<PortInfo, Stop> {
+        let network = self.network(port.network)?.map(|network| network.label.clone());
+        let network_label = network.ok_or(Refusal::NetworkNotFound { network: port.network, field: None })?;
+        let fixed_ips = self.fixed_ips_of(port.id).into_iter().map(|row| PortAddress {
+            subnet: row.subnet,
+            address: row.address,
+            is_leaving: matches!(row.holder, Holder::Leaving { .. }),
+        });
+        let fixed_ips = fixed_ips.collect();
+        Ok(PortInfo { port, network_label, fixed_ips })
+    }
+}
