@@ -4,7 +4,7 @@ use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
     dns_client::DnsClient, network_manager_client::NetworkManagerClient, ports_client::PortsClient,
-    subnets_client::SubnetsClient,
+    queries_client::QueriesClient, subnets_client::SubnetsClient,
 };
 use tokio::time::timeout;
 use tonic::{
@@ -29,6 +29,8 @@ pub(crate) struct Calls {
     pub(crate) dns: DnsClient<Channel>,
     /// Ports.
     pub(crate) ports: PortsClient<Channel>,
+    /// Questions over many things at once.
+    pub(crate) queries: QueriesClient<Channel>,
     /// Subnets and their routes.
     pub(crate) subnets: SubnetsClient<Channel>,
 }
@@ -57,6 +59,7 @@ impl Client {
             manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            queries: QueriesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             subnets: SubnetsClient::new(channel).max_decoding_message_size(LARGEST_ANSWER),
         };
         Ok(Self { calls, endpoint, timeout: limit })

@@ -1,5 +1,6 @@
 //! `lepton instance`: give instances their vNICs, look at them, take them back.
 
+mod find;
 mod migrate;
 
 use std::{str::FromStr, time::Duration};
@@ -19,6 +20,7 @@ use crate::{
     output::{DeallocatedView, DocumentView, NetworkInfoView, Output, ValidatedView},
     settings::Settings,
 };
+use find::FindOptions;
 
 /// What can be done with instances.
 #[derive(Debug, Subcommand)]
@@ -36,6 +38,10 @@ pub(crate) enum InstanceCommand {
         #[arg(long, value_name = "FORM", value_enum)]
         form: Option<Form>,
     },
+    /// Find the instances that have an address
+    ///
+    /// For example: lepton instance find --cidr 10.1.0.0/24
+    Find(FindOptions),
     /// Take an instance's vNICs back; does no harm to one that has none
     Deallocate(DeallocateOptions),
     /// Move an instance to another host: its vNICs are plugged there too, and stay active where they are until the move is
@@ -162,6 +168,7 @@ pub(crate) async fn run(command: InstanceCommand, settings: &Settings, output: O
         InstanceCommand::Allocate(options) => allocate(*options, settings, output).await,
         InstanceCommand::Show { instance, form: None } => show(instance, settings, output).await,
         InstanceCommand::Show { instance, form: Some(form) } => tell(instance, form, settings, output).await,
+        InstanceCommand::Find(options) => find::run(options, settings, output).await,
         InstanceCommand::Deallocate(options) => deallocate(options, settings, output).await,
         InstanceCommand::Migrate(options) => migrate::run(options, settings, output).await,
         InstanceCommand::Validate { networks } => validate(networks, settings, output).await,

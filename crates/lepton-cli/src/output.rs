@@ -5,6 +5,7 @@
 //! Protobuf's JSON. The views in the modules below are the whole description of these shapes.
 
 mod dns;
+mod find;
 mod host;
 mod instance;
 mod network;
@@ -22,6 +23,7 @@ use serde::Serialize;
 
 pub(crate) use self::{
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
+    find::FoundInstancesView,
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     network::{DeletedView, NetworkView, NetworksView},

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    DnsDomainId, DomainName, HostId, Hostname, InstanceId, Ipv4Range, MacAddr, Name, NetworkId, PortId,
+    Cidr, DnsDomainId, DomainName, HostId, Hostname, InstanceId, Ipv4Range, MacAddr, Name, NetworkId, PortId,
     ProjectId, RecordType, Revision, SubnetId, Timestamp,
 };
 
-use crate::{FloatingFilter, PortFilter, PortPlace, RequestKey, row::EntryKey};
+use crate::{AddressPlace, FloatingFilter, InstancePlace, PortFilter, PortPlace, RequestKey, row::EntryKey};
 
 /// A row, or a small indexed set of rows, that a command needs in its view.
 ///
@@ -63,6 +63,24 @@ pub enum Key {
     Instance(InstanceId),
     /// The last incarnation of an instance that has ended.
     PastLives(InstanceId),
+    /// A page of instances by project, in the order of their allocation, with their ports and addresses.
+    InstancePage {
+        /// Only this project's.
+        project: Option<ProjectId>,
+        /// Only those behind this one.
+        after: Option<InstancePlace>,
+        /// Most instances to load.
+        limit: u16,
+    },
+    /// A page of the owner rows of addresses in a range, of any subnet, in the order of the addresses.
+    AddressPage {
+        /// The range.
+        range: Cidr,
+        /// Only those behind this one.
+        after: Option<AddressPlace>,
+        /// Most addresses to load.
+        limit: u16,
+    },
     /// One port with its addresses.
     Port(PortId),
     /// The live port that has a MAC.

@@ -20,6 +20,7 @@ mod dns;
 mod event;
 #[cfg(test)]
 mod example;
+mod find;
 mod fixed_ip;
 mod floating_ip;
 mod floating_pool;
@@ -48,6 +49,10 @@ pub use dns::{
     ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry, Naming,
 };
 pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
+pub use find::{
+    AddressPattern, AddressPatternError, AddressPlace, AddressPrefix, AddressPrefixError, AddressText,
+    FindInstances, FoundInstance, FoundInstances, FoundPlace, InstancePlace, WantedAddresses,
+};
 pub use fixed_ip::{AddFixedIp, Place, RemoveFixedIp, WantedAddress};
 pub use floating_ip::{
     AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingBy,

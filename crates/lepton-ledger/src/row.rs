@@ -9,7 +9,7 @@ use lepton_types::{
     SubnetId, Timestamp,
 };
 
-use crate::{Change, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
+use crate::{Change, InstancePlace, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
 
 /// One address of a subnet and who has it. An address without a row is free, or the subnet keeps it for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,6 +268,7 @@ row!(Port, PortId, ports, |self| self.id, |indexes, is_there| {
     }
 });
 row!(FixedIp, (SubnetId, IpAddr), fixed_ips, |self| (self.subnet, self.address), |indexes, is_there| {
+    enter(&mut indexes.fixed_ips_by_address, (self.address, self.subnet), is_there);
     match self.holder {
         Holder::Port(port) | Holder::Leaving { port, .. } => {
             enter(&mut indexes.fixed_ips_by_port, (port, self.subnet, self.address), is_there);
@@ -292,7 +293,9 @@ row!(FloatingIp, IpAddr, floating_ips, |self| self.address, |indexes, is_there| 
     }
 });
 row!(Frontier, SubnetId, frontiers, |self| self.subnet);
-row!(Instance, InstanceId, instances, |self| self.id);
+row!(Instance, InstanceId, instances, |self| self.id, |indexes, is_there| {
+    enter(&mut indexes.instances_by_project, InstancePlace::of(self), is_there);
+});
 row!(Host, HostId, hosts, |self| self.id.clone());
 row!(
     PendingUnplug,

@@ -2,6 +2,7 @@
 
 mod dns;
 mod draws;
+mod find;
 mod floating;
 mod forget;
 mod journal;
@@ -16,8 +17,8 @@ use std::{
 pub(crate) use self::table::Table;
 use self::{draws::Draws, journal::Journal};
 use crate::{
-    Change, FixedIp, Frontier, Host, Instance, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop,
-    row::EntryKey,
+    AddressPlace, Change, FixedIp, Frontier, Host, Instance, InstancePlace, Key, PendingUnplug,
+    RequestRecord, Row, RowChange, Stop, row::EntryKey,
 };
 use lepton_ipam::Block;
 use lepton_types::{
@@ -76,6 +77,7 @@ pub struct Indexes {
     pub(crate) networks_by_project: BTreeSet<(Option<ProjectId>, u64, NetworkId)>,
     pub(crate) networks_by_sequence: BTreeSet<(u64, NetworkId)>,
     pub(crate) subnets_by_network: BTreeSet<(NetworkId, AddressFamily, Cidr, SubnetId)>,
+    pub(crate) instances_by_project: BTreeSet<InstancePlace>,
     pub(crate) ports_by_instance: BTreeSet<(InstanceId, u64, u16, PortId)>,
     pub(crate) ports_by_mac: BTreeSet<(MacAddr, PortId)>,
     pub(crate) ports_by_network: BTreeSet<(NetworkId, PortId)>,
@@ -86,6 +88,7 @@ pub struct Indexes {
     pub(crate) pools: BTreeSet<(Name, NetworkId)>,
     pub(crate) floating_ranges_by_pool: BTreeSet<(NetworkId, Ipv4Range, SubnetId)>,
     pub(crate) floating_ips_by_port: BTreeSet<(PortId, IpAddr)>,
+    pub(crate) fixed_ips_by_address: BTreeSet<AddressPlace>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
     pub(crate) dns_domains_by_name: BTreeSet<(DomainName, DnsDomainId)>,

@@ -9,6 +9,7 @@ pub(crate) mod migration;
 pub(crate) mod network;
 mod page;
 pub(crate) mod port;
+pub(crate) mod query;
 pub(crate) mod subnet;
 
 use lepton_types::RequestId;

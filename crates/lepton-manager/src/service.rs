@@ -4,6 +4,7 @@
 mod dns;
 mod events;
 mod ports;
+mod queries;
 mod subnets;
 
 use lepton_ledger::{
@@ -17,6 +18,7 @@ use lepton_proto::{
         events_server::EventsServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
         ports_server::PortsServer,
+        queries_server::QueriesServer,
         subnets_server::SubnetsServer,
     },
 };
@@ -38,11 +40,12 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 5] = [
+    pub const SERVICES: [&str; 6] = [
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
         NetworkManagerServer::<Self>::NAME,
         PortsServer::<Self>::NAME,
+        QueriesServer::<Self>::NAME,
         SubnetsServer::<Self>::NAME,
     ];
 
@@ -57,6 +60,7 @@ impl Api {
             .add_service(Explained::new(DnsServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
             .add_service(Explained::new(PortsServer::new(self.clone())))
+            .add_service(Explained::new(QueriesServer::new(self.clone())))
             .add_service(Explained::new(SubnetsServer::new(self.clone())))
             .add_service(Explained::new(EventsServer::new(self)));
     }

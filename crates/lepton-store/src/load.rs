@@ -89,6 +89,8 @@ impl<'k> Round<'k> {
                 | Key::PortPage { .. }
                 | Key::PortsToFence { .. }
                 | Key::HostPorts(..)
+                | Key::InstancePage { .. }
+                | Key::AddressPage { .. }
                 | Key::DnsDomainPage { .. }
                 | Key::DnsEntryPage { .. }
                 | Key::DnsNames { .. }
@@ -167,6 +169,12 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::HeldIn(subnet) => fixed_ips::load_one_held_in(tx, *subnet, view).await,
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
+        Key::InstancePage { project, after, limit } => {
+            instances::load_page(tx, project.as_ref(), after.as_ref(), *limit, view).await
+        }
+        Key::AddressPage { range, after, limit } => {
+            fixed_ips::load_in_range(tx, *range, *after, *limit, view).await
+        }
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
         Key::FloatingPoolPage { after, limit } => floating_ranges::load_page(tx, *after, *limit, view).await,
         Key::FloatingIpIn(subnet) => floating_ips::load_one_in(tx, *subnet, view).await,

@@ -4,6 +4,7 @@ mod checkpoint;
 mod dns;
 mod durable;
 mod events;
+mod find;
 mod fixed_ips;
 mod floating_ips;
 mod harness;

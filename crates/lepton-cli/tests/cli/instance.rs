@@ -145,3 +145,36 @@ async fn a_migration_that_may_be_repeated_names_its_hosts() {
     text += &with_requests(&named, [instance(pb::PortStatus::Active, "").into()]).await;
     assert_snapshot!(text);
 }
+
+fn found(address: &str, next: &str) -> Turn {
+    let found = pb::FoundInstance {
+        instance_id: INSTANCE.into(),
+        address: address.into(),
+        project_id: "p1".into(),
+        port_id: PORT.into(),
+    };
+    pb::FindInstancesResponse { found: vec![found], next_page_token: next.into() }.into()
+}
+
+#[tokio::test]
+async fn find_shows_a_line_for_each_address() {
+    let arguments = ["instance", "find", "--cidr", "10.1.0.0/24", "--project", "p1"];
+    assert_snapshot!(in_every_format(&arguments, || found("10.1.0.2", "")).await);
+}
+
+#[tokio::test]
+async fn find_goes_on_behind_pages_without_anything() {
+    let nothing = pb::FindInstancesResponse { found: vec![], next_page_token: "t2".into() };
+    let turns = [found("10.1.0.2", "t1"), nothing.into(), found("10.1.0.20", "")];
+    let arguments = ["instance", "find", "--regex", r"10\.1\.0\.2", "--ip-version", "4"];
+    assert_snapshot!(with_requests(&arguments, turns).await);
+}
+
+#[tokio::test]
+async fn find_says_when_nobody_has_such_an_address() {
+    let nothing = || pb::FindInstancesResponse::default().into();
+    for which in [["--ip", "10.1.0.9"], ["--prefix", "10.1."]] {
+        let text = with_requests(&["instance", "find", which[0], which[1]], [nothing()]).await;
+        assert!(text.contains("No instance has such an address.") && text.contains(which[1]), "{text}");
+    }
+}

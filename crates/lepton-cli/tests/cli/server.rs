@@ -12,6 +12,7 @@ use lepton_proto::v1::{
     dns_server::{Dns, DnsServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
     ports_server::{Ports, PortsServer},
+    queries_server::{Queries, QueriesServer},
     subnets_server::{Subnets, SubnetsServer},
 };
 use prost::Message;
@@ -60,6 +61,7 @@ impl Server {
             .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
             .add_service(DnsServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
+            .add_service(QueriesServer::from_arc(Arc::clone(&script)))
             .add_service(SubnetsServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(UnixListenerStream::new(socket));
         let mut task = JoinSet::new();
@@ -144,6 +146,10 @@ played!(Subnets {
 played!(Ports {
     get_port: GetPortRequest => Port,
     list_ports: ListPortsRequest => ListPortsResponse,
+});
+
+played!(Queries {
+    find_instances: FindInstancesRequest => FindInstancesResponse,
 });
 
 played!(Dns {

@@ -7,6 +7,7 @@ mod changed;
 mod dns;
 mod dry_run;
 mod events;
+mod find;
 mod forms;
 mod hosts;
 mod instance_names;

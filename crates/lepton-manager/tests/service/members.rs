@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use lepton_manager::Role;
 use lepton_proto::v1::{
-    self, dns_client::DnsClient, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
+    self, dns_client::DnsClient, find_instances_request::Which, network_manager_client::NetworkManagerClient,
+    subnets_client::SubnetsClient,
 };
 use prost::Message;
 use tonic::{Code, Status};
@@ -139,7 +140,17 @@ fn of_instances(named: &Named) -> Vec<Row> {
         instance_id: instance_id(),
         form: v1::NetworkInfoForm::Model.into(),
     };
+    let search = |which| v1::FindInstancesRequest { which: Some(which), ..Default::default() };
+    let by_project =
+        v1::FindInstancesRequest { project_id: FOREIGN.into(), ..search(Which::Pattern("10".to_owned())) };
     vec![
+        row(
+            "/lepton.v1.Queries/FindInstances",
+            &search(Which::Cidr("10.66.0.0/24".to_owned())),
+            Answer::Silent,
+        ),
+        row("/lepton.v1.Queries/FindInstances", &search(Which::Pattern("10".to_owned())), Answer::Silent),
+        row("/lepton.v1.Queries/FindInstances", &by_project, Answer::Silent),
         row(
             "/lepton.v1.NetworkManager/GetInstanceNwInfo",
             &v1::GetInstanceNwInfoRequest { instance_id: instance_id() },

@@ -2,8 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lepton_ledger::{FixedIp, Holder, View};
-use lepton_types::{Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
+use lepton_ledger::{AddressPlace, FixedIp, Holder, View};
+use lepton_types::{Cidr, Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
+
+use uuid::Uuid;
 
 use super::{enter, load_by};
 use crate::{
@@ -81,7 +83,7 @@ impl Stored for FixedIp {
 }
 
 fn read_holder(columns: &mut Columns<'_>) -> Result<Holder, StoreError> {
-    let port = columns.get::<Option<uuid::Uuid>>()?.map(PortId::from);
+    let port = columns.get::<Option<Uuid>>()?.map(PortId::from);
     let leaving_at = columns.number_option()?.map(Revision::from);
     let reason: Option<Name> = columns.parsed_option()?;
     let resting_until = columns.get::<Option<i64>>()?.map(Timestamp::from);
@@ -127,6 +129,33 @@ pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View
          where port_id {in}"
     );
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
+}
+
+/// Loads the owner rows of addresses in a range, of any subnet, behind a place, in the order of the addresses.
+pub(crate) async fn load_in_range(
+    tx: &mut Tx,
+    range: Cidr,
+    after: Option<AddressPlace>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    // Bytes of one family may begin as those of the other one.
+    const SQL: &str = concat!(
+        "select ",
+        fixed_ip_columns!(),
+        " from fixed_ips where (address, subnet_id) > ($1, $2) and address <= $3 and length(address) = $4
+         order by address, subnet_id limit $5"
+    );
+    let (address, subnet) = after.unwrap_or((range.first(), Uuid::nil().into()));
+    let length = i64::from(range.family().bits() / 8);
+    let values = vec![
+        address.into(),
+        subnet.as_uuid().into(),
+        range.last().into(),
+        length.into(),
+        i64::from(limit).into(),
+    ];
+    enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
 }
 
 /// Loads an address of the subnet that a port holds, if there is any.

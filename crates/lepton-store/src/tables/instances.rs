@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lepton_ledger::{Instance, View};
-use lepton_types::{HostId, InstanceId, Migration, PortId};
+use lepton_ledger::{Instance, InstancePlace, Key, View};
+use lepton_types::{HostId, InstanceId, Migration, PortId, ProjectId};
+use uuid::Uuid;
 
-use super::ports;
+use super::{enter, ports};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -13,6 +14,14 @@ use crate::{
     sql::{Columns, Value, damaged},
     table::Stored,
 };
+
+/// The columns that [`Stored::read`] reads, in its order.
+macro_rules! instance_columns {
+    () => {
+        "id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
+             destination_revision"
+    };
+}
 
 impl Stored for Instance {
     const INSERT: &'static str =
@@ -90,9 +99,7 @@ pub(crate) struct Found {
 /// Loads instances with their ports of any incarnation and the ports' addresses.
 pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<Found, Failure> {
     const SQL: &str =
-        "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
-             destination_revision
-         from instances where id {in} order by id {lock}";
+        concat!("select ", instance_columns!(), " from instances where id {in} order by id {lock}");
     let mut hosts = Vec::new();
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
         let instance = Instance::read(&mut row.columns())?;
@@ -102,6 +109,43 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Re
     }
     let ports = ports::load_of_instances(tx, ids, view).await?;
     Ok(Found { hosts, ports })
+}
+
+/// Loads instances behind a place, by project and in the order of their allocation, with their ports of any incarnation and
+/// the ports' addresses.
+pub(crate) async fn load_page(
+    tx: &mut Tx,
+    project: Option<&ProjectId>,
+    after: Option<&InstancePlace>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const ALL: &str = concat!(
+        "select ",
+        instance_columns!(),
+        " from instances where (project_id, created_at, id) > ($4, $1, $2)
+         order by project_id, created_at, id limit $3"
+    );
+    const OF_PROJECT: &str = concat!(
+        "select ",
+        instance_columns!(),
+        " from instances where project_id = $4 and (created_at, id) > ($1, $2)
+         order by created_at, id limit $3"
+    );
+    let (created_at, id) =
+        after.map_or((i64::MIN, Uuid::nil()), |after| (after.created_at.micros(), after.id.as_uuid()));
+    // Nothing has an empty name, so the empty one is before the first.
+    let behind = after.map_or("", |after| after.project.as_str());
+    let (sql, project) = project.map_or((ALL, behind), |project| (OF_PROJECT, project.as_str()));
+    let values = vec![created_at.into(), id.into(), i64::from(limit).into(), project.into()];
+    let found = tx.fetch(sql, values).await?;
+    enter::<Instance>(&found, view)?;
+    let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<InstanceId>, _>>()?;
+    ports::load_of_instances(tx, &ids, view).await?;
+    for id in ids {
+        view.mark_loaded(Key::Instance(id));
+    }
+    Ok(())
 }
 
 /// Loads the last incarnations of instances that have ended before. They outlive the history.

@@ -14,7 +14,7 @@ use std::{
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
     Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteNetwork, DnsPlace, Envelope,
-    EventFilter, EventStart, FenceHost, FixedIp, FloatingSelection, Frontier, GetFloatingIp,
+    EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FloatingSelection, Frontier, GetFloatingIp,
     GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains, ListFloatingIps, ListFloatingPools,
     ListNetworks, PortFilter, PortRef, PortsBy, ReadEvents, ReportHost, Scope, SweepQuarantine,
 };
@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::floating_ips::{associate, disassociate, list, pool, release, wish};
 use super::{
-    dns,
+    dns, find,
     harness::{Kind, Subject, allocation, host, instance, network, reason, subnet},
     migrations::{finish, setup, start},
     ports,
@@ -264,6 +264,11 @@ async fn use_everything(subject: &Subject) {
             .ask(ListNetworks { project, after: 0, limit: 100, scope: Scope::Everything })
             .await
             .unwrap();
+    }
+    for project in [None, "p1".parse().ok()] {
+        for question in [find::within("10.1.0.0/24"), find::matching("10")] {
+            subject.store().ask(FindInstances { project: project.clone(), ..question }).await.unwrap();
+        }
     }
     let feed = subject.feed().await;
     subject.store().ask(HostFeed { host: host(), after: Some(feed.revision) }).await.unwrap();

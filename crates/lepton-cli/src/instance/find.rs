@@ -1,0 +1,86 @@
+//! `lepton instance find`: which instances have an address.
+
+use std::num::NonZeroUsize;
+
+use lepton_proto::v1::{self as pb, find_instances_request::Which};
+
+use crate::{
+    client::Client,
+    error::Error,
+    output::{FoundInstancesView, Output},
+    pages,
+    settings::Settings,
+};
+
+/// `instance find`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FindOptions {
+    #[command(flatten)]
+    which: WhichOptions,
+
+    /// Only instances of this project [default: of every project that you see]
+    #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
+    project: String,
+
+    /// Only IPv4 (4) or IPv6 (6) addresses, with --prefix or --regex [default: both]
+    #[arg(long, value_name = "VERSION", default_value_t = 0, hide_default_value = true)]
+    ip_version: u32,
+
+    /// At most so many addresses [default: all]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<NonZeroUsize>,
+}
+
+/// Which addresses.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct WhichOptions {
+    /// This address
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Option<String>,
+
+    /// Addresses in this prefix, for example 10.1.0.0/24
+    #[arg(long, value_name = "CIDR")]
+    cidr: Option<String>,
+
+    /// Addresses whose text begins so, for example 10.1.
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
+
+    /// Addresses at the beginning of whose text this regular expression matches
+    #[arg(long, value_name = "PATTERN")]
+    regex: Option<String>,
+}
+
+impl WhichOptions {
+    fn into_wire(self) -> Option<Which> {
+        let Self { ip, cidr, prefix, regex } = self;
+        let by_text = prefix.map(Which::Prefix).or(regex.map(Which::Pattern));
+        ip.map(Which::Address).or(cidr.map(Which::Cidr)).or(by_text)
+    }
+}
+
+pub(super) async fn run(options: FindOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let question = pb::FindInstancesRequest {
+        project_id: options.project,
+        which: options.which.into_wire(),
+        ip_version: options.ip_version,
+        ..pb::FindInstancesRequest::default()
+    };
+    let client = Client::connect(settings).await?;
+    let page = async |page_size, page_token| {
+        let request = pb::FindInstancesRequest { page_size, page_token, ..question.clone() };
+        let page =
+            client.ask(request, async |mut calls, request| calls.queries.find_instances(request).await);
+        page.await.map(|page| (page.found, page.next_page_token))
+    };
+    let (found, has_more) = pages::fetch(options.limit, page).await?;
+    if found.is_empty() {
+        output.remark("No instance has such an address.");
+    }
+    output.print(&FoundInstancesView::new(found, has_more))?;
+    if has_more {
+        output.remark("There are more; raise `--limit` to see them.");
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! `FindInstances`: which instances have an address, in a range or written in a certain way.
+//!
+//! A range is looked up by the index of all addresses, a text by going through the project's instances. Either way a call
+//! looks at a bounded number of rows, whether they match or not, and tells from where to go on.
+
+mod text;
+
+use std::net::IpAddr;
+
+use lepton_types::{AddressFamily, Cidr, InstanceId, Port, PortId, ProjectId, SubnetId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use text::{AddressPattern, AddressPatternError, AddressPrefix, AddressPrefixError, AddressText};
+
+use crate::{Command, FixedIp, Holder, Instance, Key, Scope, Stop, View};
+
+/// Most addresses that a call for a range looks at, and most instances that a call for a text goes through.
+const LOOKS: u16 = 256;
+
+/// Finds the instances that have an address.
+#[derive(Clone, Debug)]
+pub struct FindInstances {
+    /// Only this project's instances.
+    pub project: Option<ProjectId>,
+    /// Which addresses, and from where to go on.
+    pub wanted: WantedAddresses,
+    /// Most addresses to show, though those that one instance has of a text are shown together; not zero.
+    pub limit: u16,
+    /// What the caller may see.
+    pub scope: Scope,
+}
+
+/// Which addresses are looked for.
+#[derive(Clone, Debug)]
+pub enum WantedAddresses {
+    /// Those in a range, which may be a single one.
+    In {
+        /// The range.
+        range: Cidr,
+        /// Only those behind this one.
+        after: Option<AddressPlace>,
+    },
+    /// Those that are written so.
+    Written {
+        /// What their texts begin with.
+        text: AddressText,
+        /// Only those of this family.
+        family: Option<AddressFamily>,
+        /// Only those of instances behind this one.
+        after: Option<InstancePlace>,
+    },
+}
+
+/// Where an address stands among all that have an owner row.
+pub type AddressPlace = (IpAddr, SubnetId);
+
+/// Where an instance stands among all: by project, in the order of their allocation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InstancePlace {
+    /// Its project.
+    pub project: ProjectId,
+    /// When it was allocated.
+    pub created_at: Timestamp,
+    /// The instance.
+    pub id: InstanceId,
+}
+
+/// An instance that has an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundInstance {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Its project.
+    pub project: ProjectId,
+    /// The vNIC that has the address.
+    pub port: PortId,
+    /// The address.
+    pub address: IpAddr,
+}
+
+/// What was found by one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundInstances {
+    /// The addresses with their instances: of a range in the order of addresses, of a text in that of the instances'
+    /// allocation and of their vNICs.
+    pub found: Vec<FoundInstance>,
+    /// From where to go on; none when all was looked at.
+    pub next: Option<FoundPlace>,
+}
+
+/// From where a search goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FoundPlace {
+    /// Behind this address.
+    Address(AddressPlace),
+    /// Behind this instance.
+    Instance(InstancePlace),
+}
+
+impl Command for FindInstances {
+    type Answer = FoundInstances;
+
+    const NAME: &'static str = "FindInstances";
+
+    fn decide(&self, ledger: &mut View) -> Result<FoundInstances, Stop> {
+        let project = match (&self.project, self.scope.project()) {
+            (Some(asked), Some(own)) if asked != own => return Ok(FoundInstances::default()),
+            (asked, own) => asked.as_ref().or(own),
+        };
+        match &self.wanted {
+            WantedAddresses::In { range, after } => self.in_range(ledger, project, *range, *after),
+            WantedAddresses::Written { text, family, after } => {
+                let is_wanted = |address: IpAddr| {
+                    family.is_none_or(|family| AddressFamily::of(address) == family) && text.matches(address)
+                };
+                self.written(ledger, project, is_wanted, after.as_ref())
+            }
+        }
+    }
+}
+
+impl FindInstances {
+    fn in_range(
+        &self,
+        ledger: &mut View,
+        project: Option<&ProjectId>,
+        range: Cidr,
+        after: Option<AddressPlace>,
+    ) -> Result<FoundInstances, Stop> {
+        let rows = ledger.address_page(range, after, LOOKS)?;
+        ledger.need(rows.iter().filter_map(held_by).map(Key::Port))?;
+        let mut page = FoundInstances::default();
+        for row in &rows {
+            if page.found.len() == usize::from(self.limit) {
+                return Ok(page);
+            }
+            page.next = Some(FoundPlace::Address((row.address, row.subnet)));
+            let Some(id) = held_by(row) else { continue };
+            let port = ledger.port(id)?.filter(|port| !port.is_released);
+            let port = port.filter(|port| project.is_none_or(|project| port.project == *project));
+            page.found.extend(port.map(|port| found(port, row.address)));
+        }
+        if rows.len() < usize::from(LOOKS) {
+            page.next = None;
+        }
+        Ok(page)
+    }
+
+    fn written(
+        &self,
+        ledger: &mut View,
+        project: Option<&ProjectId>,
+        is_wanted: impl Fn(IpAddr) -> bool,
+        after: Option<&InstancePlace>,
+    ) -> Result<FoundInstances, Stop> {
+        let instances = ledger.instance_page(project, after, LOOKS)?;
+        let mut page = FoundInstances::default();
+        for instance in &instances {
+            let of_instance = ledger.written_of(instance, &is_wanted)?;
+            let is_full = page.found.len() + of_instance.len() > usize::from(self.limit);
+            if is_full && !page.found.is_empty() {
+                return Ok(page);
+            }
+            page.next = Some(FoundPlace::Instance(InstancePlace::of(instance)));
+            page.found.extend(of_instance);
+        }
+        if instances.len() < usize::from(LOOKS) {
+            page.next = None;
+        }
+        Ok(page)
+    }
+}
+
+impl InstancePlace {
+    /// Where the instance stands.
+    pub fn of(instance: &Instance) -> Self {
+        Self { project: instance.project.clone(), created_at: instance.created_at, id: instance.id }
+    }
+}
+
+/// The port that has an address, and from which it was not taken.
+fn held_by(row: &FixedIp) -> Option<PortId> {
+    match row.holder {
+        Holder::Port(port) => Some(port),
+        Holder::Leaving { .. } | Holder::Reserved { .. } | Holder::Quarantine(_) => None,
+    }
+}
+
+fn found(port: &Port, address: IpAddr) -> FoundInstance {
+    FoundInstance { instance: port.instance, project: port.project.clone(), port: port.id, address }
+}
+
+impl View {
+    /// The instance's addresses that are wanted, in the order of its vNICs, IPv4 before IPv6.
+    fn written_of(
+        &mut self,
+        instance: &Instance,
+        is_wanted: impl Fn(IpAddr) -> bool,
+    ) -> Result<Vec<FoundInstance>, Stop> {
+        let mut all = Vec::new();
+        for port in self.ports_of(instance)? {
+            let held = self.fixed_ips_of(port.id).into_iter().filter(|row| held_by(row).is_some());
+            let mut addresses: Vec<_> =
+                held.map(|row| row.address).filter(|address| is_wanted(*address)).collect();
+            addresses.sort_unstable();
+            all.extend(addresses.into_iter().map(|address| found(&port, address)));
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+use super::*;
+use crate::{
+    AllocateForInstance, NetworkSpec, Refusal,
+    example::{allocation, deallocation, decided, empty, instance, made, network, requested},
+};
+
+fn within(range: &str) -> FindInstances {
+    let wanted = WantedAddresses::In { range: range.parse().unwrap(), after: None };
+    FindInstances { project: None, wanted, limit: 100, scope: Scope::Everything }
+}
+
+fn written(text: AddressText, family: Option<AddressFamily>) -> FindInstances {
+    let wanted = WantedAddresses::Written { text, family, after: None };
+    FindInstances { project: None, wanted, limit: 100, scope: Scope::Everything }
+}
+
+fn pattern(text: &str) -> AddressText {
+    AddressText::Pattern(text.parse().unwrap())
+}
+
+fn matching(text: &str) -> FindInstances {
+    written(pattern(text), None)
+}
+
+/// What was found, as numbers of instances and addresses.
+fn shown(page: &FoundInstances) -> Vec<String> {
+    let number = |found: &FoundInstance| found.instance.as_uuid().as_u128();
+    page.found.iter().map(|found| format!("{} {}", number(found), found.address)).collect()
+}
+
+fn allocated(ledger: &mut View, number: u128, project: &str) {
+    let project = project.parse().unwrap();
+    decided(ledger, &AllocateForInstance { project, ..allocation(number, vec![]) }).unwrap();
+}
+
+/// Three instances on two networks each: 1 and 2 of `p1`, 3 of `p2`.
+fn three() -> View {
+    let mut ledger = empty();
+    made(&mut ledger, network("all", &["10.1.0.0/24", "fd00:1::/64"]));
+    for (project, cidr) in [("p1", "10.9.0.0/24"), ("p2", "10.8.0.0/24")] {
+        let project = project.parse().ok();
+        made(&mut ledger, NetworkSpec { project, priority: -1, ..network("own", &[cidr]) });
+    }
+    for (number, project) in [(2, "p1"), (1, "p1"), (3, "p2")] {
+        allocated(&mut ledger, number, project);
+    }
+    ledger
+}
+
+#[test]
+fn a_range_is_answered_in_the_order_of_addresses() {
+    let mut ledger = three();
+    let found = decided(&mut ledger, &within("10.0.0.0/8")).unwrap();
+    let expected = ["2 10.1.0.2", "1 10.1.0.3", "3 10.1.0.4", "3 10.8.0.2", "2 10.9.0.2", "1 10.9.0.3"];
+    assert_eq!((shown(&found), found.next), (expected.map(str::to_owned).to_vec(), None));
+    let one = decided(&mut ledger, &within("10.1.0.3/32")).unwrap();
+    assert_eq!(shown(&one), ["1 10.1.0.3"]);
+    assert_eq!(decided(&mut ledger, &within("0.0.0.0/0")).unwrap().found.len(), 6, "IPv6 is no part of it");
+    assert_eq!(decided(&mut ledger, &within("192.168.0.0/16")).unwrap(), FoundInstances::default());
+}
+
+#[test]
+fn a_text_is_answered_in_the_order_of_allocation_and_of_vnics() {
+    let mut ledger = three();
+    let found = shown(&decided(&mut ledger, &matching("10|fd00")).unwrap());
+    let of_v4: Vec<_> = found.iter().filter(|text| !text.contains("fd00")).collect();
+    // All were allocated at one moment, so their ids are their order.
+    let expected = ["1 10.9.0.3", "1 10.1.0.3", "2 10.9.0.2", "2 10.1.0.2", "3 10.8.0.2", "3 10.1.0.4"];
+    assert_eq!(of_v4, expected.iter().collect::<Vec<_>>());
+    assert!(found[2].starts_with("1 fd00:1::"), "IPv4 before IPv6: {found:?}");
+    let prefix = written(AddressText::Prefix("10.9.".parse().unwrap()), None);
+    assert_eq!(shown(&decided(&mut ledger, &prefix).unwrap()), ["1 10.9.0.3", "2 10.9.0.2"]);
+    for (family, count) in [(AddressFamily::V4, 6), (AddressFamily::V6, 3)] {
+        let all = written(pattern("."), Some(family));
+        assert_eq!(decided(&mut ledger, &all).unwrap().found.len(), count);
+    }
+}
+
+#[test]
+fn a_caller_finds_its_own_projects_instances_alone() {
+    let mut ledger = three();
+    let p2 = || "p2".parse().unwrap();
+    for question in [within("10.0.0.0/8"), matching("10")] {
+        let own = FindInstances { scope: Scope::Project(p2()), ..question.clone() };
+        let asked = FindInstances { project: Some(p2()), ..question };
+        for question in [&own, &asked] {
+            let found = decided(&mut ledger, question).unwrap();
+            assert_eq!(found.found.iter().map(|found| found.instance).collect::<Vec<_>>(), [instance(3); 2]);
+        }
+        let foreign = FindInstances { project: "p1".parse().ok(), ..own };
+        assert_eq!(decided(&mut ledger, &foreign).unwrap(), FoundInstances::default());
+    }
+}
+
+#[test]
+fn pages_of_a_text_follow_each_other_and_split_no_instance() {
+    let mut ledger = three();
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let wanted = WantedAddresses::Written { text: pattern("10"), family: None, after };
+        let question = FindInstances { wanted, limit: 3, ..within("::/0") };
+        let page = decided(&mut ledger, &question).unwrap();
+        pages.push(page.found);
+        let Some(FoundPlace::Instance(place)) = page.next else { break };
+        after = Some(place);
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 2]);
+    assert_eq!(pages.concat(), decided(&mut ledger, &matching("10")).unwrap().found);
+}
+
+#[test]
+fn pages_of_a_range_follow_each_other() {
+    let mut ledger = three();
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let wanted = WantedAddresses::In { range: "10.0.0.0/8".parse().unwrap(), after };
+        let question = FindInstances { wanted, limit: 4, ..within("::/0") };
+        let page = decided(&mut ledger, &question).unwrap();
+        pages.push(page.found);
+        let Some(FoundPlace::Address(place)) = page.next else { break };
+        after = Some(place);
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2]);
+    assert_eq!(pages.concat(), decided(&mut ledger, &within("10.0.0.0/8")).unwrap().found);
+}
+
+#[test]
+fn a_call_looks_at_so_many_rows_and_no_more_whether_they_match_or_not() {
+    let mut ledger = empty();
+    made(&mut ledger, network("all", &["10.1.0.0/16"]));
+    for number in 0..u128::from(LOOKS) {
+        allocated(&mut ledger, number, "p1");
+    }
+    allocated(&mut ledger, u128::from(LOOKS), "p2");
+    let of_p2 = FindInstances { project: "p2".parse().ok(), ..within("10.0.0.0/8") };
+    let first = decided(&mut ledger, &of_p2).unwrap();
+    let Some(FoundPlace::Address(after)) = first.next else { panic!("{first:?}") };
+    assert_eq!(first.found, []);
+    let wanted = WantedAddresses::In { range: "10.0.0.0/8".parse().unwrap(), after: Some(after) };
+    let second = decided(&mut ledger, &FindInstances { wanted, ..of_p2 }).unwrap();
+    assert_eq!((second.found.len(), second.next), (1, None));
+
+    let nothing = decided(&mut ledger, &matching("9")).unwrap();
+    assert!(nothing.found.is_empty() && nothing.next.is_some(), "{nothing:?}");
+    let of_p2 = FindInstances { project: "p2".parse().ok(), ..matching("10") };
+    let found = decided(&mut ledger, &of_p2).unwrap();
+    assert_eq!((found.found.len(), found.next), (1, None), "others' instances are not looked at");
+}
+
+#[test]
+fn what_was_released_is_not_found() -> Result<(), Refusal> {
+    let mut ledger = empty();
+    let id = made(&mut ledger, network("all", &["10.1.0.0/24"])).network.id;
+    decided(&mut ledger, &allocation(1, vec![requested(id, &["10.1.0.9"])]))?;
+    decided(&mut ledger, &deallocation(1))?;
+    assert_eq!(decided(&mut ledger, &within("10.1.0.9/32"))?, FoundInstances::default());
+    assert_eq!(decided(&mut ledger, &matching("10"))?, FoundInstances::default());
+    Ok(())
+}

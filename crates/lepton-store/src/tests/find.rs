@@ -1,0 +1,89 @@
+//! Which instances have an address.
+
+use lepton_ledger::{
+    AddressText, AllocateForInstance, FindInstances, FoundInstances, FoundPlace, Scope, WantedAddresses,
+};
+use lepton_types::AddressFamily;
+
+use super::{
+    each_store,
+    harness::{Subject, allocation, instance},
+};
+
+pub(super) fn within(range: &str) -> FindInstances {
+    let wanted = WantedAddresses::In { range: range.parse().unwrap(), after: None };
+    FindInstances { project: None, wanted, limit: 100, scope: Scope::Everything }
+}
+
+pub(super) fn matching(pattern: &str) -> FindInstances {
+    let text = AddressText::Pattern(pattern.parse().unwrap());
+    FindInstances { wanted: WantedAddresses::Written { text, family: None, after: None }, ..within("::/0") }
+}
+
+/// Instances of three projects with an address of each family; every third one is `p2`'s.
+async fn allocate_some(subject: &Subject) {
+    subject.network("private", &["10.1.0.0/24", "a01:5::/112"]).await;
+    for number in 1..=9 {
+        let project = if number % 3 == 0 { "p2" } else { "p1" }.parse().unwrap();
+        subject.submit(AllocateForInstance { project, ..allocation(number, vec![]) }).await.unwrap();
+    }
+}
+
+/// What pages of a size hold, one after the other.
+async fn pages(subject: &Subject, question: &FindInstances, limit: u16) -> FoundInstances {
+    let mut all = FoundInstances::default();
+    let mut question = FindInstances { limit, ..question.clone() };
+    loop {
+        let page = subject.store().ask(question.clone()).await.unwrap();
+        assert!(page.found.len() <= usize::from(limit).max(2), "{page:?}");
+        all.found.extend(page.found);
+        match (page.next, &mut question.wanted) {
+            (Some(FoundPlace::Address(place)), WantedAddresses::In { after, .. }) => *after = Some(place),
+            (Some(FoundPlace::Instance(place)), WantedAddresses::Written { after, .. }) => {
+                *after = Some(place);
+            }
+            (None, _) => return all,
+            (Some(other), _) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_any_size_hold_what_one_page_holds_and_nothing_of_others() {
+    each_store(async |subject| {
+        allocate_some(subject).await;
+        // The bytes of a01:5:: begin as those of 10.1.0.5.
+        for (question, count) in [(within("10.1.0.0/24"), 9), (matching("10"), 9), (matching("."), 18)] {
+            let whole = subject.store().ask(question.clone()).await.unwrap();
+            assert_eq!((whole.found.len(), &whole.next), (count, &None));
+            for limit in [1, 2, 3, 17] {
+                assert_eq!(pages(subject, &question, limit).await, whole, "{limit}");
+            }
+            let own = FindInstances { project: "p2".parse().ok(), ..question.clone() };
+            let own = pages(subject, &own, 2).await.found;
+            assert_eq!(own.len(), count / 3);
+            assert!(own.iter().all(|found| found.project.as_str() == "p2"));
+        }
+        let ipv6 = subject.store().ask(within("a01::/16")).await.unwrap().found;
+        assert_eq!(ipv6.len(), 9);
+        assert!(ipv6.iter().all(|found| AddressFamily::of(found.address) == AddressFamily::V6));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_is_found_while_its_instance_lives() {
+    each_store(async |subject| {
+        let network = subject.network("private", &["10.1.0.0/24"]).await.network.id;
+        subject.allocate_at(1, network, "10.1.0.77").await.unwrap();
+        for question in [within("10.1.0.77/32"), matching(r"10\.1\.0\.77$")] {
+            let found = subject.store().ask(question).await.unwrap().found;
+            assert_eq!(found.iter().map(|found| found.instance).collect::<Vec<_>>(), [instance(1)]);
+        }
+        subject.deallocate(1).await;
+        for question in [within("10.1.0.77/32"), matching("10")] {
+            assert_eq!(subject.store().ask(question).await.unwrap(), FoundInstances::default());
+        }
+    })
+    .await;
+}
