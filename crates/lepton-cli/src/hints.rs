@@ -106,6 +106,10 @@ pub(crate) fn for_refusal(
         "PROJECT_NOT_ALLOWED" => {
             "use a certificate of that project, or an admin's: `--cert` and `--key`; what all projects share is an operator's"
         }
+        "QUOTA_EXCEEDED" => {
+            "give back what the project needs no more, or have an admin raise its quota; a port counts until its host has \
+             unplugged it"
+        }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
         "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
         "REQUEST_TOO_LARGE" => "do it in several steps, with less in each",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use lepton_ipam::{MacBase, check_requested, eui64};
 use lepton_types::{
     AddressFamily, AddressMode, HostId, IfName, InstanceId, MacAddr, NetnsPath, Network, NetworkId,
-    NetworkInfo, Port, PortBinding, PortId, PortStatus, ProjectId, Subnet,
+    NetworkInfo, Port, PortBinding, PortId, PortStatus, ProjectId, Resource, Subnet,
 };
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
@@ -107,6 +107,7 @@ impl Command for AllocateForInstance {
     fn keys(&self) -> Vec<Key> {
         let mut keys = keys_of_networks(&self.project, &self.networks);
         keys.extend([Key::Instance(self.instance), Key::PastLives(self.instance)]);
+        keys.push(Key::Quota(self.project.clone()));
         keys.extend(self.place().ok().cloned().map(Key::Host));
         keys.extend(self.naming.keys());
         keys
@@ -124,6 +125,7 @@ impl Command for AllocateForInstance {
         }
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
         self.binding.must_be_for(wanted.len())?;
+        ledger.spend(&self.project, Resource::Ports, wanted.len())?;
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
         let incarnation = ledger.next_incarnation(self.instance)?;
         let mut seats = Vec::with_capacity(wanted.len());
@@ -151,6 +153,8 @@ impl Command for AllocateForInstance {
         give_addresses(ledger, &seats)?;
         let ports: Vec<PortId> = seats.iter().map(|seat| seat.port).collect();
         let has_names = self.naming.name(ledger, self.instance, &ports)?;
+        let addresses = seats.iter().map(|seat| ledger.fixed_ips_of(seat.port).len()).sum();
+        ledger.spend(&self.project, Resource::FixedIps, addresses)?;
         ledger.insert(Instance {
             id: self.instance,
             incarnation,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lepton_ipam::Block;
-use lepton_types::{DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, Subnet};
+use lepton_types::{DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, Quota, Subnet};
 
 use crate::{FixedIp, Frontier, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
 
@@ -36,6 +36,8 @@ pub enum Change {
     DnsEntry(RowChange<DnsEntry>),
     /// A port that must go from a host that it has left or that was fenced.
     PendingUnplug(RowChange<PendingUnplug>),
+    /// What a project has, and may have.
+    Quota(RowChange<Quota>),
     /// A remembered answer.
     RequestRecord(RowChange<RequestRecord>),
     /// What a command did, for those who follow the ledger. Nothing is decided on it, and it never changes.
@@ -129,6 +131,7 @@ impl Change {
             | Self::DnsDomain(_)
             | Self::DnsEntry(_)
             | Self::PendingUnplug(_)
+            | Self::Quota(_)
             | Self::RequestRecord(_)
             | Self::Journal(_) => None,
         }

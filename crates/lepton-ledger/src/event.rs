@@ -15,13 +15,15 @@ mod floating_ip;
 mod instance;
 mod network;
 mod port;
+mod quota;
 mod read;
 mod subnet;
 
 use std::collections::BTreeMap;
 
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, Event, FloatingIp, Network, NetworkId, Port, PortId, Subnet, SubnetId,
+    DnsDomain, DnsDomainId, DnsEntry, Event, FloatingIp, Network, NetworkId, Port, PortId, Quota, Subnet,
+    SubnetId,
 };
 
 use self::port::Addresses;
@@ -67,6 +69,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "port.modified",
     "port.pending",
     "port.released",
+    "quota.modified",
     "subnet.created",
     "subnet.deleted",
     "subnet.modified",
@@ -99,6 +102,7 @@ struct Sets<'c> {
     floating_ips: Vec<&'c RowChange<FloatingIp>>,
     dns_domains: Vec<&'c RowChange<DnsDomain>>,
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
+    quotas: Vec<&'c RowChange<Quota>>,
 }
 
 impl<'c> Sets<'c> {
@@ -114,6 +118,7 @@ impl<'c> Sets<'c> {
                 Change::FloatingIp(change) => sets.floating_ips.push(change),
                 Change::DnsDomain(change) => sets.dns_domains.push(change),
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
+                Change::Quota(change) => sets.quotas.push(change),
                 // How the ledger keeps its books is nobody's business.
                 Change::Frontier(_)
                 | Change::Block(_)
@@ -146,6 +151,7 @@ fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     let floating_ips = coalesce(sets.floating_ips);
     events.extend(floating_ips.iter().flat_map(|change| floating_ip::events(change, &facts)));
     events.extend(coalesce(sets.dns_domains).iter().filter_map(dns::domain_event));
+    events.extend(coalesce(sets.quotas).iter().filter_map(quota::event));
     events.extend(coalesce(sets.dns_entries).iter().filter_map(|change| dns::entry_event(change, &facts)));
     events
 }

@@ -81,9 +81,10 @@ pub(crate) fn loaded(ledger: &mut View, keys: Vec<Key>) {
     }
 }
 
-/// The changes since the `from`th, as short words.
+/// The changes since the `from`th, as short words. What is counted against quotas is left to the tests of those.
 pub(crate) fn changes(ledger: &View, from: usize) -> Vec<&'static str> {
-    ledger.changes()[from..].iter().map(word).collect()
+    let changes = ledger.changes()[from..].iter();
+    changes.filter(|change| !matches!(change, Change::Quota(_))).map(word).collect()
 }
 
 fn word(change: &Change) -> &'static str {
@@ -108,6 +109,7 @@ fn word(change: &Change) -> &'static str {
         Change::DnsDomain(change) => of(["+domain", "~domain", "-domain"], change),
         Change::DnsEntry(change) => of(["+entry", "~entry", "-entry"], change),
         Change::PendingUnplug(change) => of(["+unplug", "~unplug", "-unplug"], change),
+        Change::Quota(change) => of(["+quota", "~quota", "-quota"], change),
         Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
         Change::Journal(_) => "+journal",
     }

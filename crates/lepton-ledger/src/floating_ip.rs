@@ -14,8 +14,8 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    FloatingIp, FloatingRange, FloatingTarget, HostId, IfName, Name, Network, PortId, ProjectId, Subnet,
-    SubnetId,
+    FloatingIp, FloatingRange, FloatingTarget, HostId, IfName, Name, Network, PortId, ProjectId, Resource,
+    Subnet, SubnetId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,7 @@ impl Command for AllocateFloatingIp {
     fn decide(&self, ledger: &mut View) -> Result<FloatingIpInfo, Stop> {
         let project = self.scope.acting_for(self.project.as_ref())?;
         let project = project.ok_or_else(|| Refusal::invalid_field("project_id", "is required"))?;
+        ledger.want([Key::Quota(project.clone())]);
         let address = self.address.map(|address| (address, "address"));
         let allocated = ledger.allocate_floating_ip(&self.pool, address, project, None)?;
         ledger.floating_ip_info(allocated)
@@ -143,7 +144,7 @@ impl View {
     }
 
     /// Gives the project an address of the pool: this very one (and where the request asks for it), or the lowest free one.
-    /// One that has a target at once is auto-assigned.
+    /// One that has a target at once is auto-assigned; it counts against the project's quota like any other.
     pub(crate) fn allocate_floating_ip(
         &mut self,
         pool: &Name,
@@ -152,6 +153,7 @@ impl View {
         target: Option<FloatingTarget>,
     ) -> Result<FloatingIp, Stop> {
         let network = self.found_pool(pool)?;
+        self.spend(&project, Resource::FloatingIps, 1)?;
         let (mut range, address) = match wanted {
             Some((address, field)) => (self.take_wanted(&network, address, field)?, address),
             None => self.take_any(&network)?,
@@ -206,7 +208,9 @@ impl View {
             Key::FloatingRange(row.subnet),
             Key::Subnet(row.subnet),
             Key::BoundNames(row.subnet, row.address),
+            Key::Quota(row.project.clone()),
         ])?;
+        self.refund(&row.project, Resource::FloatingIps, 1)?;
         self.forget_names(row.subnet, row.address)?;
         let subnet = self.subnet_of_range(row.subnet)?;
         self.free_bit(&subnet, row.address)?;
@@ -235,7 +239,9 @@ impl View {
             })
         });
         let released = rows.iter().filter(|row| row.is_auto_assigned);
-        self.need(released.flat_map(|row| [Key::FloatingRange(row.subnet), Key::Subnet(row.subnet)]))?;
+        self.need(released.flat_map(|row| {
+            [Key::FloatingRange(row.subnet), Key::Subnet(row.subnet), Key::Quota(row.project.clone())]
+        }))?;
         for row in &rows {
             if row.is_auto_assigned {
                 self.release_floating_ip(row)?;

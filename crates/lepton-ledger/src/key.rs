@@ -174,6 +174,8 @@ pub enum Key {
     },
     /// The entries of DNS domains that end with an address of a subnet.
     BoundNames(SubnetId, IpAddr),
+    /// What a project has, and may have.
+    Quota(ProjectId),
     /// Where the journal begins and ends.
     JournalBounds,
     /// What one look behind a revision goes through of the journal.

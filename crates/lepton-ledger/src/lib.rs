@@ -32,6 +32,7 @@ mod network;
 mod network_info;
 mod pool;
 mod port;
+mod quota;
 mod refusal;
 mod row;
 mod scope;
@@ -78,6 +79,7 @@ pub use network_info::GetInstanceNwInfo;
 pub use port::{
     GetPort, ListPorts, PortAddress, PortFilter, PortInfo, PortPage, PortPlace, PortRef, PortsBy,
 };
+pub use quota::{GetQuota, QuotaState, SetQuota};
 pub use refusal::{Refusal, Violation};
 pub use row::{
     EntryKey, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord, Row,

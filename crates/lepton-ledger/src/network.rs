@@ -58,7 +58,9 @@ impl Command for CreateNetworks {
 
     fn keys(&self) -> Vec<Key> {
         let made_before = self.networks.iter().filter_map(|spec| spec.made_before.map(Key::Network));
-        made_before.chain([Key::NewestNetwork]).collect()
+        let owners = self.networks.iter().filter(|spec| spec.made_before.is_none());
+        let quotas = owners.filter_map(|spec| spec.project.clone().map(Key::Quota));
+        made_before.chain(quotas).chain([Key::NewestNetwork]).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Self::Answer, Stop> {
@@ -106,6 +108,7 @@ impl NetworkSpec {
 /// Makes a network; `field` is where the request tells what it is to be.
 fn new(ledger: &mut View, spec: &NetworkSpec, field: &str) -> Result<Network, Stop> {
     let host = spec.found_host(ledger, field)?;
+    ledger.move_network_unit(None, spec.project.as_ref())?;
     let network = Network {
         id: ledger.draws().id(),
         project: spec.project.clone(),
@@ -178,6 +181,7 @@ impl Command for DeleteNetwork {
             let instance = self.scope.owns(Some(&port.project)).then_some(port.instance);
             return Err(Refusal::NetworkInUse { network: network.id, instance }.into());
         }
+        ledger.move_network_unit(network.project.as_ref(), None)?;
         for subnet in ledger.subnets_of(network.id) {
             ledger.end::<Subnet>(&subnet.id);
         }

@@ -3,8 +3,8 @@
 use std::{fmt, net::IpAddr};
 
 use lepton_types::{
-    Cidr, DomainName, HostId, Hostname, InstanceId, Ipv4Range, Name, NetworkId, ProjectId, RecordType,
-    RequestId, Route, SubnetId,
+    Cidr, DomainName, HostId, Hostname, InstanceId, Ipv4Range, Limit, Name, NetworkId, ProjectId, RecordType,
+    RequestId, Resource, Route, SubnetId,
 };
 
 use crate::{Place, PortRef};
@@ -377,6 +377,23 @@ pub enum Refusal {
         /// Path of the name in the request, when it is an instance's.
         field: Option<&'static str>,
     },
+    /// The project has as much as it may have.
+    #[error(
+        "project {project} may have {limit} {resource} and has {used}; {wanted} more are too many: give some back, or have an \
+         admin raise its quota"
+    )]
+    QuotaExceeded {
+        /// The project.
+        project: ProjectId,
+        /// Of what.
+        resource: Resource,
+        /// How many it may have.
+        limit: Limit,
+        /// How many it has.
+        used: u64,
+        /// How many more it asks for.
+        wanted: u64,
+    },
     /// What happened behind the revision is not kept any more.
     #[error(
         "what happened after revision {after} is forgotten up to the event {oldest}; read the state anew, then follow from \
@@ -485,6 +502,7 @@ impl Refusal {
             Self::InvalidFields { .. } => "INVALID_FIELD",
             Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
             Self::DuplicateNetwork { .. } => "DUPLICATE_NETWORK",
+            Self::QuotaExceeded { .. } => "QUOTA_EXCEEDED",
             Self::EventsForgotten { .. } => "EVENTS_FORGOTTEN",
             Self::RevisionAhead { .. } => "REVISION_AHEAD",
             Self::FixedIpInvalid { .. } => "FIXED_IP_INVALID",
@@ -663,6 +681,13 @@ impl Refusal {
                 project.chain([("allowed_project_id", allowed.to_string())]).collect()
             }
             Self::FieldNotAllowed { field } => vec![("field", field.clone())],
+            Self::QuotaExceeded { project, resource, limit, used, wanted } => vec![
+                ("project_id", project.to_string()),
+                ("resource", resource.to_string()),
+                ("limit", limit.to_string()),
+                ("used", used.to_string()),
+                ("wanted", wanted.to_string()),
+            ],
             Self::EventsForgotten { after, oldest } => {
                 vec![("after_revision", after.to_string()), ("oldest_revision", oldest.to_string())]
             }

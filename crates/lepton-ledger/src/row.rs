@@ -5,8 +5,8 @@ use std::{fmt, net::IpAddr};
 use lepton_ipam::Block;
 use lepton_types::{
     DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, HostId, Hostname, InstanceId, Lease,
-    Migration, Name, Network, NetworkId, Port, PortId, ProjectId, RecordType, RequestId, Revision, Subnet,
-    SubnetId, Timestamp,
+    Migration, Name, Network, NetworkId, Port, PortId, ProjectId, Quota, RecordType, RequestId, Revision,
+    Subnet, SubnetId, Timestamp,
 };
 
 use crate::{Change, InstancePlace, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
@@ -297,6 +297,7 @@ row!(Instance, InstanceId, instances, |self| self.id, |indexes, is_there| {
     enter(&mut indexes.instances_by_project, InstancePlace::of(self), is_there);
 });
 row!(Host, HostId, hosts, |self| self.id.clone());
+row!(Quota, ProjectId, quotas, |self| self.project.clone());
 row!(
     PendingUnplug,
     (PortId, HostId),

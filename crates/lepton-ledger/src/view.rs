@@ -22,9 +22,9 @@ use crate::{
 };
 use lepton_ipam::Block;
 use lepton_types::{
-    AddressFamily, Cidr, DnsDomain, DnsDomainId, DnsEntry, DomainName, FloatingIp, FloatingRange, HostId,
-    Hostname, InstanceId, Ipv4Range, MacAddr, Name, Network, NetworkId, Port, PortId, ProjectId, Revision,
-    Subnet, SubnetId, Timestamp,
+    AddressFamily, Amounts, Cidr, DnsDomain, DnsDomainId, DnsEntry, DomainName, FloatingIp, FloatingRange,
+    HostId, Hostname, InstanceId, Ipv4Range, Limit, MacAddr, Name, Network, NetworkId, Port, PortId,
+    ProjectId, Quota, Revision, Subnet, SubnetId, Timestamp,
 };
 
 /// The part of the ledger that a batch of commands has in memory: rows as loaded, overlaid with what the batch decided.
@@ -44,6 +44,7 @@ pub struct View {
     /// Hosts that more ports have left, and wait for, than were loaded.
     left_in_part: BTreeSet<HostId>,
     journal: Journal,
+    default_limits: Amounts<Limit>,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
@@ -68,6 +69,7 @@ pub struct Tables {
     pub(crate) dns_domains: Table<DnsDomain>,
     pub(crate) dns_entries: Table<DnsEntry>,
     pub(crate) pending_unplugs: Table<PendingUnplug>,
+    pub(crate) quotas: Table<Quota>,
     pub(crate) requests: Table<RequestRecord>,
 }
 
@@ -118,6 +120,7 @@ impl View {
             fenced_in_part: BTreeSet::new(),
             left_in_part: BTreeSet::new(),
             journal: Journal::default(),
+            default_limits: Amounts::DEFAULT,
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),
@@ -133,6 +136,17 @@ impl View {
         self.undo_to(0);
         self.now = now;
         self.draws = Draws::new(seed);
+    }
+
+    /// The same view, in which projects may have so much whose limits nobody has set.
+    #[must_use]
+    pub fn with_default_limits(self, default_limits: Amounts<Limit>) -> Self {
+        Self { default_limits, ..self }
+    }
+
+    /// What projects may have whose limits nobody has set.
+    pub(crate) fn default_limits(&self) -> &Amounts<Limit> {
+        &self.default_limits
     }
 
     /// The moment of the decision.
@@ -203,6 +217,7 @@ impl View {
             Change::DnsDomain(change) => self.apply(&change.reversed()),
             Change::DnsEntry(change) => self.apply(&change.reversed()),
             Change::PendingUnplug(change) => self.apply(&change.reversed()),
+            Change::Quota(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
             // It is in no table before it has its revisions.
             Change::Journal(_) => {}

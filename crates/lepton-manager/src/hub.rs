@@ -63,6 +63,7 @@ impl Hub {
                 | Change::DnsDomain(_)
                 | Change::DnsEntry(_)
                 | Change::PendingUnplug(_)
+                | Change::Quota(_)
                 | Change::RequestRecord(_)
                 | Change::Journal(_) => {}
             }

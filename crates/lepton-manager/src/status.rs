@@ -90,7 +90,8 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
         Refusal::NoMoreFixedIps { .. }
         | Refusal::NoMoreFloatingIps { .. }
-        | Refusal::NoMoreMacAddresses { .. } => Code::ResourceExhausted,
+        | Refusal::NoMoreMacAddresses { .. }
+        | Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
         Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. } => Code::PermissionDenied,
@@ -151,6 +152,7 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::HostNotAllowed { .. }
         | Refusal::ProjectNotAllowed { .. }
         | Refusal::FieldNotAllowed { .. }
+        | Refusal::QuotaExceeded { .. }
         | Refusal::EventsForgotten { .. }
         | Refusal::RevisionAhead { .. }
         | Refusal::NetworkInUse { .. } => Vec::new(),

@@ -239,6 +239,19 @@ CREATE TABLE counters (
     last BIGINT NOT NULL CHECK (last >= 1)
 ) {without_rowid};
 
+-- What projects have and may have: a limit of -1 is none, and where it is null the configuration's is meant.
+CREATE TABLE quotas (
+    project_id TEXT NOT NULL PRIMARY KEY,
+    networks_limit BIGINT CHECK (networks_limit >= -1),
+    ports_limit BIGINT CHECK (ports_limit >= -1),
+    fixed_ips_limit BIGINT CHECK (fixed_ips_limit >= -1),
+    floating_ips_limit BIGINT CHECK (floating_ips_limit >= -1),
+    networks_used BIGINT NOT NULL CHECK (networks_used >= 0),
+    ports_used BIGINT NOT NULL CHECK (ports_used >= 0),
+    fixed_ips_used BIGINT NOT NULL CHECK (fixed_ips_used >= 0),
+    floating_ips_used BIGINT NOT NULL CHECK (floating_ips_used >= 0)
+);
+
 CREATE TABLE requests (
     caller TEXT NOT NULL,
     request_id TEXT NOT NULL,

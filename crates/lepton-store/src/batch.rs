@@ -96,7 +96,7 @@ pub(crate) async fn write_batch(
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {
     let mut tx = engine.write().await?;
-    let mut view = View::partial(now, seed);
+    let mut view = engine.view(now, seed);
     let work = async {
         decide(&mut tx, jobs, &mut view).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
@@ -126,7 +126,7 @@ pub(crate) async fn read_batch(
     seed: [u8; 32],
 ) -> Result<(), Failure> {
     let mut tx = engine.read().await?;
-    let outcome = decide(&mut tx, jobs, &mut View::partial(now, seed)).await;
+    let outcome = decide(&mut tx, jobs, &mut engine.view(now, seed)).await;
     tx.rollback().await.and(outcome)
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use lepton_types::{Amounts, Limit};
+
 /// Where the ledger is.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
@@ -29,12 +31,20 @@ pub struct StoreConfig {
     pub batch_limit: usize,
     /// How long to try to reach the database before giving up, at start and for each batch.
     pub connect_timeout: Duration,
+    /// What projects may have whose limits nobody has set.
+    pub default_limits: Amounts<Limit>,
 }
 
 impl StoreConfig {
     /// The usual way to open a database.
     pub fn new(database: Database) -> Self {
-        Self { database, queue_limit: 4096, batch_limit: 256, connect_timeout: Duration::from_secs(5) }
+        Self {
+            database,
+            queue_limit: 4096,
+            batch_limit: 256,
+            connect_timeout: Duration::from_secs(5),
+            default_limits: Amounts::DEFAULT,
+        }
     }
 }
 

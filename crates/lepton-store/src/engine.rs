@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use lepton_ledger::View;
+use lepton_types::{Amounts, Limit, Timestamp};
 use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
 
 use crate::{
@@ -24,6 +26,7 @@ pub(crate) struct Engine {
     connections: Connections,
     statements: Statements,
     log: Log,
+    default_limits: Amounts<Limit>,
     /// The statements about rows that were sent, for the tests of what a batch costs.
     #[cfg(test)]
     sent: std::sync::Mutex<Vec<Sent>>,
@@ -54,10 +57,16 @@ impl Engine {
                 connections,
                 statements: Statements::default(),
                 log: Log::default(),
+                default_limits: config.default_limits,
                 #[cfg(test)]
                 sent: std::sync::Mutex::default(),
             })
         }))
+    }
+
+    /// A view of nothing yet, for a batch.
+    pub(crate) fn view(&self, now: Timestamp, seed: [u8; 32]) -> View {
+        View::partial(now, seed).with_default_limits(self.default_limits)
     }
 
     pub(crate) fn connections(&self) -> &Connections {

@@ -2,7 +2,7 @@
 //!
 //! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of pools, blocks,
 //! addresses by key, instances, ports, floating IPs, what must still go from hosts, addresses that rested, hosts, entries of
-//! DNS. Rows of one table are locked in the order of their keys, those that rested in the order of their rest. Within one
+//! DNS, quotas. Rows of one table are locked in the order of their keys, those that rested in the order of their rest. Within one
 //! round no two managers wait for each other; a later round of one may wait for an earlier one of the other, and then
 //! PostgreSQL ends one of them, which decides again.
 
@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     tables::{
         blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, hosts,
-        instances, journal, networks, pending_unplugs, ports, requests, subnets,
+        instances, journal, networks, pending_unplugs, ports, quotas, requests, subnets,
     },
 };
 
@@ -42,6 +42,7 @@ struct Round<'k> {
     /// Ports of which it is asked which floating IPs lead to them.
     led_to: Vec<PortId>,
     hosts: Vec<HostId>,
+    quotas: Vec<ProjectId>,
     dns_domains: Vec<DomainName>,
     dns_entries: Vec<EntryKey>,
     bound_names: Vec<(SubnetId, IpAddr)>,
@@ -72,6 +73,7 @@ impl<'k> Round<'k> {
                 Key::FloatingIp(address) => round.floating_ips.push(*address),
                 Key::FloatingIpsOf(port) => round.led_to.push(*port),
                 Key::Host(id) => round.hosts.push(id.clone()),
+                Key::Quota(project) => round.quotas.push(project.clone()),
                 Key::DnsDomain(name) => round.dns_domains.push(name.clone()),
                 Key::DnsEntry(key) => round.dns_entries.push(key.clone()),
                 Key::BoundNames(subnet, address) => round.bound_names.push((*subnet, *address)),
@@ -123,7 +125,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     let found = instances::load(tx, &round.instances, view).await?;
     round.led_to.extend(found.ports);
     instances::load_past_lives(tx, &round.past_lives, view).await?;
-    ports::load(tx, &round.ports, view).await?;
+    let owners = ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
     floating_ips::load(tx, &round.floating_ips, &round.led_to, view).await?;
     dns_domains::load(tx, &round.dns_domains, view).await?;
@@ -137,11 +139,17 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
         round.hosts.extend(found.hosts);
         round.hosts.sort_unstable();
         round.hosts.dedup();
+        // A port that ends is given back to its project's quota.
+        round.quotas.extend(owners);
+        round.quotas.sort_unstable();
+        round.quotas.dedup();
     }
     hosts::load(tx, &round.hosts, view).await?;
     dns_entries::load(tx, &round.dns_entries, view).await?;
     dns_entries::load_bound(tx, &round.bound_names, view).await?;
+    quotas::load(tx, &round.quotas, view).await?;
     round.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
+    round.quotas.into_iter().for_each(|project| view.mark_loaded(Key::Quota(project)));
     for key in keys {
         view.mark_loaded(key);
     }
@@ -220,6 +228,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::FloatingRangesIn(_)
         | Key::FloatingIp(_)
         | Key::FloatingIpsOf(_)
-        | Key::Host(_) => Ok(()),
+        | Key::Host(_)
+        | Key::Quota(_) => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use lepton_ledger::{Change, View};
-use lepton_types::Timestamp;
+use lepton_types::{Amounts, Limit, Timestamp};
 
 use crate::{batch::Job, prune::Old};
 
@@ -14,8 +14,9 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    pub(crate) fn new() -> Self {
-        Self { view: Mutex::new(View::complete(Timestamp::default(), [0; 32])) }
+    pub(crate) fn new(default_limits: Amounts<Limit>) -> Self {
+        let view = View::complete(Timestamp::default(), [0; 32]).with_default_limits(default_limits);
+        Self { view: Mutex::new(view) }
     }
 
     /// Decides every job and keeps what they changed.

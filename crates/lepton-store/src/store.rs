@@ -68,7 +68,7 @@ impl Store {
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let backend = match Engine::open(config).await? {
-            None => Backend::Memory(Arc::new(Memory::new())),
+            None => Backend::Memory(Arc::new(Memory::new(config.default_limits))),
             Some(engine) => {
                 migrate(&engine, &config.database.to_string()).await?;
                 Backend::Engine(engine)

@@ -14,6 +14,7 @@ pub(crate) mod journal;
 pub(crate) mod networks;
 pub(crate) mod pending_unplugs;
 pub(crate) mod ports;
+pub(crate) mod quotas;
 pub(crate) mod requests;
 pub(crate) mod subnets;
 

@@ -26,6 +26,7 @@ mod positions;
 mod postgres;
 mod quarantine;
 mod queue;
+mod quotas;
 mod requests;
 mod sound;
 mod sqlite;

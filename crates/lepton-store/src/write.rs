@@ -7,7 +7,8 @@ use lepton_ledger::{
     coalesce,
 };
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, Network, Port, Subnet, SubnetId, Timestamp,
+    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, Network, Port, Quota, Subnet, SubnetId,
+    Timestamp,
 };
 
 use crate::{
@@ -33,6 +34,7 @@ struct Sets<'c> {
     dns_domains: Vec<&'c RowChange<DnsDomain>>,
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
     pending_unplugs: Vec<&'c RowChange<PendingUnplug>>,
+    quotas: Vec<&'c RowChange<Quota>>,
     requests: Vec<&'c RowChange<RequestRecord>>,
 }
 
@@ -54,6 +56,7 @@ impl<'c> Sets<'c> {
                 Change::DnsDomain(change) => sets.dns_domains.push(change),
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
                 Change::PendingUnplug(change) => sets.pending_unplugs.push(change),
+                Change::Quota(change) => sets.quotas.push(change),
                 Change::RequestRecord(change) => sets.requests.push(change),
                 // Last of all, when the rest is certain.
                 Change::Journal(_) => {}
@@ -154,6 +157,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     let pending_unplugs = Net::new(sets.pending_unplugs);
     pending_unplugs.end(tx).await?;
     pending_unplugs.put(tx).await?;
+    Net::new(sets.quotas).put(tx).await?;
     let requests = Net::new(sets.requests);
     requests.end(tx).await?;
     requests.put(tx).await?;

@@ -232,6 +232,7 @@ fn an_allocation_misses_exactly_what_it_needs_in_three_rounds() {
         Key::Instance(instance(1)),
         Key::PastLives(instance(1)),
         Key::Host(host()),
+        Key::Quota("p1".parse().unwrap()),
     ];
     assert_eq!(keys, first);
     ledger.load(made.network.clone());

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use lepton_ipam::{check_requested, eui64};
-use lepton_types::{AddressFamily, AddressMode, HostId, InstanceId, NetworkId, NetworkInfo, Port, Subnet};
+use lepton_types::{
+    AddressFamily, AddressMode, HostId, InstanceId, NetworkId, NetworkInfo, Port, Resource, Subnet,
+};
 
 use super::Place;
 use crate::{Command, Instance, Key, Refusal, Scope, Stop, View};
@@ -46,7 +48,9 @@ impl Command for AddFixedIp {
         let place = match self.wanted {
             WantedAddress::Lowest(place) | WantedAddress::Chosen(_, place) => place,
         };
+        ledger.want([Key::Quota(instance.project.clone())]);
         let (port, subnets) = seat(ledger, &instance, place)?;
+        ledger.spend(&port.project, Resource::FixedIps, 1)?;
         match self.wanted {
             WantedAddress::Lowest(_) => give_lowest(ledger, &port, &subnets)?,
             WantedAddress::Chosen(address, _) => give(ledger, &port, &subnets, address)?,

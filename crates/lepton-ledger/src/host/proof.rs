@@ -25,7 +25,9 @@
 //! a revision at which it was told without the address, and no other host has the port. A host says so once, so whenever
 //! another one ceases to have the port, its own is told of it anew.
 
-use lepton_types::{Port, PortId, Revision};
+use std::collections::BTreeMap;
+
+use lepton_types::{Port, PortId, ProjectId, Resource, Revision};
 
 use crate::{FixedIp, Holder, Key, PendingUnplug, Row, Stop, View, pool};
 
@@ -89,8 +91,10 @@ pub(crate) fn departed(ledger: &mut View, ports: impl Iterator<Item = PortId>) -
 
 /// Ends ports that are on no host any more: their addresses go back.
 fn end(ledger: &mut View, ports: &[&Port]) -> Result<(), Stop> {
+    ledger.want(ports.iter().map(|port| Key::Quota(port.project.clone())));
     let fixed_ips: Vec<_> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
     free(ledger, &fixed_ips)?;
+    refund(ledger, Resource::Ports, ports.iter().map(|port| &port.project))?;
     for port in ports {
         ledger.end::<Port>(&port.key());
     }
@@ -99,7 +103,9 @@ fn end(ledger: &mut View, ports: &[&Port]) -> Result<(), Stop> {
 
 /// Takes addresses from their ports, for good. Loads in two rounds all that this needs: their subnets, then their blocks.
 pub(crate) fn free(ledger: &mut View, fixed_ips: &[FixedIp]) -> Result<(), Stop> {
-    ledger.need(fixed_ips.iter().map(|row| Key::Subnet(row.subnet)))?;
+    let owners = owners(ledger, fixed_ips)?;
+    let quotas = owners.iter().cloned().map(Key::Quota);
+    ledger.need(fixed_ips.iter().map(|row| Key::Subnet(row.subnet)).chain(quotas))?;
     let mut of_subnets = Vec::with_capacity(fixed_ips.len());
     for row in fixed_ips {
         of_subnets.extend(ledger.subnet(row.subnet)?.cloned().map(|subnet| (subnet, row)));
@@ -108,5 +114,25 @@ pub(crate) fn free(ledger: &mut View, fixed_ips: &[FixedIp]) -> Result<(), Stop>
     for (subnet, row) in &of_subnets {
         ledger.release(subnet, row)?;
     }
-    Ok(())
+    refund(ledger, Resource::FixedIps, owners.iter())
+}
+
+/// Whose the addresses are, a project for each.
+fn owners(ledger: &mut View, fixed_ips: &[FixedIp]) -> Result<Vec<ProjectId>, Stop> {
+    let mut owners = Vec::with_capacity(fixed_ips.len());
+    for port in fixed_ips.iter().filter_map(|row| row.holder.port()) {
+        owners.extend(ledger.port(port)?.map(|port| port.project.clone()));
+    }
+    Ok(owners)
+}
+
+/// Counts one less of the resource for each of the projects named, which may be named several times.
+fn refund<'p>(
+    ledger: &mut View,
+    resource: Resource,
+    projects: impl Iterator<Item = &'p ProjectId>,
+) -> Result<(), Stop> {
+    let mut units: BTreeMap<&ProjectId, usize> = BTreeMap::new();
+    projects.for_each(|project| *units.entry(project).or_default() += 1);
+    units.into_iter().try_for_each(|(project, count)| ledger.refund(project, resource, count))
 }

@@ -118,7 +118,7 @@ fn a_report_misses_ports_then_subnets_then_blocks() {
     loaded(&mut ledger, keys);
     let subnet = &made.subnets[0];
     let keys = missing(&mut ledger, &command);
-    assert_eq!(keys, [Key::Subnet(subnet.id)]);
+    assert_eq!(keys, [Key::Subnet(subnet.id), Key::Quota("p1".parse().unwrap())]);
     ledger.load(subnet.clone());
     loaded(&mut ledger, keys);
     let keys = missing(&mut ledger, &command);

@@ -37,7 +37,9 @@ impl Command for CarveNetworks {
     const NAME: &'static str = "CarveNetworks";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::NewestNetwork, key_of_neighbours(self.like.project.as_ref())]
+        let quota = self.like.project.clone().map(Key::Quota);
+        let needed = [Key::NewestNetwork, key_of_neighbours(self.like.project.as_ref())];
+        needed.into_iter().chain(quota).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Self::Answer, Stop> {

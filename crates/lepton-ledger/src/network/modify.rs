@@ -49,7 +49,7 @@ impl Command for ModifyNetwork {
             network.host = host.as_ref().map(|host| host.found(ledger, "host")).transpose()?;
         }
         network.is_injected = self.is_injected.unwrap_or(network.is_injected);
-        Ok(ledger.changed(network))
+        ledger.changed(network)
     }
 }
 
@@ -92,7 +92,7 @@ impl Command for AssociateNetwork {
                 network.host.get_or_insert(host);
             }
         }
-        Ok(ledger.changed(network))
+        ledger.changed(network)
     }
 }
 
@@ -124,7 +124,7 @@ impl Command for DisassociateNetwork {
         if self.host {
             network.host = None;
         }
-        Ok(ledger.changed(network))
+        ledger.changed(network)
     }
 }
 
@@ -137,12 +137,15 @@ impl View {
     }
 
     /// Records what became of a network, if anything did; answers it with its subnets.
-    fn changed(&mut self, mut network: Network) -> NetworkWithSubnets {
-        if self.row(&network.id) != Some(&network) {
+    fn changed(&mut self, mut network: Network) -> Result<NetworkWithSubnets, Stop> {
+        let before = self.row::<Network>(&network.id).cloned();
+        if before.as_ref() != Some(&network) {
+            let owner = before.and_then(|before| before.project);
+            self.move_network_unit(owner.as_ref(), network.project.as_ref())?;
             network.version += 1;
             self.replace(network.clone());
         }
-        NetworkWithSubnets { subnets: self.subnets_of(network.id), network }
+        Ok(NetworkWithSubnets { subnets: self.subnets_of(network.id), network })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use lepton_ledger::{Key, PortFilter, PortPlace, PortsBy, View};
 use lepton_types::{
-    HostId, InstanceId, MacAddr, NetworkId, Port, PortBinding, PortId, PortStatus, PortTarget, Revision,
+    HostId, InstanceId, MacAddr, NetworkId, Port, PortBinding, PortId, PortStatus, PortTarget, ProjectId,
+    Revision,
 };
 
 use std::collections::BTreeSet;
@@ -129,11 +130,17 @@ fn status(status: &str, error: Option<String>) -> Result<PortStatus, StoreError>
     }
 }
 
-/// Loads ports with their addresses.
-pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result<(), Failure> {
+/// Loads ports with their addresses; answers the projects of those that are released.
+pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result<Vec<ProjectId>, Failure> {
     const SQL: &str = concat!("select ", port_columns!(), " from ports where id {in} order by id {lock}");
-    load_by::<Port, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
-    fixed_ips::load_of_ports(tx, ids, view).await
+    let mut owners = Vec::new();
+    for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
+        let port = Port::read(&mut row.columns())?;
+        owners.extend(port.is_released.then(|| port.project.clone()));
+        view.load(port);
+    }
+    fixed_ips::load_of_ports(tx, ids, view).await?;
+    Ok(owners)
 }
 
 /// Loads the ports of instances, of any incarnation, with their addresses; answers which they are.

@@ -15,7 +15,9 @@ use lepton_ledger::{
     HostFeed, Naming, NetworkSpec, NetworkWithSubnets, Refusal, Released, ReportHost, Scope,
 };
 use lepton_testkit::PrivatePostgres;
-use lepton_types::{HostChanges, HostReport, InstanceId, Mtu, NetworkId, NetworkInfo, PortId, Timestamp};
+use lepton_types::{
+    HostChanges, HostReport, InstanceId, Limit, Mtu, NetworkId, NetworkInfo, PortId, Timestamp,
+};
 use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
@@ -90,6 +92,8 @@ impl Subject {
             Kind::Postgres => Database::Postgres(fresh_database()),
         };
         let mut config = StoreConfig::new(database);
+        // Tests of other things take as many as they like.
+        config.default_limits.floating_ips = Limit::Unlimited;
         configure(&mut config);
         Self::with(kind, config, directory).await
     }

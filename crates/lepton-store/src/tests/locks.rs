@@ -13,6 +13,7 @@
 //! | floating IPs | a move is lost, or takes a deallocation back |
 //! | what must go from hosts | two reports leave a port waiting for a host that has spoken |
 //! | hosts | two changes get one revision, and a host misses one |
+//! | quotas | two managers count from one number, and a project gets more than it may |
 
 use lepton_ledger::{DeallocateForInstance, FixedIp, Key, Scope, View};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
@@ -34,6 +35,7 @@ const PORTS: &str = "select id from ports for update nowait";
 const UNPLUGS: &str = "select port_id from pending_unplugs for update nowait";
 const RANGES: &str = "select first from floating_ranges for update nowait";
 const FLOATING_IPS: &str = "select address from floating_ips for update nowait";
+const QUOTAS: &str = "select project_id from quotas for update nowait";
 const HOSTS: &str = "select id from hosts for update nowait";
 
 /// A transaction that has loaded what the key names, to decide on it.
@@ -105,6 +107,7 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         (Key::FloatingIpsOf(port), FLOATING_IPS),
         (Key::Instance(instance(1)), FLOATING_IPS),
         (Key::Host(host()), HOSTS),
+        (Key::Quota("p1".parse().unwrap()), QUOTAS),
     ] {
         assert!(!is_locked(engine, sql).await);
         let tx = holding(engine, key.clone(), subject.now()).await;

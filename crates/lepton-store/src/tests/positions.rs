@@ -2,7 +2,7 @@
 //! the first port becomes the last one.
 
 use lepton_ledger::{Block, FixedIp, Frontier, GetInstanceNwInfo, Host, Instance, Row, Scope, View};
-use lepton_types::{Network, Port, PortId, Subnet};
+use lepton_types::{Network, Port, PortId, Quota, Subnet};
 
 use super::{
     each_store,
@@ -64,6 +64,7 @@ fn turned(held: &View) -> View {
     copy::<Instance>(held, &mut turned);
     copy::<FixedIp>(held, &mut turned);
     copy::<Host>(held, &mut turned);
+    copy::<Quota>(held, &mut turned);
     for port in held.rows::<Port>() {
         turned.load(Port { position: VNICS - 1 - port.position, ..port.clone() });
     }

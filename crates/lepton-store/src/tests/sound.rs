@@ -12,7 +12,8 @@ use lepton_ledger::{
     RequestRecord, View,
 };
 use lepton_types::{
-    AddressMode, DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, PortId, Subnet, Timestamp,
+    AddressMode, DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, PortId, ProjectId, Quota,
+    Resource, Subnet, Timestamp,
 };
 
 use crate::{
@@ -42,6 +43,7 @@ pub(super) struct Dump {
     pub(super) dns_domains: Vec<DnsDomain>,
     pub(super) dns_entries: Vec<DnsEntry>,
     pub(super) pending_unplugs: Vec<PendingUnplug>,
+    pub(super) quotas: Vec<Quota>,
     pub(super) requests: Vec<RequestRecord>,
     pub(super) journal: Vec<JournalRow>,
     pub(super) journal_bounds: JournalBounds,
@@ -86,6 +88,7 @@ impl Dump {
             dns_domains: view.rows().cloned().collect(),
             dns_entries: view.rows().cloned().collect(),
             pending_unplugs: view.rows().cloned().collect(),
+            quotas: view.rows().cloned().collect(),
             requests: view.rows().cloned().collect(),
             journal: journal.cloned().collect(),
             journal_bounds,
@@ -116,6 +119,7 @@ impl Dump {
                 "select port_id, host_id, revision, is_fenced from pending_unplugs order by port_id, host_id",
             )
             .await,
+            quotas: rows(&mut tx, QUOTAS).await,
             requests: rows(&mut tx, REQUESTS).await,
             journal: journal_rows(&mut tx).await,
             journal_bounds: view.whole_journal().1,
@@ -150,6 +154,7 @@ const FLOATING_RANGES: &str =
     "select subnet_id, pool_id, first, last, allocated from floating_ranges order by subnet_id";
 const FLOATING_IPS: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since from floating_ips order by address";
 const FLOATING_IP_HISTORY: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since, ended_at from floating_ip_history order by ended_at, address, since";
+const QUOTAS: &str = "select project_id, networks_limit, ports_limit, fixed_ips_limit, floating_ips_limit, networks_used, ports_used, fixed_ips_used, floating_ips_used from quotas order by project_id";
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
 const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version, ended_at from network_history order by ended_at, id";
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
@@ -211,6 +216,31 @@ fn names_lead_to_who_has_them(dump: &Dump) {
         assert!(dump.instances.iter().any(|life| life.id == port.instance && life.has_names), "{entry:?}");
     }
     the_journal_has_no_gaps(dump);
+    quotas_agree_with_the_rows(dump);
+}
+
+/// What a project has of each resource is counted again.
+fn quotas_agree_with_the_rows(dump: &Dump) {
+    let mut counted: BTreeMap<&ProjectId, [u64; 4]> = BTreeMap::new();
+    for project in dump.networks.iter().filter_map(|network| network.project.as_ref()) {
+        counted.entry(project).or_default()[0] += 1;
+    }
+    let ports: BTreeMap<_, _> = dump.ports.iter().map(|port| (port.id, &port.project)).collect();
+    for project in ports.values() {
+        counted.entry(project).or_default()[1] += 1;
+    }
+    for row in &dump.fixed_ips {
+        if let Some(port) = row.holder.port() {
+            counted.entry(ports[&port]).or_default()[2] += 1;
+        }
+    }
+    for row in &dump.floating_ips {
+        counted.entry(&row.project).or_default()[3] += 1;
+    }
+    let used = |quota: &Quota| Resource::ALL.map(|resource| *quota.used.of(resource));
+    let mut kept: BTreeMap<_, _> = dump.quotas.iter().map(|quota| (&quota.project, used(quota))).collect();
+    kept.retain(|_, used| *used != [0; 4]);
+    assert_eq!(kept, counted);
 }
 
 /// Each event has the revision behind that of the one before it, and the last one has the newest.

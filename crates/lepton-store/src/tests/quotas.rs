@@ -1,0 +1,69 @@
+//! Quotas on every store: what is counted is what there is, whoever asks at the same time.
+
+use futures_util::future::join_all;
+use lepton_ledger::{Envelope, GetQuota, Scope, SetQuota};
+use lepton_types::{Amounts, Limit};
+
+use super::{
+    harness::{Kind, Subject, allocation, each_database, each_store, reason},
+    sound::assert_sound,
+};
+use crate::Store;
+
+async fn limit_ports(store: &Store, most: u32) {
+    let limits = Amounts { ports: Some(Some(Limit::AtMost(most))), ..Amounts::default() };
+    let command = SetQuota { project: "p1".parse().unwrap(), limits };
+    store.submit(command, Envelope::anonymous()).await.unwrap();
+}
+
+async fn used(store: &Store) -> Amounts<u64> {
+    let question = GetQuota { project: "p1".parse().ok(), scope: Scope::Everything };
+    store.ask(question).await.unwrap().quota.used
+}
+
+#[tokio::test]
+async fn b55_a_thousand_requests_at_once_never_exceed_a_quota() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/16"]).await;
+        limit_ports(subject.store(), 123).await;
+        let outcomes = join_all((0..1000).map(|number| subject.allocate(number))).await;
+        let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert!(lost.into_iter().all(|lost| reason(lost) == "QUOTA_EXCEEDED"));
+        assert_eq!((won.len(), used(subject.store()).await.ports), (123, 123));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_never_exceed_a_quota() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |config| config.batch_limit = 8).await;
+        subject.network("private", &["10.1.0.0/16"]).await;
+        let other = subject.another().await.unwrap();
+        limit_ports(&other, 57).await;
+        let outcomes = join_all((0..200_u128).map(|number| {
+            let store = if number % 2 == 0 { subject.store() } else { &other };
+            store.submit(allocation(number, vec![]), Envelope::anonymous())
+        }));
+        let (won, lost): (Vec<_>, Vec<_>) = outcomes.await.into_iter().partition(Result::is_ok);
+        assert!(lost.into_iter().all(|lost| reason(lost) == "QUOTA_EXCEEDED"), "{kind:?}");
+        assert_eq!((won.len(), used(&other).await.ports), (57, 57), "{kind:?}");
+        assert_sound(&subject.dump().await);
+    }
+}
+
+#[tokio::test]
+async fn limits_and_what_is_used_outlive_the_process() {
+    each_database(async |subject| {
+        subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        limit_ports(subject.store(), 1).await;
+        subject.allocate(1).await.unwrap();
+        subject.reopen().await;
+        assert_eq!(reason(subject.allocate(2).await), "QUOTA_EXCEEDED");
+        assert_eq!(used(subject.store()).await, Amounts { ports: 1, fixed_ips: 2, ..Amounts::default() });
+        subject.end(1).await;
+        assert_eq!(used(subject.store()).await, Amounts::default());
+        subject.allocate(2).await.unwrap();
+    })
+    .await;
+}
