@@ -115,6 +115,7 @@ fn reindexed(ledger: &View) -> String {
     ledger.rows::<Network>().for_each(|row| fresh.load(row.clone()));
     ledger.rows::<Subnet>().for_each(|row| fresh.load(row.clone()));
     ledger.rows::<Block>().for_each(|row| fresh.load(row.clone()));
+    ledger.rows::<Instance>().for_each(|row| fresh.load(row.clone()));
     ledger.rows::<Port>().for_each(|row| fresh.load(row.clone()));
     ledger.rows::<FixedIp>().for_each(|row| fresh.load(row.clone()));
     format!("{:?}", fresh.indexes)
