@@ -45,19 +45,28 @@ impl Command for DeallocateForInstance {
 
 /// Takes back an allocation whose ports could not be plugged in time, and with it the memory of its answer, so that the
 /// request may be tried again under its id. An allocation that has ended already keeps its answer, which may be a later
-/// life's.
+/// life's. An instance that has begun to move is left alone: somebody relies on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndoAllocation {
     /// Which instance.
     pub instance: InstanceId,
     /// Which life of it; another one is left alone.
     pub incarnation: u64,
+    /// The host that could not plug the ports.
+    pub host: HostId,
     /// Under which name the answer is remembered.
     pub request: Option<RequestKey>,
 }
 
+/// What an undo has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undone {
+    /// Whether nothing is left of what was to be undone, now or since before. Where it is false, it stands.
+    pub is_undone: bool,
+}
+
 impl Command for UndoAllocation {
-    type Answer = Released;
+    type Answer = Undone;
 
     const NAME: &'static str = "UndoAllocation";
 
@@ -66,16 +75,20 @@ impl Command for UndoAllocation {
         std::iter::once(Key::Instance(self.instance)).chain(request).collect()
     }
 
-    fn decide(&self, ledger: &mut View) -> Result<Released, Stop> {
+    fn decide(&self, ledger: &mut View) -> Result<Undone, Stop> {
         let found = ledger.instance(self.instance)?.cloned();
         let Some(instance) = found.filter(|instance| instance.incarnation == self.incarnation) else {
-            return Ok(Released { ports: Vec::new() });
+            return Ok(Undone { is_undone: true });
         };
+        if instance.host != self.host || instance.migration.is_some() {
+            return Ok(Undone { is_undone: false });
+        }
         if let Some(key) = &self.request {
             ledger.request(key)?;
             ledger.end::<RequestRecord>(key);
         }
-        release(ledger, &instance)
+        release(ledger, &instance)?;
+        Ok(Undone { is_undone: true })
     }
 }
 

@@ -44,7 +44,7 @@ mod view;
 pub use allocate::{AllocateForInstance, BindingRequest};
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};
-pub use deallocate::{DeallocateForInstance, Released, UndoAllocation};
+pub use deallocate::{DeallocateForInstance, Released, UndoAllocation, Undone};
 pub use dns::{
     AddDnsEntry, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsDomainPage, DnsEntryPage, DnsPlace,
     ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry, Naming,
@@ -68,9 +68,7 @@ pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHos
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::Key;
 pub use lepton_ipam::Block;
-pub use migration::{
-    MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration, Undone,
-};
+pub use migration::{MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration};
 pub use network::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
     GetNetwork, ListNetworks, ModifyNetwork, NetworkPage, NetworkSpec, NetworkWithSubnets,

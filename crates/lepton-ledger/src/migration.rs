@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     finish::MigrateInstanceFinish,
-    setup::{SetupNetworksOnHost, UndoMigration, Undone},
+    setup::{SetupNetworksOnHost, UndoMigration},
     start::MigrateInstanceStart,
 };
 use crate::{BindingRequest, Instance, Key, PendingUnplug, Refusal, Stop, View};

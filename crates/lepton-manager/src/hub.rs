@@ -28,7 +28,8 @@ struct Waiting {
 pub(crate) struct InstanceWatch {
     hub: Arc<Hub>,
     instance: InstanceId,
-    sender: Arc<watch::Sender<u64>>,
+    /// Always there, until the watch ends.
+    sender: Option<Arc<watch::Sender<u64>>>,
     changes: watch::Receiver<u64>,
 }
 
@@ -84,7 +85,7 @@ impl Hub {
     pub(crate) fn watch_instance(self: &Arc<Self>, instance: InstanceId) -> InstanceWatch {
         let sender = Arc::clone(self.waiting().instances.entry(instance).or_default());
         let changes = sender.subscribe();
-        InstanceWatch { hub: Arc::clone(self), instance, sender, changes }
+        InstanceWatch { hub: Arc::clone(self), instance, sender: Some(sender), changes }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -116,8 +117,9 @@ impl InstanceWatch {
 impl Drop for InstanceWatch {
     fn drop(&mut self) {
         let mut waiting = self.hub.waiting();
-        // Two are left when nobody else watches: the map's and this one's.
-        if Arc::strong_count(&self.sender) <= 2 {
+        // Given back under the lock, so that of two watches that end at once the second finds the map's alone.
+        self.sender = None;
+        if waiting.instances.get(&self.instance).is_some_and(|sender| Arc::strong_count(sender) == 1) {
             waiting.instances.remove(&self.instance);
         }
     }

@@ -98,7 +98,7 @@ pub enum ManagerError {
     },
     /// The move that the caller waited for was aborted meanwhile.
     #[error(
-        "the move of instance {instance} to host {destination} was aborted before that host had plugged its ports"
+        "the move of instance {instance} to host {destination} is over, and it is not there: it was aborted before that host had plugged its ports, or has moved on"
     )]
     MigrationAborted {
         /// Which instance.
@@ -358,9 +358,10 @@ impl Manager {
         let undo = UndoAllocation {
             instance: answer.instance,
             incarnation: answer.incarnation,
+            host: answer.host.clone(),
             request: envelope.request_key().cloned(),
         };
-        self.insist(undo, envelope.actor()).await.is_some()
+        self.insist(undo, envelope.actor()).await.is_some_and(|undone| undone.is_undone)
     }
 
     /// Takes back what somebody waited for in vain; none when the ledger does not answer however often it is asked.

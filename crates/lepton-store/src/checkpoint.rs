@@ -150,7 +150,12 @@ impl Checkpointer {
             if pages.left() <= FEW {
                 break;
             }
+            let copied = pages.copied;
             pages = checkpoint(connection, COPY).await?;
+            // A reader still needs what is next; the writer could not copy it either.
+            if pages.copied <= copied && pages.left() > FEW {
+                return Ok(());
+            }
         }
         self.engine.log().note_nearly_copied();
         Ok(())

@@ -12,7 +12,7 @@ use crate::{
     client::Client,
     duration,
     error::Error,
-    output::{NetworkInfoView, Output},
+    output::{NetworkInfoView, Output, clean},
     settings::Settings,
 };
 
@@ -83,16 +83,18 @@ pub(super) async fn run(options: MigrateOptions, settings: &Settings, output: Ou
 struct Ends {
     source: String,
     dest: String,
+    /// The life of the instance that was asked about; 0, whichever lives, when the user said it all.
+    incarnation: u64,
 }
 
 impl Ends {
     /// As the options say, and where they do not, as the server does.
     async fn of(options: &MigrateOptions, client: &Client) -> Result<Self, Error> {
         if let (Some(source), Some(dest)) = (&options.from, &options.to) {
-            return Ok(Self { source: source.clone(), dest: dest.clone() });
+            return Ok(Self { source: source.clone(), dest: dest.clone(), incarnation: 0 });
         }
         if let (true, Some(dest)) = (options.abort, &options.to) {
-            return Ok(Self { source: String::new(), dest: dest.clone() });
+            return Ok(Self { source: String::new(), dest: dest.clone(), incarnation: 0 });
         }
         // What the server knows of the move changes with it, and a repeated request must say the same.
         if options.change.has_request_id() {
@@ -106,7 +108,12 @@ impl Ends {
             .ask(request, async |mut calls, request| calls.manager.get_instance_nw_info(request).await)
             .await?;
         let source = options.from.clone().unwrap_or(info.host);
-        Ok(Self { source, dest: options.to.clone().unwrap_or(info.destination) })
+        let dest = options.to.clone().unwrap_or(info.destination);
+        if options.finish && dest.is_empty() {
+            let what = format!("instance {} is not being moved", clean(&options.instance));
+            return Err(Error::failed(what).with_hint("`--to HOST` begins a move"));
+        }
+        Ok(Self { source, dest, incarnation: info.incarnation })
     }
 }
 
@@ -120,7 +127,7 @@ async fn start(
     let veth = options.netns.map(|netns_path| Kind::Veth(Veth { netns_path, guest_device }));
     let request = pb::MigrateInstanceStartRequest {
         instance_id: options.instance,
-        incarnation: 0,
+        incarnation: ends.incarnation,
         source: ends.source,
         dest: ends.dest,
         binding: veth.map(|kind| pb::PortBinding { kind: Some(kind) }),
@@ -141,7 +148,7 @@ async fn finish(
 ) -> Result<pb::NetworkInfo, Error> {
     let request = pb::MigrateInstanceFinishRequest {
         instance_id: options.instance,
-        incarnation: 0,
+        incarnation: ends.incarnation,
         source: ends.source,
         dest: ends.dest,
         request_id: change.request_id.clone(),
@@ -162,7 +169,7 @@ async fn abort(
     let host = if ends.dest.is_empty() { ends.source } else { ends.dest };
     let request = pb::SetupNetworksOnHostRequest {
         instance_id: options.instance,
-        incarnation: 0,
+        incarnation: ends.incarnation,
         host,
         teardown: true,
         binding: None,

@@ -124,6 +124,7 @@ async fn migrate_asks_where_the_instance_is_and_goes() {
         (&["--finish"], [moving().into(), settled()]),
         (&["--abort"], [moving().into(), settled()]),
         (&["--abort", "--dry-run"], [settled(), settled()]),
+        (&["--finish"], [settled(), settled()]),
     ] {
         let arguments = [&["instance", "migrate", INSTANCE], arguments].concat();
         text += &with_requests(&arguments, turns).await;

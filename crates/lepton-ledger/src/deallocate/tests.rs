@@ -4,7 +4,7 @@ use lepton_types::{Port, Timestamp};
 
 use super::*;
 use crate::{
-    FixedIp,
+    FixedIp, MigrateInstanceFinish, MigrateInstanceStart,
     example::{
         allocation, changes, deallocation, decided, empty, host, instance, loaded, missing, unloaded,
         with_network,
@@ -69,16 +69,49 @@ fn an_undo_ends_its_own_allocation_and_forgets_its_answer() {
         created_at: Timestamp::default(),
     };
     ledger.insert(record.clone());
-    let undo = UndoAllocation { instance: instance(1), incarnation: 1, request: Some(key.clone()) };
+    let undo =
+        UndoAllocation { instance: instance(1), incarnation: 1, host: host(), request: Some(key.clone()) };
     let before = ledger.changes().len();
-    assert_eq!(decided(&mut ledger, &undo).unwrap().ports.len(), 1);
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: true }));
     assert_eq!(changes(&ledger, before), ["-request", "~host", "~port", "-instance"]);
 
     assert_eq!(decided(&mut ledger, &allocation(1, vec![])).unwrap().incarnation, 2);
     ledger.insert(record);
     let before = ledger.changes().len();
-    assert_eq!(decided(&mut ledger, &undo).unwrap().ports, []);
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: true }), "nothing is left of it");
     assert_eq!(changes(&ledger, before), [""; 0], "the next life and its answer are left alone");
+}
+
+#[test]
+fn an_undo_leaves_an_instance_alone_that_moves_or_has_moved() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let undo = UndoAllocation { instance: instance(1), incarnation: 1, host: host(), request: None };
+    let there: HostId = "host-2".parse().unwrap();
+    let start = MigrateInstanceStart {
+        instance: instance(1),
+        incarnation: None,
+        source: host(),
+        destination: there.clone(),
+        binding: None,
+        only_on: None,
+        only_known_hosts: false,
+    };
+    decided(&mut ledger, &start).unwrap();
+    let before = ledger.changes().len();
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: false }));
+    assert_eq!(changes(&ledger, before), [""; 0]);
+    let finish = MigrateInstanceFinish {
+        instance: instance(1),
+        incarnation: None,
+        source: host(),
+        destination: there,
+        only_on: None,
+    };
+    decided(&mut ledger, &finish).unwrap();
+    let before = ledger.changes().len();
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: false }), "its guest runs there");
+    assert_eq!(changes(&ledger, before), [""; 0]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use lepton_types::{Event, Route, Subnet};
 use super::Facts;
 use crate::RowChange;
 
-/// What became of a subnet. Who sees its network sees it, too.
+/// What became of a subnet. Who sees its network sees it, too; but the ranges of a pool of floating IPs are the operators' alone.
 pub(super) fn event(change: &RowChange<&Subnet>, facts: &Facts<'_>) -> Option<Event> {
     match (change.before, change.after) {
         (None, Some(after)) => {
@@ -41,8 +41,8 @@ pub(super) fn listed<T: Display>(things: impl IntoIterator<Item = T>) -> Option<
 fn about(kind: &'static str, subnet: &Subnet, facts: &Facts<'_>) -> Event {
     let event = Event::new(kind);
     let event = match facts.network(subnet.network) {
-        Some(network) => event.of_owner(network.project.as_ref()),
-        None => event,
+        Some(network) if !network.is_external => event.of_owner(network.project.as_ref()),
+        Some(_) | None => event,
     };
     event.with("subnet_id", subnet.id).with("network_id", subnet.network).with("cidr", subnet.cidr)
 }

@@ -226,6 +226,21 @@ fn an_owner_hears_that_a_network_comes_or_goes_and_not_from_or_to_whom() {
 }
 
 #[test]
+fn the_ranges_of_a_pool_of_floating_ips_are_told_to_operators_alone() {
+    let mut ledger = empty();
+    let pool = crate::CreateFloatingPool {
+        name: "nova".parse().unwrap(),
+        ranges: vec!["172.24.4.0/30".parse().unwrap()],
+        interface: None,
+    };
+    let events = told(&mut ledger, &pool);
+    assert!(events.iter().any(|event| event.contains("172.24.4.0")), "{events:?}");
+    for event in events.iter().filter(|event| event.contains("172.24.4.")) {
+        assert!(event.contains("[operators]"), "{event}");
+    }
+}
+
+#[test]
 fn a_subnet_tells_what_changed_and_its_network_nothing() {
     let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
     let spec = SubnetSpec::new("10.2.0.0/24".parse().unwrap());

@@ -2,10 +2,9 @@
 //! destination could not plug.
 
 use lepton_types::{HostId, InstanceId, NetworkInfo};
-use serde::{Deserialize, Serialize};
 
 use super::{Move, abort, begin, living};
-use crate::{BindingRequest, Command, Key, Refusal, RequestKey, RequestRecord, Stop, View, host};
+use crate::{BindingRequest, Command, Key, Refusal, RequestKey, RequestRecord, Stop, Undone, View, host};
 
 /// Makes sure that an instance's ports are plugged on a host, or that they are not there any longer than they must.
 ///
@@ -76,13 +75,6 @@ pub struct UndoMigration {
     pub request: Option<RequestKey>,
 }
 
-/// Whether a move was taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Undone {
-    /// False when it had ended before, one way or the other.
-    pub is_aborted: bool,
-}
-
 impl Command for UndoMigration {
     type Answer = Undone;
 
@@ -95,17 +87,18 @@ impl Command for UndoMigration {
 
     fn decide(&self, ledger: &mut View) -> Result<Undone, Stop> {
         let NetworkInfo { instance, incarnation, migration, .. } = &self.begun.info;
-        let found = ledger.instance(*instance)?.cloned();
-        // The same life on the same move: another one there has another revision.
-        let same = found.filter(|found| {
-            found.incarnation == *incarnation && found.migration.is_some() && found.migration == *migration
-        });
-        let Some(instance) = same else { return Ok(Undone { is_aborted: false }) };
+        let found = ledger.instance(*instance)?.filter(|found| found.incarnation == *incarnation).cloned();
+        let Some(instance) = found else { return Ok(Undone { is_undone: true }) };
+        // Another move there has another revision.
+        if instance.migration.is_none() || instance.migration != *migration {
+            let is_where_it_was = instance.migration.is_none() && instance.host == self.begun.info.host;
+            return Ok(Undone { is_undone: is_where_it_was });
+        }
         if let Some(key) = &self.request {
             ledger.request(key)?;
             ledger.end::<RequestRecord>(key);
         }
         abort(ledger, instance)?;
-        Ok(Undone { is_aborted: true })
+        Ok(Undone { is_undone: true })
     }
 }

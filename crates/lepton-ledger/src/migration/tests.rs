@@ -7,7 +7,7 @@ use lepton_types::{HostChanges, HostReport, PortBinding, PortId, PortReport, Rev
 
 use super::*;
 use crate::{
-    AllocateForInstance, Command, FixedIp, HostFeed, ReportHost, RequestKey, RequestRecord,
+    AllocateForInstance, Command, FixedIp, HostFeed, ReportHost, RequestKey, RequestRecord, Undone,
     example::{
         allocation, changes, deallocation, decided, instance, loaded, missing, unloaded, with_network,
     },
@@ -311,17 +311,22 @@ fn an_undo_ends_its_own_move_and_no_other_one() {
     };
     ledger.insert(record.clone());
     let undo = UndoMigration { begun: begun.clone(), request: Some(key.clone()) };
-    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_aborted: true }));
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: true }));
     assert_eq!((info(&mut ledger).migration, ledger.row::<RequestRecord>(&key)), (None, None));
+    assert_eq!(
+        decided(&mut ledger, &undo),
+        Ok(Undone { is_undone: true }),
+        "the answer to the first was lost"
+    );
 
     decided(&mut ledger, &start(1, "a", "b")).unwrap();
     ledger.insert(record);
     let before = ledger.changes().len();
-    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_aborted: false }), "a later move there");
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: false }), "a later move there");
     decided(&mut ledger, &finish(1, "a", "b")).unwrap();
-    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_aborted: false }));
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: false }));
     decided(&mut ledger, &deallocation(1)).unwrap();
-    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_aborted: false }));
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: true }), "nothing is left of it");
     assert!(changes(&ledger, before).iter().all(|change| *change != "-request"));
 }
 

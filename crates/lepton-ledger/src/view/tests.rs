@@ -67,7 +67,8 @@ fn run(ledger: &mut View, request: &Request, is_rehearsal: bool) {
         }
         Request::Deallocate(number) => submit(ledger, &deallocation(*number), is_rehearsal),
         Request::Undo(number) => {
-            let undo = UndoAllocation { instance: instance(*number), incarnation: 1, request: None };
+            let undo =
+                UndoAllocation { instance: instance(*number), incarnation: 1, host: host(), request: None };
             submit(ledger, &undo, is_rehearsal);
         }
         Request::Unplug => {

@@ -53,7 +53,7 @@ impl Manager {
     /// Takes a move back; answers whether that is certain.
     async fn abort(&self, begun: &Move, envelope: &Envelope) -> bool {
         let undo = UndoMigration { begun: begun.clone(), request: envelope.request_key().cloned() };
-        self.insist(undo, envelope.actor()).await.is_some_and(|undone| undone.is_aborted)
+        self.insist(undo, envelope.actor()).await.is_some_and(|undone| undone.is_undone)
     }
 }
 

@@ -11,7 +11,9 @@ use lepton_ledger::{
 
 use super::{
     each_store,
-    harness::{Kind, Subject, allocation, envelope, fixed_ips, instance, network, reason, requested, subnet},
+    harness::{
+        Kind, Subject, allocation, envelope, fixed_ips, host, instance, network, reason, requested, subnet,
+    },
 };
 use crate::StoreError;
 
@@ -136,13 +138,16 @@ async fn an_undone_allocation_forgets_its_answer() {
         subject.network("private", &["10.1.0.0/24"]).await;
         let first = subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
         let request = RequestKey { caller: "nova".into(), id: "boot-1".parse().unwrap() };
-        let undo = UndoAllocation { instance: instance(1), incarnation: 1, request: Some(request) };
-        assert_eq!(subject.submit(undo.clone()).await.unwrap().ports, [first.vifs[0].id]);
+        let undo =
+            UndoAllocation { instance: instance(1), incarnation: 1, host: host(), request: Some(request) };
+        assert!(subject.submit(undo.clone()).await.unwrap().is_undone);
+        let port = subject.dump().await.ports.into_iter().find(|port| port.id == first.vifs[0].id);
+        assert!(port.unwrap().is_released);
         let second = subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
         assert_eq!((second.incarnation, fixed_ips(&second)), (2, vec!["10.1.0.3".to_owned()]));
 
         let late = UndoAllocation { request: None, ..undo };
-        assert_eq!(subject.submit(late).await.unwrap().ports, [], "another life is left alone");
+        assert!(subject.submit(late).await.unwrap().is_undone, "another life is left alone");
         assert_eq!(subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap(), second);
     })
     .await;
@@ -155,11 +160,12 @@ async fn an_undo_and_its_retry_fit_in_one_batch() {
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
         let request = RequestKey { caller: "nova".into(), id: "boot-1".parse().unwrap() };
-        let undo = UndoAllocation { instance: instance(1), incarnation: 1, request: Some(request) };
+        let undo =
+            UndoAllocation { instance: instance(1), incarnation: 1, host: host(), request: Some(request) };
         subject.take_told();
         let (undone, again) =
             tokio::join!(subject.submit(undo), subject.submit_as("nova", "boot-1", allocation(1, vec![])),);
-        assert_eq!((undone.unwrap().ports.len(), again.unwrap().incarnation), (1, 2));
+        assert_eq!((undone.unwrap().is_undone, again.unwrap().incarnation), (true, 2));
         assert_eq!(subject.batches_told(), 1);
     })
     .await;
