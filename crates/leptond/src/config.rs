@@ -23,7 +23,7 @@ use std::{
 use lepton_ipam::MacBase;
 use lepton_manager::{Authorise, Keep, Trust};
 use lepton_store::{Database, StoreConfig};
-use lepton_types::{DomainName, HostId};
+use lepton_types::{Amounts, DomainName, HostId, Limit};
 
 mod database;
 mod durations;
@@ -101,6 +101,8 @@ pub struct Config {
     pub accept_hosts: AcceptHosts,
     /// The domain of guests' own names, if they get any.
     pub instance_domain: Option<DomainName>,
+    /// What projects may have whose quota nobody has set.
+    pub default_limits: Amounts<Limit>,
     /// How many changes may wait for the ledger, and how many questions for each of its readers.
     pub queue_limit: NonZeroUsize,
     /// How long the answers to request ids, the history and the events are kept.
@@ -224,6 +226,12 @@ impl Config {
             mac_base: settings.mac_base,
             accept_hosts: settings.accept_hosts,
             instance_domain: settings.dns_instance_domain.0,
+            default_limits: Amounts {
+                networks: settings.quota_networks.0,
+                ports: settings.quota_ports.0,
+                fixed_ips: settings.quota_fixed_ips.0,
+                floating_ips: settings.quota_floating_ips.0,
+            },
             queue_limit: settings.queue_limit.0,
             keep: Keep {
                 requests: settings.request_ids_keep.0,
@@ -237,7 +245,11 @@ impl Config {
 
     /// How to open the ledger.
     pub fn store(&self) -> StoreConfig {
-        StoreConfig { queue_limit: self.queue_limit.get(), ..StoreConfig::new(self.database.clone()) }
+        StoreConfig {
+            queue_limit: self.queue_limit.get(),
+            default_limits: self.default_limits,
+            ..StoreConfig::new(self.database.clone())
+        }
     }
 
     /// What the manager is told; an agent in this process plugs the ports of requests that name no host.

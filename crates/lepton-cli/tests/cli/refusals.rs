@@ -101,6 +101,7 @@ async fn every_reason_has_its_hint() {
         (&instance, Code::InvalidArgument, "FIXED_IP_ALREADY_IN_USE"),
         (&instance, Code::ResourceExhausted, "NO_MORE_FIXED_IPS"),
         (&instance, Code::ResourceExhausted, "NO_MORE_MAC_ADDRESSES"),
+        (&instance, Code::ResourceExhausted, "QUOTA_EXCEEDED"),
         (&instance, Code::ResourceExhausted, "QUEUE_FULL"),
         (&instance, Code::AlreadyExists, "INSTANCE_ALREADY_ALLOCATED"),
         (&instance, Code::Aborted, "INSTANCE_DEALLOCATED"),

@@ -2,8 +2,10 @@
 //! itself are in `unavailable.rs`, those about waiting for a plug in `waiting.rs`, malformed fields in `networks.rs`
 //! and `arguments.rs`.
 
+use futures_util::future::join_all;
 use lepton_manager::Role;
 use lepton_proto::v1;
+use lepton_types::{Amounts, Limit};
 use tonic::{Code, Status};
 
 use crate::{
@@ -250,6 +252,33 @@ async fn b01_a_pool_that_runs_dry_in_the_middle_of_four_vnics_leaves_no_trace() 
     let validate = v1::ValidateNetworksRequest { project_id: PROJECT.into(), ..Default::default() };
     let problem = server.refuses(async |client| client.validate_networks(validate).await).await;
     problem.assert(Code::ResourceExhausted, "NO_MORE_FIXED_IPS", &metadata, &words);
+}
+
+#[tokio::test]
+async fn b55_a_quota_is_kept_whoever_asks_at_once_and_says_what_is_left() {
+    let limits = Amounts { networks: Limit::AtMost(0), ports: Limit::AtMost(25), ..Amounts::DEFAULT };
+    let server = Server::with(Options { limits, ..Options::default() }).await;
+    server.network("blue", &["10.0.0.0/16"]).await;
+    let client = server.client().await;
+    let outcomes = join_all((1..=1000).map(|number| {
+        let mut client = client.clone();
+        async move { client.allocate_for_instance(allocation(number)).await }
+    }));
+    let (won, lost): (Vec<_>, Vec<_>) = outcomes.await.into_iter().partition(Result::is_ok);
+    assert_eq!((won.len(), lost.len()), (25, 975));
+    let of_ports =
+        [("project_id", PROJECT), ("resource", "ports"), ("limit", "25"), ("used", "25"), ("wanted", "1")];
+    for answer in lost {
+        let words = ["may have 25 ports", "give some back"];
+        Problem::of(answer).assert(Code::ResourceExhausted, "QUOTA_EXCEEDED", &of_ports, &words);
+    }
+
+    let spec = v1::NetworkSpec { project_id: PROJECT.into(), ..network("own", &[]) };
+    let request = v1::CreateNetworksRequest { networks: vec![spec], ..Default::default() };
+    let problem = server.refuses(async |client| client.create_networks(request).await).await;
+    let of_networks =
+        [("project_id", PROJECT), ("resource", "networks"), ("limit", "0"), ("used", "0"), ("wanted", "1")];
+    problem.assert(Code::ResourceExhausted, "QUOTA_EXCEEDED", &of_networks, &["may have 0 networks"]);
 }
 
 #[tokio::test]

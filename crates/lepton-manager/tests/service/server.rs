@@ -6,7 +6,7 @@ use lepton_ipam::MacBase;
 use lepton_manager::{Api, Authorise, Manager, Role, Settings, Trust};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use lepton_store::{Database, StoreConfig};
-use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
+use lepton_types::{Amounts, HostChanges, HostId, HostReport, Limit, PortId, PortReport, PortStatus};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::{
@@ -53,6 +53,8 @@ pub(crate) struct Options {
     /// What callers over TCP are; those over the unix socket are admins.
     pub(crate) loopback_role: Option<Role>,
     pub(crate) queue_limit: usize,
+    /// What projects may have.
+    pub(crate) limits: Amounts<Limit>,
     pub(crate) database_timeout: Duration,
 }
 
@@ -65,6 +67,7 @@ impl Default for Options {
             mac_base: "fa:16:3e",
             loopback_role: Some(Role::Compute),
             queue_limit: 4096,
+            limits: Amounts::DEFAULT,
             database_timeout: Duration::from_secs(5),
         }
     }
@@ -96,6 +99,7 @@ impl Server {
         let database = Database::Sqlite(folder.path().join(LEDGER));
         let mut store = StoreConfig::new(database);
         store.queue_limit = options.queue_limit;
+        store.default_limits = options.limits;
         store.connect_timeout = options.database_timeout;
         let settings = Settings {
             mac_base: options.mac_base.parse::<MacBase>().unwrap(),

@@ -15,7 +15,7 @@ use super::{
     layers::Values,
     values::{
         AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LocalRole, LogFilter, LogFormat,
-        Optional, QueueLimit, Roles, SocketMode, SocketPath, TcpAddress,
+        MostOf, Optional, QueueLimit, Roles, SocketMode, SocketPath, TcpAddress,
     },
 };
 
@@ -209,6 +209,21 @@ settings! {
     /// only those whose agent has asked this ledger for its ports before, so that a mistyped name is refused
     /// (`HOST_NOT_FOUND`).
     accept_hosts: AcceptHosts, "hosts.accept", Text, "any";
+
+    /// How many networks a project may own whose quota nobody has set; -1: as many as it likes.
+    ///
+    /// What is beyond it is refused (`QUOTA_EXCEEDED`). A limit below what a project has takes nothing away. Managers that share
+    /// a ledger are to have the same limits.
+    quota_networks: MostOf, "quota.networks", Integer, "-1";
+
+    /// The same of ports, released ones included until their hosts have unplugged them.
+    quota_ports: MostOf, "quota.ports", Integer, "-1";
+
+    /// The same of addresses of ports.
+    quota_fixed_ips: MostOf, "quota.fixed_ips", Integer, "-1";
+
+    /// The same of floating IPs.
+    quota_floating_ips: MostOf, "quota.floating_ips", Integer, "10";
 
     /// How many requests may wait for the ledger, 1 to 1000000; the next one is answered `QUEUE_FULL`.
     ///

@@ -105,6 +105,10 @@ fn every_setting_can_be_set_in_every_layer() {
         ("network.mac_base", "02:00:00"),
         ("dns.instance_domain", "guests.example"),
         ("hosts.accept", "known"),
+        ("quota.networks", "3"),
+        ("quota.ports", "0"),
+        ("quota.fixed_ips", "4294967295"),
+        ("quota.floating_ips", "-1"),
         ("queue.limit", "7"),
         ("request_ids.keep", "7d"),
         ("history.keep", "30d"),
@@ -318,6 +322,20 @@ fn each_part_gets_its_settings() {
     assert_eq!(config.manager().own_host, None);
     assert_eq!(config.manager().mac_base.to_string(), "02:00:00");
     assert_eq!(Config::load(&silent()).unwrap().manager().own_host, Some("node1".parse().unwrap()));
+}
+
+#[test]
+fn what_projects_may_have_is_as_configured() {
+    let usual = load("", &[], &[]).unwrap().store().default_limits;
+    assert_eq!(usual, Amounts::DEFAULT);
+    let file = "quota = { networks = 1, ports = 2, fixed_ips = 3, floating_ips = -1 }";
+    let limits = load(file, &[], &[]).unwrap().store().default_limits;
+    let [networks, ports, fixed_ips] = [1, 2, 3].map(Limit::AtMost);
+    assert_eq!(limits, Amounts { networks, ports, fixed_ips, floating_ips: Limit::Unlimited });
+    for wrong in ["-2", "4294967296"] {
+        let mistakes = mistakes_of(&format!("quota.ports = {wrong}"));
+        assert!(mistakes[0].contains("a number from 0 to 4294967295, or -1 for no limit"), "{mistakes:?}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use lepton_manager::Role;
+use lepton_types::Limit;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
@@ -336,6 +337,28 @@ impl FromStr for QueueLimit {
 }
 
 impl fmt::Display for QueueLimit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// How much of something a project may have; -1: as much as there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MostOf(pub(super) Limit);
+
+impl FromStr for MostOf {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text == "-1" {
+            return Ok(Self(Limit::Unlimited));
+        }
+        let refused = |_| ValueError::new(text, "a number from 0 to 4294967295, or -1 for no limit");
+        text.parse().map(|most| Self(Limit::AtMost(most))).map_err(refused)
+    }
+}
+
+impl fmt::Display for MostOf {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
     }
