@@ -3,8 +3,9 @@
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
-    dns_client::DnsClient, network_manager_client::NetworkManagerClient, ports_client::PortsClient,
-    queries_client::QueriesClient, subnets_client::SubnetsClient,
+    dns_client::DnsClient, floating_ips_client::FloatingIpsClient,
+    network_manager_client::NetworkManagerClient, ports_client::PortsClient, queries_client::QueriesClient,
+    subnets_client::SubnetsClient,
 };
 use tokio::time::timeout;
 use tonic::{
@@ -27,6 +28,8 @@ pub(crate) struct Calls {
     pub(crate) manager: NetworkManagerClient<Channel>,
     /// Names in DNS.
     pub(crate) dns: DnsClient<Channel>,
+    /// Floating IPs and their pools.
+    pub(crate) floating: FloatingIpsClient<Channel>,
     /// Ports.
     pub(crate) ports: PortsClient<Channel>,
     /// Questions over many things at once.
@@ -58,6 +61,7 @@ impl Client {
         let calls = Calls {
             manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            floating: FloatingIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             queries: QueriesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             subnets: SubnetsClient::new(channel).max_decoding_message_size(LARGEST_ANSWER),

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use crate::{
     dns::{self, DnsCommand},
     error::Error,
+    floating::{self, FloatingCommand},
     host::{self, HostCommand},
     instance::{self, InstanceCommand},
     network::{self, NetworkCommand},
@@ -63,6 +64,9 @@ enum Command {
     /// Look at ports: instances' vNICs, one by one
     #[command(subcommand)]
     Port(PortCommand),
+    /// Addresses of pools that lead to instances' fixed IPs
+    #[command(subcommand)]
+    Floating(FloatingCommand),
     /// Names in DNS, and where they lead
     #[command(subcommand)]
     Dns(DnsCommand),
@@ -126,6 +130,9 @@ impl CommandLine {
             }
             Command::Port(command) => {
                 connected(connection, async |settings| port::run(command, &settings, output).await)
+            }
+            Command::Floating(command) => {
+                connected(connection, async |settings| floating::run(command, &settings, output).await)
             }
             Command::Dns(command) => {
                 connected(connection, async |settings| dns::run(command, &settings, output).await)

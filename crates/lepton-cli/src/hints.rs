@@ -34,6 +34,25 @@ pub(crate) fn for_refusal(
              host has unplugged it and its quarantine is over"
         }
         "FIELD_NOT_ALLOWED" => "leave that option out, or ask an operator to set it",
+        "FIXED_IP_AMBIGUOUS" => "`--instance` or `--network` tells which one is meant",
+        "FIXED_IP_NOT_FOUND" => {
+            "`lepton instance show INSTANCE` shows the addresses that an instance has; it must be the floating IP's project's"
+        }
+        "FLOATING_IP_ALREADY_IN_USE" => "leave `--address` out to get the lowest free one",
+        "FLOATING_IP_ASSOCIATED" => {
+            "`lepton floating disassociate ADDRESS` first, or release it with `--disassociate`"
+        }
+        "FLOATING_IP_AUTO_ASSIGNED" => {
+            "it goes with its instance; `--affect-auto-assigned` makes it one like any other"
+        }
+        "FLOATING_IP_NOT_ASSOCIATED" => "`lepton floating show ADDRESS` shows where a floating IP leads",
+        "FLOATING_IP_NOT_FOUND" => "`lepton floating list` shows the floating IPs that there are",
+        "FLOATING_POOL_IN_USE" => {
+            "`lepton floating list --pool POOL --auto-assigned` shows who has its addresses; release them first"
+        }
+        "FLOATING_POOL_NOT_FOUND" | "FLOATING_RANGE_NOT_FOUND" | "FLOATING_RANGE_OVERLAPS" => {
+            "`lepton floating pool list` shows the pools and their ranges"
+        }
         "FIXED_IP_INVALID" => "`lepton network show NETWORK` shows the network's subnets and gateways",
         "FLOATING_IP_DNS_EXISTS" if metadata.contains_key("field") => {
             "give the instance another `--hostname`, or none; `lepton dns show DOMAIN NAME` shows whose the name is"
@@ -91,6 +110,9 @@ pub(crate) fn for_refusal(
         "NO_MORE_FIXED_IPS" => {
             "deallocate instances or make a larger network; a released address comes back when its host has unplugged \
              it and its quarantine is over"
+        }
+        "NO_MORE_FLOATING_IPS" => {
+            "release some, or give the pool more: `lepton floating pool create POOL --range RANGE`"
         }
         "NO_MORE_MAC_ADDRESSES" => "give leptond another MAC base in its configuration",
         "PORT_PLUG_FAILED" | "PORT_PLUG_TIMEOUT" if stands => {

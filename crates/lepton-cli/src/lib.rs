@@ -20,6 +20,7 @@ mod dns;
 mod duration;
 mod endpoint;
 mod error;
+mod floating;
 mod hints;
 mod host;
 mod instance;

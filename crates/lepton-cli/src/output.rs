@@ -6,6 +6,7 @@
 
 mod dns;
 mod find;
+mod floating;
 mod host;
 mod instance;
 mod network;
@@ -24,6 +25,7 @@ use serde::Serialize;
 pub(crate) use self::{
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
     find::FoundInstancesView,
+    floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     network::{DeletedView, NetworkView, NetworksView},

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use lepton_ipam::{MacBase, check_requested, eui64};
 use lepton_types::{
-    AddressFamily, AddressMode, HostId, IfName, InstanceId, MacAddr, NetnsPath, Network, NetworkId,
+    AddressFamily, AddressMode, HostId, IfName, InstanceId, MacAddr, Name, NetnsPath, Network, NetworkId,
     NetworkInfo, Port, PortBinding, PortId, PortStatus, ProjectId, Resource, Subnet,
 };
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
@@ -41,6 +41,9 @@ pub struct AllocateForInstance {
     pub mac_base: MacBase,
     /// What the instance is called.
     pub naming: Naming,
+    /// The pool that its first IPv4 address gets a floating IP of, by itself; none: it gets none. The manager's setting, not
+    /// part of the request.
+    pub floating_pool: Option<Name>,
 }
 
 impl AllocateForInstance {
@@ -110,6 +113,7 @@ impl Command for AllocateForInstance {
         keys.push(Key::Quota(self.project.clone()));
         keys.extend(self.place().ok().cloned().map(Key::Host));
         keys.extend(self.naming.keys());
+        keys.extend(self.floating_pool.clone().map(Key::FloatingPool));
         keys
     }
 
@@ -165,6 +169,9 @@ impl Command for AllocateForInstance {
             created_at: ledger.now(),
             migration: None,
         });
+        if let Some(pool) = &self.floating_pool {
+            ledger.assign_floating_ip(self.instance, pool)?;
+        }
         ledger.network_info(self.instance)
     }
 }

@@ -137,6 +137,7 @@ pub(crate) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         only_on: None,
         mac_base: MacBase::default(),
         naming: Naming::default(),
+        floating_pool: None,
     }
 }
 

@@ -14,8 +14,8 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    FloatingIp, FloatingRange, FloatingTarget, HostId, IfName, Name, Network, PortId, ProjectId, Resource,
-    Subnet, SubnetId,
+    FloatingIp, FloatingRange, FloatingTarget, HostId, IfName, InstanceId, Name, Network, PortId, ProjectId,
+    Resource, Subnet, SubnetId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -167,6 +167,16 @@ impl View {
             FloatingIp { address, subnet, pool, project, target, is_auto_assigned, allocated_at, since };
         self.insert(row.clone());
         Ok(row)
+    }
+
+    /// Gives the first IPv4 address of an instance that is loaded a floating IP of the pool, which goes with the instance (B11). One
+    /// that has no such address gets none.
+    pub(crate) fn assign_floating_ip(&mut self, instance: InstanceId, pool: &Name) -> Result<(), Stop> {
+        let Some(instance) = self.instance(instance)?.cloned() else { return Ok(()) };
+        if let Some(target) = self.targets_of(&instance)?.first() {
+            self.allocate_floating_ip(pool, None, instance.project, Some(*target))?;
+        }
+        Ok(())
     }
 
     fn take_wanted(

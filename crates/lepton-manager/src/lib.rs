@@ -29,5 +29,5 @@ pub use caller::{
 pub use explained::Explained;
 pub use housekeeping::{Keep, keep_house};
 pub use hub::Hub;
-pub use manager::{Manager, ManagerError, Settings};
+pub use manager::{FloatingSettings, Manager, ManagerError, Settings};
 pub use service::Api;

@@ -15,7 +15,7 @@ use lepton_ledger::{
 };
 use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{
-    DomainName, HostChanges, HostId, HostReport, InstanceId, NetworkInfo, PortId, PortStatus, Revision,
+    DomainName, HostChanges, HostId, HostReport, InstanceId, Name, NetworkInfo, PortId, PortStatus, Revision,
 };
 use tokio::time::{self, Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -40,6 +40,25 @@ pub struct Settings {
     pub only_known_hosts: bool,
     /// The DNS domain in which instances get names of their own; none: they get none.
     pub instance_domain: Option<DomainName>,
+    /// Which pool of floating IPs is meant when none is named, and whether instances get floating IPs by themselves.
+    pub floating: FloatingSettings,
+}
+
+/// What an operator sets about floating IPs.
+#[derive(Clone, Debug)]
+pub struct FloatingSettings {
+    /// The pool of requests that name none.
+    pub default_pool: Name,
+    /// Whether each instance gets a floating IP of that pool with its allocation.
+    pub auto_assign: bool,
+}
+
+impl Default for FloatingSettings {
+    /// As Nova has it.
+    fn default() -> Self {
+        let default_pool = "nova".parse().expect("a word is a name");
+        Self { default_pool, auto_assign: false }
+    }
 }
 
 /// Stateless over the ledger: whatever it knows can be asked again. Clones share everything.

@@ -3,6 +3,7 @@
 pub(crate) mod dns;
 pub(crate) mod event;
 mod fields;
+pub(crate) mod floating_ip;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod migration;

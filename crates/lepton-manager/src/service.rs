@@ -3,6 +3,7 @@
 
 mod dns;
 mod events;
+mod floating_ips;
 mod ports;
 mod queries;
 mod subnets;
@@ -16,6 +17,7 @@ use lepton_proto::{
         self,
         dns_server::DnsServer,
         events_server::EventsServer,
+        floating_ips_server::FloatingIpsServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
         ports_server::PortsServer,
         queries_server::QueriesServer,
@@ -40,9 +42,10 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 6] = [
+    pub const SERVICES: [&str; 7] = [
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
+        FloatingIpsServer::<Self>::NAME,
         NetworkManagerServer::<Self>::NAME,
         PortsServer::<Self>::NAME,
         QueriesServer::<Self>::NAME,
@@ -58,6 +61,7 @@ impl Api {
     pub fn serve(self, routes: &mut RoutesBuilder) {
         routes
             .add_service(Explained::new(DnsServer::new(self.clone())))
+            .add_service(Explained::new(FloatingIpsServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
             .add_service(Explained::new(PortsServer::new(self.clone())))
             .add_service(Explained::new(QueriesServer::new(self.clone())))

@@ -5,11 +5,13 @@
 
 mod dns;
 mod event;
+mod floating_ip;
 mod mutation;
 mod network;
 mod port;
 
 pub use dns::dns_entry;
+pub use floating_ip::floating_ip;
 pub use mutation::Mutation;
 pub use network::network;
 pub use port::port;

@@ -66,6 +66,13 @@ mutation!(DeleteDnsDomainRequest);
 mutation!(AddDnsEntryRequest);
 mutation!(ModifyDnsEntryRequest);
 mutation!(DeleteDnsEntryRequest);
+mutation!(CreateFloatingPoolRequest);
+mutation!(DeleteFloatingRangesRequest);
+mutation!(DeleteFloatingPoolRequest);
+mutation!(AllocateFloatingIpRequest);
+mutation!(ReleaseFloatingIpRequest);
+mutation!(AssociateFloatingIpRequest);
+mutation!(DisassociateFloatingIpRequest);
 
 #[cfg(test)]
 mod tests {

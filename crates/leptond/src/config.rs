@@ -21,7 +21,7 @@ use std::{
 };
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Authorise, Keep, Trust};
+use lepton_manager::{Authorise, FloatingSettings, Keep, Trust};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{Amounts, DomainName, HostId, Limit};
 
@@ -97,6 +97,8 @@ pub struct Config {
     pub backend: Backend,
     /// What the MACs of ports start with.
     pub mac_base: MacBase,
+    /// Which pool is meant when none is named, and whether instances get floating IPs by themselves.
+    pub floating: FloatingSettings,
     /// Which hosts get ports.
     pub accept_hosts: AcceptHosts,
     /// The domain of guests' own names, if they get any.
@@ -224,6 +226,10 @@ impl Config {
             },
             backend: settings.agent_backend,
             mac_base: settings.mac_base,
+            floating: FloatingSettings {
+                default_pool: settings.floating_default_pool,
+                auto_assign: settings.floating_auto_assign.0,
+            },
             accept_hosts: settings.accept_hosts,
             instance_domain: settings.dns_instance_domain.0,
             default_limits: Amounts {
@@ -261,6 +267,7 @@ impl Config {
             own_host,
             only_known_hosts,
             instance_domain: self.instance_domain.clone(),
+            floating: self.floating.clone(),
         }
     }
 

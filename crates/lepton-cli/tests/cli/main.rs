@@ -7,6 +7,7 @@
 mod connection;
 mod dns;
 mod fixtures;
+mod floating;
 mod host;
 mod instance;
 mod network;

@@ -73,12 +73,25 @@ async fn every_reason_has_its_hint() {
     let instance = ["instance", "allocate", INSTANCE, "--project", "p1", "--request-id", "r1"];
     let release = ["instance", "deallocate", INSTANCE, "--request-id", "r1"];
     let migrate = ["instance", "migrate", INSTANCE, "--from", "a", "--to", "b", "--request-id", "r1"];
+    let floating = ["floating", "release", "172.24.4.10", "--request-id", "r1"];
     let mut text = String::new();
     for (arguments, code, reason) in [
         (&migrate[..], Code::FailedPrecondition, "INSTANCE_NOT_ON_HOST"),
         (&migrate, Code::FailedPrecondition, "INSTANCE_IS_MOVING"),
         (&migrate, Code::FailedPrecondition, "INSTANCE_NOT_MOVING"),
         (&migrate, Code::Aborted, "MIGRATION_ABORTED"),
+        (&["floating", "list", "--pool", "x"], Code::NotFound, "FLOATING_POOL_NOT_FOUND"),
+        (&["floating", "show", "172.24.4.9"], Code::NotFound, "FLOATING_IP_NOT_FOUND"),
+        (&floating, Code::InvalidArgument, "FLOATING_RANGE_OVERLAPS"),
+        (&floating, Code::NotFound, "FLOATING_RANGE_NOT_FOUND"),
+        (&floating, Code::FailedPrecondition, "FLOATING_POOL_IN_USE"),
+        (&floating, Code::InvalidArgument, "FLOATING_IP_ALREADY_IN_USE"),
+        (&floating, Code::FailedPrecondition, "FLOATING_IP_ASSOCIATED"),
+        (&floating, Code::FailedPrecondition, "FLOATING_IP_AUTO_ASSIGNED"),
+        (&floating, Code::FailedPrecondition, "FLOATING_IP_NOT_ASSOCIATED"),
+        (&floating, Code::NotFound, "FIXED_IP_NOT_FOUND"),
+        (&floating, Code::InvalidArgument, "FIXED_IP_AMBIGUOUS"),
+        (&floating, Code::ResourceExhausted, "NO_MORE_FLOATING_IPS"),
         (&["port", "show", NETWORK], Code::NotFound, "PORT_NOT_FOUND"),
         (&network[..], Code::NotFound, "NETWORK_NOT_FOUND"),
         (&network, Code::FailedPrecondition, "NETWORK_IN_USE"),

@@ -10,6 +10,7 @@ use std::{
 use lepton_proto::v1::{
     self as pb,
     dns_server::{Dns, DnsServer},
+    floating_ips_server::{FloatingIps, FloatingIpsServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
     ports_server::{Ports, PortsServer},
     queries_server::{Queries, QueriesServer},
@@ -60,6 +61,7 @@ impl Server {
         let serving = tonic::transport::Server::builder()
             .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
             .add_service(DnsServer::from_arc(Arc::clone(&script)))
+            .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
             .add_service(SubnetsServer::from_arc(Arc::clone(&script)))
@@ -141,6 +143,19 @@ played!(Subnets {
     delete_subnet: DeleteSubnetRequest => DeleteSubnetResponse,
     add_route: AddRouteRequest => Subnet,
     remove_route: RemoveRouteRequest => Subnet,
+});
+
+played!(FloatingIps {
+    create_floating_pool: CreateFloatingPoolRequest => FloatingPool,
+    delete_floating_ranges: DeleteFloatingRangesRequest => FloatingPool,
+    delete_floating_pool: DeleteFloatingPoolRequest => DeleteFloatingPoolResponse,
+    list_floating_pools: ListFloatingPoolsRequest => ListFloatingPoolsResponse,
+    allocate_floating_ip: AllocateFloatingIpRequest => FloatingIp,
+    release_floating_ip: ReleaseFloatingIpRequest => ReleaseFloatingIpResponse,
+    associate_floating_ip: AssociateFloatingIpRequest => AssociateFloatingIpResponse,
+    disassociate_floating_ip: DisassociateFloatingIpRequest => DisassociateFloatingIpResponse,
+    get_floating_ip: GetFloatingIpRequest => FloatingIp,
+    list_floating_ips: ListFloatingIpsRequest => ListFloatingIpsResponse,
 });
 
 played!(Ports {

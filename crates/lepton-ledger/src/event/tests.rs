@@ -497,3 +497,43 @@ fn reading_takes_one_round() {
 fn the_kinds_are_listed_once_and_in_order() {
     assert!(EVENT_KINDS.is_sorted_by(|kind, next| kind < next));
 }
+
+#[test]
+fn a_floating_ip_is_told_of_from_its_pool_to_its_pool() {
+    use crate::{
+        AllocateFloatingIp, AssociateFloatingIp, CreateFloatingPool, ReleaseFloatingIp, TargetRequest,
+    };
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    for number in [1, 2] {
+        carried_out(&mut ledger, &allocation(number, vec![])).unwrap();
+    }
+    let ranges = vec!["172.24.4.0/30".parse().unwrap()];
+    let pool = CreateFloatingPool { name: "nova".parse().unwrap(), ranges, interface: None };
+    assert_eq!(
+        told(&mut ledger, &pool),
+        [
+            "network.created [everybody] external=true label=nova",
+            "subnet.created [operators] cidr=172.24.4.0/30"
+        ]
+    );
+    let scope = || Scope::Everything;
+    let project = Some("p1".parse().unwrap());
+    let wish = AllocateFloatingIp { project, pool: "nova".parse().unwrap(), address: None, scope: scope() };
+    let of_p1 = |kind: &str, rest: &str| format!("floating_ip.{kind} [p1] {rest}");
+    assert_eq!(told(&mut ledger, &wish), [of_p1("allocated", "floating_ip=172.24.4.1 pool=nova")]);
+    let address = "172.24.4.1".parse().unwrap();
+    let affects_auto_assigned = false;
+    for (number, fixed_ip) in [(1, "10.1.0.2"), (2, "10.1.0.3")] {
+        let instance = crate::example::instance(number);
+        let target = TargetRequest::Instance { instance, fixed_ip: None, network: None };
+        let lead = AssociateFloatingIp { address, target, affects_auto_assigned, scope: scope() };
+        let expected = format!("fixed_ip={fixed_ip} floating_ip=172.24.4.1 pool=nova");
+        assert_eq!(told(&mut ledger, &lead), [of_p1("associated", &expected)]);
+        assert_eq!(told(&mut ledger, &lead), [""; 0], "the same again is no news");
+    }
+    let left = told(&mut ledger, &deallocation(2));
+    let disassociated = of_p1("disassociated", "fixed_ip=10.1.0.3 floating_ip=172.24.4.1 pool=nova");
+    assert!(left.contains(&disassociated), "{left:?}");
+    let back = ReleaseFloatingIp { address, disassociates: false, affects_auto_assigned, scope: scope() };
+    assert_eq!(told(&mut ledger, &back), [of_p1("released", "floating_ip=172.24.4.1 pool=nova")]);
+}

@@ -359,15 +359,32 @@ fn an_address_that_leaves_its_port_takes_its_own_floating_ips_off() {
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
     let floating = allocated(&mut ledger);
     decided(&mut ledger, &associate(floating, 1, None)).unwrap();
-    let target = ledger.row::<FloatingIp>(&floating).unwrap().target.unwrap();
-    let mut detach = |fixed_ip| {
-        let detached = ledger
-            .attempt(0, |ledger| ledger.detach_floating_ips(target.port, Some((target.subnet, fixed_ip))));
-        detached.unwrap()
+    let network = ledger.row::<FloatingIp>(&floating).unwrap().target.unwrap().network;
+    let second = crate::AddFixedIp {
+        instance: instance(1),
+        wanted: crate::WantedAddress::Lowest(crate::Place::Network(network)),
+        only_on: None,
+        scope: Scope::Everything,
     };
-    assert_eq!(detach(address("10.1.0.77")), [""; 0].map(address));
-    assert_eq!(detach(target.address), [floating]);
+    decided(&mut ledger, &second).unwrap();
+    let other = allocated(&mut ledger);
+    decided(&mut ledger, &associate(other, 1, Some("10.1.0.3"))).unwrap();
+    let before = ledger.changes().len();
+    let removal = crate::RemoveFixedIp {
+        instance: instance(1),
+        address: address("10.1.0.2"),
+        network: None,
+        only_on: None,
+        scope: Scope::Everything,
+    };
+    let info = decided(&mut ledger, &removal).unwrap();
+    assert_eq!(changes(&ledger, before)[0], "~floating");
+    let subnets = info.vifs[0].network.subnets.iter();
+    let left: Vec<_> = subnets.flat_map(|subnet| &subnet.floating_ips).map(|link| link.floating).collect();
+    assert_eq!(left, [other], "what leads to its other address stays");
     assert_eq!(ledger.row::<FloatingIp>(&floating).unwrap().target, None);
+    let refusal = decided(&mut ledger, &associate(floating, 1, Some("10.1.0.2"))).unwrap_err();
+    assert_eq!(refusal.reason(), "FIXED_IP_NOT_FOUND", "it is on its way to its pool");
 }
 
 /// In Nova a tenant's own elevated question for a global network failed, and only admins could move such a floating IP.

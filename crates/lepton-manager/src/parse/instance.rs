@@ -60,6 +60,7 @@ pub(crate) fn allocate_for_instance(
             only_on: only_on.cloned(),
             mac_base: settings.mac_base,
             naming,
+            floating_pool: settings.floating.auto_assign.then(|| settings.floating.default_pool.clone()),
         })
     })();
     fields.finish(command.map(|command| Allocation { command, patience }))

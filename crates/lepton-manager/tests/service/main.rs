@@ -8,6 +8,7 @@ mod dns;
 mod dry_run;
 mod events;
 mod find;
+mod floating_ips;
 mod forms;
 mod hosts;
 mod instance_names;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use lepton_manager::Role;
 use lepton_proto::v1::{
-    self, dns_client::DnsClient, find_instances_request::Which, network_manager_client::NetworkManagerClient,
-    subnets_client::SubnetsClient,
+    self, dns_client::DnsClient, find_instances_request::Which, floating_ips_client::FloatingIpsClient,
+    network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
 };
 use prost::Message;
 use tonic::{Code, Status};
@@ -28,6 +28,7 @@ struct Named {
     instance: String,
     port: String,
     domain: String,
+    floating_ip: String,
 }
 
 /// What a tenant is answered who names what is not its own.
@@ -53,10 +54,18 @@ fn row(method: &'static str, request: &impl Message, answer: Answer) -> Row {
 
 /// Every call that a tenant may make, with what it names of another's.
 fn rows(named: &Named) -> Vec<Row> {
-    [of_networks(named), of_subnets(named), of_instances(named), of_ports(named), of_dns(named), of_events()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        of_networks(named),
+        of_subnets(named),
+        of_instances(named),
+        of_ports(named),
+        of_dns(named),
+        of_floating_ips(named),
+        of_events(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn of_networks(Named { network: id, .. }: &Named) -> Vec<Row> {
@@ -194,6 +203,79 @@ fn of_events() -> Vec<Row> {
     ]
 }
 
+/// A floating IP of the tenant's own.
+const OWN_FLOATING_IP: &str = "172.24.4.2";
+
+fn of_floating_ips(named: &Named) -> Vec<Row> {
+    let no_floating_ip = || Answer::Hidden(Code::NotFound, "FLOATING_IP_NOT_FOUND");
+    let address = || named.floating_ip.clone();
+    let wish = v1::AllocateFloatingIpRequest { project_id: FOREIGN.into(), ..Default::default() };
+    let release = v1::ReleaseFloatingIpRequest { address: address(), ..Default::default() };
+    let disassociation = v1::DisassociateFloatingIpRequest { address: address(), ..Default::default() };
+    let to_instance = v1::AssociateFloatingIpRequest {
+        address: OWN_FLOATING_IP.into(),
+        instance_id: named.instance.clone(),
+        ..Default::default()
+    };
+    let to_network = v1::AssociateFloatingIpRequest {
+        instance_id: String::new(),
+        fixed_ip: "10.66.0.2".into(),
+        network_id: named.network.clone(),
+        ..to_instance.clone()
+    };
+    let anywhere = v1::AssociateFloatingIpRequest { network_id: String::new(), ..to_network.clone() };
+    let no_fixed_ip = || Answer::Hidden(Code::NotFound, "FIXED_IP_NOT_FOUND");
+    let list = |project_id: &str, selection| v1::ListFloatingIpsRequest {
+        project_id: project_id.into(),
+        selection,
+        ..Default::default()
+    };
+    let of_instance = Some(v1::list_floating_ips_request::Selection::InstanceId(named.instance.clone()));
+    let associate = "/lepton.v1.FloatingIps/AssociateFloatingIp";
+    vec![
+        row(
+            "/lepton.v1.FloatingIps/ListFloatingPools",
+            &v1::ListFloatingPoolsRequest::default(),
+            Answer::Silent,
+        ),
+        row("/lepton.v1.FloatingIps/AllocateFloatingIp", &wish, Answer::Denied),
+        row("/lepton.v1.FloatingIps/ReleaseFloatingIp", &release, no_floating_ip()),
+        row("/lepton.v1.FloatingIps/DisassociateFloatingIp", &disassociation, no_floating_ip()),
+        row(associate, &to_instance, Answer::Hidden(Code::NotFound, "INSTANCE_NOT_FOUND")),
+        row(associate, &to_network, no_fixed_ip()),
+        row(associate, &anywhere, no_fixed_ip()),
+        row(
+            "/lepton.v1.FloatingIps/GetFloatingIp",
+            &v1::GetFloatingIpRequest { address: address() },
+            no_floating_ip(),
+        ),
+        row("/lepton.v1.FloatingIps/ListFloatingIps", &list("", None), Answer::Silent),
+        row("/lepton.v1.FloatingIps/ListFloatingIps", &list(FOREIGN, None), Answer::Silent),
+        row("/lepton.v1.FloatingIps/ListFloatingIps", &list("", of_instance), Answer::Silent),
+    ]
+}
+
+/// Makes a pool, and gives another project and the tenant an address each; answers the other project's.
+async fn floating_ip(server: &Server) -> String {
+    let mut client = FloatingIpsClient::new(server.channel().await);
+    let ranges = vec!["172.24.4.0/24".to_owned()];
+    let pool = v1::CreateFloatingPoolRequest { name: "nova".into(), ranges, ..Default::default() };
+    client.create_floating_pool(pool).await.unwrap();
+    let mut addresses = Vec::new();
+    for project_id in [FOREIGN, PROJECT] {
+        let wish = v1::AllocateFloatingIpRequest { project_id: project_id.into(), ..Default::default() };
+        addresses.push(client.allocate_floating_ip(wish).await.unwrap().into_inner().address);
+    }
+    assert_eq!(addresses[1], OWN_FLOATING_IP);
+    let lead = v1::AssociateFloatingIpRequest {
+        address: addresses[0].clone(),
+        instance_id: instance(66),
+        ..Default::default()
+    };
+    client.associate_floating_ip(lead).await.unwrap();
+    addresses.remove(0)
+}
+
 /// A domain of the tenant's own.
 const OWN_DOMAIN: &str = "own.example";
 
@@ -267,13 +349,9 @@ async fn foreign(server: &Server) -> Named {
         ..Default::default()
     };
     DnsClient::new(server.channel().await).add_dns_entry(entry).await.unwrap();
-    Named {
-        network: made.id,
-        subnet: subnet_id,
-        instance: instance(66),
-        port,
-        domain: "secret.example".into(),
-    }
+    let floating_ip = floating_ip(server).await;
+    let domain = "secret.example".into();
+    Named { network: made.id, subnet: subnet_id, instance: instance(66), port, domain, floating_ip }
 }
 
 fn unknown() -> Named {
@@ -283,6 +361,7 @@ fn unknown() -> Named {
         instance: UNKNOWN.into(),
         port: UNKNOWN.into(),
         domain: "nothing.example".into(),
+        floating_ip: "172.24.4.99".into(),
     }
 }
 
@@ -295,7 +374,8 @@ fn told(outcome: &Result<Vec<u8>, Status>, named: &Named) -> String {
             format!("{code:?} {message} {reason} {metadata:?} {violations:?}")
         }
     };
-    let ids = [&named.network, &named.subnet, &named.instance, &named.port, &named.domain];
+    let ids =
+        [&named.network, &named.subnet, &named.instance, &named.port, &named.domain, &named.floating_ip];
     ids.into_iter().fold(text, |text, id| text.replace(id, UNKNOWN))
 }
 
@@ -319,7 +399,15 @@ async fn b45_what_is_another_projects_is_as_what_does_not_exist() {
         match (&outcome, row.answer) {
             (Ok(body), Answer::Silent) => {
                 let body = String::from_utf8_lossy(body);
-                for secret in [FOREIGN, "secret", "10.66.", &named.network, &named.subnet, &named.instance] {
+                for secret in [
+                    FOREIGN,
+                    "secret",
+                    "10.66.",
+                    "172.24.4.1",
+                    &named.network,
+                    &named.subnet,
+                    &named.instance,
+                ] {
                     assert!(!body.contains(secret), "{method} tells of {secret}: {body}");
                 }
             }

@@ -3,7 +3,7 @@
 use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Api, Authorise, Manager, Role, Settings, Trust};
+use lepton_manager::{Api, Authorise, FloatingSettings, Manager, Role, Settings, Trust};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{Amounts, HostChanges, HostId, HostReport, Limit, PortId, PortReport, PortStatus};
@@ -49,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) own_host: Option<&'static str>,
     pub(crate) only_known_hosts: bool,
     pub(crate) instance_domain: Option<&'static str>,
+    pub(crate) assigns_floating_ips: bool,
     pub(crate) mac_base: &'static str,
     /// What callers over TCP are; those over the unix socket are admins.
     pub(crate) loopback_role: Option<Role>,
@@ -64,6 +65,7 @@ impl Default for Options {
             own_host: Some(HOST),
             only_known_hosts: false,
             instance_domain: None,
+            assigns_floating_ips: false,
             mac_base: "fa:16:3e",
             loopback_role: Some(Role::Compute),
             queue_limit: 4096,
@@ -106,6 +108,10 @@ impl Server {
             own_host: options.own_host.map(|host| host.parse().unwrap()),
             only_known_hosts: options.only_known_hosts,
             instance_domain: options.instance_domain.map(|domain| domain.parse().unwrap()),
+            floating: FloatingSettings {
+                auto_assign: options.assigns_floating_ips,
+                ..FloatingSettings::default()
+            },
         };
         let manager = Manager::open(&store, settings).await.unwrap();
         let mut routes = RoutesBuilder::default();

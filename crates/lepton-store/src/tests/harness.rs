@@ -268,6 +268,7 @@ pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         only_on: None,
         mac_base: MacBase::default(),
         naming: Naming::default(),
+        floating_pool: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use lepton_ipam::MacBase;
 use lepton_manager::TrustDomain;
-use lepton_types::{DomainName, HostId};
+use lepton_types::{DomainName, HostId, Name};
 
 use super::{
     database::DatabaseUrl,
@@ -15,7 +15,7 @@ use super::{
     layers::Values,
     values::{
         AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LocalRole, LogFilter, LogFormat,
-        MostOf, Optional, QueueLimit, Roles, SocketMode, SocketPath, TcpAddress,
+        MostOf, Optional, QueueLimit, Roles, SocketMode, SocketPath, Switch, TcpAddress,
     },
 };
 
@@ -24,6 +24,8 @@ use super::{
 pub(crate) enum Shape {
     /// `"text"`
     Text,
+    /// `true`
+    Boolean,
     /// `42`
     Integer,
     /// `["a", "b"]`; `a,b` outside TOML.
@@ -69,7 +71,7 @@ impl Setting {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         match self.shape {
             Shape::Text => quoted(text),
-            Shape::Integer => text.to_owned(),
+            Shape::Boolean | Shape::Integer => text.to_owned(),
             Shape::List => {
                 let items: Vec<_> = text.split(',').map(|item| quoted(item.trim())).collect();
                 format!("[{}]", items.join(", "))
@@ -204,6 +206,15 @@ settings! {
     /// A domain that is not there comes to be, private, with the first instance. `lepton dns domain create DOMAIN --private
     /// --availability-zone ZONE` keeps it for the instances of one zone. Tenants do not see private domains.
     dns_instance_domain: Optional<DomainName>, "dns.instance_domain", Text, "";
+
+    /// The pool of floating IPs that is meant when a request names none.
+    floating_default_pool: Name, "floating.default_pool", Text, "nova";
+
+    /// Whether every instance gets a floating IP of that pool with its allocation, for its first IPv4 address: `true` or `false`.
+    ///
+    /// It goes back to its pool with the instance. While the pool is missing or has none left, no instance with an IPv4 address
+    /// is allocated (`FLOATING_POOL_NOT_FOUND`, `NO_MORE_FLOATING_IPS`).
+    floating_auto_assign: Switch, "floating.auto_assign", Boolean, "false";
 
     /// Which hosts ports may be asked for, and networks be given to: `any`, also one whose agent is still to come, or `known`:
     /// only those whose agent has asked this ledger for its ports before, so that a mistyped name is refused

@@ -104,6 +104,8 @@ fn every_setting_can_be_set_in_every_layer() {
         ("agent.backend", "fake"),
         ("network.mac_base", "02:00:00"),
         ("dns.instance_domain", "guests.example"),
+        ("floating.default_pool", "blue"),
+        ("floating.auto_assign", "true"),
         ("hosts.accept", "known"),
         ("quota.networks", "3"),
         ("quota.ports", "0"),

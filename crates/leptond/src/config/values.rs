@@ -45,6 +45,24 @@ impl<T: fmt::Display> fmt::Display for Optional<T> {
     }
 }
 
+/// `true` or `false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Switch(pub(super) bool);
+
+impl FromStr for Switch {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        text.parse().map(Self).map_err(|_| ValueError::new(text, "true or false"))
+    }
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
 /// What callers on this machine are who have no certificate. They cannot be tenants, since nothing names their project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LocalRole(pub(super) Role);

@@ -126,6 +126,7 @@ pub(super) fn allocation(instance: InstanceId) -> AllocateForInstance {
         only_on: None,
         mac_base: MacBase::default(),
         naming: Naming::default(),
+        floating_pool: None,
     }
 }
 

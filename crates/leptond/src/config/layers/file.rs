@@ -53,6 +53,7 @@ impl Reader<'_> {
                 let example = setting.toml(setting.default);
                 let expected = match setting.shape {
                     Shape::Text => "a text in quotes",
+                    Shape::Boolean => "true or false, without quotes",
                     Shape::Integer => "a whole number",
                     Shape::List => "a list of texts",
                 };
@@ -86,6 +87,7 @@ impl Reader<'_> {
 fn text_of(shape: Shape, value: &DeValue<'_>) -> Option<String> {
     match (shape, value) {
         (Shape::Text, DeValue::String(text)) => Some(text.to_string()),
+        (Shape::Boolean, DeValue::Boolean(is_set)) => Some(is_set.to_string()),
         (Shape::Integer, DeValue::Integer(number)) => Some(number.to_string()),
         (Shape::List, DeValue::Array(items)) => {
             let items: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();

@@ -1,0 +1,147 @@
+//! `lepton floating pool`: where floating IPs come from.
+
+use std::num::NonZeroUsize;
+
+use clap::Subcommand;
+use lepton_proto::v1 as pb;
+
+use crate::{
+    change::{Change, ChangeOptions},
+    client::Client,
+    error::Error,
+    output::{DeletedView, FloatingPoolView, FloatingPoolsView, Output},
+    pages,
+    settings::Settings,
+};
+
+/// What can be done with pools.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoolCommand {
+    /// Make a pool, or give one more ranges; what it has already changes nothing
+    ///
+    /// For example: lepton floating pool create nova --range 172.24.4.0/24
+    Create(CreateOptions),
+    /// List pools with their ranges
+    List {
+        /// At most so many pools [default: all]
+        #[arg(long, value_name = "NUMBER")]
+        limit: Option<NonZeroUsize>,
+    },
+    /// Delete a pool, or take ranges from it, of which no project has an address
+    Delete(DeleteOptions),
+}
+
+/// `floating pool create`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CreateOptions {
+    /// Name of the pool
+    pool: String,
+
+    /// Addresses: a prefix such as 172.24.4.0/24, whose hosts they are, FIRST-LAST, or one; may be repeated
+    #[arg(long = "range", value_name = "RANGE")]
+    ranges: Vec<String>,
+
+    /// The device that routers shall put them on [default: the router's]
+    #[arg(long, value_name = "DEVICE", default_value = "", hide_default_value = true)]
+    interface: String,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// `floating pool delete`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeleteOptions {
+    /// Name of the pool
+    pool: String,
+
+    /// Only this range, as the pool was given it; may be repeated [default: the pool with all of them]
+    #[arg(long = "range", value_name = "RANGE")]
+    ranges: Vec<String>,
+
+    #[command(flatten)]
+    change: ChangeOptions,
+}
+
+/// Does what the command says.
+pub(super) async fn run(command: PoolCommand, settings: &Settings, output: Output) -> Result<(), Error> {
+    match command {
+        PoolCommand::Create(options) => create(options, settings, output).await,
+        PoolCommand::List { limit } => list(limit, settings, output).await,
+        PoolCommand::Delete(options) if options.ranges.is_empty() => delete(options, settings, output).await,
+        PoolCommand::Delete(options) => delete_ranges(options, settings, output).await,
+    }
+}
+
+async fn create(options: CreateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let request = pb::CreateFloatingPoolRequest {
+        name: options.pool,
+        ranges: options.ranges,
+        interface: options.interface,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let client = Client::connect(settings).await?;
+    let pool = client
+        .change(&change, request, async |mut calls, request| {
+            calls.floating.create_floating_pool(request).await
+        })
+        .await?;
+    change.remark(output);
+    output.print(&FloatingPoolView::from(pool))
+}
+
+async fn delete(options: DeleteOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let request = pb::DeleteFloatingPoolRequest {
+        name: options.pool.clone(),
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let client = Client::connect(settings).await?;
+    client
+        .change(&change, request, async |mut calls, request| {
+            calls.floating.delete_floating_pool(request).await
+        })
+        .await?;
+    change.remark(output);
+    output.print(&DeletedView::new("Pool", options.pool, change.is_dry_run))
+}
+
+async fn delete_ranges(options: DeleteOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let request = pb::DeleteFloatingRangesRequest {
+        name: options.pool,
+        ranges: options.ranges,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let client = Client::connect(settings).await?;
+    let pool = client
+        .change(&change, request, async |mut calls, request| {
+            calls.floating.delete_floating_ranges(request).await
+        })
+        .await?;
+    change.remark(output);
+    output.print(&FloatingPoolView::from(pool))
+}
+
+async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) -> Result<(), Error> {
+    let client = Client::connect(settings).await?;
+    let page = async |page_size, page_token| {
+        let request = pb::ListFloatingPoolsRequest { page_size, page_token };
+        let page =
+            client.ask(request, async |mut calls, request| calls.floating.list_floating_pools(request).await);
+        page.await.map(|page| (page.pools, page.next_page_token))
+    };
+    let (pools, has_more) = pages::fetch(limit, page).await?;
+    if pools.is_empty() {
+        output.remark("There are none; `lepton floating pool create POOL --range RANGE` makes one.");
+    }
+    output.print(&FloatingPoolsView::new(pools, has_more))?;
+    if has_more {
+        output.remark("There are more; raise `--limit` to see them.");
+    }
+    Ok(())
+}
