@@ -37,7 +37,7 @@ pub enum Reserved {
 
 impl Reserved {
     /// What `address` is reserved for in `subnet`, if it is.
-    pub(crate) fn of(subnet: &Subnet, address: IpAddr) -> Option<Self> {
+    pub fn of(subnet: &Subnet, address: IpAddr) -> Option<Self> {
         if subnet.gateway == Some(address) {
             Some(Self::Gateway)
         } else if subnet.dhcp_server == Some(address) {

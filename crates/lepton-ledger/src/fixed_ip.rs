@@ -1,7 +1,12 @@
-//! Fixed IPs beside allocation: given to an instance that has its vNICs, and taken from it.
+//! Fixed IPs beside allocation: given to an instance that has its vNICs and taken from it, reserved, leased, shown and listed.
 
 mod add;
+mod info;
+mod lease;
+mod list;
 mod remove;
+mod reserve;
+mod show;
 
 use std::{fmt, net::IpAddr};
 
@@ -9,7 +14,11 @@ use lepton_types::{InstanceId, NetworkId, Port, PortId, Subnet, SubnetId};
 
 pub use self::{
     add::{AddFixedIp, WantedAddress},
+    lease::{LeaseFixedIp, LeaseOutcome, ReleaseFixedIp},
+    list::{FixedIpPage, FixedIpsBy, ListFixedIps},
     remove::RemoveFixedIp,
+    reserve::{ReserveFixedIp, UnreserveFixedIp},
+    show::GetFixedIp,
 };
 use crate::{Holder, Instance, Key, Refusal, Scope, Stop, View};
 
@@ -20,16 +29,23 @@ pub enum Place {
     Network(NetworkId),
     /// In this subnet.
     Subnet(SubnetId),
-    /// In a subnet that contains this address.
+}
+
+/// Where a vNIC is that an address is looked for on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// On the network of this place.
+    At(Place),
+    /// On a network with a subnet that contains this address.
     Around(IpAddr),
 }
 
-impl Place {
+impl Sought {
     /// Whether a subnet is there.
     fn has(self, subnet: &Subnet) -> bool {
         match self {
-            Self::Network(id) => subnet.network == id,
-            Self::Subnet(id) => subnet.id == id,
+            Self::At(Place::Network(id)) => subnet.network == id,
+            Self::At(Place::Subnet(id)) => subnet.id == id,
             Self::Around(address) => subnet.cidr.contains(address),
         }
     }
@@ -37,18 +53,18 @@ impl Place {
     /// Its name and value, for programs.
     pub(crate) fn metadata(self) -> (&'static str, String) {
         match self {
-            Self::Network(id) => ("network_id", id.to_string()),
-            Self::Subnet(id) => ("subnet_id", id.to_string()),
+            Self::At(Place::Network(id)) => ("network_id", id.to_string()),
+            Self::At(Place::Subnet(id)) => ("subnet_id", id.to_string()),
             Self::Around(address) => ("fixed_ip", address.to_string()),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Sought {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Network(id) => write!(f, "network {id}"),
-            Self::Subnet(id) => write!(f, "the network of subnet {id}"),
+            Self::At(Place::Network(id)) => write!(f, "network {id}"),
+            Self::At(Place::Subnet(id)) => write!(f, "the network of subnet {id}"),
             Self::Around(address) => write!(f, "a network with a subnet that contains {address}"),
         }
     }

@@ -81,6 +81,15 @@ pub enum Key {
         /// Most addresses to load.
         limit: u16,
     },
+    /// A page of the owner rows of addresses in some subnets.
+    FixedIpPage {
+        /// Which subnets, in the order in which the page goes through them.
+        subnets: Vec<SubnetId>,
+        /// Of the first one, only those behind this one.
+        after: Option<IpAddr>,
+        /// Most addresses to load.
+        limit: u16,
+    },
     /// One port with its addresses.
     Port(PortId),
     /// The live port that has a MAC.
@@ -94,6 +103,10 @@ pub enum Key {
         /// Most ports to load.
         limit: u16,
     },
+    /// The port that has a MAC, with its addresses.
+    PortOfMac(MacAddr),
+    /// The addresses that a DHCP server has leased to a MAC and not taken back, of any subnet: those that are this one.
+    LeasedTo(MacAddr, IpAddr),
     /// Whether a network has ports: at least one of them, if there is any.
     PortOn(NetworkId),
     /// The ports of a host that changed after a revision, with their addresses, those on their way there included, and those

@@ -54,7 +54,10 @@ pub use find::{
     AddressPattern, AddressPatternError, AddressPlace, AddressPrefix, AddressPrefixError, AddressText,
     FindInstances, FoundInstance, FoundInstances, FoundPlace, InstancePlace, WantedAddresses,
 };
-pub use fixed_ip::{AddFixedIp, Place, RemoveFixedIp, WantedAddress};
+pub use fixed_ip::{
+    AddFixedIp, FixedIpPage, FixedIpsBy, GetFixedIp, LeaseFixedIp, LeaseOutcome, ListFixedIps, Place,
+    ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Sought, UnreserveFixedIp, WantedAddress,
+};
 pub use floating_ip::{
     AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingBy,
     FloatingFilter, FloatingIpInfo, FloatingIpPage, FloatingSelection, GetFloatingIp, ListFloatingIps,

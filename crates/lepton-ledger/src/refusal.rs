@@ -7,7 +7,7 @@ use lepton_types::{
     RequestId, Resource, Route, SubnetId,
 };
 
-use crate::{Place, PortRef};
+use crate::{PortRef, Sought};
 
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,12 +76,12 @@ pub enum Refusal {
         field: Option<String>,
     },
     /// The instance has no vNIC there.
-    #[error("instance {instance} has no vNIC on {place}")]
+    #[error("instance {instance} has no vNIC on {sought}")]
     NetworkNotFoundForInstance {
         /// Which instance.
         instance: InstanceId,
         /// Where a vNIC was looked for.
-        place: Place,
+        sought: Sought,
     },
     /// The instance has no fixed IP at all.
     #[error("instance {instance} has no fixed IP")]
@@ -96,6 +96,38 @@ pub enum Refusal {
         instance: InstanceId,
         /// The address.
         address: IpAddr,
+    },
+    /// The network has no such address.
+    #[error("address {address} is in no subnet of network {network}")]
+    FixedIpNotFoundForNetwork {
+        /// Which network.
+        network: NetworkId,
+        /// The address.
+        address: IpAddr,
+    },
+    /// No subnet of any network has a row of this address.
+    #[error("nobody has address {address}")]
+    FixedIpNotFoundForAddress {
+        /// The address.
+        address: IpAddr,
+    },
+    /// The address is reserved, and for something else.
+    #[error("address {address} of network {network} is reserved already: {reason}; unreserve it first")]
+    FixedIpReserved {
+        /// The address.
+        address: IpAddr,
+        /// Its network.
+        network: NetworkId,
+        /// What it is reserved for.
+        reason: Name,
+    },
+    /// The address is not reserved.
+    #[error("address {address} of network {network} is not reserved")]
+    FixedIpNotReserved {
+        /// The address.
+        address: IpAddr,
+        /// Its network.
+        network: NetworkId,
     },
     /// No subnet of a family has anything left to give.
     #[error(
@@ -511,6 +543,10 @@ impl Refusal {
             Self::NetworkNotFoundForInstance { .. } => "NETWORK_NOT_FOUND_FOR_INSTANCE",
             Self::FixedIpNotFoundForInstance { .. } => "FIXED_IP_NOT_FOUND_FOR_INSTANCE",
             Self::FixedIpNotFoundForSpecificInstance { .. } => "FIXED_IP_NOT_FOUND_FOR_SPECIFIC_INSTANCE",
+            Self::FixedIpNotFoundForNetwork { .. } => "FIXED_IP_NOT_FOUND_FOR_NETWORK",
+            Self::FixedIpNotFoundForAddress { .. } => "FIXED_IP_NOT_FOUND_FOR_ADDRESS",
+            Self::FixedIpReserved { .. } => "FIXED_IP_RESERVED",
+            Self::FixedIpNotReserved { .. } => "FIXED_IP_NOT_RESERVED",
             Self::NoMoreFixedIps { .. } => "NO_MORE_FIXED_IPS",
             Self::NoMoreMacAddresses { .. } => "NO_MORE_MAC_ADDRESSES",
             Self::HostNotFound { .. } => "HOST_NOT_FOUND",
@@ -576,12 +612,18 @@ impl Refusal {
                     .chain([("fixed_ip", address.to_string()), ("network_id", network.to_string())])
                     .collect()
             }
-            Self::NetworkNotFoundForInstance { instance, place } => {
-                vec![("instance_id", instance.to_string()), place.metadata()]
+            Self::NetworkNotFoundForInstance { instance, sought } => {
+                vec![("instance_id", instance.to_string()), sought.metadata()]
             }
             Self::FixedIpNotFoundForInstance { instance } => vec![("instance_id", instance.to_string())],
             Self::FixedIpNotFoundForSpecificInstance { instance, address } => {
                 vec![("instance_id", instance.to_string()), ("fixed_ip", address.to_string())]
+            }
+            Self::FixedIpNotFoundForAddress { address } => vec![("fixed_ip", address.to_string())],
+            Self::FixedIpNotFoundForNetwork { network, address }
+            | Self::FixedIpReserved { network, address, reason: _ }
+            | Self::FixedIpNotReserved { network, address } => {
+                vec![("fixed_ip", address.to_string()), ("network_id", network.to_string())]
             }
             Self::NoMoreFixedIps { network, cidrs } => {
                 vec![("network_id", network.to_string()), ("cidr", joined(cidrs))]

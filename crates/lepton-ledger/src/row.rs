@@ -278,6 +278,9 @@ row!(FixedIp, (SubnetId, IpAddr), fixed_ips, |self| (self.subnet, self.address),
         }
         Holder::Reserved { .. } => {}
     }
+    if let Some(lease) = self.lease {
+        enter(&mut indexes.fixed_ips_by_lease, (lease.mac, self.address, self.subnet), is_there);
+    }
 });
 row!(Block, (SubnetId, IpAddr), blocks, |self| (self.subnet(), self.first()), |indexes, is_there| {
     if self.free() > 0 || !is_there {

@@ -3,6 +3,7 @@
 mod dns;
 mod draws;
 mod find;
+mod fixed_ip;
 mod floating;
 mod forget;
 mod journal;
@@ -91,6 +92,7 @@ pub struct Indexes {
     pub(crate) floating_ranges_by_pool: BTreeSet<(NetworkId, Ipv4Range, SubnetId)>,
     pub(crate) floating_ips_by_port: BTreeSet<(PortId, IpAddr)>,
     pub(crate) fixed_ips_by_address: BTreeSet<AddressPlace>,
+    pub(crate) fixed_ips_by_lease: BTreeSet<(MacAddr, IpAddr, SubnetId)>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
     pub(crate) dns_domains_by_name: BTreeSet<(DomainName, DnsDomainId)>,

@@ -65,6 +65,8 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::NetworkNotFoundForInstance { .. }
         | Refusal::FixedIpNotFoundForInstance { .. }
         | Refusal::FixedIpNotFoundForSpecificInstance { .. }
+        | Refusal::FixedIpNotFoundForNetwork { .. }
+        | Refusal::FixedIpNotFoundForAddress { .. }
         | Refusal::SubnetNotFound { .. }
         | Refusal::RouteNotFound { .. }
         | Refusal::FixedIpNotFound { .. }
@@ -75,6 +77,8 @@ fn code(refusal: &Refusal) -> Code {
         | Refusal::DnsEntryNotFound { .. }
         | Refusal::PortNotFound { .. } => Code::NotFound,
         Refusal::FixedIpAlreadyInUse { field: None, .. }
+        | Refusal::FixedIpReserved { .. }
+        | Refusal::FixedIpNotReserved { .. }
         | Refusal::HostNotFound { field: Some(_), .. }
         | Refusal::IncarnationMismatch { .. }
         | Refusal::InstanceNotOnHost { .. }
@@ -122,6 +126,10 @@ fn violations(refusal: &Refusal) -> Vec<Violation> {
         | Refusal::NetworkNotFoundForInstance { .. }
         | Refusal::FixedIpNotFoundForInstance { .. }
         | Refusal::FixedIpNotFoundForSpecificInstance { .. }
+        | Refusal::FixedIpNotFoundForNetwork { .. }
+        | Refusal::FixedIpNotFoundForAddress { .. }
+        | Refusal::FixedIpReserved { .. }
+        | Refusal::FixedIpNotReserved { .. }
         | Refusal::NoMoreFixedIps { .. }
         | Refusal::NoMoreMacAddresses { .. }
         | Refusal::InstanceAlreadyAllocated { .. }

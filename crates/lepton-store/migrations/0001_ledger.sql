@@ -145,6 +145,7 @@ CREATE TABLE fixed_ips (
 ) {without_rowid};
 CREATE INDEX fixed_ips_by_address ON fixed_ips (address, subnet_id);
 CREATE INDEX fixed_ips_by_port ON fixed_ips (port_id) WHERE port_id IS NOT NULL;
+CREATE INDEX fixed_ips_by_lease ON fixed_ips (lease_mac, address) WHERE lease_mac IS NOT NULL;
 CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until)
     WHERE quarantined_until IS NOT NULL AND reserved_for IS NULL;
 CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until, address)

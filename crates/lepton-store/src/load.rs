@@ -35,6 +35,8 @@ struct Round<'k> {
     past_lives: Vec<InstanceId>,
     ports: Vec<PortId>,
     macs: Vec<MacAddr>,
+    ports_of_macs: Vec<MacAddr>,
+    leases: Vec<(MacAddr, IpAddr)>,
     pending_unplugs: Vec<PortId>,
     pools: Vec<Name>,
     floating_ranges: Vec<SubnetId>,
@@ -67,6 +69,8 @@ impl<'k> Round<'k> {
                 Key::PastLives(id) => round.past_lives.push(*id),
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
+                Key::PortOfMac(mac) => round.ports_of_macs.push(*mac),
+                Key::LeasedTo(mac, address) => round.leases.push((*mac, *address)),
                 Key::PendingUnplugs(id) => round.pending_unplugs.push(*id),
                 Key::FloatingPool(name) => round.pools.push(name.clone()),
                 Key::FloatingRange(subnet) => round.floating_ranges.push(*subnet),
@@ -93,6 +97,7 @@ impl<'k> Round<'k> {
                 | Key::HostPorts(..)
                 | Key::InstancePage { .. }
                 | Key::AddressPage { .. }
+                | Key::FixedIpPage { .. }
                 | Key::DnsDomainPage { .. }
                 | Key::DnsEntryPage { .. }
                 | Key::DnsNames { .. }
@@ -121,10 +126,12 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     frontiers::load(tx, &round.frontiers, view).await?;
     blocks::load_free(tx, &round.free_blocks, view).await?;
     blocks::load(tx, &round.blocks, view).await?;
+    round.fixed_ips.extend(fixed_ips::leased(tx, &round.leases).await?);
     fixed_ips::load(tx, &round.fixed_ips, view).await?;
     let found = instances::load(tx, &round.instances, view).await?;
     round.led_to.extend(found.ports);
     instances::load_past_lives(tx, &round.past_lives, view).await?;
+    round.ports.extend(ports::with_macs(tx, &round.ports_of_macs).await?);
     let owners = ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
     floating_ips::load(tx, &round.floating_ips, &round.led_to, view).await?;
@@ -150,6 +157,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     quotas::load(tx, &round.quotas, view).await?;
     round.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
     round.quotas.into_iter().for_each(|project| view.mark_loaded(Key::Quota(project)));
+    round.ports.into_iter().for_each(|port| view.mark_loaded(Key::Port(port)));
     for key in keys {
         view.mark_loaded(key);
     }
@@ -182,6 +190,9 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         }
         Key::AddressPage { range, after, limit } => {
             fixed_ips::load_in_range(tx, *range, *after, *limit, view).await
+        }
+        Key::FixedIpPage { subnets, after, limit } => {
+            fixed_ips::load_page(tx, subnets, *after, *limit, view).await
         }
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
         Key::FloatingPoolPage { after, limit } => floating_ranges::load_page(tx, *after, *limit, view).await,
@@ -219,6 +230,8 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::PastLives(_)
         | Key::Port(_)
         | Key::Mac(_)
+        | Key::PortOfMac(_)
+        | Key::LeasedTo(..)
         | Key::DnsDomain(_)
         | Key::DnsEntry(_)
         | Key::BoundNames(..)

@@ -49,7 +49,7 @@ pub use cidr::{AddressFamily, Cidr, CidrError};
 pub use dns::{DnsDomain, DnsEntry, DnsScope, NameBond, RecordType, RecordTypeError};
 pub use dns_name::{DnsNameError, DomainName, Hostname};
 pub use event::{Event, RecordedEvent};
-pub use fixed_ip::Lease;
+pub use fixed_ip::{FixedIpInfo, FixedIpOwner, FixedIpState, Lease};
 pub use floating_ip::{FloatingIp, FloatingRange, FloatingTarget};
 pub use host::{HostChanges, HostPort, HostReport, PortReport};
 pub use ids::{

@@ -3,11 +3,9 @@
 use std::net::IpAddr;
 
 use lepton_ipam::{check_requested, eui64};
-use lepton_types::{
-    AddressFamily, AddressMode, HostId, InstanceId, NetworkId, NetworkInfo, Port, Resource, Subnet,
-};
+use lepton_types::{AddressMode, HostId, InstanceId, NetworkId, NetworkInfo, Port, Resource, Subnet};
 
-use super::Place;
+use super::{Place, Sought};
 use crate::{Command, Instance, Key, Refusal, Scope, Stop, View};
 
 /// Gives one of an instance's vNICs another address, and lets its host hear of it.
@@ -30,7 +28,7 @@ pub enum WantedAddress {
     /// The lowest free one there: of several subnets the first with room, and of IPv4 if there are any of that.
     Lowest(Place),
     /// This very one, there.
-    Chosen(IpAddr, Place),
+    Chosen(IpAddr, Sought),
 }
 
 impl Command for AddFixedIp {
@@ -45,11 +43,12 @@ impl Command for AddFixedIp {
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
         let instance = ledger.instance_in(self.instance, &self.scope)?;
         Refusal::unless_allowed(self.only_on.as_ref(), &instance.host)?;
-        let place = match self.wanted {
-            WantedAddress::Lowest(place) | WantedAddress::Chosen(_, place) => place,
+        let sought = match self.wanted {
+            WantedAddress::Lowest(place) => Sought::At(place),
+            WantedAddress::Chosen(_, sought) => sought,
         };
         ledger.want([Key::Quota(instance.project.clone())]);
-        let (port, subnets) = seat(ledger, &instance, place)?;
+        let (port, subnets) = seat(ledger, &instance, sought)?;
         ledger.spend(&port.project, Resource::FixedIps, 1)?;
         match self.wanted {
             WantedAddress::Lowest(_) => give_lowest(ledger, &port, &subnets)?,
@@ -60,22 +59,22 @@ impl Command for AddFixedIp {
     }
 }
 
-/// The first of the instance's vNICs that is at the place, and the subnets of the place.
-fn seat(ledger: &mut View, instance: &Instance, place: Place) -> Result<(Port, Vec<Subnet>), Stop> {
+/// The first of the instance's vNICs that is there, and the subnets there.
+fn seat(ledger: &mut View, instance: &Instance, sought: Sought) -> Result<(Port, Vec<Subnet>), Stop> {
     let ports = ledger.ports_of(instance)?;
     ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
     let mut seats = ports.into_iter().filter_map(|port| {
-        let subnets = ledger.subnets_of(port.network).into_iter().filter(|subnet| place.has(subnet));
+        let subnets = ledger.subnets_of(port.network).into_iter().filter(|subnet| sought.has(subnet));
         let subnets: Vec<Subnet> = subnets.collect();
-        let is_there = !subnets.is_empty() || place == Place::Network(port.network);
+        let is_there = !subnets.is_empty() || sought == Sought::At(Place::Network(port.network));
         is_there.then_some((port, subnets))
     });
     let Some(seat) = seats.next() else {
-        return Err(Refusal::NetworkNotFoundForInstance { instance: instance.id, place }.into());
+        return Err(Refusal::NetworkNotFoundForInstance { instance: instance.id, sought }.into());
     };
     if seats.any(|(other, _)| other.network != seat.0.network) {
         let problem =
-            format!("instance {} has vNICs on more than one, each {place}; say on which", instance.id);
+            format!("instance {} has vNICs on more than one, each {sought}; say on which", instance.id);
         return Err(Refusal::invalid_field("network_id", problem).into());
     }
     Ok(seat)
@@ -104,9 +103,13 @@ fn subnet_of(subnets: &[Subnet], network: NetworkId, address: IpAddr) -> Result<
 
 /// Gives the port the lowest free address of the first of these subnets that has one, IPv4's before IPv6's.
 fn give_lowest(ledger: &mut View, port: &Port, subnets: &[Subnet]) -> Result<(), Stop> {
-    let has_ipv4 = subnets.iter().any(|subnet| subnet.family() == AddressFamily::V4);
-    let family = if has_ipv4 { AddressFamily::V4 } else { AddressFamily::V6 };
-    let of_family: Vec<&Subnet> = subnets.iter().filter(|subnet| subnet.family() == family).collect();
+    let network = port.network;
+    let Some(first) = subnets.first() else {
+        let problem = format!("network {network} has no subnet to give an address of; add one to it first");
+        return Err(Refusal::invalid_field("network_id", problem).into());
+    };
+    // IPv4 subnets come before those of IPv6.
+    let of_family: Vec<&Subnet> = subnets.iter().filter(|subnet| subnet.family() == first.family()).collect();
     for subnet in &of_family {
         let is_given = match subnet.mode {
             AddressMode::Pool => ledger.take_next(subnet, port.id)?.is_some(),
@@ -116,11 +119,13 @@ fn give_lowest(ledger: &mut View, port: &Port, subnets: &[Subnet]) -> Result<(),
             return Ok(());
         }
     }
-    if of_family.iter().all(|subnet| subnet.mode == AddressMode::Eui64) {
-        let network = port.network;
-        let problem = format!("network {network} has no subnet with a pool to choose from; name an address");
+    let with_pools: Vec<_> = of_family.iter().filter(|subnet| subnet.mode == AddressMode::Pool).collect();
+    if with_pools.is_empty() {
+        let problem = format!(
+            "network {network} has no subnet with a pool to choose from, and the address that follows from the vNIC's MAC is taken; name an address"
+        );
         return Err(Refusal::invalid_field("address", problem).into());
     }
-    let cidrs = of_family.into_iter().map(|subnet| subnet.cidr).collect();
-    Err(Refusal::NoMoreFixedIps { network: port.network, cidrs }.into())
+    let cidrs = with_pools.into_iter().map(|subnet| subnet.cidr).collect();
+    Err(Refusal::NoMoreFixedIps { network, cidrs }.into())
 }

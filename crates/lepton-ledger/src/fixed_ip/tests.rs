@@ -1,6 +1,9 @@
 //! Fixed IPs given to instances and taken from them, decided over views in memory.
 
+mod leasing;
+mod listing;
 mod moving;
+mod reserving;
 
 use std::time::Duration;
 
@@ -29,7 +32,7 @@ fn lowest(number: u128, network: NetworkId) -> AddFixedIp {
 }
 
 fn chosen(number: u128, address: &str) -> AddFixedIp {
-    addition(number, WantedAddress::Chosen(ip(address), Place::Around(ip(address))))
+    addition(number, WantedAddress::Chosen(ip(address), Sought::Around(ip(address))))
 }
 
 fn removal(number: u128, address: &str) -> RemoveFixedIp {
@@ -94,9 +97,9 @@ fn b44_an_address_is_added_by_the_networks_uuid_or_by_choice() {
     for (wanted, given) in [
         (WantedAddress::Lowest(Place::Network(network)), "10.1.0.3"),
         (WantedAddress::Lowest(of_ipv4), "10.1.0.4"),
-        (WantedAddress::Chosen(ip("10.1.0.9"), Place::Network(network)), "10.1.0.9"),
-        (WantedAddress::Chosen(ip("fd00:1::9"), Place::Around(ip("fd00:1::9"))), "fd00:1::9"),
-        (WantedAddress::Chosen(ip("10.1.0.10"), of_ipv4), "10.1.0.10"),
+        (WantedAddress::Chosen(ip("10.1.0.9"), Sought::At(Place::Network(network))), "10.1.0.9"),
+        (WantedAddress::Chosen(ip("fd00:1::9"), Sought::Around(ip("fd00:1::9"))), "fd00:1::9"),
+        (WantedAddress::Chosen(ip("10.1.0.10"), Sought::At(of_ipv4)), "10.1.0.10"),
     ] {
         let info = decided(&mut ledger, &addition(1, wanted)).unwrap();
         assert!(fixed_ips(&info).contains(&given.to_owned()), "{wanted:?}: {:?}", fixed_ips(&info));
@@ -124,9 +127,27 @@ fn a_subnet_that_was_added_later_gives_the_address_that_follows_from_the_mac_onc
     assert_eq!(fixed_ips(&decided(&mut ledger, &add).unwrap()), ["10.1.0.2", &address]);
     let refusal = decided(&mut ledger, &add).unwrap_err();
     assert!(
-        refusal.to_string().contains("no subnet with a pool to choose from; name an address"),
+        refusal.to_string().contains("no subnet with a pool to choose from, and the address that follows"),
         "{refusal}"
     );
+}
+
+#[test]
+fn a_network_without_subnets_and_one_whose_pools_are_empty_are_told_apart() {
+    let mut ledger = empty();
+    let bare = made(&mut ledger, network("bare", &[])).network.id;
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let refusal = decided(&mut ledger, &lowest(1, bare)).unwrap_err();
+    assert_eq!(refusal.reason(), "INVALID_FIELD");
+    assert!(
+        refusal.to_string().contains("has no subnet to give an address of; add one to it first"),
+        "{refusal}"
+    );
+
+    let (mut ledger, network, _) = with_instance(&["10.1.0.0/30", "fd00:1::/64"]);
+    let refusal = decided(&mut ledger, &lowest(1, network)).unwrap_err();
+    assert_eq!(refusal.reason(), "NO_MORE_FIXED_IPS");
+    assert!(refusal.to_string().contains("subnet 10.1.0.0/30 of network"), "{refusal}");
 }
 
 #[test]
@@ -146,7 +167,10 @@ fn what_cannot_be_added_is_refused_by_name_and_changes_nothing() {
         (lowest(1, unknown.into()), "NETWORK_NOT_FOUND_FOR_INSTANCE"),
         (addition(1, WantedAddress::Lowest(Place::Subnet(unknown.into()))), "NETWORK_NOT_FOUND_FOR_INSTANCE"),
         (chosen(1, "10.2.0.9"), "NETWORK_NOT_FOUND_FOR_INSTANCE"),
-        (addition(1, WantedAddress::Chosen(ip("10.2.0.9"), Place::Network(network))), "FIXED_IP_INVALID"),
+        (
+            addition(1, WantedAddress::Chosen(ip("10.2.0.9"), Sought::At(Place::Network(network)))),
+            "FIXED_IP_INVALID",
+        ),
         (chosen(1, "10.1.0.0"), "FIXED_IP_INVALID"),
         (chosen(1, "10.1.0.1"), "FIXED_IP_INVALID"),
         (chosen(1, "10.1.0.7"), "FIXED_IP_INVALID"),
@@ -171,7 +195,7 @@ fn an_address_that_several_networks_could_have_needs_the_networks_name() {
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
     assert_eq!(reason(decided(&mut ledger, &chosen(1, "10.1.0.9"))), "INVALID_FIELD");
     for id in networks {
-        let wanted = WantedAddress::Chosen(ip("10.1.0.9"), Place::Network(id));
+        let wanted = WantedAddress::Chosen(ip("10.1.0.9"), Sought::At(Place::Network(id)));
         decided(&mut ledger, &addition(1, wanted)).unwrap();
     }
     assert_eq!(reason(decided(&mut ledger, &removal(1, "10.1.0.9"))), "INVALID_FIELD");

@@ -120,6 +120,50 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut Vi
         .await
 }
 
+/// The keys of addresses that DHCP servers have leased to MACs and not taken back, found without locks: what became of them
+/// meanwhile is seen when they are loaded.
+pub(crate) async fn leased(
+    tx: &mut Tx,
+    leases: &[(MacAddr, IpAddr)],
+) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
+    const SQL: &str = "select subnet_id, address from fixed_ips where (lease_mac, address) in ({rows})";
+    let values = |(mac, address): &(MacAddr, IpAddr)| vec![mac.to_bits().into(), (*address).into()];
+    let mut keys = Vec::new();
+    for row in &tx.fetch_for(SQL, leases, values).await? {
+        let mut columns = row.columns();
+        keys.push((columns.id()?, columns.address()?));
+    }
+    Ok(keys)
+}
+
+/// Loads a page of the owner rows of addresses in subnets, one subnet after the other; of the first those behind an address
+/// alone.
+pub(crate) async fn load_page(
+    tx: &mut Tx,
+    subnets: &[SubnetId],
+    after: Option<IpAddr>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        fixed_ip_columns!(),
+        " from fixed_ips where subnet_id = $1 and address > $2 order by address limit $3"
+    );
+    let (mut after, mut left) = (after.map_or_else(Vec::new, address_bytes), usize::from(limit));
+    for subnet in subnets {
+        let most = i64::try_from(left).unwrap_or(i64::MAX);
+        let behind = std::mem::take(&mut after);
+        let found = tx.fetch(SQL, vec![subnet.as_uuid().into(), behind.into(), most.into()]).await?;
+        enter::<FixedIp>(&found, view)?;
+        left = left.saturating_sub(found.len());
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Loads the addresses of ports. The locks on the ports are enough: whoever changes what a port has has locked the port.
 pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(

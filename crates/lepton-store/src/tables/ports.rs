@@ -171,6 +171,13 @@ pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) 
     load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac.to_bits().into()], view).await
 }
 
+/// Which ports have the MACs, found without locks: what became of them meanwhile is seen when they are loaded.
+pub(crate) async fn with_macs(tx: &mut Tx, macs: &[MacAddr]) -> Result<Vec<PortId>, Failure> {
+    const SQL: &str = "select id from ports where mac {in}";
+    let found = tx.fetch_for(SQL, macs, |mac| vec![mac.to_bits().into()]).await?;
+    Ok(found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?)
+}
+
 /// Loads one port of a network, if there is any.
 pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!("select ", port_columns!(), " from ports where network_id = $1 limit 1");

@@ -1,13 +1,209 @@
-//! Addresses that were asked for.
+//! Addresses that were asked for, reserved, leased and listed.
+
+use std::{net::IpAddr, time::Duration};
 
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::AllocateForInstance;
-use lepton_types::AddressPool;
+use lepton_ledger::{
+    AllocateForInstance, FixedIpsBy, GetFixedIp, LeaseFixedIp, LeaseOutcome, ListFixedIps, Place,
+    ReleaseFixedIp, ReserveFixedIp, Scope, SweepQuarantine, UnreserveFixedIp,
+};
+use lepton_types::{AddressPool, FixedIpInfo, FixedIpState, MacAddr, NetworkId, SubnetId};
 
 use super::{
     each_store,
-    harness::{allocation, fixed_ips, network, reason, requested, subnet},
+    harness::{
+        Subject, allocation, each_database, fixed_ips, host, instance, network, reason, requested, subnet,
+    },
 };
+
+pub(super) const LEASE_TIME: Duration = Duration::from_secs(120);
+
+pub(super) fn reserve(network: NetworkId, address: &str) -> ReserveFixedIp {
+    let (place, address) = (Place::Network(network), address.parse().unwrap());
+    ReserveFixedIp { place, address, reason: "dns".parse().unwrap() }
+}
+
+pub(super) fn unreserve(network: NetworkId, address: &str) -> UnreserveFixedIp {
+    UnreserveFixedIp { place: Place::Network(network), address: address.parse().unwrap() }
+}
+
+pub(super) fn get(network: NetworkId, address: &str) -> GetFixedIp {
+    let (place, address) = (Place::Network(network), address.parse().unwrap());
+    GetFixedIp { place, address, scope: Scope::Everything }
+}
+
+pub(super) fn lease(address: &str, mac: MacAddr) -> LeaseFixedIp {
+    LeaseFixedIp { address: address.parse().unwrap(), mac, lease_time: LEASE_TIME, only_on: None }
+}
+
+pub(super) fn release(address: &str, mac: MacAddr) -> ReleaseFixedIp {
+    ReleaseFixedIp { address: address.parse().unwrap(), mac, only_on: None }
+}
+
+pub(super) fn list_by(by: FixedIpsBy) -> ListFixedIps {
+    ListFixedIps { by, project: None, state: None, after: None, limit: 100, scope: Scope::Everything }
+}
+
+fn state(outcome: &LeaseOutcome) -> Option<FixedIpState> {
+    outcome.fixed_ip.as_ref().map(|info| info.state)
+}
+
+async fn state_of(subject: &Subject, network: NetworkId, address: &str) -> FixedIpState {
+    subject.store().ask(get(network, address)).await.unwrap().state
+}
+
+/// What pages of a size tell, one after the other.
+async fn pages(subject: &Subject, question: &ListFixedIps, limit: u16) -> Vec<FixedIpInfo> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = ListFixedIps { after, limit, ..question.clone() };
+        let page = subject.store().ask(page).await.unwrap();
+        assert!(page.fixed_ips.len() <= usize::from(limit));
+        all.extend(page.fixed_ips);
+        let Some(next) = page.next else { return all };
+        after = Some(next);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_addresses_have_each_address_once_in_order_and_nothing_of_others() {
+    each_store(async |subject| {
+        // The bytes of a01:5:: begin as those of 10.1.0.5.
+        let cidrs = ["a01:5::/64", "192.168.0.0/24", "10.1.0.0/24"];
+        let id = subject.network("private", &cidrs).await.network.id;
+        subject.network("other", &["10.1.0.0/24"]).await;
+        for number in 1..=5 {
+            let project = if number == 3 { "p2" } else { "p1" }.parse().unwrap();
+            let on_all = AllocateForInstance { project, ..allocation(number, vec![]) };
+            subject.submit(on_all).await.unwrap();
+        }
+        subject.submit(reserve(id, "10.1.0.200")).await.unwrap();
+        subject.submit(reserve(id, "a01:5::99")).await.unwrap();
+        let whole = list_by(FixedIpsBy::Place(Place::Network(id)));
+        let all = subject.store().ask(whole.clone()).await.unwrap();
+        let places: Vec<(IpAddr, SubnetId)> =
+            all.fixed_ips.iter().map(|info| (info.address, info.subnet)).collect();
+        assert!(places.is_sorted() && all.fixed_ips.iter().all(|info| info.network == id), "{places:?}");
+        assert_eq!((places.len(), all.next), (12, None), "two families of five, and two reserved");
+        let reserved = ListFixedIps { state: Some(FixedIpState::Reserved), ..whole.clone() };
+        let foreign = ListFixedIps { project: "p2".parse().ok(), ..whole.clone() };
+        let of_subnet = list_by(FixedIpsBy::Place(Place::Subnet(places[0].1)));
+        let of_instance = list_by(FixedIpsBy::Instance(instance(3)));
+        let on_host = list_by(FixedIpsBy::Host(host()));
+        for (question, count) in
+            [(whole, 12), (reserved, 2), (foreign, 2), (of_subnet, 6), (of_instance, 3), (on_host, 15)]
+        {
+            let expected = subject.store().ask(question.clone()).await.unwrap().fixed_ips;
+            assert_eq!(expected.len(), count, "{question:?}");
+            for limit in [1, 2, 5, 1000] {
+                assert_eq!(pages(subject, &question, limit).await, expected, "{question:?} by {limit}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reserved_address_stays_reserved_whatever_happens_to_the_store() {
+    each_store(async |subject| {
+        let quarantine = Duration::from_secs(60);
+        let spec = SubnetSpec { quarantine, ..subnet("10.1.0.0/30") };
+        let id = subject.create(network("private", vec![spec])).await.network.id;
+        subject.allocate(1).await.unwrap();
+        let before = subject.dump().await;
+        assert_eq!(reason(subject.submit(reserve(id, "10.1.0.2")).await), "FIXED_IP_ALREADY_IN_USE");
+        assert_eq!(reason(subject.submit(unreserve(id, "10.1.0.2")).await), "FIXED_IP_NOT_RESERVED");
+        for kept in ["10.1.0.0", "10.1.0.1", "10.1.0.3"] {
+            assert_eq!(reason(subject.submit(reserve(id, kept)).await), "FIXED_IP_INVALID");
+        }
+        assert_eq!(subject.dump().await, before);
+        subject.end(1).await;
+        let info = subject.submit(reserve(id, "10.1.0.2")).await.unwrap();
+        assert_eq!((info.state, info.reason.as_deref()), (FixedIpState::Reserved, Some("dns")));
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        subject.advance(quarantine * 2);
+        assert_eq!(subject.submit(SweepQuarantine).await.unwrap(), 0);
+        assert_eq!(reason(subject.allocate(2).await), "NO_MORE_FIXED_IPS");
+        assert_eq!(state_of(subject, id, "10.1.0.2").await, FixedIpState::Reserved);
+        subject.submit(unreserve(id, "10.1.0.2")).await.unwrap();
+        assert_eq!(state_of(subject, id, "10.1.0.2").await, FixedIpState::Resting);
+        subject.advance(quarantine);
+        assert_eq!(fixed_ips(&subject.allocate(2).await.unwrap()), ["10.1.0.2"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn b24_a_leased_address_comes_back_with_its_release_or_its_leases_end_and_one_never_leased_at_once() {
+    each_store(async |subject| {
+        let id = subject.network("private", &["10.1.0.0/30"]).await.network.id;
+        let mac = subject.allocate(1).await.unwrap().vifs[0].mac;
+        let leased = subject.submit(lease("10.1.0.2", mac)).await.unwrap();
+        assert_eq!((state(&leased), leased.warning), (Some(FixedIpState::Leased), None));
+        subject.end(1).await;
+        assert_eq!(reason(subject.allocate(2).await), "NO_MORE_FIXED_IPS");
+        let stranger = subject.submit(release("10.1.0.2", MacAddr::from([2, 0, 0, 0, 0, 1]))).await.unwrap();
+        assert!(stranger.fixed_ip.is_none() && stranger.warning.is_some(), "{stranger:?}");
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        assert_eq!(state_of(subject, id, "10.1.0.2").await, FixedIpState::Resting);
+        let released = subject.submit(release("10.1.0.2", mac)).await.unwrap();
+        assert_eq!((state(&released), released.warning), (Some(FixedIpState::Free), None));
+
+        // Without a release: when the lease is over.
+        let mac = subject.allocate(2).await.unwrap().vifs[0].mac;
+        subject.submit(lease("10.1.0.2", mac)).await.unwrap();
+        subject.end(2).await;
+        subject.advance(LEASE_TIME);
+        assert_eq!(subject.submit(SweepQuarantine).await.unwrap(), 1);
+
+        // Never leased: when it is unplugged.
+        subject.allocate(3).await.unwrap();
+        subject.end(3).await;
+        assert_eq!(fixed_ips(&subject.allocate(4).await.unwrap()), ["10.1.0.2"]);
+    })
+    .await;
+}
+
+/// What a server says of an old owner's lease finds the new owner's MAC, and lets the address alone.
+#[tokio::test]
+async fn b06_a_late_release_of_the_old_owner_frees_nothing_of_the_new_one() {
+    each_store(async |subject| {
+        let id = subject.network("private", &["10.1.0.0/30"]).await.network.id;
+        let old = subject.allocate(1).await.unwrap().vifs[0].mac;
+        subject.submit(lease("10.1.0.2", old)).await.unwrap();
+        subject.end(1).await;
+        subject.advance(LEASE_TIME);
+        let new = subject.allocate(2).await.unwrap().vifs[0].mac;
+        subject.submit(lease("10.1.0.2", new)).await.unwrap();
+        let before = subject.dump().await;
+        let late = subject.submit(release("10.1.0.2", old)).await.unwrap();
+        assert!(late.fixed_ip.is_none() && late.warning.is_some(), "{late:?}");
+        assert_eq!(subject.dump().await, before);
+        assert_eq!(state_of(subject, id, "10.1.0.2").await, FixedIpState::Leased);
+    })
+    .await;
+}
+
+/// Two managers at once: one gives the address to an instance, the other reserves it.
+#[tokio::test]
+async fn an_address_is_given_or_reserved_and_never_both() {
+    each_database(async |subject| {
+        let id = subject.network("private", &["10.1.0.0/24"]).await.network.id;
+        let other = subject.another().await.unwrap();
+        for number in 2..12_u128 {
+            let address = format!("10.1.0.{number}");
+            let keep = other.submit(reserve(id, &address), lepton_ledger::Envelope::anonymous());
+            let (given, kept) = tokio::join!(subject.allocate_at(number, id, &address), keep);
+            assert!(given.is_ok() != kept.is_ok(), "{given:?} {kept:?}");
+        }
+        other.close().await;
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn b03_a_wish_is_honoured_or_refused_by_name() {

@@ -14,9 +14,10 @@ use std::{
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
     Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteNetwork, DnsPlace, Envelope,
-    EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FloatingSelection, Frontier, GetFloatingIp,
-    GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains, ListFloatingIps, ListFloatingPools,
-    ListNetworks, PortFilter, PortRef, PortsBy, ReadEvents, ReportHost, Scope, SweepQuarantine,
+    EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy, FloatingSelection, Frontier,
+    GetFloatingIp, GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains, ListFixedIps,
+    ListFloatingIps, ListFloatingPools, ListNetworks, Place, PortFilter, PortRef, PortsBy, ReadEvents,
+    ReportHost, Scope, SweepQuarantine,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -27,8 +28,8 @@ use uuid::Uuid;
 
 use super::floating_ips::{associate, disassociate, list, pool, release, wish};
 use super::{
-    dns, find,
-    harness::{Kind, Subject, allocation, host, instance, network, reason, subnet},
+    dns, find, fixed_ips,
+    harness::{Kind, Subject, allocation, host, instance, network, reason, requested, subnet},
     migrations::{finish, setup, start},
     ports,
 };
@@ -285,6 +286,7 @@ async fn use_everything(subject: &Subject) {
     use_names(subject).await;
     use_floating_ips(subject, id).await;
     use_ports(subject, id).await;
+    use_fixed_ips(subject, id).await;
     subject.deallocate(4).await;
     subject.submit(FenceHost { host: host() }).await.unwrap();
     for move_on in [start(6, "host-1", "host-2"), start(7, "host-1", "host-2")] {
@@ -324,6 +326,25 @@ async fn use_ports(subject: &Subject, network: NetworkId) {
     let ports = subject.store().ask(ports::list(PortFilter::default())).await.unwrap().ports;
     let mac = PortRef::Mac(ports[0].port.mac);
     subject.store().ask(GetPort { port: mac, scope: Scope::Everything }).await.unwrap();
+}
+
+/// Uses fixed IPs in every way that there is, also with a release of what rests.
+async fn use_fixed_ips(subject: &Subject, network: NetworkId) {
+    subject.submit(fixed_ips::reserve(network, "10.1.0.200")).await.unwrap();
+    subject.store().ask(fixed_ips::get(network, "10.1.0.200")).await.unwrap();
+    let place = || FixedIpsBy::Place(Place::Network(network));
+    for by in [place(), FixedIpsBy::Instance(instance(90)), FixedIpsBy::Host(host())] {
+        for project in [None, Some("p1".parse().unwrap())] {
+            let question = ListFixedIps { project, ..fixed_ips::list_by(by.clone()) };
+            assert!(!subject.store().ask(question).await.unwrap().fixed_ips.is_empty());
+        }
+    }
+    subject.submit(fixed_ips::unreserve(network, "10.1.0.200")).await.unwrap();
+    let on_it = allocation(92, vec![requested(network, &["10.1.0.92"])]);
+    let mac = subject.submit(on_it).await.unwrap().vifs[0].mac;
+    subject.submit(fixed_ips::lease("10.1.0.92", mac)).await.unwrap();
+    subject.end(92).await;
+    assert!(subject.submit(fixed_ips::release("10.1.0.92", mac)).await.unwrap().fixed_ip.is_some());
 }
 
 /// Uses DNS in every way that there is; instance 1 has 10.1.0.2.

@@ -1,0 +1,182 @@
+//! Addresses listed page by page.
+
+use lepton_types::{FixedIpInfo, FixedIpState};
+
+use super::*;
+use crate::{
+    AddressPlace, FixedIpPage, FixedIpsBy, Instance, LeaseFixedIp, ListFixedIps, ReserveFixedIp,
+    UnreserveFixedIp,
+};
+
+fn list(by: FixedIpsBy) -> ListFixedIps {
+    ListFixedIps { by, project: None, state: None, after: None, limit: 100, scope: Scope::Everything }
+}
+
+fn in_network(network: NetworkId) -> ListFixedIps {
+    list(FixedIpsBy::Place(Place::Network(network)))
+}
+
+/// What pages of a size tell, one after the other.
+fn pages(ledger: &mut View, question: &ListFixedIps, limit: u16) -> Vec<FixedIpInfo> {
+    let (mut all, mut after): (Vec<FixedIpInfo>, Option<AddressPlace>) = (Vec::new(), None);
+    loop {
+        let page = ListFixedIps { after, limit, ..question.clone() };
+        let FixedIpPage { fixed_ips, next } = decided(ledger, &page).unwrap();
+        assert!(fixed_ips.len() <= usize::from(limit));
+        all.extend(fixed_ips);
+        let Some(place) = next else { return all };
+        assert!(after < next, "{after:?} {next:?}");
+        after = Some(place);
+    }
+}
+
+fn texts(infos: &[FixedIpInfo]) -> Vec<String> {
+    infos.iter().map(|info| format!("{} {:?}", info.address, info.state)).collect()
+}
+
+/// A network of two subnets and one address in every state.
+fn in_every_state() -> (View, NetworkId) {
+    let mut ledger = empty();
+    let quarantine = Duration::from_secs(60);
+    let spec = |cidr: &str| SubnetSpec { quarantine, ..SubnetSpec::new(cidr.parse().unwrap()) };
+    let subnets = vec![spec("192.168.0.0/24"), spec("10.1.0.0/24")];
+    let network = made(&mut ledger, NetworkSpec { subnets, ..network("all", &[]) }).network.id;
+    for number in 1..=4 {
+        let wish = requested(network, &[&format!("10.1.0.{}", number + 1), &format!("192.168.0.{number}2")]);
+        decided(&mut ledger, &allocation(number, vec![wish])).unwrap();
+    }
+    let mac = ledger.rows::<Port>().find(|port| port.instance == instance(2)).unwrap().mac;
+    let lease_time = Duration::from_secs(120);
+    let lease = LeaseFixedIp { address: ip("10.1.0.3"), mac, lease_time, only_on: None };
+    decided(&mut ledger, &lease).unwrap();
+    decided(&mut ledger, &removal(3, "10.1.0.4")).unwrap();
+    let ports = decided(&mut ledger, &deallocation(4)).unwrap().ports;
+    let report = HostReport { unplugged: ports, ..HostReport::default() };
+    decided(&mut ledger, &ReportHost { host: host(), report }).unwrap();
+    decided(&mut ledger, &deallocation(3)).unwrap();
+    let place = Place::Network(network);
+    let (address, reason) = (ip("10.1.0.100"), "dns".parse().unwrap());
+    decided(&mut ledger, &ReserveFixedIp { place, address, reason }).unwrap();
+    (ledger, network)
+}
+
+#[test]
+fn pages_of_any_size_tell_every_address_once_in_order_with_its_state() {
+    let (mut ledger, network) = in_every_state();
+    let all = [
+        "10.1.0.2 Allocated",
+        "10.1.0.3 Leased",
+        "10.1.0.4 Leaving",
+        "10.1.0.5 Resting",
+        "10.1.0.100 Reserved",
+        "192.168.0.12 Allocated",
+        "192.168.0.22 Allocated",
+        "192.168.0.32 Leaving",
+        "192.168.0.42 Resting",
+    ];
+    let of_state = |state: &str| all.iter().copied().filter(|text| text.ends_with(state)).collect::<Vec<_>>();
+    let subnet = |ledger: &View, cidr: &str| {
+        ledger.rows::<Subnet>().find(|subnet| subnet.cidr.to_string() == cidr).unwrap().id
+    };
+    let second = subnet(&ledger, "192.168.0.0/24");
+    let place = |place| list(FixedIpsBy::Place(place));
+    let in_state = |state| ListFixedIps { state: Some(state), ..in_network(network) };
+    let of_project = |name: &str| ListFixedIps { project: name.parse().ok(), ..in_network(network) };
+    let of_instance = |number| list(FixedIpsBy::Instance(instance(number)));
+    let held: Vec<&str> = all
+        .iter()
+        .copied()
+        .filter(|text| !text.ends_with("Resting") && !text.ends_with("Reserved"))
+        .collect();
+    for (question, expected) in [
+        (in_network(network), all.to_vec()),
+        (place(Place::Subnet(second)), all[5..].to_vec()),
+        (in_state(FixedIpState::Allocated), of_state("Allocated")),
+        (in_state(FixedIpState::Leased), of_state("Leased")),
+        (in_state(FixedIpState::Leaving), of_state("Leaving")),
+        (in_state(FixedIpState::Resting), of_state("Resting")),
+        (in_state(FixedIpState::Reserved), of_state("Reserved")),
+        (in_state(FixedIpState::Free), vec![]),
+        (of_project("p1"), held.clone()),
+        (of_project("p2"), vec![]),
+        (of_instance(2), vec!["10.1.0.3 Leased", "192.168.0.22 Allocated"]),
+        (of_instance(3), vec!["10.1.0.4 Leaving", "192.168.0.32 Leaving"]),
+        (of_instance(9), vec![]),
+        (list(FixedIpsBy::Host(host())), held),
+        (list(FixedIpsBy::Host("host-2".parse().unwrap())), vec![]),
+    ] {
+        for limit in [1, 2, 3, 100] {
+            assert_eq!(texts(&pages(&mut ledger, &question, limit)), expected, "{question:?} by {limit}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_wants_few_of_many_looks_at_a_bounded_number() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/16"]);
+    let network = made.network.id;
+    let reserve = |address: String| ReserveFixedIp {
+        place: Place::Network(network),
+        address: ip(&address),
+        reason: "dns".parse().unwrap(),
+    };
+    for number in 0..300_u16 {
+        decided(&mut ledger, &reserve(format!("10.1.{}.{}", 1 + number / 256, number % 256))).unwrap();
+    }
+    decided(&mut ledger, &allocation(1, vec![requested(network, &["10.1.9.9"])])).unwrap();
+    let few = ListFixedIps { state: Some(FixedIpState::Allocated), ..in_network(network) };
+    let page = decided(&mut ledger, &few).unwrap();
+    assert_eq!((page.fixed_ips.len(), page.next.map(|place| place.0)), (0, Some(ip("10.1.1.255"))));
+    assert_eq!(texts(&pages(&mut ledger, &few, 7)), ["10.1.9.9 Allocated"]);
+    assert_eq!(pages(&mut ledger, &in_network(network), 40).len(), 301);
+}
+
+#[test]
+fn a_tenant_is_shown_its_own_and_of_its_own_networks_what_nobody_has() {
+    let project = |name: &str| Scope::Project(name.parse().unwrap());
+    let (mut ledger, global) = in_every_state();
+    let spec = NetworkSpec { project: "p2".parse().ok(), ..network("own", &["10.9.0.0/24"]) };
+    let own = made(&mut ledger, spec).network.id;
+    let theirs = AllocateForInstance {
+        project: "p2".parse().unwrap(),
+        ..allocation(5, vec![requested(global, &["10.1.0.50"]), requested(own, &[])])
+    };
+    decided(&mut ledger, &theirs).unwrap();
+    let (address, reason) = (ip("10.9.0.9"), "vip".parse().unwrap());
+    decided(&mut ledger, &ReserveFixedIp { place: Place::Network(own), address, reason }).unwrap();
+
+    let seen = |ledger: &mut View, scope: Scope, question: ListFixedIps| {
+        texts(&pages(ledger, &ListFixedIps { scope, ..question }, 2))
+    };
+    let host_s = || list(FixedIpsBy::Host(host()));
+    assert_eq!(seen(&mut ledger, project("p2"), in_network(global)), ["10.1.0.50 Allocated"]);
+    assert_eq!(
+        seen(&mut ledger, project("p2"), in_network(own)),
+        ["10.9.0.2 Allocated", "10.9.0.9 Reserved"]
+    );
+    assert_eq!(seen(&mut ledger, project("p2"), list(FixedIpsBy::Instance(instance(1)))), [""; 0]);
+    assert_eq!(seen(&mut ledger, project("p2"), host_s()), ["10.1.0.50 Allocated", "10.9.0.2 Allocated"]);
+    let of_p1 = ListFixedIps { project: "p1".parse().ok(), ..in_network(global) };
+    assert_eq!(seen(&mut ledger, project("p2"), of_p1), [""; 0]);
+    let hidden = ListFixedIps { scope: project("p1"), ..in_network(own) };
+    assert_eq!(reason_of(decided(&mut ledger, &hidden)), "NETWORK_NOT_FOUND");
+    assert_eq!(ledger.rows::<Instance>().count(), 3);
+}
+
+fn reason_of(outcome: Result<FixedIpPage, Refusal>) -> &'static str {
+    outcome.unwrap_err().reason()
+}
+
+#[test]
+fn what_has_rested_long_enough_is_not_listed_though_it_was_not_swept_yet() {
+    let (mut ledger, network) = in_every_state();
+    ledger.keep();
+    ledger.restart(Timestamp::from(NOW).after(Duration::from_secs(60)), [8; 32]);
+    let resting = ListFixedIps { state: Some(FixedIpState::Resting), ..in_network(network) };
+    assert_eq!(decided(&mut ledger, &resting).unwrap(), FixedIpPage::default());
+    let texts = texts(&pages(&mut ledger, &in_network(network), 2));
+    assert_eq!(texts.len(), 7, "{texts:?}");
+    let place = Place::Network(network);
+    let unreserve = UnreserveFixedIp { place, address: ip("10.1.0.5") };
+    assert_eq!(reason(decided(&mut ledger, &unreserve)), "FIXED_IP_NOT_RESERVED");
+}
