@@ -311,6 +311,38 @@ fn an_address_that_has_rested_is_told_as_free() {
     assert_eq!(told(&mut ledger, &SweepQuarantine), ["fixed_ip.freed [operators] fixed_ip=10.1.0.2"]);
 }
 
+#[test]
+fn what_is_reserved_or_rests_goes_with_its_subnet_whose_event_tells_it() {
+    let mut ledger = empty();
+    let quarantine = std::time::Duration::from_secs(60);
+    let spec = |cidr: &str| SubnetSpec { quarantine, ..SubnetSpec::new(cidr.parse().unwrap()) };
+    let subnets = vec![spec("10.1.0.0/24"), spec("fd00:1::/64")];
+    let made = crate::example::made(&mut ledger, NetworkSpec { subnets, ..network("resting", &[]) });
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let ports = carried_out(&mut ledger, &deallocation(1)).unwrap().ports;
+    carried_out(&mut ledger, &report(vec![], ports)).unwrap();
+    let reserve = crate::ReserveFixedIp {
+        place: crate::Place::Network(made.network.id),
+        address: [10, 1, 0, 9].into(),
+        reason: "dns".parse().unwrap(),
+    };
+    assert_eq!(told(&mut ledger, &reserve), ["fixed_ip.reserved [operators] fixed_ip=10.1.0.9 reason=dns"]);
+    assert_eq!(ledger.rows::<FixedIp>().count(), 3);
+    let scope = || Scope::Everything;
+    let delete = crate::DeleteSubnet { subnet: made.subnets[0].id, scope: scope() };
+    assert_eq!(told(&mut ledger, &delete), ["subnet.deleted [everybody] cidr=10.1.0.0/24"]);
+    let delete = DeleteNetwork { network: made.network.id, scope: scope() };
+    assert_eq!(
+        told(&mut ledger, &delete),
+        ["network.deleted [everybody] label=resting", "subnet.deleted [everybody] cidr=fd00:1::/64"]
+    );
+    // Nothing of them is left to be told of later.
+    ledger.keep();
+    ledger.restart(ledger.now().after(quarantine), [8; 32]);
+    assert_eq!(ledger.rows::<FixedIp>().count(), 0);
+    assert_eq!(told(&mut ledger, &SweepQuarantine), [""; 0]);
+}
+
 /// What a change of one address tells, given that its port lives on.
 fn of_address(before: Option<Holder>, after: Option<Holder>) -> Vec<String> {
     let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
