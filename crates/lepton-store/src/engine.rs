@@ -13,8 +13,9 @@ use crate::{
     connect::{Access, Connection, Connections},
     error::StoreError,
     failure::Failure,
-    sql::{Row, Value, arguments, columns},
-    statement::{Dialect, Statements, chunks, padded},
+    sql::{Row, Value, add_columns, arguments, columns},
+    statement::{Dialect, Statements, padded, runs},
+    together::Part,
 };
 
 /// How many batches of questions are read at the same time.
@@ -32,7 +33,7 @@ pub(crate) struct Engine {
     sent: std::sync::Mutex<Vec<Sent>>,
 }
 
-/// A statement that was sent: the literal, and what became of it.
+/// A statement that was sent: the literal, and what became of it, alone or together with others.
 #[cfg(test)]
 #[derive(Debug)]
 pub(crate) struct Sent {
@@ -107,6 +108,12 @@ impl Engine {
         self.connections.close().await;
     }
 
+    #[cfg(test)]
+    fn note_sent(&self, sql: &'static str, text: &Arc<str>) {
+        let mut sent = self.sent.lock().expect("whoever counts does not panic");
+        sent.push(Sent { sql, text: Arc::clone(text) });
+    }
+
     /// Takes the statements about rows that were sent since the last call.
     #[cfg(test)]
     pub(crate) fn take_sent(&self) -> Vec<Sent> {
@@ -156,15 +163,53 @@ impl Tx {
         if rows.is_empty() {
             return Ok(0);
         }
-        if matches!(self.connection, Connection::Postgres(_)) {
-            return self.execute_rows(sql, rows.len(), rows.iter().flat_map(values_of).collect()).await;
+        self.execute_part(Part { sql, rows: rows.len(), values: rows.iter().flat_map(values_of).collect() })
+            .await
+    }
+
+    /// Runs statements of which none needs what another one does, and answers how many rows each affected. To PostgreSQL they
+    /// go as one: each would cost a way there and back, which for few rows takes longer than the work.
+    pub(crate) async fn execute_together(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
+        if parts.len() > 1 && matches!(self.connection, Connection::Postgres(_)) {
+            let shapes: Vec<_> = parts.iter().map(Part::shape).collect();
+            if let Some(text) = self.engine.statements.combined(&shapes) {
+                return self.execute_combined(text, parts).await;
+            }
         }
-        let mut affected = 0;
-        for chunk in chunks(rows) {
-            let values = chunk.iter().flat_map(&values_of).collect();
-            affected += self.execute_rows(sql, chunk.len(), values).await?;
+        let mut affected = Vec::with_capacity(parts.len());
+        for part in parts {
+            affected.push(self.execute_part(part).await?);
         }
         Ok(affected)
+    }
+
+    async fn execute_part(&mut self, part: Part) -> Result<u64, Failure> {
+        if matches!(self.connection, Connection::Postgres(_)) {
+            return self.execute_rows(part.sql, part.rows, part.values).await;
+        }
+        let width = part.shape().width;
+        let mut values = part.values.into_iter();
+        let mut affected = 0;
+        for run in runs(part.rows) {
+            affected += self.execute_rows(part.sql, run, values.by_ref().take(run * width).collect()).await?;
+        }
+        Ok(affected)
+    }
+
+    async fn execute_combined(&mut self, text: Arc<str>, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
+        let Connection::Postgres(connection) = &mut self.connection else {
+            return Err(StoreError::Internal("only PostgreSQL combines statements".into()).into());
+        };
+        let (mut arguments, count) = (PgArguments::default(), parts.len());
+        for part in parts {
+            #[cfg(test)]
+            self.engine.note_sent(part.sql, &text);
+            add_columns(&mut arguments, part.values, part.rows)?;
+        }
+        let query = sqlx::query_with::<Postgres, _>(literal(text), arguments);
+        let row = Row::Postgres(connection.fetch_one(query).await?);
+        let mut columns = row.columns();
+        Ok((0..count).map(|_| columns.number()).collect::<Result<_, _>>()?)
     }
 
     async fn fetch_rows(
@@ -205,11 +250,7 @@ impl Tx {
         }
     }
 
-    #[expect(
-        clippy::disallowed_types,
-        clippy::disallowed_methods,
-        reason = "the text is a literal of ours with parameters filled in"
-    )]
+    #[expect(clippy::disallowed_types, reason = "the text is a literal of ours with parameters filled in")]
     fn text(&self, sql: &'static str, rows: usize, values: usize) -> sqlx::AssertSqlSafe<Arc<str>> {
         let width = values.checked_div(rows).unwrap_or_default();
         let dialect = match self.connection {
@@ -218,12 +259,8 @@ impl Tx {
         };
         let text = self.engine.statements.text(sql, rows, width, dialect);
         #[cfg(test)]
-        self.engine
-            .sent
-            .lock()
-            .expect("whoever counts does not panic")
-            .push(Sent { sql, text: Arc::clone(&text) });
-        sqlx::AssertSqlSafe(text)
+        self.engine.note_sent(sql, &text);
+        literal(text)
     }
 
     /// Whether it may change the ledger.
@@ -262,6 +299,15 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+#[expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the text is made of literals of ours with parameters filled in"
+)]
+fn literal(text: Arc<str>) -> sqlx::AssertSqlSafe<Arc<str>> {
+    sqlx::AssertSqlSafe(text)
 }
 
 /// What PostgreSQL takes: an array a column for a statement about rows, else the values one by one.

@@ -27,6 +27,7 @@ mod statement;
 mod store;
 mod table;
 mod tables;
+mod together;
 mod write;
 
 pub use config::{Database, DatabaseError, StoreConfig};

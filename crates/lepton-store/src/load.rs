@@ -128,9 +128,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     blocks::load(tx, &round.blocks, view).await?;
     round.fixed_ips.extend(fixed_ips::leased(tx, &round.leases).await?);
     fixed_ips::load(tx, &round.fixed_ips, view).await?;
-    let found = instances::load(tx, &round.instances, view).await?;
+    let found = instances::load(tx, &round.instances, &round.past_lives, view).await?;
     round.led_to.extend(found.ports);
-    instances::load_past_lives(tx, &round.past_lives, view).await?;
     round.ports.extend(ports::with_macs(tx, &round.ports_of_macs).await?);
     let owners = ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;

@@ -114,17 +114,27 @@ where
 
 /// The parameters of a statement about `rows` rows, for PostgreSQL: an array for each column.
 pub(crate) fn columns(values: Vec<Value>, rows: usize) -> Result<PgArguments, StoreError> {
+    let mut arguments = PgArguments::default();
+    add_columns(&mut arguments, values, rows)?;
+    Ok(arguments)
+}
+
+/// Adds the parameters of one more statement about rows.
+pub(crate) fn add_columns(
+    arguments: &mut PgArguments,
+    values: Vec<Value>,
+    rows: usize,
+) -> Result<(), StoreError> {
     let width = values.len() / rows.max(1);
     let mut columns: Vec<Vec<Value>> = (0..width).map(|_| Vec::with_capacity(rows)).collect();
     for (index, value) in values.into_iter().enumerate() {
         columns[index % width].push(value);
     }
-    let mut arguments = PgArguments::default();
     for column in columns {
-        add_column(&mut arguments, column)
+        add_column(arguments, column)
             .map_err(|error| StoreError::Internal(format!("cannot bind a column: {error}")))?;
     }
-    Ok(arguments)
+    Ok(())
 }
 
 /// Adds values that are all of one kind.

@@ -20,11 +20,25 @@ pub(crate) enum Dialect {
     },
 }
 
+/// Most combinations of statements that PostgreSQL gets as one, each of which it keeps a plan of. An allocation, a
+/// deallocation and a report need one each, and so does every mixture of them in a batch.
+const MOST_COMBINED: usize = 64;
+
 /// The texts of the statements that were used so far, so that each is made once. There are few: on SQLite a row count
-/// is a power of two, see [`chunks`] and [`padded`], and PostgreSQL's texts have none.
+/// is a power of two, see [`runs`] and [`padded`], and PostgreSQL's texts have none.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     texts: Mutex<HashMap<Filling, Arc<str>>>,
+    combined: Mutex<HashMap<Vec<Shape>, Arc<str>>>,
+}
+
+/// A statement about rows, whatever they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
+    /// The literal, with `{rows}` where they go.
+    pub(crate) sql: &'static str,
+    /// How many columns a row has.
+    pub(crate) width: usize,
 }
 
 /// What a text is made from: the literal, how many rows of which width, and for whom.
@@ -51,17 +65,44 @@ impl Statements {
                     format!("values {}", list(rows, |_| format!("({})", list(width, |_| "?".to_owned())))),
                     format!("in ({})", list(rows, |_| "?".to_owned())),
                 ),
-                Dialect::Postgres { .. } => {
-                    let (arrays, names) =
-                        (list(width, |at| format!("${at}")), list(width, |at| format!("column{at}")));
-                    (format!("select * from unnest({arrays}) as r ({names})"), "= any($1)".to_owned())
-                }
+                Dialect::Postgres { .. } => (unnested(0, width), "= any($1)".to_owned()),
             };
             let sql = sql.replace("{rows}", &table).replace("{in}", &condition);
             sql.replace("{lock}", lock).replace("{lock free}", lock_free).into()
         });
         Arc::clone(text)
     }
+
+    /// Statements that change rows as one for PostgreSQL, which answers one row: how many
+    /// rows each has changed. None when there are as many combinations as it shall remember.
+    pub(crate) fn combined(&self, parts: &[Shape]) -> Option<Arc<str>> {
+        let mut texts = self.combined.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = texts.get(parts) {
+            return Some(Arc::clone(text));
+        }
+        if texts.len() >= MOST_COMBINED {
+            return None;
+        }
+        let mut width_before = 0;
+        let changes = parts.iter().enumerate().map(|(number, &Shape { sql, width })| {
+            let rows = unnested(width_before, width);
+            width_before += width;
+            format!("part{number} as ({} returning 1)", sql.replace("{rows}", &rows))
+        });
+        let changes = changes.collect::<Vec<_>>().join(", ");
+        let counts: Vec<String> =
+            (0..parts.len()).map(|number| format!("(select count(*) from part{number})")).collect();
+        let text: Arc<str> = format!("with {changes} select {}", counts.join(", ")).into();
+        texts.insert(parts.to_vec(), Arc::clone(&text));
+        Some(text)
+    }
+}
+
+/// PostgreSQL's `{rows}`, behind so many parameters.
+fn unnested(parameters_before: usize, width: usize) -> String {
+    let arrays = list(width, |at| format!("${}", parameters_before + at));
+    let names = list(width, |at| format!("column{at}"));
+    format!("select * from unnest({arrays}) as r ({names})")
 }
 
 /// `count` things, counted from 1, with commas between them.
@@ -69,14 +110,12 @@ fn list(count: usize, thing: impl Fn(usize) -> String) -> String {
     (1..=count).map(thing).collect::<Vec<_>>().join(",")
 }
 
-/// Cuts rows into runs whose lengths are powers of two, the longest first.
-pub(crate) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// Cuts so many rows into runs whose lengths are powers of two, the longest first.
+pub(crate) fn runs(mut rows: usize) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
-        let length = rows.len().min(MOST_ROWS);
-        let power = 1_usize << length.checked_ilog2()?;
-        let (chunk, rest) = rows.split_at(power);
-        rows = rest;
-        Some(chunk)
+        let length = 1_usize << rows.min(MOST_ROWS).checked_ilog2()?;
+        rows -= length;
+        Some(length)
     })
 }
 
@@ -115,11 +154,27 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_powers_of_two_and_lose_nothing() {
+    fn several_statements_become_one_until_there_are_too_many() {
+        let statements = Statements::default();
+        let shape = |sql, width| Shape { sql, width };
+        let parts =
+            [shape("insert into t {rows}", 2), shape("update u set a = v.column1 from ({rows}) as v", 1)];
+        let expected = "with part0 as (insert into t select * from unnest($1,$2) as r (column1,column2) returning 1), \
+             part1 as (update u set a = v.column1 from (select * from unnest($3) as r (column1)) as v returning 1) \
+             select (select count(*) from part0), (select count(*) from part1)";
+        assert_eq!(statements.combined(&parts).as_deref(), Some(expected));
+        for width in 1..MOST_COMBINED {
+            assert!(statements.combined(&[parts[0], shape("insert into u {rows}", width)]).is_some());
+        }
+        assert_eq!(statements.combined(&[parts[0], shape("insert into u {rows}", MOST_COMBINED)]), None);
+        assert_eq!(statements.combined(&parts).as_deref(), Some(expected), "what is known stays");
+    }
+
+    #[test]
+    fn runs_are_powers_of_two_and_lose_nothing() {
         for count in 0..1000 {
-            let rows: Vec<usize> = (0..count).collect();
-            assert!(chunks(&rows).all(|chunk| chunk.len().is_power_of_two() && chunk.len() <= MOST_ROWS));
-            assert_eq!(chunks(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+            assert!(runs(count).all(|run| run.is_power_of_two() && run <= MOST_ROWS));
+            assert_eq!(runs(count).sum::<usize>(), count);
         }
     }
 

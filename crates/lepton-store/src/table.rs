@@ -7,6 +7,7 @@ use crate::{
     error::StoreError,
     failure::Failure,
     sql::{Columns, Value},
+    together::{Together, all_there},
 };
 
 /// A row of the ledger as a row of a table.
@@ -42,17 +43,18 @@ pub(crate) trait Stored: LedgerRow {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError>;
 }
 
-pub(crate) async fn insert<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Failure> {
-    tx.execute_for(R::INSERT, rows, |row| row.values()).await.map(drop)
+/// Adds new rows.
+pub(crate) fn insert<R: Stored>(together: &mut Together, rows: &[&R]) {
+    together.add(R::INSERT, rows, |row| row.values());
 }
 
 /// Overwrites rows; of each pair, the first is what was read and the second what is to be.
-pub(crate) async fn update<R: Stored>(tx: &mut Tx, rows: &[(&R, &R)]) -> Result<(), Failure> {
+pub(crate) fn update<R: Stored>(together: &mut Together, rows: &[(&R, &R)]) {
     let values_of = |(before, after): &(&R, &R)| after.values().into_iter().chain(before.guards()).collect();
-    let affected = tx.execute_for(R::UPDATE, rows, values_of).await?;
-    all_there(affected, rows.len())
+    together.add_overwriting(R::UPDATE, rows, values_of);
 }
 
+/// Ends rows, at once: others may come in their place.
 pub(crate) async fn delete<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
@@ -63,20 +65,15 @@ pub(crate) async fn delete<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Fa
 }
 
 /// Appends rows that ended to their table's history.
-pub(crate) async fn remember<R: Stored>(tx: &mut Tx, rows: &[&R], ended_at: i64) -> Result<(), Failure> {
+pub(crate) fn remember<R: Stored>(
+    together: &mut Together,
+    rows: &[&R],
+    ended_at: i64,
+) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
     let sql = R::INSERT_HISTORY.ok_or_else(|| StoreError::Internal("this table has no history".into()))?;
-    let values_of = |row: &&R| row.history_values().into_iter().chain([ended_at.into()]).collect();
-    tx.execute_for(sql, rows, values_of).await.map(drop)
-}
-
-/// A row that was read but is not there when it is written was taken by somebody else.
-fn all_there(affected: u64, expected: usize) -> Result<(), Failure> {
-    if usize::try_from(affected) == Ok(expected) {
-        Ok(())
-    } else {
-        Err(Failure::Conflict(format!("{affected} of {expected} rows were still there")))
-    }
+    together.add(sql, rows, |row| row.history_values().into_iter().chain([ended_at.into()]).collect());
+    Ok(())
 }

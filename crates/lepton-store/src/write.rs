@@ -13,9 +13,11 @@ use lepton_types::{
 
 use crate::{
     engine::Tx,
+    error::StoreError,
     failure::Failure,
     table::{self, Stored},
     tables::{dns_entries, fixed_ips, instances, networks},
+    together::Together,
 };
 
 /// The changes of a batch, by table, one a row.
@@ -112,28 +114,32 @@ impl<'c> Names<'c> {
         self.domains.end(tx).await
     }
 
-    async fn put(&self, tx: &mut Tx) -> Result<(), Failure> {
-        self.domains.put(tx).await?;
-        self.entries.put(tx).await
+    fn put(&self, together: &mut Together) {
+        self.domains.put(together);
+        self.entries.put(together);
     }
 }
 
-/// Writes the changes and their history.
+/// Writes the changes and their history: first what ends, then all that comes or changes.
 pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
     let mut sets = Sets::new(changes);
     let ended = sets.forget_ended_subnets();
-    // What refers to a row goes before it; what is referred to comes before what refers to it.
     let names = Names::new(&mut sets);
     let fixed_ips = Net::new(sets.fixed_ips).ending(|row| ended.contains(&row.subnet));
     let ports = Net::new(sets.ports);
     let instances = Net::new(sets.instances);
     let subnets = Net::new(sets.subnets);
     let networks = Net::new(sets.networks);
-    names.end(tx).await?;
     let floating_ranges = Net::new(sets.floating_ranges);
     let floating_ips = Net::new(sets.floating_ips);
+    let pending_unplugs = Net::new(sets.pending_unplugs);
+    let requests = Net::new(sets.requests);
+
+    // What refers to a row goes before it.
+    names.end(tx).await?;
     floating_ips.end(tx).await?;
     floating_ranges.end(tx).await?;
+    pending_unplugs.end(tx).await?;
     fixed_ips.end(tx).await?;
     ports.end(tx).await?;
     instances.end(tx).await?;
@@ -143,26 +149,27 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     }
     subnets.end(tx).await?;
     networks.end(tx).await?;
-    networks.put(tx).await?;
-    subnets.put(tx).await?;
-    Net::new(sets.frontiers).put(tx).await?;
-    Net::new(sets.blocks).put(tx).await?;
-    instances.put(tx).await?;
-    ports.put(tx).await?;
-    fixed_ips.put(tx).await?;
-    names.put(tx).await?;
-    floating_ranges.put(tx).await?;
-    floating_ips.put(tx).await?;
-    Net::new(sets.hosts).put(tx).await?;
-    let pending_unplugs = Net::new(sets.pending_unplugs);
-    pending_unplugs.end(tx).await?;
-    pending_unplugs.put(tx).await?;
-    Net::new(sets.quotas).put(tx).await?;
-    let requests = Net::new(sets.requests);
     requests.end(tx).await?;
-    requests.put(tx).await?;
-    note_newest_network(tx, changes).await?;
-    write_history(tx, changes, now).await
+
+    // What is referred to comes before what refers to it.
+    let mut together = Together::default();
+    networks.put(&mut together);
+    subnets.put(&mut together);
+    Net::new(sets.frontiers).put(&mut together);
+    Net::new(sets.blocks).put(&mut together);
+    instances.put(&mut together);
+    ports.put(&mut together);
+    fixed_ips.put(&mut together);
+    names.put(&mut together);
+    floating_ranges.put(&mut together);
+    floating_ips.put(&mut together);
+    Net::new(sets.hosts).put(&mut together);
+    pending_unplugs.put(&mut together);
+    Net::new(sets.quotas).put(&mut together);
+    requests.put(&mut together);
+    remember(&mut together, changes, now)?;
+    together.carry_out(tx).await?;
+    note_newest_network(tx, changes).await
 }
 
 /// Counts every network that came to be, also one that ended in the same batch: its number is in the history.
@@ -201,7 +208,7 @@ impl<'c, R: Stored> Net<'c, R> {
         table::delete(tx, &rows).await
     }
 
-    async fn put(&self, tx: &mut Tx) -> Result<(), Failure> {
+    fn put(&self, together: &mut Together) {
         let (mut new, mut old) = (Vec::new(), Vec::new());
         for change in &self.changes {
             match (change.before, change.after) {
@@ -210,12 +217,13 @@ impl<'c, R: Stored> Net<'c, R> {
                 (_, None) => {}
             }
         }
-        table::insert(tx, &new).await?;
-        table::update(tx, &old).await
+        table::insert(together, &new);
+        table::update(together, &old);
     }
 }
 
-async fn write_history(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
+/// Appends what ended to the history.
+fn remember(together: &mut Together, changes: &[Change], now: Timestamp) -> Result<(), StoreError> {
     let ended: Vec<Ended> = changes.iter().filter_map(Change::ended).collect();
     let mut networks = Vec::new();
     let mut subnets = Vec::new();
@@ -233,11 +241,11 @@ async fn write_history(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Resul
             Ended::FloatingIp(row) => floating_ips.push(row),
         }
     }
-    table::remember(tx, &networks, now.micros()).await?;
-    table::remember(tx, &subnets, now.micros()).await?;
-    table::remember(tx, &instances, now.micros()).await?;
-    instances::note_past_lives(tx, &instances).await?;
-    table::remember(tx, &ports, now.micros()).await?;
-    table::remember(tx, &fixed_ips, now.micros()).await?;
-    table::remember(tx, &floating_ips, now.micros()).await
+    table::remember(together, &networks, now.micros())?;
+    table::remember(together, &subnets, now.micros())?;
+    table::remember(together, &instances, now.micros())?;
+    instances::note_past_lives(together, &instances);
+    table::remember(together, &ports, now.micros())?;
+    table::remember(together, &fixed_ips, now.micros())?;
+    table::remember(together, &floating_ips, now.micros())
 }

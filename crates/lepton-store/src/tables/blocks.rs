@@ -10,7 +10,7 @@ use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value, address_bytes},
+    sql::{Columns, Row, Value, address_bytes},
     table::Stored,
 };
 
@@ -57,22 +57,39 @@ pub(crate) async fn load_free(
     keys: &[(SubnetId, Option<IpAddr>)],
     view: &mut View,
 ) -> Result<(), Failure> {
-    // One subnet a statement: each follows the partial index to its lowest entries and reads no others.
-    const SQL: &str = "select subnet_id, first, taken from blocks
-         where subnet_id = $1 and free > 0 and first > $2 order by first limit $3 {lock}";
     let keys: BTreeMap<_, _> = keys.iter().copied().collect();
-    for (subnet, after) in keys {
-        let after = after.map(address_bytes).unwrap_or_default();
-        let values = vec![subnet.as_uuid().into(), after.into(), i64::from(AT_ONCE).into()];
-        let found = tx.fetch(SQL, values).await?;
-        let mut highest = None;
-        for row in &found {
-            let block = Block::read(&mut row.columns())?;
-            highest = highest.max(Some(block.first()));
-            view.load(block);
-        }
-        let is_all = found.len() < AT_ONCE.into();
-        view.note_free_blocks(subnet, highest.filter(|_| !is_all));
+    let mut found: BTreeMap<SubnetId, Vec<IpAddr>> =
+        keys.keys().map(|subnet| (*subnet, Vec::new())).collect();
+    for row in fetch_free(tx, &keys.into_iter().collect::<Vec<_>>()).await? {
+        let block = Block::read(&mut row.columns())?;
+        found.entry(block.subnet()).or_default().push(block.first());
+        view.load(block);
+    }
+    for (subnet, firsts) in found {
+        let is_all = firsts.len() < AT_ONCE.into();
+        view.note_free_blocks(subnet, firsts.into_iter().max().filter(|_| !is_all));
     }
     Ok(())
+}
+
+/// Each subnet's lowest blocks: the partial index leads to them, and no others are read.
+async fn fetch_free(tx: &mut Tx, keys: &[(SubnetId, Option<IpAddr>)]) -> Result<Vec<Row>, Failure> {
+    const OF_ONE: &str = "select subnet_id, first, taken from blocks
+         where subnet_id = $1 and free > 0 and first > $2 order by first limit $3";
+    const OF_ALL: &str = "select lowest.* from ({rows}) as wanted, lateral (
+             select subnet_id, first, taken from blocks
+             where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
+             order by first limit wanted.column3 {lock}) as lowest";
+    let values_of = |(subnet, after): &(SubnetId, Option<IpAddr>)| {
+        let after = after.map(address_bytes).unwrap_or_default();
+        vec![subnet.as_uuid().into(), after.into(), i64::from(AT_ONCE).into()]
+    };
+    if tx.is_shared() {
+        return tx.fetch_for(OF_ALL, keys, values_of).await;
+    }
+    let mut found = Vec::new();
+    for key in keys {
+        found.extend(tx.fetch(OF_ONE, values_of(key)).await?);
+    }
+    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! `instances`: the present life of each instance, the past ones in the history, and how many there were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lepton_ledger::{Instance, InstancePlace, Key, View};
 use lepton_types::{HostId, InstanceId, Migration, PortId, ProjectId};
@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     sql::{Columns, Value, damaged},
     table::Stored,
+    together::Together,
 };
 
 /// The columns that [`Stored::read`] reads, in its order.
@@ -96,18 +97,30 @@ pub(crate) struct Found {
     pub(crate) ports: Vec<PortId>,
 }
 
-/// Loads instances with their ports of any incarnation and the ports' addresses.
-pub(crate) async fn load(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<Found, Failure> {
+/// Loads instances with their ports of any incarnation and the ports' addresses, and of `of_past_lives`, how many lives they
+/// had that ended. Those that never lived have no ports, which is what most allocations ask.
+pub(crate) async fn load(
+    tx: &mut Tx,
+    ids: &[InstanceId],
+    of_past_lives: &[InstanceId],
+    view: &mut View,
+) -> Result<Found, Failure> {
     const SQL: &str =
         concat!("select ", instance_columns!(), " from instances where id {in} order by id {lock}");
     let mut hosts = Vec::new();
+    let mut strangers: BTreeSet<InstanceId> = of_past_lives.iter().copied().collect();
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
         let instance = Instance::read(&mut row.columns())?;
         hosts.push(instance.host.clone());
         hosts.extend(instance.migration.as_ref().map(|migration| migration.destination.clone()));
+        strangers.remove(&instance.id);
         view.load(instance);
     }
-    let ports = ports::load_of_instances(tx, ids, view).await?;
+    for dead in load_past_lives(tx, of_past_lives, view).await? {
+        strangers.remove(&dead);
+    }
+    let known: Vec<InstanceId> = ids.iter().copied().filter(|id| !strangers.contains(id)).collect();
+    let ports = ports::load_of_instances(tx, &known, view).await?;
     Ok(Found { hosts, ports })
 }
 
@@ -148,18 +161,25 @@ pub(crate) async fn load_page(
     Ok(())
 }
 
-/// Loads the last incarnations of instances that have ended before. They outlive the history.
-pub(crate) async fn load_past_lives(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<(), Failure> {
+/// Loads the last incarnations of instances that have ended before, and answers which have. They outlive the history.
+async fn load_past_lives(
+    tx: &mut Tx,
+    ids: &[InstanceId],
+    view: &mut View,
+) -> Result<Vec<InstanceId>, Failure> {
     const SQL: &str = "select instance_id, last from incarnations where instance_id {in}";
+    let mut dead = Vec::new();
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
         let mut columns = row.columns();
-        view.note_incarnation(columns.id()?, columns.number()?);
+        let id = columns.id()?;
+        view.note_incarnation(id, columns.number()?);
+        dead.push(id);
     }
-    Ok(())
+    Ok(dead)
 }
 
 /// Notes the incarnations of lives that end.
-pub(crate) async fn note_past_lives(tx: &mut Tx, ended: &[&Instance]) -> Result<(), Failure> {
+pub(crate) fn note_past_lives(together: &mut Together, ended: &[&Instance]) {
     const SQL: &str = "insert into incarnations (instance_id, last) {rows}
          on conflict (instance_id) do update set last = excluded.last";
     let mut newest = BTreeMap::new();
@@ -168,5 +188,5 @@ pub(crate) async fn note_past_lives(tx: &mut Tx, ended: &[&Instance]) -> Result<
         *last = life.incarnation.max(*last);
     }
     let newest: Vec<(InstanceId, u64)> = newest.into_iter().collect();
-    tx.execute_for(SQL, &newest, |(id, last)| vec![id.as_uuid().into(), (*last).into()]).await.map(drop)
+    together.add(SQL, &newest, |(id, last)| vec![id.as_uuid().into(), (*last).into()]);
 }

@@ -21,24 +21,53 @@ const AT_ONCE: i64 = 256;
 
 /// Appends what the batch's commands did. Nothing may be written after it.
 pub(crate) async fn append(tx: &mut Tx, changes: &[Change]) -> Result<(), Failure> {
+    let entries: Vec<&JournalEntry> = changes.iter().filter_map(Change::journal_entry).collect();
+    let count: u64 = entries.iter().map(|entry| entry.events.len() as u64).sum();
+    if count == 0 {
+        Ok(())
+    } else if tx.is_shared() {
+        count_and_insert(tx, &entries, count).await
+    } else {
+        count_then_insert(tx, &entries, count).await
+    }
+}
+
+async fn count_then_insert(tx: &mut Tx, entries: &[&JournalEntry], count: u64) -> Result<(), Failure> {
     const COUNT: &str = "insert into counters (name, last) values ($1, $2)
          on conflict (name) do update set last = counters.last + excluded.last
          returning last";
     const INSERT: &str = "insert into journal (last, count, at, actor, request_id, call, events) {rows}";
-    let entries: Vec<&JournalEntry> = changes.iter().filter_map(Change::journal_entry).collect();
-    let count: u64 = entries.iter().map(|entry| entry.events.len() as u64).sum();
-    if count == 0 {
-        return Ok(());
-    }
     let counted = tx.fetch(COUNT, vec![EVENTS.into(), count.into()]).await?;
     let newest = counted.first().map_or(Err(damaged("counter", &EVENTS)), |row| row.columns().number())?;
-    let mut last = newest.saturating_sub(count);
-    let mut rows = Vec::with_capacity(entries.len());
-    for entry in entries {
-        last += entry.events.len() as u64;
-        rows.push((last, entry));
-    }
+    let rows = with_ends(entries, newest.saturating_sub(count));
     tx.execute_for(INSERT, &rows, |(last, entry)| values(*last, entry)).await.map(drop)
+}
+
+/// The same in one statement, while which all other managers wait: the rows say how far behind the old count they end.
+async fn count_and_insert(tx: &mut Tx, entries: &[&JournalEntry], count: u64) -> Result<(), Failure> {
+    const SQL: &str = "with entries as ({rows}),
+         counted as (
+             insert into counters (name, last) select distinct column8, column9 from entries
+             on conflict (name) do update set last = counters.last + excluded.last
+             returning last
+         )
+         insert into journal (last, count, at, actor, request_id, call, events)
+         select counted.last - column9 + column1, column2, column3, column4, column5, column6, column7
+         from entries, counted";
+    let rows = with_ends(entries, 0);
+    let values_of = |(last, entry): &(u64, &JournalEntry)| {
+        values(*last, entry).into_iter().chain([EVENTS.into(), count.into()]).collect()
+    };
+    tx.execute_for(SQL, &rows, values_of).await.map(drop)
+}
+
+/// Each entry with the revision of its last event, when so many were counted before.
+fn with_ends<'e>(entries: &[&'e JournalEntry], before: u64) -> Vec<(u64, &'e JournalEntry)> {
+    let end = |last: &mut u64, entry: &&'e JournalEntry| {
+        *last += entry.events.len() as u64;
+        Some((*last, *entry))
+    };
+    entries.iter().scan(before, end).collect()
 }
 
 fn values(last: u64, entry: &JournalEntry) -> Vec<Value> {

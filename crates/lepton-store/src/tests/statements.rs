@@ -38,6 +38,7 @@ use crate::{
     engine::{Engine, Sent, Tx},
     lane::Backend,
     table,
+    together::Together,
 };
 
 /// As many commands as a batch has at most.
@@ -237,11 +238,13 @@ async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
     });
     let (ports, fixed_ips): (Vec<Port>, Vec<FixedIp>) = rows.unzip();
     let mut tx = engine(subject).write().await.unwrap();
-    table::insert(&mut tx, &ports.iter().collect::<Vec<_>>()).await.unwrap();
-    table::insert(&mut tx, &fixed_ips.iter().collect::<Vec<_>>()).await.unwrap();
-    table::insert(&mut tx, &blocks.iter().collect::<Vec<_>>()).await.unwrap();
+    let mut together = Together::default();
+    table::insert(&mut together, &ports.iter().collect::<Vec<_>>());
+    table::insert(&mut together, &fixed_ips.iter().collect::<Vec<_>>());
+    table::insert(&mut together, &blocks.iter().collect::<Vec<_>>());
     let frontier = Frontier { subnet, next: Some([10, 1, FULL_BLOCKS, 0].into()) };
-    table::update(&mut tx, &[(&frontier, &frontier)]).await.unwrap();
+    table::update(&mut together, &[(&frontier, &frontier)]);
+    together.carry_out(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -475,6 +478,24 @@ async fn what_was_prepared_once_serves_every_batch_after_it() {
         counts.push(tx.fetch(PREPARED, vec![]).await.unwrap()[0].columns().get::<i64>().unwrap());
         tx.rollback().await.unwrap();
     }
-    // The first two make the host and open a block, and find both.
-    assert!(counts[1..].iter().all(|count| *count == counts[1]), "{counts:?}");
+    // The first three make the host and open a block; find both; and find a block and open the next one.
+    assert!(counts[2..].iter().all(|count| *count == counts[2]), "{counts:?}");
+}
+
+#[tokio::test]
+async fn an_allocation_on_postgresql_goes_there_and_back_thirteen_times_at_most() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    for network in ["left", "right"] {
+        subject.network(network, &["10.1.0.0/16", "fd00:1::/64"]).await;
+    }
+    for number in [1, 2] {
+        subject.submit_as("nova", &format!("boot-{number}"), allocation(number, vec![])).await.unwrap();
+    }
+    engine(&subject).take_sent();
+    subject.submit_as("nova", "boot-3", allocation(3, vec![])).await.unwrap();
+    let sent: Vec<Arc<str>> = engine(&subject).take_sent().into_iter().map(|sent| sent.text).collect();
+    // What is sent together has one text.
+    let ways: BTreeSet<&str> = sent.iter().map(|text| &**text).collect();
+    assert!(ways.len() < sent.len(), "nothing was sent together: {ways:#?}");
+    assert!(ways.len() <= 13, "{}: {ways:#?}", ways.len());
 }
