@@ -6,7 +6,12 @@
 
 use std::{collections::BTreeMap, fmt::Write, net::Ipv4Addr, time::Duration};
 
-use lepton_types::{MacAddr, Timestamp};
+use lepton_types::{DomainName, Hostname, MacAddr, Timestamp};
+use serde::{Deserialize, Serialize};
+
+mod guests;
+
+pub use guests::{DhcpGuests, GetDhcpGuests};
 
 /// Whose form the texts have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +23,34 @@ pub enum Style {
 }
 
 /// A guest's address, as a DHCP server must know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DhcpGuest {
     /// The port's MAC.
     pub mac: MacAddr,
     /// Its address.
     pub address: Ipv4Addr,
     /// The instance's name, if it told one.
-    pub hostname: Option<String>,
-    /// The port's number among the network's guests, by which options find it.
+    pub hostname: Option<Hostname>,
+    /// The port's number, by which options find it: unique among the network's guests, and the same in every text.
     pub tag: u64,
     /// Whether the port is its instance's first.
     pub is_first: bool,
-    /// When the instance was last changed.
-    pub changed_at: Timestamp,
+    /// When the instance was made.
+    pub created_at: Timestamp,
+}
+
+impl DhcpGuest {
+    /// The address of a port at this position among its instance's. No other live port has the MAC, so the MAC's number
+    /// tells ports apart as well as any that is counted.
+    pub fn new(
+        mac: MacAddr,
+        address: Ipv4Addr,
+        hostname: Option<Hostname>,
+        position: u16,
+        created_at: Timestamp,
+    ) -> Self {
+        Self { mac, address, hostname, tag: mac.to_bits(), is_first: position == 0, created_at }
+    }
 }
 
 /// What the texts are made from.
@@ -40,7 +59,7 @@ pub struct DhcpView {
     /// Whose form.
     pub style: Style,
     /// What names end with, such as `novalocal`.
-    pub domain: String,
+    pub domain: DomainName,
     /// How long a lease is good.
     pub lease_time: Duration,
     /// Whether only an instance's first vNIC gets a default route.
@@ -51,7 +70,7 @@ pub struct DhcpView {
 
 impl DhcpView {
     /// The view of a network with these guests.
-    pub fn new(style: Style, domain: String, lease_time: Duration, guests: Vec<DhcpGuest>) -> Self {
+    pub fn new(style: Style, domain: DomainName, lease_time: Duration, guests: Vec<DhcpGuest>) -> Self {
         let mut lowest: BTreeMap<MacAddr, DhcpGuest> = BTreeMap::new();
         for guest in guests {
             match lowest.get(&guest.mac) {
@@ -70,8 +89,10 @@ impl DhcpView {
             match self.style {
                 Style::Quantum => format!("{mac},host-{address}.{},{address}", self.domain),
                 Style::LinuxNet => {
-                    let name =
-                        guest.hostname.as_deref().map_or_else(|| format!("host-{address}"), Into::into);
+                    let name = guest
+                        .hostname
+                        .as_ref()
+                        .map_or_else(|| format!("host-{address}"), ToString::to_string);
                     let mut line = format!("{mac},{name}.{},{address}", self.domain);
                     if self.has_single_gateway {
                         let _ = write!(line, ",net:NW-{}", guest.tag);
@@ -86,12 +107,12 @@ impl DhcpView {
     pub fn leases(&self, now: Timestamp) -> String {
         let secs = |moment: Timestamp| moment.micros().div_euclid(1_000_000);
         let lease = i64::try_from(self.lease_time.as_secs()).unwrap_or(i64::MAX);
-        self.lines(self.guests.values().map(|DhcpGuest { mac, address, hostname, changed_at, .. }| {
+        self.lines(self.guests.values().map(|DhcpGuest { mac, address, hostname, created_at, .. }| {
             match self.style {
                 Style::Quantum => format!("{} {mac} {address} * *", secs(now).saturating_sub(lease)),
                 Style::LinuxNet => {
-                    let name = hostname.as_deref().unwrap_or("*");
-                    format!("{} {mac} {address} {name} *", secs(*changed_at).saturating_add(lease))
+                    let name = hostname.as_ref().map_or("*", Hostname::as_str);
+                    format!("{} {mac} {address} {name} *", secs(*created_at).saturating_add(lease))
                 }
             }
         }))

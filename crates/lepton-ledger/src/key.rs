@@ -109,6 +109,8 @@ pub enum Key {
     LeasedTo(MacAddr, IpAddr),
     /// Whether a network has ports: at least one of them, if there is any.
     PortOn(NetworkId),
+    /// The live ports of a network with their IPv4 addresses and their instances. There may be very many: for questions.
+    GuestsOn(NetworkId),
     /// The ports of a host that changed after a revision, with their addresses, those on their way there included, and those
     /// that must go from it since then.
     HostPorts(HostId, Revision),

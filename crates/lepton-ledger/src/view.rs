@@ -1,5 +1,6 @@
 //! [`View`]: the part of the ledger that a batch of commands has in memory.
 
+mod dhcp;
 mod dns;
 mod draws;
 mod find;
@@ -19,7 +20,7 @@ pub(crate) use self::table::Table;
 use self::{draws::Draws, journal::Journal};
 use crate::{
     AddressPlace, Change, FixedIp, Frontier, Host, Instance, InstancePlace, Key, PendingUnplug,
-    RequestRecord, Row, RowChange, Stop, row::EntryKey,
+    RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
 };
 use lepton_ipam::Block;
 use lepton_types::{
@@ -46,6 +47,8 @@ pub struct View {
     left_in_part: BTreeSet<HostId>,
     journal: Journal,
     default_limits: Amounts<Limit>,
+    /// The guests of the networks that were asked for.
+    guests: BTreeMap<NetworkId, Vec<DhcpGuest>>,
     is_complete: bool,
     loaded: HashSet<Key>,
     missing: BTreeSet<Key>,
@@ -123,6 +126,7 @@ impl View {
             left_in_part: BTreeSet::new(),
             journal: Journal::default(),
             default_limits: Amounts::DEFAULT,
+            guests: BTreeMap::new(),
             is_complete,
             loaded: HashSet::new(),
             missing: BTreeSet::new(),

@@ -12,6 +12,7 @@
 
 mod authorise;
 mod caller;
+mod dhcp;
 mod explained;
 mod form;
 mod housekeeping;
@@ -26,6 +27,7 @@ pub use authorise::{Authorise, Authorised};
 pub use caller::{
     Caller, CertificateError, Role, RoleError, Trust, TrustDomain, TrustDomainError, Unidentified,
 };
+pub use dhcp::DhcpSettings;
 pub use explained::Explained;
 pub use housekeeping::{Keep, keep_house};
 pub use hub::Hub;

@@ -20,7 +20,7 @@ use lepton_types::{
 use tokio::time::{self, Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Hub, hub::InstanceWatch};
+use crate::{DhcpSettings, Hub, hub::InstanceWatch};
 
 /// How often those who wait look again without having been told: another manager may have heard the host's report, or
 /// have given the host something to do.
@@ -42,6 +42,8 @@ pub struct Settings {
     pub instance_domain: Option<DomainName>,
     /// Which pool of floating IPs is meant when none is named, and whether instances get floating IPs by themselves.
     pub floating: FloatingSettings,
+    /// What the texts for DHCP servers have.
+    pub dhcp: DhcpSettings,
 }
 
 /// What an operator sets about floating IPs.

@@ -1,6 +1,7 @@
 //! The gRPC services: each handler parses a call, submits its command and answers. This file has what they share, and the
 //! handlers of `lepton.v1.NetworkManager`.
 
+mod dhcp;
 mod dns;
 mod events;
 mod floating_ips;
@@ -15,6 +16,7 @@ use lepton_proto::{
     Mutation,
     v1::{
         self,
+        dhcp_server::DhcpServer,
         dns_server::DnsServer,
         events_server::EventsServer,
         floating_ips_server::FloatingIpsServer,
@@ -42,7 +44,8 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 7] = [
+    pub const SERVICES: [&str; 8] = [
+        DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
         FloatingIpsServer::<Self>::NAME,
@@ -60,6 +63,7 @@ impl Api {
     /// Serves them beside what `routes` has; whatever they refuse says why.
     pub fn serve(self, routes: &mut RoutesBuilder) {
         routes
+            .add_service(Explained::new(DhcpServer::new(self.clone())))
             .add_service(Explained::new(DnsServer::new(self.clone())))
             .add_service(Explained::new(FloatingIpsServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))

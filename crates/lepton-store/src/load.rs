@@ -15,7 +15,7 @@ use crate::{
     engine::Tx,
     failure::Failure,
     tables::{
-        blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, hosts,
+        blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, guests, hosts,
         instances, journal, networks, pending_unplugs, ports, quotas, requests, subnets,
     },
 };
@@ -93,6 +93,7 @@ impl<'k> Round<'k> {
                 | Key::FloatingIpIn(_)
                 | Key::FloatingIpPage { .. }
                 | Key::PortPage { .. }
+                | Key::GuestsOn(_)
                 | Key::PortsToFence { .. }
                 | Key::HostPorts(..)
                 | Key::InstancePage { .. }
@@ -200,6 +201,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
             floating_ips::load_page(tx, filter, *after, *limit, view).await
         }
         Key::PortPage { filter, after, limit } => ports::load_page(tx, filter, *after, *limit, view).await,
+        Key::GuestsOn(network) => guests::load_on(tx, *network, view).await,
         Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
         Key::HostPorts(host, after) => {
             ports::load_of_host(tx, host, *after, view).await?;

@@ -7,6 +7,7 @@ pub(crate) mod fixed_ips;
 pub(crate) mod floating_ips;
 pub(crate) mod floating_ranges;
 pub(crate) mod frontiers;
+pub(crate) mod guests;
 pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod instances;

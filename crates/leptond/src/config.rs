@@ -21,7 +21,7 @@ use std::{
 };
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Authorise, FloatingSettings, Keep, Trust};
+use lepton_manager::{Authorise, DhcpSettings, FloatingSettings, Keep, Trust};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{Amounts, DomainName, HostId, Limit};
 
@@ -101,6 +101,8 @@ pub struct Config {
     pub floating: FloatingSettings,
     /// Which hosts get ports.
     pub accept_hosts: AcceptHosts,
+    /// What the texts for DHCP servers have.
+    pub dhcp: DhcpSettings,
     /// The domain of guests' own names, if they get any.
     pub instance_domain: Option<DomainName>,
     /// What projects may have whose quota nobody has set.
@@ -231,6 +233,11 @@ impl Config {
                 auto_assign: settings.floating_auto_assign.0,
             },
             accept_hosts: settings.accept_hosts,
+            dhcp: DhcpSettings {
+                domain: settings.dhcp_domain,
+                lease_time: settings.dhcp_lease_time.0,
+                has_single_gateway: settings.dhcp_single_default_gateway.0,
+            },
             instance_domain: settings.dns_instance_domain.0,
             default_limits: Amounts {
                 networks: settings.quota_networks.0,
@@ -268,6 +275,7 @@ impl Config {
             only_known_hosts,
             instance_domain: self.instance_domain.clone(),
             floating: self.floating.clone(),
+            dhcp: self.dhcp.clone(),
         }
     }
 

@@ -7,12 +7,12 @@ fn guest(mac: &str, address: &str) -> DhcpGuest {
         hostname: None,
         tag: 0,
         is_first: true,
-        changed_at: Timestamp::default(),
+        created_at: Timestamp::default(),
     }
 }
 
 fn view(style: Style, guests: Vec<DhcpGuest>) -> DhcpView {
-    DhcpView::new(style, "novalocal".to_owned(), Duration::from_secs(120), guests)
+    DhcpView::new(style, "novalocal".parse().unwrap(), Duration::from_secs(120), guests)
 }
 
 fn at(secs: i64) -> Timestamp {
@@ -39,27 +39,27 @@ fn the_quantum_managers_leases_are_over() {
 #[test]
 fn the_other_managers_hosts_have_their_own_names() {
     let mut named = guest("de:ad:be:ef:00:00", "192.168.0.100");
-    named.hostname = Some("fake_instance00".to_owned());
+    named.hostname = "fake-instance00".parse().ok();
     let mut view = view(Style::LinuxNet, vec![named, guest("de:ad:be:ef:00:01", "192.168.0.101")]);
     let second = "de:ad:be:ef:00:01,host-192.168.0.101.novalocal,192.168.0.101";
-    assert_eq!(view.hosts(), format!("de:ad:be:ef:00:00,fake_instance00.novalocal,192.168.0.100\n{second}"));
+    assert_eq!(view.hosts(), format!("de:ad:be:ef:00:00,fake-instance00.novalocal,192.168.0.100\n{second}"));
     view.has_single_gateway = true;
-    assert!(view.hosts().starts_with("de:ad:be:ef:00:00,fake_instance00.novalocal,192.168.0.100,net:NW-0\n"));
+    assert!(view.hosts().starts_with("de:ad:be:ef:00:00,fake-instance00.novalocal,192.168.0.100,net:NW-0\n"));
 }
 
 #[test]
 fn the_other_managers_leases_begin_with_the_instance() {
     let mut named = guest("fa:16:3e:00:00:01", "10.2.0.2");
-    named.changed_at = at(1_344_593_323);
+    named.created_at = at(1_344_593_323);
     let nameless = view(Style::LinuxNet, vec![named.clone()]);
     assert_eq!(nameless.leases(at(0)), "1344593443 fa:16:3e:00:00:01 10.2.0.2 * *");
-    named.hostname = Some("vm1".to_owned());
+    named.hostname = "vm1".parse().ok();
     let view = view(Style::LinuxNet, vec![named]);
     assert_eq!(view.leases(at(0)), "1344593443 fa:16:3e:00:00:01 10.2.0.2 vm1 *");
 }
 
 #[test]
-fn only_vnics_that_are_not_an_instances_first_lose_the_default_route() {
+fn b34_only_vnics_that_are_not_an_instances_first_lose_the_default_route() {
     let on_network_0 = [(0_u64, true), (3, false), (4, false)];
     let guests = on_network_0.iter().map(|&(tag, is_first)| DhcpGuest {
         tag,
@@ -73,7 +73,7 @@ fn only_vnics_that_are_not_an_instances_first_lose_the_default_route() {
 }
 
 #[test]
-fn a_mac_with_several_addresses_is_told_one() {
+fn b32_a_mac_with_several_addresses_is_told_one() {
     let guests = ["10.1.0.9", "10.1.0.4", "10.1.0.7"].map(|address| guest("fa:16:3e:00:00:01", address));
     let hosts = view(Style::Quantum, guests.to_vec()).hosts();
     assert_eq!(hosts, "fa:16:3e:00:00:01,host-10.1.0.4.novalocal,10.1.0.4\n");

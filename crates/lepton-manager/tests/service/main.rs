@@ -4,6 +4,7 @@
 
 mod arguments;
 mod changed;
+mod dhcp;
 mod dns;
 mod dry_run;
 mod events;

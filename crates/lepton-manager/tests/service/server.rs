@@ -3,7 +3,7 @@
 use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Api, Authorise, FloatingSettings, Manager, Role, Settings, Trust};
+use lepton_manager::{Api, Authorise, DhcpSettings, FloatingSettings, Manager, Role, Settings, Trust};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{Amounts, HostChanges, HostId, HostReport, Limit, PortId, PortReport, PortStatus};
@@ -50,6 +50,7 @@ pub(crate) struct Options {
     pub(crate) only_known_hosts: bool,
     pub(crate) instance_domain: Option<&'static str>,
     pub(crate) assigns_floating_ips: bool,
+    pub(crate) has_single_gateway: bool,
     pub(crate) mac_base: &'static str,
     /// What callers over TCP are; those over the unix socket are admins.
     pub(crate) loopback_role: Option<Role>,
@@ -66,6 +67,7 @@ impl Default for Options {
             only_known_hosts: false,
             instance_domain: None,
             assigns_floating_ips: false,
+            has_single_gateway: false,
             mac_base: "fa:16:3e",
             loopback_role: Some(Role::Compute),
             queue_limit: 4096,
@@ -112,6 +114,7 @@ impl Server {
                 auto_assign: options.assigns_floating_ips,
                 ..FloatingSettings::default()
             },
+            dhcp: DhcpSettings { has_single_gateway: options.has_single_gateway, ..DhcpSettings::default() },
         };
         let manager = Manager::open(&store, settings).await.unwrap();
         let mut routes = RoutesBuilder::default();

@@ -94,7 +94,7 @@ impl Stored for Port {
             network: columns.id()?,
             project: columns.parsed()?,
             host: columns.parsed()?,
-            position: u16::try_from(columns.number()?).map_err(|error| damaged("position", &error))?,
+            position: position(columns.number()?)?,
             mac: MacAddr::try_from(columns.number()?).map_err(|error| damaged("MAC", &error))?,
             binding: columns.json()?,
             status: status(&columns.get::<String>()?, columns.get()?)?,
@@ -119,6 +119,11 @@ fn target(
         }
         other => Err(damaged("port target", &other)),
     }
+}
+
+/// Where a port stands among its instance's.
+pub(super) fn position(number: u64) -> Result<u16, StoreError> {
+    u16::try_from(number).map_err(|error| damaged("position", &error))
 }
 
 fn status(status: &str, error: Option<String>) -> Result<PortStatus, StoreError> {

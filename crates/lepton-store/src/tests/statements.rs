@@ -17,7 +17,7 @@ use lepton_ledger::{
     EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy, FloatingSelection, Frontier,
     GetFloatingIp, GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains, ListFixedIps,
     ListFloatingIps, ListFloatingPools, ListNetworks, Place, PortFilter, PortRef, PortsBy, ReadEvents,
-    ReportHost, Scope, SweepQuarantine,
+    ReportHost, Scope, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -417,19 +417,38 @@ async fn every_statement_finds_its_rows_by_an_index() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         let subject = Subject::open(kind, |_| {}).await;
         use_everything(&subject).await;
-        let sent: BTreeSet<Arc<str>> =
-            engine(&subject).take_sent().into_iter().map(|sent| sent.text).collect();
-        assert!(sent.len() > 50, "{kind:?}: {}", sent.len());
-        let mut tx = engine(&subject).write().await.unwrap();
-        for text in sent {
-            let scans = match kind {
-                Kind::Memory | Kind::Sqlite => scans_of_sqlite(&mut tx, &text).await,
-                Kind::Postgres => scans_of_postgres(&mut tx, &text).await,
-            };
-            assert_eq!(scans, Vec::<String>::new(), "{kind:?}: {text}");
-        }
-        tx.rollback().await.unwrap();
+        let sent = assert_no_scans(&subject).await;
+        assert!(sent > 50, "{kind:?}: {sent}");
     }
+}
+
+/// What a DHCP server is told of a network starts from the network's ports, and is not looked for among all addresses.
+#[tokio::test]
+async fn b33_a_networks_guests_are_found_by_indexes() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        let network = subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await.network.id;
+        subject.allocate(1).await.unwrap();
+        engine(&subject).take_sent();
+        let told = subject.store().ask(GetDhcpGuests { network }).await.unwrap();
+        assert_eq!((told.guests.len(), assert_no_scans(&subject).await > 3), (1, true), "{kind:?}");
+    }
+}
+
+/// Looks at the plan of each statement that was sent since the last look; answers how many there were.
+async fn assert_no_scans(subject: &Subject) -> usize {
+    let sent: BTreeSet<Arc<str>> = engine(subject).take_sent().into_iter().map(|sent| sent.text).collect();
+    let count = sent.len();
+    let mut tx = engine(subject).write().await.unwrap();
+    for text in sent {
+        let scans = match subject.kind {
+            Kind::Memory | Kind::Sqlite => scans_of_sqlite(&mut tx, &text).await,
+            Kind::Postgres => scans_of_postgres(&mut tx, &text).await,
+        };
+        assert_eq!(scans, Vec::<String>::new(), "{:?}: {text}", subject.kind);
+    }
+    tx.rollback().await.unwrap();
+    count
 }
 
 /// The walks over whole tables or indexes by which SQLite carries the statement out.

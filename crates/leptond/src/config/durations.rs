@@ -39,6 +39,8 @@ spans! {
     HistoryTime is Duration::from_hours(24), Duration::from_hours(24 * 3650), "from 1d to 3650d";
     /// How long events are kept: as long as those who follow them may be away.
     EventsTime is Duration::from_hours(1), Duration::from_hours(24 * 365), "from 1h to 365d";
+    /// How long a DHCP lease is good. Clients ask anew at half of it (RFC 2131 §4.4.5), and count in seconds.
+    LeaseTime is Duration::from_secs(2), Duration::from_hours(24 * 30), "from 2s to 30d";
     /// How long a connection with TLS may last.
     ConnectionAge is Duration::from_secs(1), Duration::from_hours(24), "from 1s to 24h";
     /// How long a stop waits for calls that are under way; at most as long as a call may wait for a plug
@@ -62,6 +64,8 @@ mod tests {
         assert!("59m".parse::<EventsTime>().is_err() && "366d".parse::<EventsTime>().is_err());
         assert!("0s".parse::<DrainTime>().is_ok() && "10m".parse::<DrainTime>().is_ok());
         assert!("11m".parse::<DrainTime>().is_err() && "10".parse::<DrainTime>().is_err());
+        assert!("2s".parse::<LeaseTime>().is_ok() && "30d".parse::<LeaseTime>().is_ok());
+        assert!("1s".parse::<LeaseTime>().is_err() && "31d".parse::<LeaseTime>().is_err());
         assert!("1s".parse::<ConnectionAge>().is_ok() && "24h".parse::<ConnectionAge>().is_ok());
         assert!("0s".parse::<ConnectionAge>().is_err() && "25h".parse::<ConnectionAge>().is_err());
     }

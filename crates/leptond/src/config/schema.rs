@@ -11,7 +11,7 @@ use lepton_types::{DomainName, HostId, Name};
 
 use super::{
     database::DatabaseUrl,
-    durations::{ConnectionAge, DrainTime, EventsTime, HistoryTime, KeepTime},
+    durations::{ConnectionAge, DrainTime, EventsTime, HistoryTime, KeepTime, LeaseTime},
     layers::Values,
     values::{
         AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LocalRole, LogFilter, LogFormat,
@@ -199,6 +199,15 @@ settings! {
 
     /// The octets that the MAC of every new port starts with, three to five of them.
     mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
+
+    /// What the names of guests end with in the texts for DHCP servers.
+    dhcp_domain: DomainName, "dhcp.domain", Text, "novalocal";
+
+    /// How long a guest may use an address without asking again, 2 seconds to 30 days, in the texts for DHCP servers.
+    dhcp_lease_time: LeaseTime, "dhcp.lease_time", Text, "2m";
+
+    /// Whether only an instance's first vNIC is given a default route by DHCP.
+    dhcp_single_default_gateway: Switch, "dhcp.single_default_gateway", Boolean, "false";
 
     /// The DNS domain in which every instance gets names, its UUID and its `hostname`, for its first address of each family.
     /// Empty: none.
