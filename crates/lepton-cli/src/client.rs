@@ -3,7 +3,7 @@
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
-    dns_client::DnsClient, floating_ips_client::FloatingIpsClient,
+    dhcp_client::DhcpClient, dns_client::DnsClient, floating_ips_client::FloatingIpsClient,
     network_manager_client::NetworkManagerClient, ports_client::PortsClient, queries_client::QueriesClient,
     subnets_client::SubnetsClient,
 };
@@ -26,6 +26,8 @@ use crate::{
 pub(crate) struct Calls {
     /// Networks, instances and hosts.
     pub(crate) manager: NetworkManagerClient<Channel>,
+    /// What DHCP servers are told.
+    pub(crate) dhcp: DhcpClient<Channel>,
     /// Names in DNS.
     pub(crate) dns: DnsClient<Channel>,
     /// Floating IPs and their pools.
@@ -60,6 +62,7 @@ impl Client {
         };
         let calls = Calls {
             manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            dhcp: DhcpClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             floating: FloatingIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),

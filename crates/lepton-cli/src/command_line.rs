@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
+    dhcp::{self, DhcpCommand},
     dns::{self, DnsCommand},
     error::Error,
     floating::{self, FloatingCommand},
@@ -67,6 +68,9 @@ enum Command {
     /// Addresses of pools that lead to instances' fixed IPs
     #[command(subcommand)]
     Floating(FloatingCommand),
+    /// Print what a DHCP server is told of a network's guests, as dnsmasq reads it
+    #[command(subcommand)]
+    Dhcp(DhcpCommand),
     /// Names in DNS, and where they lead
     #[command(subcommand)]
     Dns(DnsCommand),
@@ -133,6 +137,9 @@ impl CommandLine {
             }
             Command::Floating(command) => {
                 connected(connection, async |settings| floating::run(command, &settings, output).await)
+            }
+            Command::Dhcp(command) => {
+                connected(connection, async |settings| dhcp::run(command, &settings, output).await)
             }
             Command::Dns(command) => {
                 connected(connection, async |settings| dns::run(command, &settings, output).await)

@@ -242,6 +242,7 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "request_id" => "--request-id",
         "scope" => "--private",
         "source" => "--from",
+        "style" => "--style",
         "subnet_id" => "SUBNET",
         "type" => "--type",
         "wait_for_active" => "--wait",

@@ -16,6 +16,7 @@
 mod change;
 mod client;
 mod command_line;
+mod dhcp;
 mod dns;
 mod duration;
 mod endpoint;

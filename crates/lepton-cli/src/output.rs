@@ -4,6 +4,7 @@
 //! is `null` (an empty list for lists); enums are words; durations are seconds with an `s` and times RFC 3339, as in
 //! Protobuf's JSON. The views in the modules below are the whole description of these shapes.
 
+mod dhcp;
 mod dns;
 mod find;
 mod floating;
@@ -23,6 +24,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub(crate) use self::{
+    dhcp::DhcpTextView,
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
     find::FoundInstancesView,
     floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "allow-unwrap-in-tests does not reach what tests share")]
 
 mod connection;
+mod dhcp;
 mod dns;
 mod fixtures;
 mod floating;

@@ -9,6 +9,7 @@ use std::{
 
 use lepton_proto::v1::{
     self as pb,
+    dhcp_server::{Dhcp, DhcpServer},
     dns_server::{Dns, DnsServer},
     floating_ips_server::{FloatingIps, FloatingIpsServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
@@ -26,6 +27,8 @@ use tonic::{Request, Response, Status};
 pub(crate) enum Turn {
     /// Answers with an encoded message.
     Answer(Vec<u8>),
+    /// Answers with an encoded message part by part, and breaks off behind its end.
+    BreakOff(Vec<u8>),
     /// Refuses.
     Refuse(Status),
     /// Never answers.
@@ -60,6 +63,7 @@ impl Server {
         let socket = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let serving = tonic::transport::Server::builder()
             .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
+            .add_service(DhcpServer::from_arc(Arc::clone(&script)))
             .add_service(DnsServer::from_arc(Arc::clone(&script)))
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
@@ -88,14 +92,56 @@ impl Script {
         Self { turns: Mutex::new(turns.into_iter().collect()), ..Self::default() }
     }
 
+    /// Plays a text, a part for each of its lines.
+    async fn play_text<Q: Debug>(&self, request: Request<Q>) -> Result<Response<Parts>, Status> {
+        let breaks_off = matches!(self.turns.lock().unwrap().front(), Some(Turn::BreakOff(_)));
+        let pb::DhcpText { text, revision } = self.play(request).await?.into_inner();
+        let lines = if text.is_empty() { vec![""] } else { text.split_inclusive('\n').collect() };
+        let part = |line: &str| Ok(pb::DhcpText { text: line.to_owned(), revision });
+        let mut parts: Vec<_> = lines.into_iter().map(part).collect();
+        parts.extend(breaks_off.then(|| Err(Status::internal("the text broke off"))));
+        Ok(Response::new(tokio_stream::iter(parts)))
+    }
+
     async fn play<Q: Debug, A: Message + Default>(&self, request: Request<Q>) -> Result<Response<A>, Status> {
         self.requests.lock().unwrap().push(format!("{:#?}", request.into_inner()));
         let turn = self.turns.lock().unwrap().pop_front();
         match turn.expect("the script has a turn for each request") {
-            Turn::Answer(bytes) => Ok(Response::new(A::decode(&*bytes).unwrap())),
+            Turn::Answer(bytes) | Turn::BreakOff(bytes) => Ok(Response::new(A::decode(&*bytes).unwrap())),
             Turn::Refuse(status) => Err(status),
             Turn::Hang => future::pending().await,
         }
+    }
+}
+
+/// The parts of a text.
+type Parts = tokio_stream::Iter<std::vec::IntoIter<Result<pb::DhcpText, Status>>>;
+
+#[tonic::async_trait]
+impl Dhcp for Script {
+    type GetDhcpHostsStream = Parts;
+    type GetDhcpLeasesStream = Parts;
+    type GetDhcpOptionsStream = Parts;
+
+    async fn get_dhcp_hosts(
+        &self,
+        request: Request<pb::GetDhcpHostsRequest>,
+    ) -> Result<Response<Parts>, Status> {
+        self.play_text(request).await
+    }
+
+    async fn get_dhcp_leases(
+        &self,
+        request: Request<pb::GetDhcpLeasesRequest>,
+    ) -> Result<Response<Parts>, Status> {
+        self.play_text(request).await
+    }
+
+    async fn get_dhcp_options(
+        &self,
+        request: Request<pb::GetDhcpOptionsRequest>,
+    ) -> Result<Response<Parts>, Status> {
+        self.play_text(request).await
     }
 }
 
