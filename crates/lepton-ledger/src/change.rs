@@ -75,9 +75,9 @@ pub fn coalesce<'c, R: Row>(changes: impl IntoIterator<Item = &'c RowChange<R>>)
 /// Something whose time is over: what the history keeps, with the moment of its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// A network was deleted.
+    /// A network was deleted, or is not so any more: what it is called, whose it is, where its router is.
     Network(Network),
-    /// A subnet was deleted.
+    /// A subnet was deleted, or is not so any more: what its guests are told.
     Subnet(Subnet),
     /// An instance was deallocated.
     Instance(Instance),
@@ -95,12 +95,25 @@ impl Change {
         if let Self::Journal(entry) = self { Some(entry) } else { None }
     }
 
-    /// What the history keeps of this change: rows that end, addresses that leave their port, and floating IPs as they were
-    /// before they led elsewhere.
+    /// What the history keeps of this change: rows that end, networks and subnets as they were before they changed, addresses
+    /// that leave their port, and floating IPs as they were before they led elsewhere. That a row was raised to another
+    /// version alone is no change of what it says.
     pub fn ended(&self) -> Option<Ended> {
         match self {
-            Self::Network(RowChange { before: Some(row), after: None }) => Some(Ended::Network(row.clone())),
-            Self::Subnet(RowChange { before: Some(row), after: None }) => Some(Ended::Subnet(row.clone())),
+            Self::Network(RowChange { before: Some(row), after })
+                if after
+                    .as_ref()
+                    .is_none_or(|after| *row != Network { version: row.version, ..after.clone() }) =>
+            {
+                Some(Ended::Network(row.clone()))
+            }
+            Self::Subnet(RowChange { before: Some(row), after })
+                if after
+                    .as_ref()
+                    .is_none_or(|after| *row != Subnet { version: row.version, ..after.clone() }) =>
+            {
+                Some(Ended::Subnet(row.clone()))
+            }
             Self::Instance(RowChange { before: Some(row), after: None }) => {
                 Some(Ended::Instance(row.clone()))
             }

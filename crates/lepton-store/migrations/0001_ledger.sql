@@ -278,7 +278,8 @@ CREATE TABLE journal (
     events TEXT NOT NULL
 );
 
--- The history: rows as they were when they ended. Nothing here is ever changed, and nothing is decided on it; what is
+-- The history: rows as they were when they ended, and networks and subnets as they were when they changed, so that such a row
+-- was true until its `ended_at`, and since the one before it. Nothing here is ever changed, and nothing is decided on it; what is
 -- old enough is dropped, oldest first.
 
 CREATE TABLE network_history (

@@ -66,6 +66,26 @@ fn what_ends_is_remembered_and_nothing_else() {
 }
 
 #[test]
+fn what_a_network_and_its_subnets_were_is_remembered_when_they_say_something_else() {
+    let (_, made) = with_network(&["10.1.0.0/24"]);
+    let (network, subnet) = (made.network, made.subnets[0].clone());
+    let changed = |after: &Network| {
+        Change::Network(RowChange { before: Some(network.clone()), after: Some(after.clone()) }).ended()
+    };
+    let renamed = Network { label: "renamed".parse().unwrap(), version: 1, ..network.clone() };
+    assert_eq!(changed(&renamed), Some(Ended::Network(network.clone())));
+    assert_eq!(changed(&Network { version: 1, ..network.clone() }), None, "a subnet was added, say");
+    let changed = |after: &Subnet| {
+        Change::Subnet(RowChange { before: Some(subnet.clone()), after: Some(after.clone()) }).ended()
+    };
+    assert_eq!(
+        changed(&Subnet { gateway: None, version: 1, ..subnet.clone() }),
+        Some(Ended::Subnet(subnet.clone()))
+    );
+    assert_eq!(changed(&Subnet { version: 1, ..subnet.clone() }), None);
+}
+
+#[test]
 fn an_address_has_ended_when_it_leaves_its_port() {
     let row = |holder| FixedIp {
         subnet: uuid::Uuid::from_u128(1).into(),

@@ -4,12 +4,14 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{DeallocateForInstance, DeleteNetwork, Holder, Scope};
+use lepton_ledger::{DeallocateForInstance, DeleteNetwork, Holder, ModifyNetwork, Scope};
 
 use super::{
     each_store,
     harness::{Subject, each_database, fixed_ips, instance, network, subnet},
+    modified::untouched,
     sound::Dump,
+    subnets::{addition, moved_to},
 };
 
 #[tokio::test]
@@ -63,6 +65,29 @@ async fn a_deleted_network_is_remembered_with_its_subnets() {
         let mut subnets: Vec<_> = history.subnets.into_iter().map(|(row, _)| row).collect();
         subnets.sort_by_key(|subnet| subnet.family());
         assert_eq!(subnets, made.subnets);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_network_and_its_gateway_were_before_is_remembered() {
+    each_database(async |subject| {
+        let made = subject.network("private", &["10.1.0.0/24"]).await;
+        let (network, subnet) = (made.network.id, made.subnets[0].id);
+        subject.advance(Duration::from_secs(5));
+        let project = Some("p1".parse().ok());
+        subject.submit(ModifyNetwork { project, ..untouched(network) }).await.unwrap();
+        let until = subject.now();
+        subject.submit(addition(network, "10.2.0.0/24")).await.unwrap();
+        subject.advance(Duration::from_secs(5));
+        subject.submit(moved_to(subnet, "10.1.0.9")).await.unwrap();
+        let history = subject.dump().await.history;
+        assert_eq!(
+            history.networks,
+            [(made.network, until)],
+            "whose it was; that it has a subnet more is no change"
+        );
+        assert_eq!(history.subnets, [(made.subnets[0].clone(), subject.now())]);
     })
     .await;
 }
