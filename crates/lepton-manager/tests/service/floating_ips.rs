@@ -5,6 +5,7 @@ use lepton_proto::v1::{
     self, floating_ips_client::FloatingIpsClient, list_floating_ips_request::Selection,
     network_manager_client::NetworkManagerClient,
 };
+use lepton_types::{Amounts, Limit};
 use tonic::{Code, transport::Channel};
 
 use crate::{
@@ -191,7 +192,7 @@ async fn floating_ips_are_found_by_whatever_they_have_to_do_with() {
 }
 
 #[tokio::test]
-async fn every_refusal_says_what_it_is_about() {
+async fn every_refusal_of_a_pool_says_what_it_is_about() {
     let (_server, mut client) = with_pool(&["172.24.4.0/30"]).await;
     client.allocate_floating_ip(wish()).await.unwrap();
     let overlapping = client.create_floating_pool(pool("blue", &["10.9.0.1", "172.24.0.0/16"])).await;
@@ -335,7 +336,11 @@ async fn every_wrong_field_is_named() {
 
 /// A server that assigns floating IPs by itself, with a network and a pool of two addresses.
 async fn assigning() -> (Server, Client) {
-    let server = Server::with(Options { assigns_floating_ips: true, ..Options::default() }).await;
+    assigning_with(Options { assigns_floating_ips: true, ..Options::default() }).await
+}
+
+async fn assigning_with(options: Options) -> (Server, Client) {
+    let server = Server::with(options).await;
     server.network("private", &["10.0.0.0/24"]).await;
     let mut client = client(&server).await;
     client.create_floating_pool(pool("nova", &["172.24.4.0/30"])).await.unwrap();
@@ -372,6 +377,28 @@ async fn b11_without_its_pool_no_instance_that_would_need_it_is_allocated() {
     let without_ipv4 =
         v1::AllocateForInstanceRequest { networks: vec![requested(&v6, &[])], ..allocation(1) };
     server.allocate(without_ipv4).await;
+}
+
+#[tokio::test]
+async fn b55_a_project_gets_no_floating_ip_beyond_its_quota_asked_for_or_assigned() {
+    let limits = Amounts { floating_ips: Limit::AtMost(1), ..Amounts::DEFAULT };
+    let options = Options { assigns_floating_ips: true, limits, ..Options::default() };
+    let (server, mut client) = assigning_with(options).await;
+    server.allocate(allocation(1)).await;
+    let mut networks = NetworkManagerClient::new(server.channel().await);
+    for problem in [
+        Problem::of(client.allocate_floating_ip(wish()).await),
+        Problem::of(networks.allocate_for_instance(allocation(2)).await),
+    ] {
+        let metadata = [
+            ("project_id", PROJECT),
+            ("resource", "floating_ips"),
+            ("limit", "1"),
+            ("used", "1"),
+            ("wanted", "1"),
+        ];
+        problem.assert(Code::ResourceExhausted, "QUOTA_EXCEEDED", &metadata, &["may have 1 floating_ips"]);
+    }
 }
 
 #[tokio::test]
