@@ -18,6 +18,7 @@ mod credentials;
 mod database;
 mod disk;
 mod faces;
+mod floating;
 mod life;
 mod postgres;
 mod repair;

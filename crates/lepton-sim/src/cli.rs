@@ -11,7 +11,10 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use futures_util::{StreamExt, stream};
 use lepton_proto::v1::RequestedNetwork;
-use lepton_sim::{Boot, Churn, Hypervisor, Load, Operation, Record, Stop, connect, instance_id, with_causes};
+use lepton_sim::{
+    Boot, Churn, Hypervisor, Load, Operation, Record, Stop, connect, floating_ips_of, instance_id,
+    with_causes,
+};
 use lepton_types::{HostId, ProjectId};
 use rand::{RngExt, rngs::StdRng};
 use tokio::signal::unix::{SignalKind, signal};
@@ -112,7 +115,7 @@ struct LoadArgs {
     /// Most calls.
     #[arg(long, default_value_t = 1_000)]
     calls: u64,
-    /// Instances that `nw-info` draws from; as many as there are calls when not given.
+    /// Instances that `nw-info` and `associate-floating` draw from; as many as there are calls when not given.
     #[arg(long)]
     range: Option<u64>,
     /// Longest time, in seconds.
@@ -239,10 +242,13 @@ async fn load(cli: &Cli, args: &LoadArgs) -> Result<(), Box<dyn Error>> {
     finish_load(cli, load, args.connections).await
 }
 
-async fn finish_load(cli: &Cli, load: Load, connections: u32) -> Result<(), Box<dyn Error>> {
+async fn finish_load(cli: &Cli, mut load: Load, connections: u32) -> Result<(), Box<dyn Error>> {
     let mut channels = Vec::new();
     for _ in 0..connections.max(1) {
         channels.push(connect(&cli.endpoint).await?);
+    }
+    if load.operation == Operation::AssociateFloating {
+        load.floating_ips = floating_ips_of(&channels[0], &load.project).await?;
     }
     let loaded = load.run(&channels).await;
     report::loaded(cli.output, &loaded)?;
@@ -301,6 +307,7 @@ impl Fleet {
             concurrency: self.concurrency,
             hosts: self.hosts.into(),
             wait_for_active: None,
+            floating_ips: Vec::new(),
         }
     }
 

@@ -28,6 +28,6 @@ pub use guest::{
 pub use hypervisor::{Boot, Hypervisor};
 pub use identity::instance_id;
 pub use kernel::{KernelError, KernelInstance};
-pub use load::{Load, LoadReport, Operation};
+pub use load::{Load, LoadReport, Operation, floating_ips_of};
 pub use record::{Call, CallSummary, Record};
 pub use retry::RetryPolicy;

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
+use lepton_proto::v1::{
+    self, floating_ips_client::FloatingIpsClient, network_manager_client::NetworkManagerClient,
+};
 use lepton_types::{InstanceId, ProjectId};
 use rand::{RngExt, rngs::StdRng};
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,10 @@ pub enum Operation {
     Deallocate,
     /// Read the NetworkInfo of instances drawn from the range at random.
     NwInfo,
+    /// Allocate floating IPs of the default pool.
+    AllocateFloating,
+    /// Move the project's floating IPs, one after the other, to instances drawn from the range at random.
+    AssociateFloating,
     /// Ask for the server's health: a call that does nothing.
     Health,
 }
@@ -55,6 +61,8 @@ pub struct Load {
     pub hosts: u64,
     /// How long an allocation waits for its ports; none to take the answer at once.
     pub wait_for_active: Option<Duration>,
+    /// The floating IPs that are moved.
+    pub floating_ips: Vec<String>,
 }
 
 /// What a load found.
@@ -95,6 +103,7 @@ struct Seen {
 /// One caller.
 struct Caller {
     manager: NetworkManagerClient<Channel>,
+    floating: FloatingIpsClient<Channel>,
     health: HealthClient<Channel>,
     random: StdRng,
 }
@@ -150,6 +159,26 @@ impl Load {
         }
     }
 
+    fn floating_ip(&self, random: &mut StdRng) -> v1::AllocateFloatingIpRequest {
+        v1::AllocateFloatingIpRequest {
+            project_id: self.project.to_string(),
+            request_id: identity::request_id(random).into(),
+            ..Default::default()
+        }
+    }
+
+    fn association(&self, number: u64, random: &mut StdRng) -> v1::AssociateFloatingIpRequest {
+        let addresses = self.floating_ips.len().max(1) as u64;
+        let index = usize::try_from(number % addresses).expect("an index of a list fits");
+        v1::AssociateFloatingIpRequest {
+            // Without any the server says what is missing.
+            address: self.floating_ips.get(index).cloned().unwrap_or_default(),
+            instance_id: self.instance(random.random_range(0..self.range.max(1))).to_string(),
+            request_id: identity::request_id(random).into(),
+            ..Default::default()
+        }
+    }
+
     fn instance(&self, number: u64) -> InstanceId {
         identity::instance_id(self.seed, self.first + number)
     }
@@ -167,6 +196,7 @@ impl Caller {
     fn new(channel: &Channel) -> Self {
         Self {
             manager: NetworkManagerClient::new(channel.clone()),
+            floating: FloatingIpsClient::new(channel.clone()),
             health: HealthClient::new(channel.clone()),
             random: rand::make_rng(),
         }
@@ -199,6 +229,14 @@ impl Caller {
                 let number = self.random.random_range(0..load.range.max(1));
                 self.nw_info(load.instance(number)).await
             }
+            Operation::AllocateFloating => {
+                let request = load.floating_ip(&mut self.random);
+                self.allocate_floating(request).await
+            }
+            Operation::AssociateFloating => {
+                let request = load.association(number, &mut self.random);
+                self.associate_floating(request).await
+            }
             Operation::Health => self.check().await,
         }
     }
@@ -229,12 +267,52 @@ impl Caller {
         RetryPolicy::default().run(attempt).await.without_answer()
     }
 
+    async fn allocate_floating(&self, request: v1::AllocateFloatingIpRequest) -> Outcome<()> {
+        let attempt = || {
+            let (mut client, request) = (self.floating.clone(), request.clone());
+            async move { client.allocate_floating_ip(request).await }
+        };
+        RetryPolicy::default().run(attempt).await.without_answer()
+    }
+
+    async fn associate_floating(&self, request: v1::AssociateFloatingIpRequest) -> Outcome<()> {
+        let attempt = || {
+            let (mut client, request) = (self.floating.clone(), request.clone());
+            async move { client.associate_floating_ip(request).await }
+        };
+        RetryPolicy::default().run(attempt).await.without_answer()
+    }
+
     async fn check(&self) -> Outcome<()> {
         let attempt = || {
             let mut client = self.health.clone();
             async move { client.check(HealthCheckRequest::default()).await }
         };
         RetryPolicy::default().run(attempt).await.without_answer()
+    }
+}
+
+/// The project's floating IPs, all of them.
+///
+/// # Errors
+///
+/// What the server answers when it does not list them.
+pub async fn floating_ips_of(channel: &Channel, project: &ProjectId) -> Result<Vec<String>, Status> {
+    let (mut client, mut found, mut page_token) =
+        (FloatingIpsClient::new(channel.clone()), Vec::new(), String::new());
+    loop {
+        let request = v1::ListFloatingIpsRequest {
+            project_id: project.to_string(),
+            page_size: 1_000,
+            page_token,
+            ..Default::default()
+        };
+        let page = client.list_floating_ips(request).await?.into_inner();
+        found.extend(page.floating_ips.into_iter().map(|floating_ip| floating_ip.address));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(found);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! One engine, (a) to (e): allocations, deallocations, reads, memory.
+//! One engine, (a) to (e) and (h): allocations, deallocations, reads, floating IPs, memory.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use lepton_testkit::{Durability, PrivatePostgres};
 use serde::Serialize;
 
 use super::{
-    loads::{Loads, Scale},
+    loads::{Loads, POOL, Scale},
     report::EngineReport,
 };
 use crate::{daemon::Daemon, workspace::Workspace};
@@ -58,6 +58,7 @@ async fn run(engine: Engine, scale: Scale, workspace: &Workspace, daemon: &Daemo
     let full_bytes = daemon.resident_bytes()?;
     let allocate_full = loads.allocate().await?;
     let nw_info = loads.nw_info().await?;
+    let associate = loads.associate().await?;
     let deallocate = loads.deallocate().await?;
     Ok(EngineReport {
         engine,
@@ -66,6 +67,7 @@ async fn run(engine: Engine, scale: Scale, workspace: &Workspace, daemon: &Daemo
         allocate_full,
         deallocate,
         nw_info,
+        associate,
         health,
         idle_bytes,
         full_bytes,
@@ -90,9 +92,12 @@ pub(super) async fn create_networks(endpoint: &str) -> Result<()> {
 impl Engine {
     /// The settings that make leptond use it, and the server that must live as long.
     fn prepare(self) -> Result<(String, Option<PrivatePostgres>)> {
-        let common = "agent.backend = \"fake\"\nhost = \"bench-host\"\nlog.level = \"warn\"\n";
+        let common = format!(
+            "agent.backend = \"fake\"\nhost = \"bench-host\"\nlog.level = \"warn\"\n\
+             floating.default_pool = \"{POOL}\"\nquota.floating_ips = -1\n"
+        );
         match self {
-            Self::Sqlite => Ok((common.to_owned(), None)),
+            Self::Sqlite => Ok((common, None)),
             Self::Postgres => {
                 let postgres = PrivatePostgres::start(Durability::On)?;
                 let url = postgres.create_database("lepton")?;

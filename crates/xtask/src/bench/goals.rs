@@ -23,7 +23,7 @@ pub(super) fn goals(report: &Report) -> Vec<Goal> {
 fn engine(engine: &EngineReport) -> Vec<Goal> {
     let of_empty = speed_of_empty(engine);
     let of_full = engine.allocate.iter().map(|empty| speed_of_full(engine, empty));
-    of_empty.into_iter().chain(of_full).chain(reads_and_memory(engine)).collect()
+    of_empty.into_iter().chain(of_full).chain(reads_memory_and_floating(engine)).collect()
 }
 
 fn what(engine: &EngineReport, what: &str) -> String {
@@ -67,8 +67,9 @@ fn speed_of_full(engine: &EngineReport, empty: &LoadReport) -> Goal {
     }
 }
 
-fn reads_and_memory(engine: &EngineReport) -> [Goal; 2] {
+fn reads_memory_and_floating(engine: &EngineReport) -> [Goal; 3] {
     let reads = rate(&engine.nw_info, BUSIEST);
+    let associated = rate(&engine.associate, 64);
     [
         Goal {
             what: what(engine, "(d) GetInstanceNwInfo/s, 256 callers"),
@@ -81,6 +82,12 @@ fn reads_and_memory(engine: &EngineReport) -> [Goal; 2] {
             goal: "under 100 MB".to_owned(),
             measured: super::page::megabytes(engine.idle_bytes),
             is_met: engine.idle_bytes < 100_000_000,
+        },
+        Goal {
+            what: what(engine, "(h) floating IPs associated/s, 64 callers"),
+            goal: "at least 1,500".to_owned(),
+            measured: format!("{associated:.0}"),
+            is_met: associated >= 1_500.0,
         },
     ]
 }

@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use lepton_sim::LoadReport;
+use lepton_proto::v1::{self, floating_ips_client::FloatingIpsClient};
+use lepton_sim::{LoadReport, connect};
 use tokio::process::Command;
 
 /// The instances' project.
@@ -17,6 +18,17 @@ const HOSTS: u32 = 1_000;
 
 /// How many callers, and how many calls at most.
 pub(super) const STAGES: [(u32, u64); 3] = [(1, 2_000), (32, 10_000), (256, 20_000)];
+
+/// The pool of the floating IPs, its range, and how many of its addresses are moved about.
+pub(super) const POOL: &str = "public";
+const POOL_RANGE: &str = "172.16.0.0/16";
+const FLOATING_IPS: u64 = 1_024;
+
+/// How many move floating IPs at the same time, and how often at most.
+const FLOATING_STAGES: [(u32, u64); 2] = [(1, 2_000), (64, 20_000)];
+
+/// Instances that floating IPs are moved between: the youngest, which are not taken back.
+const FLOATING_INSTANCES: u64 = 4_000;
 
 /// Longest time of one load.
 const AT_MOST: Duration = Duration::from_secs(20);
@@ -93,6 +105,27 @@ impl Loads {
             // Reads are many times quicker than writes, so it takes more of them for the same time.
             let calls = self.scale.of(calls * 5);
             reports.push(self.load("nw-info", callers, calls, AT_MOST, &["--range", &range]).await?);
+        }
+        Ok(reports)
+    }
+
+    /// Floating IPs moved between instances, once there are some.
+    pub(super) async fn associate(&self) -> Result<Vec<LoadReport>> {
+        let mut client = FloatingIpsClient::new(connect(&self.endpoint).await?);
+        let pool = v1::CreateFloatingPoolRequest {
+            name: POOL.to_owned(),
+            ranges: vec![POOL_RANGE.to_owned()],
+            ..Default::default()
+        };
+        client.create_floating_pool(pool).await?;
+        self.load("allocate-floating", 64, self.scale.of(FLOATING_IPS), AT_MOST, &[]).await?;
+        let instances = FLOATING_INSTANCES.min(self.made);
+        let (first, range) = ((self.made - instances).to_string(), instances.to_string());
+        let mut reports = Vec::new();
+        for (callers, calls) in FLOATING_STAGES {
+            let youngest = ["--first", &first, "--range", &range];
+            let calls = self.scale.of(calls);
+            reports.push(self.load("associate-floating", callers, calls, AT_MOST, &youngest).await?);
         }
         Ok(reports)
     }

@@ -44,6 +44,7 @@ fn method() -> String {
          - Each instance has two vNICs on dual-stack networks: a port, a MAC, an IPv4 and an IPv6 address on each.\n\
          - (a) to (e): instances are spread over 1,000 hosts that have no agent, so nothing is plugged, and what is \
          deallocated stays in the ledger until its host would report it unplugged.\n\
+         - (h): each call moves one of 1,024 floating IPs to another of 4,000 instances, while as many as (b) left are live.\n\
          - (f): the real kernel, in namespaces of their own, with the Linux back end and SQLite: from the request until \
          the answer says that both taps of the instance are plugged and filtered.\n\
          - (g), the floor, in the same run: a 4 KiB write and fdatasync on the same filesystem, and a call that does \
@@ -79,6 +80,7 @@ fn figures(report: &Report) -> Table {
         loads(&mut table, &full, &name, &engine.allocate_full);
         loads(&mut table, "(c) deallocate", &name, &engine.deallocate);
         loads(&mut table, "(d) GetInstanceNwInfo", &name, &engine.nw_info);
+        loads(&mut table, "(h) associate a floating IP", &name, &engine.associate);
         loads(&mut table, "(g) empty call", &name, &engine.health);
     }
     if let Some(plug) = &report.plug {
@@ -192,6 +194,7 @@ mod tests {
             allocate_full: loads(2_000.0),
             deallocate: loads(3_000.0),
             nw_info: loads(20_000.0),
+            associate: vec![load(1, 500.0, 1_500), load(64, 1_400.0, 40_000)],
             health: loads(40_000.0),
             idle_bytes: 20_000_000,
             full_bytes: 90_500_000,
@@ -221,6 +224,7 @@ mod tests {
             "| SQLite: (a) allocations/s, 256 callers | at least 2,000 | 3000 | yes |",
             "| SQLite: (b) of (a), 1 caller | at least 0.8 | 1.00 | yes |",
             "| SQLite: (b) of (a), 256 callers | at least 0.8 | 0.67 | NO |",
+            "| SQLite: (h) floating IPs associated/s, 64 callers | at least 1,500 | 1400 | NO |",
         ] {
             assert!(page.contains(line), "{line} is not in\n{page}");
         }

@@ -14,7 +14,7 @@ pub(super) struct Report {
     pub(super) is_quick: bool,
     /// (g) A write to the disk.
     pub(super) write: WriteFloor,
-    /// (a) to (e), and the call that does nothing.
+    /// (a) to (e), (h), and the call that does nothing.
     pub(super) engines: Vec<EngineReport>,
     /// (f) Ports in the kernel.
     pub(super) plug: Option<PlugReport>,
@@ -35,6 +35,8 @@ pub(super) struct EngineReport {
     pub(super) deallocate: Vec<LoadReport>,
     /// (d) `GetInstanceNwInfo`, by concurrency.
     pub(super) nw_info: Vec<LoadReport>,
+    /// (h) Floating IPs moved from instance to instance, by concurrency.
+    pub(super) associate: Vec<LoadReport>,
     /// (g) A call that does nothing, by concurrency.
     pub(super) health: Vec<LoadReport>,
     /// (e) Resident memory of leptond after its start, in bytes.
