@@ -38,6 +38,19 @@ pub(crate) fn for_refusal(
         "FIXED_IP_NOT_FOUND" => {
             "`lepton instance show INSTANCE` shows the addresses that an instance has; it must be the floating IP's project's"
         }
+        "FIXED_IP_NOT_FOUND_FOR_ADDRESS" | "FIXED_IP_NOT_FOUND_FOR_NETWORK" => {
+            "`lepton network show NETWORK` shows a network's subnets, `lepton fixed list --network NETWORK` what is had of them"
+        }
+        "FIXED_IP_NOT_FOUND_FOR_INSTANCE" | "FIXED_IP_NOT_FOUND_FOR_SPECIFIC_INSTANCE" => {
+            "`lepton instance show INSTANCE` shows the addresses that an instance has"
+        }
+        "FIXED_IP_NOT_RESERVED" => {
+            "`lepton fixed list --network NETWORK --state reserved` shows what operators keep"
+        }
+        "FIXED_IP_RESERVED" => "`lepton fixed unreserve ADDRESS` first, or leave it as it is",
+        "NETWORK_NOT_FOUND_FOR_INSTANCE" => {
+            "`lepton instance show INSTANCE` shows on which networks an instance has vNICs"
+        }
         "FLOATING_IP_ALREADY_IN_USE" => "leave `--address` out to get the lowest free one",
         "FLOATING_IP_ASSOCIATED" => {
             "`lepton floating disassociate ADDRESS` first, or release it with `--disassociate`"

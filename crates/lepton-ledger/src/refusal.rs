@@ -106,7 +106,7 @@ pub enum Refusal {
         address: IpAddr,
     },
     /// No subnet of any network has a row of this address.
-    #[error("nobody has address {address}")]
+    #[error("nobody has address {address} or keeps it; name a network to ask what it is there")]
     FixedIpNotFoundForAddress {
         /// The address.
         address: IpAddr,

@@ -23,7 +23,7 @@ use crate::{
     status::status,
 };
 
-use Role::{Admin, Compute, Member, Reader};
+use Role::{Admin, Agent, Compute, Member, Reader};
 
 /// The roles that may call each method; the comments in `proto/lepton/v1` say the same, and a test compares them.
 const ACCESS: &[(&str, &[Role])] = &[
@@ -52,6 +52,14 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.Subnets/RemoveRoute", &[Admin, Member]),
     ("/lepton.v1.Ports/GetPort", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.Ports/ListPorts", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.FixedIps/AddFixedIp", &[Admin, Compute, Member]),
+    ("/lepton.v1.FixedIps/RemoveFixedIp", &[Admin, Compute, Member]),
+    ("/lepton.v1.FixedIps/ReserveFixedIp", &[Admin]),
+    ("/lepton.v1.FixedIps/UnreserveFixedIp", &[Admin]),
+    ("/lepton.v1.FixedIps/GetFixedIp", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.FixedIps/ListFixedIps", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.FixedIps/LeaseFixedIp", &[Admin, Compute, Agent]),
+    ("/lepton.v1.FixedIps/ReleaseFixedIp", &[Admin, Compute, Agent]),
     ("/lepton.v1.Dns/CreateDnsDomain", &[Admin]),
     ("/lepton.v1.Dns/DeleteDnsDomain", &[Admin]),
     ("/lepton.v1.Dns/ListDnsDomains", &[Admin, Compute, Member, Reader]),

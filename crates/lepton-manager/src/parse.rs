@@ -4,6 +4,7 @@ pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod event;
 mod fields;
+pub(crate) mod fixed_ip;
 pub(crate) mod floating_ip;
 pub(crate) mod host;
 pub(crate) mod instance;

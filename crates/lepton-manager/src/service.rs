@@ -4,6 +4,7 @@
 mod dhcp;
 mod dns;
 mod events;
+mod fixed_ips;
 mod floating_ips;
 mod ports;
 mod queries;
@@ -19,6 +20,7 @@ use lepton_proto::{
         dhcp_server::DhcpServer,
         dns_server::DnsServer,
         events_server::EventsServer,
+        fixed_ips_server::FixedIpsServer,
         floating_ips_server::FloatingIpsServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
         ports_server::PortsServer,
@@ -44,10 +46,11 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 8] = [
+    pub const SERVICES: [&str; 9] = [
         DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
+        FixedIpsServer::<Self>::NAME,
         FloatingIpsServer::<Self>::NAME,
         NetworkManagerServer::<Self>::NAME,
         PortsServer::<Self>::NAME,
@@ -65,6 +68,7 @@ impl Api {
         routes
             .add_service(Explained::new(DhcpServer::new(self.clone())))
             .add_service(Explained::new(DnsServer::new(self.clone())))
+            .add_service(Explained::new(FixedIpsServer::new(self.clone())))
             .add_service(Explained::new(FloatingIpsServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
             .add_service(Explained::new(PortsServer::new(self.clone())))

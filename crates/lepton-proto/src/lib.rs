@@ -5,6 +5,7 @@
 
 mod dns;
 mod event;
+mod fixed_ip;
 mod floating_ip;
 mod mutation;
 mod network;

@@ -109,6 +109,11 @@ impl Cidr {
         IpNet::new(address, prefix_len).ok().map(Self::from)
     }
 
+    /// The prefix of one address.
+    pub fn only(address: IpAddr) -> Self {
+        Self(IpNet::from(address))
+    }
+
     /// The first address of the prefix.
     pub fn first(self) -> IpAddr {
         self.0.network()

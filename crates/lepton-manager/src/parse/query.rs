@@ -1,7 +1,5 @@
 //! Questions over many things at once.
 
-use std::net::IpAddr;
-
 use lepton_ledger::{
     AddressPlace, AddressText, FindInstances, FoundPlace, InstancePlace, Refusal, Scope, WantedAddresses,
 };
@@ -31,7 +29,7 @@ fn wanted(fields: &mut Fields, request: &v1::FindInstancesRequest) -> Option<Wan
         }
         Some(Which::Address(text)) => {
             let address = fields.address("address", text);
-            return in_range(fields, request, address.map(only));
+            return in_range(fields, request, address.map(Cidr::only));
         }
         Some(Which::Cidr(text)) => {
             let range = fields.required("cidr", text);
@@ -66,12 +64,6 @@ fn in_range(
     }
     let after = page::after(fields, &request.page_token, address_place);
     range.map(|range| WantedAddresses::In { range, after })
-}
-
-/// The range of one address.
-fn only(address: IpAddr) -> Cidr {
-    let length = AddressFamily::of(address).bits();
-    Cidr::around(address, length).expect("an address has a prefix of all its bits")
 }
 
 /// The token of the page that goes on from here.

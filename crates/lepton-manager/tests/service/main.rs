@@ -10,6 +10,7 @@ mod dns;
 mod dry_run;
 mod events;
 mod find;
+mod fixed_ips;
 mod floating_ips;
 mod forms;
 mod hosts;

@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use self::raw::call;
 use crate::{
     problem::Problem,
-    server::{PROJECT, Server, UNKNOWN, allocation, instance, network, requested, subnet},
+    server::{HOST, PROJECT, Server, UNKNOWN, allocation, instance, network, requested, subnet},
 };
 
 /// Another project than that of the tenant who asks.
@@ -59,6 +59,7 @@ fn rows(named: &Named) -> Vec<Row> {
         of_subnets(named),
         of_instances(named),
         of_ports(named),
+        of_fixed_ips(named),
         of_dns(named),
         of_floating_ips(named),
         of_events(),
@@ -181,6 +182,45 @@ fn of_ports(named: &Named) -> Vec<Row> {
         list(v1::ListPortsRequest { project_id: FOREIGN.into(), ..empty() }),
         list(v1::ListPortsRequest { network_id: named.network.clone(), ..empty() }),
         list(v1::ListPortsRequest { instance_id: named.instance.clone(), ..empty() }),
+    ]
+}
+
+fn of_fixed_ips(named: &Named) -> Vec<Row> {
+    let no_instance = || Answer::Hidden(Code::NotFound, "INSTANCE_NOT_FOUND");
+    let no_network = || Answer::Hidden(Code::NotFound, "NETWORK_NOT_FOUND");
+    let no_subnet = || Answer::Hidden(Code::NotFound, "SUBNET_NOT_FOUND");
+    let address = || "10.66.0.2".to_owned();
+    let addition = v1::AddFixedIpRequest {
+        instance_id: named.instance.clone(),
+        network_id: named.network.clone(),
+        ..Default::default()
+    };
+    let removal = v1::RemoveFixedIpRequest {
+        instance_id: named.instance.clone(),
+        address: address(),
+        ..Default::default()
+    };
+    let get = |request: v1::GetFixedIpRequest, answer| {
+        let request = v1::GetFixedIpRequest { address: address(), ..request };
+        row("/lepton.v1.FixedIps/GetFixedIp", &request, answer)
+    };
+    let list =
+        |request: v1::ListFixedIpsRequest, answer| row("/lepton.v1.FixedIps/ListFixedIps", &request, answer);
+    let (anywhere, empty) = (v1::GetFixedIpRequest::default, v1::ListFixedIpsRequest::default);
+    vec![
+        row("/lepton.v1.FixedIps/AddFixedIp", &addition, no_instance()),
+        row("/lepton.v1.FixedIps/RemoveFixedIp", &removal, no_instance()),
+        get(v1::GetFixedIpRequest { network_id: named.network.clone(), ..anywhere() }, no_network()),
+        get(v1::GetFixedIpRequest { subnet_id: named.subnet.clone(), ..anywhere() }, no_subnet()),
+        get(anywhere(), Answer::Hidden(Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_ADDRESS")),
+        list(v1::ListFixedIpsRequest { network_id: named.network.clone(), ..empty() }, no_network()),
+        list(v1::ListFixedIpsRequest { subnet_id: named.subnet.clone(), ..empty() }, no_subnet()),
+        list(v1::ListFixedIpsRequest { instance_id: named.instance.clone(), ..empty() }, Answer::Silent),
+        list(v1::ListFixedIpsRequest { host: HOST.into(), ..empty() }, Answer::Silent),
+        list(
+            v1::ListFixedIpsRequest { host: HOST.into(), project_id: FOREIGN.into(), ..empty() },
+            Answer::Silent,
+        ),
     ]
 }
 

@@ -28,7 +28,7 @@ pub(super) fn unreserve(network: NetworkId, address: &str) -> UnreserveFixedIp {
 }
 
 pub(super) fn get(network: NetworkId, address: &str) -> GetFixedIp {
-    let (place, address) = (Place::Network(network), address.parse().unwrap());
+    let (place, address) = (Some(Place::Network(network)), address.parse().unwrap());
     GetFixedIp { place, address, scope: Scope::Everything }
 }
 

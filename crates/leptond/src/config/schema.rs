@@ -204,6 +204,8 @@ settings! {
     dhcp_domain: DomainName, "dhcp.domain", Text, "novalocal";
 
     /// How long a guest may use an address without asking again, 2 seconds to 30 days, in the texts for DHCP servers.
+    ///
+    /// A leased address that is given up and not released rests for as long. One that was never leased does not wait for it.
     dhcp_lease_time: LeaseTime, "dhcp.lease_time", Text, "2m";
 
     /// Whether only an instance's first vNIC is given a default route by DHCP.

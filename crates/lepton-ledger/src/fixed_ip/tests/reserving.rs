@@ -13,7 +13,8 @@ fn unreservation(network: NetworkId, address: &str) -> UnreserveFixedIp {
 }
 
 fn shown(ledger: &mut View, network: NetworkId, address: &str) -> FixedIpInfo {
-    let get = GetFixedIp { place: Place::Network(network), address: ip(address), scope: Scope::Everything };
+    let get =
+        GetFixedIp { place: Some(Place::Network(network)), address: ip(address), scope: Scope::Everything };
     decided(ledger, &get).unwrap()
 }
 
@@ -159,7 +160,37 @@ fn every_address_of_a_subnet_says_what_it_is() {
 
     // A tenant learns of another's address that it is had.
     let scope = Scope::Project("p2".parse().unwrap());
-    let get = GetFixedIp { place: Place::Network(network), address: ip("10.1.0.3"), scope };
+    let get = GetFixedIp { place: Some(Place::Network(network)), address: ip("10.1.0.3"), scope };
     let hidden = decided(&mut ledger, &get).unwrap();
     assert_eq!((hidden.state, hidden.owner, hidden.since), (FixedIpState::Allocated, None, None));
+}
+
+#[test]
+fn an_address_is_found_without_its_network_if_it_is_somebodys_on_one_alone() {
+    let anywhere = |address: &str, scope: Scope| GetFixedIp { place: None, address: ip(address), scope };
+    let project = |name: &str| Scope::Project(name.parse().unwrap());
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    for scope in [Scope::Everything, project("p1")] {
+        let found = decided(&mut ledger, &anywhere("10.1.0.2", scope.clone())).unwrap();
+        assert_eq!((found.state, found.network), (FixedIpState::Allocated, made.network.id));
+        let free = decided(&mut ledger, &anywhere("10.1.0.3", scope));
+        assert_eq!(reason(free), "FIXED_IP_NOT_FOUND_FOR_ADDRESS");
+    }
+    let foreign = decided(&mut ledger, &anywhere("10.1.0.2", project("p2")));
+    assert_eq!(reason(foreign), "FIXED_IP_NOT_FOUND_FOR_ADDRESS");
+
+    // On a network of another project as well, which p1 does not hear of.
+    let spec = NetworkSpec { project: "p2".parse().ok(), ..network("twin", &["10.1.0.0/24"]) };
+    let twin = made_for(&mut ledger, spec);
+    decided(&mut ledger, &reservation(twin, "10.1.0.2", "vip")).unwrap();
+    assert_eq!(reason(decided(&mut ledger, &anywhere("10.1.0.2", Scope::Everything))), "INVALID_FIELD");
+    let own = decided(&mut ledger, &anywhere("10.1.0.2", project("p1"))).unwrap();
+    assert_eq!(own.network, made.network.id);
+    let own = decided(&mut ledger, &anywhere("10.1.0.2", project("p2"))).unwrap();
+    assert_eq!((own.state, own.reason.as_deref()), (FixedIpState::Reserved, Some("vip")));
+}
+
+fn made_for(ledger: &mut View, spec: NetworkSpec) -> NetworkId {
+    made(ledger, spec).network.id
 }

@@ -27,7 +27,8 @@ impl Server {
         self.channel_with_certificate(&format!("spiffe://example.org/lepton/member/{project}")).await
     }
 
-    async fn channel_with_certificate(&mut self, id: &str) -> Channel {
+    /// A connection over TLS whose certificate has this SPIFFE id; the server listens for it alone.
+    pub(crate) async fn channel_with_certificate(&mut self, id: &str) -> Channel {
         let authority = Authority::new();
         let certificate = authority.sign(&CertificateParams::new([SERVER_NAME.to_owned()]).unwrap());
         let tls = ServerTlsConfig::new().identity(certificate).client_ca_root(authority.certificate());
