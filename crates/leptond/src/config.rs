@@ -27,8 +27,10 @@ use lepton_types::{Amounts, DomainName, HostId, Limit};
 
 mod database;
 mod durations;
+mod fit;
 mod layers;
 mod mistakes;
+mod named;
 mod reference;
 mod schema;
 mod values;
@@ -37,6 +39,7 @@ pub(crate) use schema::SETTINGS;
 
 pub use database::DatabaseUrlError;
 pub use mistakes::{Mistake, Mistakes};
+pub use named::Named;
 pub use reference::{example, manual};
 pub use values::{
     AcceptHosts, Backend, CertificateHosts, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath,
@@ -46,7 +49,6 @@ pub use values::{
 use database::DatabaseUrl;
 use layers::{Layer, Values};
 use schema::Settings;
-use values::AbsolutePath;
 
 /// The file that is read when nobody names one.
 pub const DEFAULT_FILE: &str = "/etc/lepton/lepton.toml";
@@ -190,6 +192,15 @@ pub struct Effective(Vec<(String, String)>);
 impl Config {
     /// Reads the sources, or tells everything that is wrong with them.
     pub fn load(sources: &Sources) -> Result<Self, Mistakes> {
+        Self::load_and_look(sources, |_| Mistakes::default())
+    }
+
+    /// The same, together with all that is wrong with what the sources name, for which `look` is to look; its mistakes are
+    /// told with the places where their settings were set.
+    pub fn load_and_look(
+        sources: &Sources,
+        look: impl FnOnce(&Named<'_>) -> Mistakes,
+    ) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
         let layers = [
             file_layer(&sources.file, &mut mistakes),
@@ -198,13 +209,20 @@ impl Config {
         ];
         let mut values = Values::merge(layers, mistakes);
         let settings = Settings::read(&mut values);
-        Self::settle(settings, values, sources)
+        let found = look(&Named::of(&settings));
+        Self::settle(settings, values, sources, found)
     }
 
-    /// Fits the settings together.
-    fn settle(mut settings: Settings, mut values: Values, sources: &Sources) -> Result<Self, Mistakes> {
-        let host = host(&settings, &mut values, &sources.hostname);
-        let listen = listen(&settings, &mut values);
+    /// Fits the settings together, and to what was `found` to be wrong with what they name.
+    fn settle(
+        mut settings: Settings,
+        mut values: Values,
+        sources: &Sources,
+        found: Mistakes,
+    ) -> Result<Self, Mistakes> {
+        let host = fit::host(&settings, &mut values, &sources.hostname);
+        let listen = fit::listen(&settings, &mut values);
+        values.refuse_all(found);
         let (Some(host), Some(listen), true) = (host, listen, values.mistakes.is_empty()) else {
             return Err(values.mistakes);
         };
@@ -296,85 +314,6 @@ fn file_layer(file: &ConfigFile, mistakes: &mut Mistakes) -> Layer {
         }
     }
     Layer::default()
-}
-
-/// The configured name of this host, or the system's.
-fn host(settings: &Settings, values: &mut Values, hostname: &str) -> Option<HostId> {
-    if let Some(host) = &settings.host.0 {
-        return Some(host.clone());
-    }
-    let host = hostname.parse();
-    host.map_err(|error| values.refuse("host", format_args!("the system's host name: {error}; set host")))
-        .ok()
-}
-
-/// Where to listen; with a mistake recorded when there is nowhere, or when other machines could call without TLS.
-fn listen(settings: &Settings, values: &mut Values) -> Option<Listen> {
-    let tls = tls(settings, values);
-    let tcp = match settings.listen_tcp.0 {
-        None => None,
-        Some(address) => Some(tcp(address.0, tls, settings, values)?),
-    };
-    let unix = settings.listen_unix.0.clone().map(|path| UnixListen {
-        path,
-        mode: settings.listen_unix_mode,
-        group: settings.listen_unix_group.0.clone(),
-    });
-    if unix.is_none() && tcp.is_none() {
-        values.refuse("listen.tcp", "nobody could call: listen.unix and listen.tcp are both empty");
-        return None;
-    }
-    Some(Listen { unix, tcp })
-}
-
-fn tcp(
-    address: SocketAddr,
-    tls: Option<TlsFiles>,
-    settings: &Settings,
-    values: &mut Values,
-) -> Option<TcpListen> {
-    match (tls, Loopback::new(address)) {
-        (Some(files), _) => {
-            let max_connection_age = settings.tls_max_connection_age.0;
-            Some(TcpListen::Tls(TlsListen { address, files, max_connection_age }))
-        }
-        (None, Some(loopback)) => Some(TcpListen::Loopback(loopback)),
-        (None, None) => {
-            values.refuse(
-                "listen.tcp",
-                format_args!(
-                    "other machines can reach {address}, so callers must prove who they are: set tls.cert, tls.key and \
-                     tls.client_ca, or listen on 127.0.0.1 or ::1"
-                ),
-            );
-            None
-        }
-    }
-}
-
-/// The files for TLS: all or none.
-fn tls(settings: &Settings, values: &mut Values) -> Option<TlsFiles> {
-    let files = [
-        ("tls.cert", &settings.tls_cert.0),
-        ("tls.key", &settings.tls_key.0),
-        ("tls.client_ca", &settings.tls_client_ca.0),
-    ];
-    if let [(_, Some(cert)), (_, Some(key)), (_, Some(client_ca))] = files {
-        let [cert, key, client_ca] =
-            [cert, key, client_ca].map(|path| AbsolutePath::into_path_buf(path.clone()));
-        return Some(TlsFiles { cert, key, client_ca });
-    }
-    if let Some((given, _)) = files.iter().find(|(_, path)| path.is_some()) {
-        for (missing, _) in files.iter().filter(|(_, path)| path.is_none()) {
-            if !values.mistakes.mention(missing) {
-                values.refuse(
-                    missing,
-                    format_args!("it is needed with {given}: TLS takes all three files or none"),
-                );
-            }
-        }
-    }
-    None
 }
 
 impl Loopback {

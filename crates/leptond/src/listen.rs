@@ -35,7 +35,7 @@ use crate::{
 
 mod unix;
 
-pub use unix::{UnixSocketError, find_group};
+pub use unix::{UnixSocketError, check_group};
 
 use unix::UnixSocket;
 

@@ -11,7 +11,7 @@ use std::{
 
 use leptond::{
     Arguments, Signals, Task,
-    config::{self, Config, Mistakes, Sources, TcpListen},
+    config::{self, Config, Mistakes, Named, Sources},
     full_folder, listen, logging, run, tls,
 };
 use nix::unistd;
@@ -32,39 +32,38 @@ fn main() -> ExitCode {
     match arguments.task {
         Task::PrintExample => print(&config::example()),
         Task::PrintManual => print(&config::manual()),
-        Task::CheckConfig => match load(arguments).and_then(checked) {
+        Task::CheckConfig => match load(arguments) {
             Ok(config) => print(&format!("OK\n\n{}", config.effective)),
             Err(mistakes) => fail(&mistakes, WRONG),
         },
-        Task::Run => match load(arguments).and_then(checked) {
+        Task::Run => match load(arguments) {
             Ok(config) => serve(&config),
             Err(mistakes) => fail(&mistakes, WRONG),
         },
     }
 }
 
-/// The configuration of this process.
+/// The configuration of this process, if what it names can be used.
 fn load(arguments: Arguments) -> Result<Config, Mistakes> {
     let hostname = unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
-    Config::load(&Sources {
+    let sources = Sources {
         file: arguments.file,
         variables: env::vars_os().collect(),
         flags: arguments.flags,
         // No name is reported like one that cannot be an id, and only if it is needed.
         hostname: hostname.unwrap_or_default(),
         uid: unistd::geteuid().as_raw(),
-    })
+    };
+    Config::load_and_look(&sources, look)
 }
 
-/// The configuration, if the files and the group that it names can be used.
-fn checked(config: Config) -> Result<Config, Mistakes> {
-    if let Some(TcpListen::Tls(tls)) = &config.listen.tcp {
-        tls::Credentials::load(&tls.files)?;
+/// What is wrong with the files and the group that a configuration names.
+fn look(named: &Named<'_>) -> Mistakes {
+    let mut mistakes = tls::mistakes_in(named);
+    if let Some(group) = named.unix_group {
+        listen::check_group(group, &mut mistakes);
     }
-    if let Some(unix) = &config.listen.unix {
-        listen::find_group(unix)?;
-    }
-    Ok(config)
+    mistakes
 }
 
 fn serve(config: &Config) -> ExitCode {

@@ -8,15 +8,21 @@
 //!
 //! Who a client is follows from its certificate, which is `lepton-manager`'s business; here it is only demanded.
 
-use std::{fmt::Display, fs, path::Path, sync::Arc};
+use std::{
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio_rustls::rustls::{
     self, RootCertStore, ServerConfig,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{NoServerSessionStorage, WebPkiClientVerifier},
+    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 
-use crate::config::{Mistakes, TlsFiles};
+use crate::config::{Mistakes, Named, TlsFiles};
 
 mod handshakes;
 mod keeper;
@@ -37,12 +43,29 @@ pub struct Credentials {
     validity: Validity,
 }
 
-/// The bytes of the files.
+/// What the files hold that could be read.
 #[derive(Clone, PartialEq, Eq)]
 struct Contents {
-    cert: Vec<u8>,
-    key: Vec<u8>,
-    client_ca: Vec<u8>,
+    cert: Option<Content>,
+    key: Option<Content>,
+    client_ca: Option<Content>,
+    /// What is wrong with the others.
+    unread: Mistakes,
+}
+
+/// A file and its bytes.
+#[derive(Clone, PartialEq, Eq)]
+struct Content {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+/// All that is wrong with the files that a configuration names, also when it does not name every one.
+pub fn mistakes_in(named: &Named<'_>) -> Mistakes {
+    let contents = Contents::read(named.tls_cert, named.tls_key, named.tls_client_ca);
+    let mut mistakes = Mistakes::default();
+    Credentials::try_of(contents, &mut mistakes);
+    mistakes
 }
 
 impl Credentials {
@@ -50,34 +73,38 @@ impl Credentials {
     ///
     /// Errors: what is wrong with each of them, or how they do not fit together.
     pub fn load(files: &TlsFiles) -> Result<Self, Mistakes> {
-        Self::of(&Contents::read(files)?, files)
+        Self::of(Contents::of(files))
     }
 
-    fn of(contents: &Contents, files: &TlsFiles) -> Result<Self, Mistakes> {
+    fn of(contents: Contents) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let chain = certificates("tls.cert", &files.cert, &contents.cert, &mut mistakes);
-        let key = PrivateKeyDer::from_pem_slice(&contents.key)
-            .map_err(|error| wrong("tls.key", &files.key, "private key", error, &mut mistakes));
-        let client_ca = certificates("tls.client_ca", &files.client_ca, &contents.client_ca, &mut mistakes);
-        let (Some(chain), Ok(key), Some(client_ca)) = (chain, key, client_ca) else { return Err(mistakes) };
-        Self::fit(chain, key, client_ca).map_err(|error| {
-            mistakes.add("tls", "tls", format_args!("cert, key and client_ca cannot be used: {error}"));
-            mistakes
-        })
+        Self::try_of(contents, &mut mistakes).ok_or(mistakes)
+    }
+
+    /// The credentials, or nothing and why.
+    fn try_of(contents: Contents, mistakes: &mut Mistakes) -> Option<Self> {
+        let Contents { cert, key, client_ca, unread } = contents;
+        mistakes.append(unread);
+        let chain = cert.and_then(|cert| chain(&cert, mistakes));
+        let key = key.and_then(|key| {
+            let parsed = PrivateKeyDer::from_pem_slice(&key.bytes);
+            parsed.map_err(|error| wrong("tls.key", &key.path, "private key", error, mistakes)).ok()
+        });
+        let clients = client_ca.and_then(|client_ca| clients(&client_ca, mistakes));
+        let ((chain, validity), key, clients) = (chain?, key?, clients?);
+        let fitted = Self::fit(chain, key, clients);
+        let config = fitted.map_err(|error| {
+            mistakes.add_to("tls.key", format_args!("it cannot be used with tls.cert: {error}"));
+        });
+        Some(Self { config: Arc::new(config.ok()?), validity })
     }
 
     fn fit(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
-        client_ca: Vec<CertificateDer<'static>>,
-    ) -> Result<Self, Box<dyn std::error::Error>> {
-        let validity = Validity::of(&chain)?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        client_ca.into_iter().try_for_each(|root| roots.add(root))?;
-        let clients =
-            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider)).build()?;
-        let mut config = ServerConfig::builder_with_provider(provider)
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(clients)
             .with_single_cert(chain, key)?;
@@ -85,52 +112,82 @@ impl Credentials {
         // A resumed session asks for no certificate, so an expired one would be good for as long as its owner comes back.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Self { config: Arc::new(config), validity })
+        Ok(config)
     }
 }
 
 impl Contents {
-    fn read(files: &TlsFiles) -> Result<Self, Mistakes> {
-        let mut mistakes = Mistakes::default();
-        let cert = read("tls.cert", &files.cert, &mut mistakes);
-        let key = read("tls.key", &files.key, &mut mistakes);
-        let client_ca = read("tls.client_ca", &files.client_ca, &mut mistakes);
-        match (cert, key, client_ca) {
-            (Some(cert), Some(key), Some(client_ca)) => Ok(Self { cert, key, client_ca }),
-            _ => Err(mistakes),
+    fn of(files: &TlsFiles) -> Self {
+        Self::read(Some(&files.cert), Some(&files.key), Some(&files.client_ca))
+    }
+
+    fn read(cert: Option<&Path>, key: Option<&Path>, client_ca: Option<&Path>) -> Self {
+        let mut unread = Mistakes::default();
+        let mut read = |setting: &str, path: Option<&Path>| {
+            let path = path?.to_owned();
+            match fs::read(&path) {
+                Ok(bytes) => Some(Content { path, bytes }),
+                Err(error) => {
+                    unread.add_to(setting, format_args!("cannot read {}: {error}", path.display()));
+                    None
+                }
+            }
+        };
+        let (cert, key, client_ca) =
+            (read("tls.cert", cert), read("tls.key", key), read("tls.client_ca", client_ca));
+        Self { cert, key, client_ca, unread }
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// The server's certificates, and when they are valid.
+fn chain(cert: &Content, mistakes: &mut Mistakes) -> Option<(Vec<CertificateDer<'static>>, Validity)> {
+    let chain = certificates("tls.cert", cert, mistakes)?;
+    match Validity::of(&chain) {
+        Ok(validity) => Some((chain, validity)),
+        Err(error) => {
+            wrong("tls.cert", &cert.path, "certificate", error, mistakes);
+            None
         }
     }
 }
 
-fn read(key: &str, path: &Path, mistakes: &mut Mistakes) -> Option<Vec<u8>> {
-    let bytes = fs::read(path);
-    bytes
-        .map_err(|error| mistakes.add(key, key, format_args!("cannot read {}: {error}", path.display())))
-        .ok()
+/// Who demands certificates of the clients that these authorities have signed.
+fn clients(client_ca: &Content, mistakes: &mut Mistakes) -> Option<Arc<dyn ClientCertVerifier>> {
+    let mut roots = RootCertStore::empty();
+    let certificates = certificates("tls.client_ca", client_ca, mistakes)?;
+    let added = certificates.into_iter().try_for_each(|root| roots.add(root));
+    let verifier = added.map_err(|error| error.to_string()).and_then(|()| {
+        let builder = WebPkiClientVerifier::builder_with_provider(roots.into(), provider());
+        builder.build().map_err(|error| error.to_string())
+    });
+    verifier.map_err(|error| wrong("tls.client_ca", &client_ca.path, "certificate", error, mistakes)).ok()
 }
 
 /// The certificates of a PEM file, one at least.
 fn certificates(
-    key: &str,
-    path: &Path,
-    pem: &[u8],
+    setting: &str,
+    file: &Content,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<CertificateDer<'static>>> {
-    match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
+    match CertificateDer::pem_slice_iter(&file.bytes).collect::<Result<Vec<_>, _>>() {
         Ok(certificates) if certificates.is_empty() => {
-            wrong(key, path, "certificate", "the file has none", mistakes);
+            wrong(setting, &file.path, "certificate", "the file has none", mistakes);
             None
         }
         Ok(certificates) => Some(certificates),
         Err(error) => {
-            wrong(key, path, "certificate", error, mistakes);
+            wrong(setting, &file.path, "certificate", error, mistakes);
             None
         }
     }
 }
 
-fn wrong(key: &str, path: &Path, what: &str, error: impl Display, mistakes: &mut Mistakes) {
-    mistakes.add(key, key, format_args!("cannot get a {what} (PEM) from {}: {error}", path.display()));
+fn wrong(setting: &str, path: &Path, what: &str, error: impl Display, mistakes: &mut Mistakes) {
+    mistakes.add_to(setting, format_args!("cannot get a {what} (PEM) from {}: {error}", path.display()));
 }
 
 #[cfg(test)]

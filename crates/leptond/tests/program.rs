@@ -137,6 +137,54 @@ fn check_config_tells_all_mistakes_and_exits_with_2() {
     );
 }
 
+/// The lines of a refusal that tell its mistakes.
+fn mistakes(stderr: &str) -> Vec<&str> {
+    stderr.lines().skip(1).map(str::trim).collect()
+}
+
+#[track_caller]
+fn assert_starts(lines: &[&str], starts: &[&str]) {
+    let is_told = |(line, start): (&&str, &&str)| line.starts_with(start);
+    assert!(lines.len() == starts.len() && lines.iter().zip(starts).all(is_told), "{lines:#?}");
+}
+
+#[test]
+fn mistakes_in_texts_in_files_and_in_names_of_groups_are_told_at_once_with_their_places() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("t.toml");
+    let text = "listen.tcp = '0.0.0.0:9898'\nlisten.unix_group = 'no-such-group'\ntls.cert = '/nonexistent'\n\
+                tls.client_ca = '/etc/passwd'\nqueue.limit = 0\n";
+    fs::write(&file, text).unwrap();
+    let at = |line: u32, told: &str| format!("{}:{line}: {told}", file.display());
+
+    let (code, _, stderr) = output(&["--check-config", "--config", file.to_str().unwrap()]);
+    assert_eq!(code, Some(2));
+    let starts = [
+        at(5, "queue.limit: "),
+        at(3, "tls.key: it is needed with tls.cert"),
+        at(3, "tls.cert: cannot read /nonexistent"),
+        at(4, "tls.client_ca: cannot get a certificate (PEM) from /etc/passwd"),
+        at(2, "listen.unix_group: the group no-such-group does not exist"),
+    ];
+    assert_starts(&mistakes(&stderr), &starts.each_ref().map(|start| &**start));
+}
+
+#[test]
+fn what_a_flag_or_a_variable_names_is_told_with_it() {
+    let flags = ["--tls-cert=/nonexistent", "--tls-key=/nonexistent", "--tls-client-ca=/etc/passwd"];
+    let mut command = leptond(&["--check-config", "--config=/dev/null"]);
+    let Output { stderr, .. } =
+        command.args(flags).env("LEPTON_LISTEN_UNIX_GROUP", "no-such-group").output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    let starts = [
+        "--tls-cert: tls.cert: cannot read ",
+        "--tls-key: tls.key: cannot read ",
+        "--tls-client-ca: tls.client_ca: cannot get ",
+        "LEPTON_LISTEN_UNIX_GROUP: listen.unix_group: the group ",
+    ];
+    assert_starts(&mistakes(&stderr), &starts);
+}
+
 #[test]
 fn check_config_reads_the_files_for_tls() {
     let folder = TempDir::new().unwrap();

@@ -12,7 +12,7 @@ use std::{
 use config::{ConfigError, Map, Source, Value, ValueKind};
 
 use super::{
-    mistakes::Mistakes,
+    mistakes::{Mistake, Mistakes},
     schema::{SETTINGS, Setting},
 };
 
@@ -121,6 +121,13 @@ impl Values {
     pub(super) fn refuse(&mut self, key: &str, problem: impl Display) {
         let place = self.texts.get(key).map_or(key, |given| &given.place);
         self.mistakes.add(place, key, problem);
+    }
+
+    /// Records what others found to be wrong with settings, at the places where those were set.
+    pub(super) fn refuse_all(&mut self, found: Mistakes) {
+        for Mistake { key, problem, .. } in found {
+            self.refuse(&key, problem);
+        }
     }
 }
 

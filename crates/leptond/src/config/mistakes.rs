@@ -1,6 +1,6 @@
 //! [`Mistakes`]: everything that is wrong with a configuration, each with its place.
 
-use std::fmt;
+use std::{fmt, vec};
 
 /// One mistake and where it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,18 +8,27 @@ pub struct Mistake {
     /// The file and line, the environment variable, the flag, or, for what should be set and is not, the key.
     place: String,
     /// The setting's key; empty when it belongs to none.
-    key: String,
+    pub(super) key: String,
     /// What is wrong and what would be right.
-    problem: String,
+    pub(super) problem: String,
 }
 
-/// Everything that is wrong with a configuration, in the order in which it was found; never empty as an error.
+/// Everything that is wrong with a configuration, in the order in which it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
+    /// Adds one that is known by its setting alone; [`super::Config::load_and_look`] gives it its place.
+    pub fn add_to(&mut self, key: &str, problem: impl fmt::Display) {
+        self.add(key, key, problem);
+    }
+
     pub(crate) fn add(&mut self, place: &str, key: &str, problem: impl fmt::Display) {
         self.0.push(Mistake { place: place.to_owned(), key: key.to_owned(), problem: problem.to_string() });
+    }
+
+    pub(crate) fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -36,6 +45,15 @@ impl Mistakes {
     /// All of them in one line, for the log of a process that goes on.
     pub(crate) fn in_one_line(&self) -> String {
         self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl IntoIterator for Mistakes {
+    type Item = Mistake;
+    type IntoIter = vec::IntoIter<Mistake>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -277,11 +277,12 @@ fn tls_takes_all_three_files_or_none() {
     assert_eq!(
         mistakes_of("[tls]\nkey = '/tls/key'\n"),
         [
-            "tls.cert: it is needed with tls.key: TLS takes all three files or none",
-            "tls.client_ca: it is needed with tls.key: TLS takes all three files or none",
+            "lepton.toml:2: tls.cert: it is needed with tls.key: TLS takes all three files or none",
+            "lepton.toml:2: tls.client_ca: it is needed with tls.key: TLS takes all three files or none",
         ]
     );
-    let relative = "tls.cert = 'cert'\ntls.key = '/tls/key'\ntls.client_ca = '/tls/ca'\n";
+    let relative =
+        "tls.cert = 'cert'\ntls.key = '/tls/key'\ntls.client_ca = '/tls/ca'\nlisten.tcp = '[::]:1'\n";
     assert_eq!(
         mistakes_of(relative),
         ["lepton.toml:1: tls.cert: \"cert\" is not an absolute path (expected it to start with /)"],

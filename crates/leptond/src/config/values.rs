@@ -196,6 +196,10 @@ impl fmt::Display for Roles {
 pub(super) struct AbsolutePath(PathBuf);
 
 impl AbsolutePath {
+    pub(super) fn as_path(&self) -> &Path {
+        &self.0
+    }
+
     pub(super) fn into_path_buf(self) -> PathBuf {
         self.0
     }
@@ -286,7 +290,7 @@ impl fmt::Display for SocketMode {
     }
 }
 
-/// The name of a group of users; whether the system knows it is seen when the socket is made.
+/// The name of a group of users; whether the system knows it is for [`super::Named`]'s readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupName(Box<str>);
 

@@ -107,20 +107,12 @@ fn refused(doing: &'static str) -> impl Fn(io::Error) -> UnixSocketError {
     move |source| UnixSocketError::Refused { doing, source }
 }
 
-/// The id of the socket's group, if one is configured.
+/// What is wrong with the name of a group: that the system has none of that name.
 ///
-/// # Errors
-///
-/// The mistake of naming a group that the system does not have. That its groups cannot be looked up is no mistake of the
-/// configuration's, and is told when the socket is made.
-pub fn find_group(unix: &UnixListen) -> Result<Option<u32>, Mistakes> {
-    match unix.group.as_ref().map(group_id).transpose() {
-        Err(error @ UnixSocketError::UnknownGroup(_)) => {
-            let mut mistakes = Mistakes::default();
-            mistakes.add("listen.unix_group", "listen.unix_group", error);
-            Err(mistakes)
-        }
-        found => Ok(found.unwrap_or_default()),
+/// That its groups cannot be looked up is no mistake of the configuration's, and is told when the socket is made.
+pub fn check_group(name: &GroupName, mistakes: &mut Mistakes) {
+    if let Err(error @ UnixSocketError::UnknownGroup(_)) = group_id(name) {
+        mistakes.add_to("listen.unix_group", error);
     }
 }
 

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Keeper {
     files: TlsFiles,
     /// What the files held at the last look, of use or not.
-    seen: Result<Contents, Mistakes>,
+    seen: Contents,
     validity: Validity,
     told: Freshness,
     current: watch::Sender<Arc<ServerConfig>>,
@@ -35,11 +35,11 @@ impl Keeper {
     ///
     /// Errors: as [`Credentials::load`].
     pub(crate) fn load(files: TlsFiles) -> Result<Self, Mistakes> {
-        let contents = Contents::read(&files)?;
-        let Credentials { config, validity } = Credentials::of(&contents, &files)?;
+        let contents = Contents::of(&files);
+        let Credentials { config, validity } = Credentials::of(contents.clone())?;
         tracing::info!(cert = %files.cert.display(), expires = %validity, "TLS certificate read");
         let (current, _) = watch::channel(config);
-        let mut keeper = Self { files, seen: Ok(contents), validity, told: Freshness::Fresh, current };
+        let mut keeper = Self { files, seen: contents, validity, told: Freshness::Fresh, current };
         keeper.warn(ASN1Time::now());
         Ok(keeper)
     }
@@ -57,7 +57,7 @@ impl Keeper {
             looks.tick().await;
             let files = self.files.clone();
             // A read that was cut, by the end of the process, tells nothing.
-            if let Ok(read) = task::spawn_blocking(move || Contents::read(&files)).await {
+            if let Ok(read) = task::spawn_blocking(move || Contents::of(&files)).await {
                 self.look(read);
             }
             self.warn(ASN1Time::now());
@@ -65,12 +65,12 @@ impl Keeper {
     }
 
     /// Takes what the files hold now, if that is new and of use.
-    fn look(&mut self, read: Result<Contents, Mistakes>) {
+    fn look(&mut self, read: Contents) {
         if read == self.seen {
             return;
         }
         self.seen = read.clone();
-        match read.and_then(|contents| Credentials::of(&contents, &self.files)) {
+        match Credentials::of(read) {
             Ok(Credentials { config, validity }) => {
                 tracing::info!(
                     cert = %self.files.cert.display(), expires = %validity,
@@ -130,7 +130,7 @@ mod tests {
         let current = keeper.current();
         let mut look = || {
             let before = Arc::clone(&current.borrow());
-            keeper.look(Contents::read(&files));
+            keeper.look(Contents::of(&files));
             !Arc::ptr_eq(&before, &current.borrow())
         };
 

@@ -46,7 +46,7 @@ fn no_session_is_resumed_since_a_resumed_one_asks_for_no_certificate() {
 fn a_key_of_another_certificate_is_refused() {
     let ((cert, _), (_, other_key)) = (pair(), pair());
     let mistakes = mistakes(&cert, &other_key, &cert);
-    assert!(mistakes.contains("tls: cert, key and client_ca cannot be used: "), "{mistakes}");
+    assert!(mistakes.contains("tls.key: it cannot be used with tls.cert: "), "{mistakes}");
 }
 
 #[test]
@@ -62,6 +62,17 @@ fn a_file_without_what_it_should_hold_is_named() {
     ] {
         let mistakes = mistakes(cert, key, client_ca);
         assert!(mistakes.contains(expected), "{mistakes}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_hides_no_mistake_in_another() {
+    let (cert, key) = pair();
+    let (_folder, files) = files(&cert, &key, "");
+    let files = TlsFiles { key: "/nonexistent/key".into(), ..files };
+    let mistakes = Credentials::load(&files).unwrap_err().to_string();
+    for told in ["tls.key: cannot read /nonexistent/key: ", "tls.client_ca: cannot get a certificate (PEM)"] {
+        assert!(mistakes.contains(told), "{mistakes}");
     }
 }
 
