@@ -3,9 +3,9 @@
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
-    dhcp_client::DhcpClient, dns_client::DnsClient, floating_ips_client::FloatingIpsClient,
-    network_manager_client::NetworkManagerClient, ports_client::PortsClient, queries_client::QueriesClient,
-    subnets_client::SubnetsClient,
+    dhcp_client::DhcpClient, dns_client::DnsClient, fixed_ips_client::FixedIpsClient,
+    floating_ips_client::FloatingIpsClient, network_manager_client::NetworkManagerClient,
+    ports_client::PortsClient, queries_client::QueriesClient, subnets_client::SubnetsClient,
 };
 use tokio::time::timeout;
 use tonic::{
@@ -30,6 +30,8 @@ pub(crate) struct Calls {
     pub(crate) dhcp: DhcpClient<Channel>,
     /// Names in DNS.
     pub(crate) dns: DnsClient<Channel>,
+    /// Addresses of networks one by one.
+    pub(crate) fixed: FixedIpsClient<Channel>,
     /// Floating IPs and their pools.
     pub(crate) floating: FloatingIpsClient<Channel>,
     /// Ports.
@@ -64,6 +66,7 @@ impl Client {
             manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dhcp: DhcpClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            fixed: FixedIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             floating: FloatingIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             queries: QueriesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),

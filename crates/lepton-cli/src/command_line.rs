@@ -9,6 +9,7 @@ use crate::{
     dhcp::{self, DhcpCommand},
     dns::{self, DnsCommand},
     error::Error,
+    fixed::{self, FixedCommand},
     floating::{self, FloatingCommand},
     host::{self, HostCommand},
     instance::{self, InstanceCommand},
@@ -65,6 +66,9 @@ enum Command {
     /// Look at ports: instances' vNICs, one by one
     #[command(subcommand)]
     Port(PortCommand),
+    /// Addresses of networks, for instances or kept back
+    #[command(subcommand)]
+    Fixed(FixedCommand),
     /// Addresses of pools that lead to instances' fixed IPs
     #[command(subcommand)]
     Floating(FloatingCommand),
@@ -134,6 +138,9 @@ impl CommandLine {
             }
             Command::Port(command) => {
                 connected(connection, async |settings| port::run(command, &settings, output).await)
+            }
+            Command::Fixed(command) => {
+                connected(connection, async |settings| fixed::run(command, &settings, output).await)
             }
             Command::Floating(command) => {
                 connected(connection, async |settings| floating::run(command, &settings, output).await)

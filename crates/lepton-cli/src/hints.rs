@@ -30,8 +30,8 @@ pub(crate) fn for_refusal(
             "look at what is there now, then follow from now on: `lepton event watch` without `--after`"
         }
         "FIXED_IP_ALREADY_IN_USE" => {
-            "choose another address, or leave `ip=` out to get a free one; a released address comes back when its \
-             host has unplugged it and its quarantine is over"
+            "choose another address, or none to get a free one; a released address comes back when its host has \
+             unplugged it and its quarantine is over"
         }
         "FIELD_NOT_ALLOWED" => "leave that option out, or ask an operator to set it",
         "FIXED_IP_AMBIGUOUS" => "`--instance` or `--network` tells which one is meant",
@@ -252,10 +252,12 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "project_id" => "--project",
         "quarantine" => "--quarantine",
         "range_v4" | "range_v6" => "--range",
+        "reason" => "--reason",
         "request_id" => "--request-id",
         "scope" => "--private",
         "source" => "--from",
         "style" => "--style",
+        "state" => "--state",
         "subnet_id" => "SUBNET",
         "type" => "--type",
         "wait_for_active" => "--wait",

@@ -21,6 +21,7 @@ mod dns;
 mod duration;
 mod endpoint;
 mod error;
+mod fixed;
 mod floating;
 mod hints;
 mod host;

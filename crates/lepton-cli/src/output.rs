@@ -7,6 +7,7 @@
 mod dhcp;
 mod dns;
 mod find;
+mod fixed;
 mod floating;
 mod host;
 mod instance;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     dhcp::DhcpTextView,
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
     find::FoundInstancesView,
+    fixed::{FixedIpView, FixedIpsView},
     floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},

@@ -74,6 +74,9 @@ async fn every_reason_has_its_hint() {
     let release = ["instance", "deallocate", INSTANCE, "--request-id", "r1"];
     let migrate = ["instance", "migrate", INSTANCE, "--from", "a", "--to", "b", "--request-id", "r1"];
     let floating = ["floating", "release", "172.24.4.10", "--request-id", "r1"];
+    let reserve =
+        ["fixed", "reserve", "10.1.0.9", "--network", NETWORK, "--reason", "x", "--request-id", "r1"];
+    let take = ["fixed", "remove", INSTANCE, "10.1.0.9", "--request-id", "r1"];
     let mut text = String::new();
     for (arguments, code, reason) in [
         (&migrate[..], Code::FailedPrecondition, "INSTANCE_NOT_ON_HOST"),
@@ -92,6 +95,13 @@ async fn every_reason_has_its_hint() {
         (&floating, Code::NotFound, "FIXED_IP_NOT_FOUND"),
         (&floating, Code::InvalidArgument, "FIXED_IP_AMBIGUOUS"),
         (&floating, Code::ResourceExhausted, "NO_MORE_FLOATING_IPS"),
+        (&["fixed", "show", "10.1.0.9"], Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_ADDRESS"),
+        (&reserve, Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_NETWORK"),
+        (&reserve, Code::FailedPrecondition, "FIXED_IP_RESERVED"),
+        (&reserve, Code::FailedPrecondition, "FIXED_IP_NOT_RESERVED"),
+        (&take, Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_INSTANCE"),
+        (&take, Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_SPECIFIC_INSTANCE"),
+        (&take, Code::NotFound, "NETWORK_NOT_FOUND_FOR_INSTANCE"),
         (&["port", "show", NETWORK], Code::NotFound, "PORT_NOT_FOUND"),
         (&network[..], Code::NotFound, "NETWORK_NOT_FOUND"),
         (&network, Code::FailedPrecondition, "NETWORK_IN_USE"),

@@ -11,6 +11,7 @@ use lepton_proto::v1::{
     self as pb,
     dhcp_server::{Dhcp, DhcpServer},
     dns_server::{Dns, DnsServer},
+    fixed_ips_server::{FixedIps, FixedIpsServer},
     floating_ips_server::{FloatingIps, FloatingIpsServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
     ports_server::{Ports, PortsServer},
@@ -65,6 +66,7 @@ impl Server {
             .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
             .add_service(DhcpServer::from_arc(Arc::clone(&script)))
             .add_service(DnsServer::from_arc(Arc::clone(&script)))
+            .add_service(FixedIpsServer::from_arc(Arc::clone(&script)))
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
@@ -189,6 +191,17 @@ played!(Subnets {
     delete_subnet: DeleteSubnetRequest => DeleteSubnetResponse,
     add_route: AddRouteRequest => Subnet,
     remove_route: RemoveRouteRequest => Subnet,
+});
+
+played!(FixedIps {
+    add_fixed_ip: AddFixedIpRequest => NetworkInfo,
+    remove_fixed_ip: RemoveFixedIpRequest => NetworkInfo,
+    reserve_fixed_ip: ReserveFixedIpRequest => FixedIp,
+    unreserve_fixed_ip: UnreserveFixedIpRequest => FixedIp,
+    get_fixed_ip: GetFixedIpRequest => FixedIp,
+    list_fixed_ips: ListFixedIpsRequest => ListFixedIpsResponse,
+    lease_fixed_ip: LeaseFixedIpRequest => LeaseFixedIpResponse,
+    release_fixed_ip: ReleaseFixedIpRequest => LeaseFixedIpResponse,
 });
 
 played!(FloatingIps {
