@@ -222,6 +222,7 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "dns" => "--dns",
         "domain" => "DOMAIN",
         "fixed_ips" => "--network …,ip=",
+        "floating_ip" => "--floating",
         "gateway" => "--gateway",
         "guest_device" => "--guest-device",
         "form" => "--form",

@@ -1,4 +1,5 @@
-//! `FindInstances`: which instances have an address, in a range or written in a certain way.
+//! `FindInstances`: which instances have an address, in a range or written in a certain way, and to which one a floating IP
+//! leads.
 //!
 //! A range is looked up by the index of all addresses, a text by going through the project's instances. Either way a call
 //! looks at a bounded number of rows, whether they match or not, and tells from where to go on.
@@ -49,6 +50,8 @@ pub enum WantedAddresses {
         /// Only those of instances behind this one.
         after: Option<InstancePlace>,
     },
+    /// The one that this floating IP leads to.
+    LedToBy(IpAddr),
 }
 
 /// Where an address stands among all that have an owner row.
@@ -115,6 +118,7 @@ impl Command for FindInstances {
                 };
                 self.written(ledger, project, is_wanted, after.as_ref())
             }
+            WantedAddresses::LedToBy(floating) => self.led_to(ledger, project, *floating),
         }
     }
 }
@@ -168,6 +172,22 @@ impl FindInstances {
             page.next = None;
         }
         Ok(page)
+    }
+
+    /// The fixed IP that a floating IP leads to, with its instance; nothing when it leads nowhere.
+    fn led_to(
+        &self,
+        ledger: &mut View,
+        project: Option<&ProjectId>,
+        floating: IpAddr,
+    ) -> Result<FoundInstances, Stop> {
+        let Some(target) = ledger.own_floating_ip(floating, &self.scope)?.target else {
+            return Ok(FoundInstances::default());
+        };
+        let port = ledger.port(target.port)?.filter(|port| !port.is_released);
+        let port = port.filter(|port| project.is_none_or(|project| port.project == *project));
+        let found = port.map(|port| found(port, target.address)).into_iter().collect();
+        Ok(FoundInstances { found, next: None })
     }
 }
 

@@ -50,17 +50,23 @@ struct WhichOptions {
     /// Addresses at the beginning of whose text this regular expression matches
     #[arg(long, value_name = "PATTERN")]
     regex: Option<String>,
+
+    /// The fixed IP that this floating IP leads to
+    #[arg(long, value_name = "ADDRESS")]
+    floating: Option<String>,
 }
 
 impl WhichOptions {
     fn into_wire(self) -> Option<Which> {
-        let Self { ip, cidr, prefix, regex } = self;
+        let Self { ip, cidr, prefix, regex, floating } = self;
         let by_text = prefix.map(Which::Prefix).or(regex.map(Which::Pattern));
-        ip.map(Which::Address).or(cidr.map(Which::Cidr)).or(by_text)
+        let exact = ip.map(Which::Address).or(floating.map(Which::FloatingIp));
+        exact.or(cidr.map(Which::Cidr)).or(by_text)
     }
 }
 
 pub(super) async fn run(options: FindOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let is_floating = options.which.floating.is_some();
     let question = pb::FindInstancesRequest {
         project_id: options.project,
         which: options.which.into_wire(),
@@ -76,7 +82,8 @@ pub(super) async fn run(options: FindOptions, settings: &Settings, output: Outpu
     };
     let (found, has_more) = pages::fetch(options.limit, page).await?;
     if found.is_empty() {
-        output.remark("No instance has such an address.");
+        let nowhere = "The floating IP leads to no instance.";
+        output.remark(if is_floating { nowhere } else { "No instance has such an address." });
     }
     output.print(&FoundInstancesView::new(found, has_more))?;
     if has_more {

@@ -172,6 +172,14 @@ async fn find_goes_on_behind_pages_without_anything() {
 }
 
 #[tokio::test]
+async fn find_follows_a_floating_ip() {
+    let arguments = ["instance", "find", "--floating", "172.24.4.1"];
+    let mut text = with_requests(&arguments, [found("10.1.0.2", "")]).await;
+    text += &shown(&arguments, [pb::FindInstancesResponse::default().into()]).await;
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
 async fn find_says_when_nobody_has_such_an_address() {
     let nothing = || pb::FindInstancesResponse::default().into();
     for which in [["--ip", "10.1.0.9"], ["--prefix", "10.1."]] {

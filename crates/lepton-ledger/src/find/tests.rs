@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    AllocateForInstance, NetworkSpec, Refusal,
+    AllocateFloatingIp, AllocateForInstance, AssociateFloatingIp, CreateFloatingPool, NetworkSpec, Refusal,
+    TargetRequest,
     example::{allocation, deallocation, decided, empty, instance, made, network, requested},
 };
 
@@ -156,4 +157,46 @@ fn what_was_released_is_not_found() -> Result<(), Refusal> {
     assert_eq!(decided(&mut ledger, &within("10.1.0.9/32"))?, FoundInstances::default());
     assert_eq!(decided(&mut ledger, &matching("10"))?, FoundInstances::default());
     Ok(())
+}
+
+fn led_to(floating: &str) -> FindInstances {
+    FindInstances { wanted: WantedAddresses::LedToBy(floating.parse().unwrap()), ..within("::/0") }
+}
+
+#[test]
+fn a_floating_ip_finds_the_fixed_ip_that_it_leads_to_while_it_does() {
+    let mut ledger = three();
+    let ranges = vec!["172.24.4.0/24".parse().unwrap()];
+    let pool = CreateFloatingPool { name: "nova".parse().unwrap(), ranges, interface: None };
+    decided(&mut ledger, &pool).unwrap();
+    let wish = AllocateFloatingIp {
+        project: "p1".parse().ok(),
+        pool: "nova".parse().unwrap(),
+        address: None,
+        scope: Scope::Everything,
+    };
+    let address = decided(&mut ledger, &wish).unwrap().floating_ip.address;
+    assert_eq!(decided(&mut ledger, &led_to("172.24.4.1")).unwrap(), FoundInstances::default());
+    let target = TargetRequest::Instance { instance: instance(1), fixed_ip: None, network: None };
+    let lead =
+        AssociateFloatingIp { address, target, affects_auto_assigned: false, scope: Scope::Everything };
+    let leads_to = decided(&mut ledger, &lead).unwrap().floating_ip.floating_ip.target.unwrap();
+
+    let found = decided(&mut ledger, &led_to("172.24.4.1")).unwrap();
+    assert_eq!(shown(&found), [format!("1 {}", leads_to.address)]);
+    assert_eq!((found.found[0].port, found.next), (leads_to.port, None));
+    for (project, scope, expected) in [
+        ("p1", Scope::Everything, 1),
+        ("p1", Scope::Project("p1".parse().unwrap()), 1),
+        ("p2", Scope::Everything, 0),
+        ("p2", Scope::Project("p1".parse().unwrap()), 0),
+    ] {
+        let question = FindInstances { project: project.parse().ok(), scope, ..led_to("172.24.4.1") };
+        assert_eq!(decided(&mut ledger, &question).unwrap().found.len(), expected, "{question:?}");
+    }
+    let foreign = FindInstances { scope: Scope::Project("p2".parse().unwrap()), ..led_to("172.24.4.1") };
+    let not_found = Refusal::FloatingIpNotFound { address, pool: None };
+    assert_eq!(decided(&mut ledger, &foreign), Err(not_found));
+    decided(&mut ledger, &deallocation(1)).unwrap();
+    assert_eq!(decided(&mut ledger, &led_to("172.24.4.1")).unwrap(), FoundInstances::default());
 }

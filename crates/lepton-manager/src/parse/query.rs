@@ -24,7 +24,7 @@ pub(crate) fn find_instances(
 fn wanted(fields: &mut Fields, request: &v1::FindInstancesRequest) -> Option<WantedAddresses> {
     let text = match &request.which {
         None => {
-            fields.wrong("address", "is required, or cidr, prefix or pattern");
+            fields.wrong("address", "is required, or cidr, prefix, pattern or floating_ip");
             return None;
         }
         Some(Which::Address(text)) => {
@@ -35,6 +35,7 @@ fn wanted(fields: &mut Fields, request: &v1::FindInstancesRequest) -> Option<Wan
             let range = fields.required("cidr", text);
             return in_range(fields, request, range);
         }
+        Some(Which::FloatingIp(text)) => return led_to(fields, request, text),
         Some(Which::Prefix(text)) => fields.required("prefix", text).map(AddressText::Prefix),
         Some(Which::Pattern(text)) => fields.required("pattern", text).map(AddressText::Pattern),
     };
@@ -51,19 +52,30 @@ fn wanted(fields: &mut Fields, request: &v1::FindInstancesRequest) -> Option<Wan
     text.map(|text| WantedAddresses::Written { text, family, after })
 }
 
-fn in_range(
-    fields: &mut Fields,
-    request: &v1::FindInstancesRequest,
-    range: Option<Cidr>,
-) -> Option<WantedAddresses> {
+fn of_any_version(fields: &mut Fields, request: &v1::FindInstancesRequest) {
     if request.ip_version != 0 {
         fields.wrong(
             "ip_version",
             "goes with prefix or pattern; an address says itself of which version it is",
         );
     }
+}
+
+fn in_range(
+    fields: &mut Fields,
+    request: &v1::FindInstancesRequest,
+    range: Option<Cidr>,
+) -> Option<WantedAddresses> {
+    of_any_version(fields, request);
     let after = page::after(fields, &request.page_token, address_place);
     range.map(|range| WantedAddresses::In { range, after })
+}
+
+/// All that a floating IP leads to is on one page.
+fn led_to(fields: &mut Fields, request: &v1::FindInstancesRequest, text: &str) -> Option<WantedAddresses> {
+    of_any_version(fields, request);
+    let _: Option<AddressPlace> = page::after(fields, &request.page_token, |_| None);
+    fields.address("floating_ip", text).map(WantedAddresses::LedToBy)
 }
 
 /// The token of the page that goes on from here.

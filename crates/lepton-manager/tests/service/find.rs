@@ -1,10 +1,14 @@
 //! Which instances have an address.
 
-use lepton_proto::v1::{self, find_instances_request::Which, queries_client::QueriesClient};
+use lepton_proto::v1::{
+    self, find_instances_request::Which, floating_ips_client::FloatingIpsClient,
+    queries_client::QueriesClient,
+};
+use tonic::Code;
 
 use crate::{
     problem::Problem,
-    server::{Server, allocation_on, instance, requested},
+    server::{PROJECT, Server, allocation, allocation_on, instance, requested},
 };
 
 fn search(which: Which) -> v1::FindInstancesRequest {
@@ -51,6 +55,40 @@ async fn an_instance_is_found_by_its_address_a_range_a_beginning_and_a_pattern()
 }
 
 #[tokio::test]
+async fn an_instance_is_found_by_the_floating_ip_that_leads_to_it() {
+    let server = Server::start().await;
+    server.network("blue", &["10.1.0.0/24", "fd00::/64"]).await;
+    for number in [1, 2] {
+        server.allocate(allocation(number)).await;
+    }
+    let mut floating = FloatingIpsClient::new(server.channel().await);
+    let ranges = vec!["172.24.4.0/24".to_owned()];
+    let pool = v1::CreateFloatingPoolRequest { name: "nova".into(), ranges, ..Default::default() };
+    floating.create_floating_pool(pool).await.unwrap();
+    for _ in 0..2 {
+        let wish = v1::AllocateFloatingIpRequest { project_id: PROJECT.into(), ..Default::default() };
+        floating.allocate_floating_ip(wish).await.unwrap();
+    }
+    let lead = v1::AssociateFloatingIpRequest {
+        address: "172.24.4.1".into(),
+        instance_id: instance(2),
+        ..Default::default()
+    };
+    floating.associate_floating_ip(lead).await.unwrap();
+    let by = |address: &str| search(Which::FloatingIp(address.into()));
+    assert_eq!(found(&server, by("172.24.4.1")).await, [(instance(2), "10.1.0.3".to_owned())]);
+    assert_eq!(found(&server, by("172.24.4.2")).await, [], "it leads nowhere");
+    let of_others = v1::FindInstancesRequest { project_id: "red".into(), ..by("172.24.4.1") };
+    assert_eq!(found(&server, of_others).await, []);
+    let mut queries = QueriesClient::new(server.channel().await);
+    let problem = Problem::of(queries.find_instances(by("172.24.4.3")).await);
+    let (metadata, words) = ([("floating_ip", "172.24.4.3")], ["172.24.4.3"]);
+    problem.assert(Code::NotFound, "FLOATING_IP_NOT_FOUND", &metadata, &words);
+    server.deallocate(2).await;
+    assert_eq!(found(&server, by("172.24.4.1")).await, [], "what it led to is gone");
+}
+
+#[tokio::test]
 async fn what_was_found_comes_in_pages() {
     let server = Server::start().await;
     let id = server.network("blue", &["10.1.0.0/24"]).await.id;
@@ -83,8 +121,26 @@ async fn a_search_for_what_no_address_is_is_refused_by_its_field() {
     };
     let large = v1::FindInstancesRequest { page_size: 1001, ..search(Which::Prefix("10".into())) };
     for (request, field, words) in [
-        (v1::FindInstancesRequest::default(), "address", "is required, or cidr, prefix or pattern"),
+        (
+            v1::FindInstancesRequest::default(),
+            "address",
+            "is required, or cidr, prefix, pattern or floating_ip",
+        ),
         (search(Which::Address("web1".into())), "address", "is not an IP address"),
+        (search(Which::FloatingIp("web1".into())), "floating_ip", "is not an IP address"),
+        (
+            v1::FindInstancesRequest {
+                page_token: "10.1.0.5".into(),
+                ..search(Which::FloatingIp("172.24.4.1".into()))
+            },
+            "page_token",
+            "is not a next_page_token",
+        ),
+        (
+            v1::FindInstancesRequest { ip_version: 4, ..search(Which::FloatingIp("172.24.4.1".into())) },
+            "ip_version",
+            "goes with prefix or pattern",
+        ),
         (search(Which::Cidr("10.1.0.5/24".into())), "cidr", "has host bits set"),
         (search(Which::Prefix("web".into())), "prefix", "is not the beginning of an IP address"),
         (search(Which::Pattern("10.(1".into())), "pattern", "unclosed group"),

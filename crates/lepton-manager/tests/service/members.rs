@@ -162,6 +162,11 @@ fn of_instances(named: &Named) -> Vec<Row> {
         row("/lepton.v1.Queries/FindInstances", &search(Which::Pattern("10".to_owned())), Answer::Silent),
         row("/lepton.v1.Queries/FindInstances", &by_project, Answer::Silent),
         row(
+            "/lepton.v1.Queries/FindInstances",
+            &search(Which::FloatingIp(named.floating_ip.clone())),
+            Answer::Hidden(Code::NotFound, "FLOATING_IP_NOT_FOUND"),
+        ),
+        row(
             "/lepton.v1.NetworkManager/GetInstanceNwInfo",
             &v1::GetInstanceNwInfoRequest { instance_id: instance_id() },
             no_instance(),

@@ -1,5 +1,7 @@
 //! Which instances have an address.
 
+use std::net::IpAddr;
+
 use lepton_ledger::{
     AddressText, AllocateForInstance, FindInstances, FoundInstances, FoundPlace, Scope, WantedAddresses,
 };
@@ -18,6 +20,10 @@ pub(super) fn within(range: &str) -> FindInstances {
 pub(super) fn matching(pattern: &str) -> FindInstances {
     let text = AddressText::Pattern(pattern.parse().unwrap());
     FindInstances { wanted: WantedAddresses::Written { text, family: None, after: None }, ..within("::/0") }
+}
+
+pub(super) fn led_to(floating: IpAddr) -> FindInstances {
+    FindInstances { wanted: WantedAddresses::LedToBy(floating), ..within("::/0") }
 }
 
 /// Instances of three projects with an address of each family; every third one is `p2`'s.

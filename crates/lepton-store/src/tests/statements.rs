@@ -47,7 +47,7 @@ const MANY: u128 = 256;
 /// Blocks of which every address is taken: 50,176 addresses.
 const FULL_BLOCKS: u8 = 196;
 
-fn engine(subject: &Subject) -> &Arc<Engine> {
+pub(super) fn engine(subject: &Subject) -> &Arc<Engine> {
     match subject.store().backend() {
         Backend::Engine(engine) => engine,
         Backend::Memory(_) => panic!("a database is an engine"),
@@ -403,6 +403,8 @@ async fn use_floating_ips(subject: &Subject, network: NetworkId) {
         }
     }
     subject.store().ask(GetFloatingIp { address: addresses[0], scope: scope() }).await.unwrap();
+    let led_to = subject.store().ask(find::led_to(addresses[0])).await.unwrap();
+    assert_eq!(led_to.found[0].instance, instance(90));
     subject.store().ask(ListFloatingPools { after: 0, limit: 9, scope: scope() }).await.unwrap();
     subject.submit(disassociate(addresses[0])).await.unwrap();
     subject.submit(release(addresses[0])).await.unwrap();
