@@ -61,6 +61,9 @@ pub enum Key {
     Rested,
     /// An instance, its ports of any incarnation, their addresses, and the floating IPs that lead to these.
     Instance(InstanceId),
+    /// All that is told of an instance's vNICs: what the keys of the instance, of the floating IPs that lead to its ports and of
+    /// their networks load. For questions.
+    NetworkInfo(InstanceId),
     /// The last incarnation of an instance that has ended.
     PastLives(InstanceId),
     /// A page of instances by project, in the order of their allocation, with their ports and addresses.

@@ -22,6 +22,8 @@ impl Command for GetInstanceNwInfo {
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
         let instance = self.instance;
+        // In one round, whatever the instance has.
+        ledger.need([Key::NetworkInfo(instance)])?;
         let is_seen = |project| self.scope.owns(Some(project));
         if !ledger.instance(instance)?.is_some_and(|found| is_seen(&found.project)) {
             return Err(Refusal::InstanceNotFound { instance }.into());

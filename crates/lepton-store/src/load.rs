@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     tables::{
         blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, guests, hosts,
-        instances, journal, networks, pending_unplugs, ports, quotas, requests, subnets,
+        instances, journal, network_info, networks, pending_unplugs, ports, quotas, requests, subnets,
     },
 };
 
@@ -32,6 +32,8 @@ struct Round<'k> {
     blocks: Vec<(SubnetId, IpAddr)>,
     fixed_ips: Vec<(SubnetId, IpAddr)>,
     instances: Vec<InstanceId>,
+    /// Instances of which is asked what is told of their vNICs.
+    told: Vec<InstanceId>,
     past_lives: Vec<InstanceId>,
     ports: Vec<PortId>,
     macs: Vec<MacAddr>,
@@ -66,6 +68,7 @@ impl<'k> Round<'k> {
                 Key::Block(subnet, first) => round.blocks.push((*subnet, *first)),
                 Key::FixedIp(subnet, address) => round.fixed_ips.push((*subnet, *address)),
                 Key::Instance(id) => round.instances.push(*id),
+                Key::NetworkInfo(id) => round.told.push(*id),
                 Key::PastLives(id) => round.past_lives.push(*id),
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
@@ -129,6 +132,10 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     blocks::load(tx, &round.blocks, view).await?;
     round.fixed_ips.extend(fixed_ips::leased(tx, &round.leases).await?);
     fixed_ips::load(tx, &round.fixed_ips, view).await?;
+    // Whoever writes asks for the same by other keys next, under locks.
+    if !tx.is_writing() {
+        network_info::load(tx, &round.told, view).await?;
+    }
     let found = instances::load(tx, &round.instances, &round.past_lives, view).await?;
     round.led_to.extend(found.ports);
     round.ports.extend(ports::with_macs(tx, &round.ports_of_macs).await?);
@@ -228,6 +235,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::Block(..)
         | Key::FixedIp(..)
         | Key::Instance(_)
+        | Key::NetworkInfo(_)
         | Key::PastLives(_)
         | Key::Port(_)
         | Key::Mac(_)

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sqlx::{
-    Arguments, ColumnIndex, Database, Decode, Encode, Postgres, Row as _, Sqlite, Type,
+    Arguments, ColumnIndex, Database, Decode, Encode, Postgres, Row as _, Sqlite, Type, ValueRef as _,
     postgres::{PgArguments, PgRow},
     sqlite::SqliteRow,
 };
@@ -196,6 +196,21 @@ impl Columns<'_> {
             Row::Postgres(row) => row.try_get::<T, _>(index),
         };
         value.map_err(|error| StoreError::Internal(format!("column {index}: {error}")))
+    }
+
+    /// Whether the next column is null; it stays the next one.
+    pub(crate) fn is_null(&self) -> Result<bool, StoreError> {
+        let index = self.next;
+        let is_null = match self.row {
+            Row::Sqlite(row) => row.try_get_raw(index).map(|value| value.is_null()),
+            Row::Postgres(row) => row.try_get_raw(index).map(|value| value.is_null()),
+        };
+        is_null.map_err(|error| StoreError::Internal(format!("column {index}: {error}")))
+    }
+
+    /// Leaves out the next columns, so many of them.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.next += count;
     }
 
     /// The next column, an identity.

@@ -18,6 +18,7 @@ mod macs;
 mod meeting;
 mod migrations;
 mod modified;
+mod network_info;
 mod networks;
 mod parallel;
 mod patience;

@@ -27,6 +27,8 @@ macro_rules! fixed_ip_columns {
     };
 }
 
+pub(super) use fixed_ip_columns;
+
 impl Stored for FixedIp {
     const INSERT: &'static str = concat!("insert into fixed_ips (", fixed_ip_columns!(), ") {rows}");
     const UPDATE: &'static str =

@@ -23,6 +23,8 @@ macro_rules! floating_ip_columns {
     };
 }
 
+pub(super) use floating_ip_columns;
+
 impl Stored for FloatingIp {
     const INSERT: &'static str = concat!("insert into floating_ips (", floating_ip_columns!(), ") {rows}");
     const UPDATE: &'static str =

@@ -24,6 +24,8 @@ macro_rules! instance_columns {
     };
 }
 
+pub(super) use instance_columns;
+
 impl Stored for Instance {
     const INSERT: &'static str =
         "insert into instances (id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,

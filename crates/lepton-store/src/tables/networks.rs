@@ -22,6 +22,8 @@ macro_rules! network_columns {
     };
 }
 
+pub(super) use network_columns;
+
 impl Stored for Network {
     const INSERT: &'static str =
         "insert into networks (id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected,

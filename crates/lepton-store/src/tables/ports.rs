@@ -27,6 +27,8 @@ macro_rules! port_columns {
     };
 }
 
+pub(super) use port_columns;
+
 impl Stored for Port {
     const INSERT: &'static str =
         "insert into ports (id, instance_id, incarnation, network_id, project_id, host_id,

@@ -22,6 +22,8 @@ macro_rules! subnet_columns {
     };
 }
 
+pub(super) use subnet_columns;
+
 impl Stored for Subnet {
     const INSERT: &'static str =
         "insert into subnets (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server,
