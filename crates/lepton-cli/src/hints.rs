@@ -107,7 +107,7 @@ pub(crate) fn for_refusal(
             "`lepton instance allocate INSTANCE --project PROJECT` gives an instance its vNICs"
         }
         "INTERNAL" => "this is a fault of leptond's; its log says more",
-        "LEDGER_UNAVAILABLE" => "leptond's database does not answer: see its log, then run the command again",
+        "LEDGER_UNAVAILABLE" => "leptond's database is unavailable: see its log, then run the command again",
         "METHOD_NOT_FOUND" => "that leptond is older than this program: use the `lepton` that came with it",
         "NETWORK_IN_USE" => {
             "deallocate the instances that use it first; a released port counts until its host has unplugged it, or \
@@ -132,11 +132,10 @@ pub(crate) fn for_refusal(
             "what was begun stands and the host tries again by itself: `lepton instance show INSTANCE` shows how it goes, \
              `lepton instance deallocate INSTANCE` or `migrate INSTANCE --abort` takes it back"
         }
-        "PORT_PLUG_FAILED" => {
-            "nothing was kept; without `--wait` what was begun stays and the host tries again by itself"
-        }
+        "PORT_PLUG_FAILED" => "without `--wait` what was begun stays and the host tries again by itself",
         "PORT_PLUG_TIMEOUT" => {
-            "nothing was kept; see that leptond's agent runs on the host, or wait longer, for example `--wait=2m`"
+            "see that the host is named rightly and that leptond's agent runs on it, or wait longer, for example \
+             `--wait=2m`; if there is no such host, `lepton host fence HOST` frees what was undone"
         }
         "PROJECT_NOT_ALLOWED" => {
             "use a certificate of that project, or an admin's: `--cert` and `--key`; what all projects share is an operator's"

@@ -90,7 +90,7 @@ pub enum ManagerError {
     #[error(transparent)]
     Submit(#[from] SubmitError),
     /// A port that the caller waited for could not be plugged.
-    #[error("host {host} could not plug port {port} of instance {instance}: {problem}; {}", awaited.left(*is_undone))]
+    #[error("host {host} could not plug port {port} of instance {instance}: {problem}; {}", awaited.left(host, *is_undone))]
     PlugFailed {
         /// Which instance.
         instance: InstanceId,
@@ -106,7 +106,7 @@ pub enum ManagerError {
         is_undone: bool,
     },
     /// The ports that the caller waited for were not plugged in time, as far as the ledger could be asked.
-    #[error("host {host} is not known to have plugged the ports of instance {instance} in time; {}", awaited.left(*is_undone))]
+    #[error("host {host} is not known to have plugged the ports of instance {instance} in time; {}", awaited.left(host, *is_undone))]
     PlugTimeout {
         /// Which instance.
         instance: InstanceId,
@@ -144,7 +144,7 @@ pub enum ManagerError {
         instance: InstanceId,
     },
     /// The server stopped before the ports that the caller waited for were plugged.
-    #[error("the server is stopping, and host {host} has not plugged the ports of instance {instance} yet; {}", awaited.left(*is_undone))]
+    #[error("the server is stopping, and host {host} has not plugged the ports of instance {instance} yet; {}", awaited.left(host, *is_undone))]
     Stopping {
         /// Which instance.
         instance: InstanceId,
@@ -167,16 +167,21 @@ pub enum Awaited {
 }
 
 impl Awaited {
-    /// What is left of it.
-    fn left(self, is_undone: bool) -> &'static str {
+    /// What is left of it: also of what was undone, until the host is known to have nothing of it.
+    fn left(self, host: &HostId, is_undone: bool) -> String {
         match (self, is_undone) {
-            (Self::Allocation, true) => "the allocation was undone",
+            (Self::Allocation, true) => format!(
+                "the allocation was undone, and its addresses are free once host {host} says that it has nothing of it"
+            ),
             (Self::Allocation, false) => {
                 "the allocation stands: wait for it again under the same request id, or deallocate it"
+                    .to_owned()
             }
-            (Self::Migration, true) => "the move was aborted",
+            (Self::Migration, true) => {
+                format!("the move was aborted, and is over once host {host} says that it has nothing of it")
+            }
             (Self::Migration, false) => {
-                "the move stands: wait for it again under the same request id, or abort it"
+                "the move stands: wait for it again under the same request id, or abort it".to_owned()
             }
         }
     }
