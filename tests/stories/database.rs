@@ -38,7 +38,11 @@ async fn a_file_that_is_no_ledger_is_refused_with_a_clear_error() {
         let url = format!("sqlite:{}", path.display());
         let said = fails(&place, &[("database.url", &url)]).await;
         assert!(said.contains(&format!("leptond: cannot open the ledger at {url}: ")), "{said}");
-        let advice = if *path == garbage { "name another path" } else { "its folder must be there" };
+        let advice = if *path == garbage {
+            "name a path where nothing else is kept"
+        } else {
+            "its folder must be there"
+        };
         assert!(said.contains(advice), "{said}");
     }
     assert!(fs::read_to_string(&garbage).unwrap().starts_with("This is a letter"));

@@ -7,6 +7,7 @@ use tonic::Code;
 
 use crate::{
     daemon::{Place, eventually},
+    database::fails_with,
     ledger::Ledger,
     words::{all_active, allocation, assert_no_address_twice, network, nw_info, waiting, without_status},
 };
@@ -32,6 +33,15 @@ async fn leptond_waits_for_a_database_that_is_down_at_its_start() {
     place.ready(&mut daemon).await;
     network(&mut place.client().await, "blue", &["10.1.0.0/24"]).await;
     daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_exist_ends_the_start_at_once() {
+    let (_postgres, url) = server();
+    let place = place(&url.replace("/ledger", "/nowhere"), "host-1");
+    let said = fails_with(1, &place, &[]).await;
+    assert!(said.contains("database \"nowhere\" does not exist; create it"), "{said}");
+    assert!(!said.contains("tried again"), "{said}");
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ use crate::{
     checkpoint,
     config::{Database, StoreConfig},
     error::StoreError,
-    failure::{Failure, explained},
+    failure::{Failure, explained, may_pass},
+    opened_file::{OpenedFile, make_if_missing},
 };
 
 /// Statements kept prepared on each connection; above the number of texts that there are.
@@ -52,6 +53,8 @@ pub(crate) enum Access {
 pub(crate) struct Connections {
     options: Options,
     patience: Duration,
+    /// The file, when the database is one.
+    file: Option<OpenedFile>,
     writing: Mutex<Vec<Connection>>,
     reading: Mutex<Vec<Connection>>,
 }
@@ -66,19 +69,23 @@ impl Connections {
     /// Connects for the first time; none for a database that is only in memory.
     pub(crate) async fn open(config: &StoreConfig) -> Result<Option<Self>, StoreError> {
         let patience = config.connect_timeout;
-        let problem = |problem: String| StoreError::Open { location: config.database.to_string(), problem };
+        let lasting = |problem: String| not_opened(config, problem, false);
         let options = match &config.database {
             Database::Memory => return Ok(None),
             Database::Sqlite(path) => {
-                make_private(path);
-                ensure_writable(path).map_err(problem)?;
+                make_if_missing(path).map_err(lasting)?;
+                ensure_writable(path).map_err(lasting)?;
                 sqlite(path, patience)
             }
-            Database::Postgres(url) => postgres(url, patience).map_err(|error| problem(error.to_string()))?,
+            Database::Postgres(url) => postgres(url, patience).map_err(|error| lasting(error.to_string()))?,
         };
         let (writing, reading) = Default::default();
-        let connections = Self { options, patience, writing, reading };
-        let first = connections.connect_in_time().await.map_err(problem)?;
+        let mut connections = Self { options, patience, file: None, writing, reading };
+        let first = connections.connect_in_time().await;
+        let first = first.map_err(|(problem, may_pass)| not_opened(config, problem, may_pass))?;
+        if let Database::Sqlite(path) = &config.database {
+            connections.file = Some(OpenedFile::of(path).map_err(|error| lasting(error.to_string()))?);
+        }
         connections.put_back(first, Access::Write);
         Ok(Some(connections))
     }
@@ -102,7 +109,14 @@ impl Connections {
     }
 
     /// A connection that waited, or a fresh one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the file is not where it was opened: what is written to it would be lost.
     pub(crate) async fn take(&self, access: Access) -> Result<Connection, Failure> {
+        if let Some(file) = &self.file {
+            file.ensure_in_place()?;
+        }
         let waiting = self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).pop();
         match waiting {
             Some(connection) => Ok(connection),
@@ -144,20 +158,19 @@ impl Connections {
         }
     }
 
-    /// Connects, and again while the server is not there or starting, as long as there is time; else tells why not.
-    async fn connect_in_time(&self) -> Result<Connection, String> {
+    /// Connects, and again while the server is not there or starting, as long as there is time; else tells why not, and whether
+    /// that may pass.
+    async fn connect_in_time(&self) -> Result<Connection, (String, bool)> {
         let deadline = Instant::now() + self.patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let error = match tokio::time::timeout(left, self.connect(Access::Write)).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => error,
-                Err(_) => return Err(format!("no answer within {} ms", self.patience.as_millis())),
+                Err(_) => return Err((format!("no answer within {} ms", self.patience.as_millis()), true)),
             };
-            let text = explained(&error);
-            let is_hopeless = !matches!(Failure::from(error), Failure::Disconnected(_));
-            if is_hopeless || Instant::now() + RETRY > deadline {
-                return Err(text);
+            if !may_pass(&error) || Instant::now() + RETRY > deadline {
+                return Err((explained(&error), may_pass(&error)));
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -171,6 +184,10 @@ impl Connection {
             Self::Postgres(connection) => connection.close().await,
         }
     }
+}
+
+fn not_opened(config: &StoreConfig, problem: String, may_pass: bool) -> StoreError {
+    StoreError::Open { location: config.database.to_string(), problem, may_pass }
 }
 
 /// SQLite opens a file that it may not write as one that it only reads, leaves others beside it that nobody may write
@@ -191,16 +208,6 @@ fn ensure_writable(path: &Path) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Makes the file for our own eyes, if there is none: SQLite would make it for everybody's. Its log takes the same mode.
-/// What goes wrong here SQLite tells better when it opens the file.
-fn make_private(path: &Path) {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.open(path));
 }
 
 fn sqlite(path: &Path, patience: Duration) -> Options {

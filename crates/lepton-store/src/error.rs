@@ -9,7 +9,7 @@ use lepton_ledger::{Refusal, UnreadableAnswer};
 pub enum StoreError {
     /// The database cannot be reached, is full, or does not come to an end with a conflict. A commit whose answer was
     /// lost may have happened: repeating under the same request id is safe.
-    #[error("the ledger's database does not answer: {0}")]
+    #[error("the ledger's database is unavailable: {0}")]
     Unavailable(String),
     /// Too many requests wait already.
     #[error("{limit} requests wait already; try again in {} ms", retry_after.as_millis())]
@@ -40,6 +40,8 @@ pub enum StoreError {
         location: String,
         /// What is wrong.
         problem: String,
+        /// Whether that may pass by itself.
+        may_pass: bool,
     },
     /// A request was answered before, and this program cannot read the answer.
     #[error(transparent)]

@@ -51,7 +51,7 @@ impl Failure {
     reason = "sqlx adds kinds of errors; any that is not known is a fault"
 )]
 fn classify(error: &sqlx::Error) -> Failure {
-    let text = error.to_string();
+    let text = words(error);
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
@@ -71,19 +71,37 @@ fn classify(error: &sqlx::Error) -> Failure {
     }
 }
 
+/// The database's own words. sqlx adds where in the server's source code they are, which helps nobody.
+fn words(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |database| database.message().to_owned())
+}
+
 /// Why a database cannot be opened: the error's own words, and what to do about it where its code tells.
 pub(crate) fn explained(error: &sqlx::Error) -> String {
-    let code = error.as_database_error().and_then(|database| sqlite_code(&database.code()?));
-    let advice = match code.map(|code| code & 0xff) {
+    let code = error.as_database_error().and_then(|database| database.code()).unwrap_or_default();
+    let advice = match (&*code, sqlite_code(&code).map(|code| code & 0xff)) {
         // SQLITE_CANTOPEN
-        Some(14) => "; its folder must be there, and writable for this process's user",
+        (_, Some(14)) => "; its folder must be there, and writable for this process's user",
         // SQLITE_FULL
-        Some(13) => "; make room on its disk",
+        (_, Some(13)) => "; make room on its disk",
+        // SQLITE_CORRUPT
+        (_, Some(11)) => "; restore it from a backup",
         // SQLITE_NOTADB
-        Some(26) => "; name another path, where nothing else is kept",
+        (_, Some(26)) => {
+            "; if it was the ledger, restore it from a backup, else name a path where nothing else is kept"
+        }
+        // PostgreSQL: invalid_catalog_name
+        ("3D000", _) => "; create it, or name another one",
+        // PostgreSQL: invalid_authorization_specification, invalid_password
+        ("28000" | "28P01", _) => "; see the user and the password that its URL names",
         _ => "",
     };
-    format!("{error}{advice}")
+    format!("{}{advice}", words(error))
+}
+
+/// Whether a database that could not be opened may come up by itself: it is not there, starting, full or has too many clients.
+pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
+    matches!(classify(error), Failure::Disconnected(_) | Failure::Error(StoreError::Unavailable(_)))
 }
 
 /// PostgreSQL: serialization failure, deadlock, lock not available. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their

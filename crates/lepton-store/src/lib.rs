@@ -18,9 +18,11 @@ mod engine;
 mod error;
 mod failure;
 mod lane;
+
 mod load;
 mod memory;
 mod migrate;
+mod opened_file;
 mod prune;
 mod sql;
 mod statement;

@@ -76,6 +76,8 @@ fn explain(error: MigrateError, location: &str) -> StoreError {
         MigrateError::VersionMissing(found) | MigrateError::VersionTooNew(found, _) => {
             StoreError::NewerSchema { found, known }
         }
-        other => StoreError::Open { location: location.to_owned(), problem: other.to_string() },
+        other => {
+            StoreError::Open { location: location.to_owned(), problem: other.to_string(), may_pass: true }
+        }
     }
 }

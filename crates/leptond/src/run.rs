@@ -156,7 +156,7 @@ async fn open_manager(config: &Config, shutdown: &CancellationToken) -> Result<O
         };
         match opened {
             Ok(manager) => return Ok(Some(manager)),
-            Err(error @ StoreError::Open { .. })
+            Err(error @ StoreError::Open { may_pass: true, .. })
                 if is_remote(&store.database) && Instant::now() < deadline =>
             {
                 tracing::warn!(%error, "the ledger is tried again");

@@ -44,7 +44,7 @@ async fn a_database_that_does_not_answer_is_unavailable_and_serves_again_afterwa
     let mut lock = server.database().await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
     let problem = server.refuses(async |client| client.allocate_for_instance(allocation(1)).await).await;
-    let words = ["the ledger's database does not answer", "locked"];
+    let words = ["the ledger's database is unavailable", "locked"];
     problem.assert(Code::Unavailable, "LEDGER_UNAVAILABLE", &[], &words);
 
     sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap();

@@ -48,7 +48,7 @@ async fn a_server_that_is_down_at_the_start_is_a_clear_error_in_time() {
     let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
     assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
     let shown = error.to_string();
-    assert!(matches!(error, StoreError::Open { .. }), "{shown}");
+    assert!(matches!(error, StoreError::Open { may_pass: true, .. }), "{shown}");
     assert!(shown.contains("No such file or directory") || shown.contains("refused"), "{shown}");
 
     postgres.start_again().unwrap();
@@ -61,12 +61,20 @@ async fn a_server_that_is_down_at_the_start_is_a_clear_error_in_time() {
 
 #[tokio::test]
 async fn a_database_that_does_not_exist_is_named_at_once() {
-    let url = PrivatePostgres::shared().unwrap().url().replace("/postgres", "/nowhere");
-    let config = StoreConfig::new(Database::Postgres(url));
-    let started = Instant::now();
-    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
-    assert!(error.to_string().contains("nowhere"), "{error}");
-    assert!(started.elapsed() < config.connect_timeout, "no use in waiting");
+    let url = PrivatePostgres::shared().unwrap().url();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let nobodys = url.replace("postgres://postgres@", "postgres://nobody@");
+    for (url, ending) in [
+        (format!("{server}/nowhere"), "database \"nowhere\" does not exist; create it, or name another one"),
+        (nobodys, "role \"nobody\" does not exist; see the user and the password that its URL names"),
+    ] {
+        let config = StoreConfig::new(Database::Postgres(url));
+        let started = Instant::now();
+        let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+        assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
+        assert!(error.to_string().ends_with(ending), "{error}");
+        assert!(started.elapsed() < config.connect_timeout, "no use in waiting");
+    }
     let config = StoreConfig::new(Database::Postgres("postgres://:not a port/".into()));
     assert!(matches!(Store::open(&config, Arc::new(|_| {})).await, Err(StoreError::Open { .. })));
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use lepton_ledger::{GetInstanceNwInfo, Scope};
+use lepton_ledger::{Envelope, GetInstanceNwInfo, Scope, SweepQuarantine};
 
 use super::{
     harness::{Kind, Subject, each_database, instance},
@@ -100,6 +100,43 @@ async fn what_is_no_ledgers_file_is_told_by_its_path() {
         assert!(shown.contains(&path.display().to_string()), "{shown}");
     }
     assert!(fs::read_to_string(&not_a_database).unwrap().starts_with("not a database"));
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_moved_away_takes_nothing_until_it_is_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, elsewhere) = (directory.path().join("ledger.db"), directory.path().join("elsewhere.db"));
+    let store = open(&path).await.unwrap();
+    let ask = async || {
+        let question = GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything };
+        store.ask(question).await.unwrap_err().to_string()
+    };
+    let submit = async || {
+        let envelope = Envelope::anonymous();
+        store.submit(SweepQuarantine, envelope).await.map(drop).map_err(|error| error.to_string())
+    };
+    submit().await.unwrap();
+    fs::rename(&path, &elsewhere).unwrap();
+    for words in [submit().await.unwrap_err(), ask().await] {
+        assert!(words.contains("No such file") && words.contains(&path.display().to_string()), "{words}");
+    }
+    fs::write(&path, "").unwrap();
+    assert!(submit().await.unwrap_err().contains("is not the file that was opened"));
+    fs::rename(&elsewhere, &path).unwrap();
+    submit().await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_log_without_its_ledger_is_left_for_somebody_to_put_that_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, log) = (directory.path().join("ledger.db"), directory.path().join("ledger.db-wal"));
+    fs::write(&log, "the last changes").unwrap();
+    let error = open(&path).await.unwrap_err().to_string();
+    assert!(error.contains(&log.display().to_string()) && error.contains("put the ledger back"), "{error}");
+    assert!(!path.exists() && fs::read_to_string(&log).unwrap() == "the last changes");
+    fs::remove_file(&log).unwrap();
+    open(&path).await.unwrap().close().await;
 }
 
 /// SQLite's limit on its own size stands in for a full disk: both are SQLITE_FULL.
