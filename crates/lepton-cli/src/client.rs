@@ -5,7 +5,8 @@ use std::{error::Error as _, fs, path::Path, time::Duration};
 use lepton_proto::v1::{
     dhcp_client::DhcpClient, dns_client::DnsClient, fixed_ips_client::FixedIpsClient,
     floating_ips_client::FloatingIpsClient, network_manager_client::NetworkManagerClient,
-    ports_client::PortsClient, queries_client::QueriesClient, subnets_client::SubnetsClient,
+    ports_client::PortsClient, queries_client::QueriesClient, quotas_client::QuotasClient,
+    subnets_client::SubnetsClient,
 };
 use tokio::time::timeout;
 use tonic::{
@@ -38,6 +39,8 @@ pub(crate) struct Calls {
     pub(crate) ports: PortsClient<Channel>,
     /// Questions over many things at once.
     pub(crate) queries: QueriesClient<Channel>,
+    /// What projects have and may have.
+    pub(crate) quotas: QuotasClient<Channel>,
     /// Subnets and their routes.
     pub(crate) subnets: SubnetsClient<Channel>,
 }
@@ -70,6 +73,7 @@ impl Client {
             floating: FloatingIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             queries: QueriesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            quotas: QuotasClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             subnets: SubnetsClient::new(channel).max_decoding_message_size(LARGEST_ANSWER),
         };
         Ok(Self { calls, endpoint, timeout: limit })

@@ -16,6 +16,7 @@ use crate::{
     network::{self, NetworkCommand},
     output::{self, Format, Output},
     port::{self, PortCommand},
+    quota::{self, QuotaCommand},
     reference::reference,
     route::{self, RouteCommand},
     settings::{ConnectionOptions, Settings},
@@ -23,7 +24,7 @@ use crate::{
     version::VersionView,
 };
 
-/// Networks, subnets, instances, names and hosts of a lepton daemon (leptond).
+/// Networks, subnets, instances, names, quotas and hosts of a lepton daemon (leptond).
 ///
 /// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
 /// 3 the server cannot be reached, does not answer, or cannot at present, as while its database is away.
@@ -78,6 +79,9 @@ enum Command {
     /// Names in DNS, and where they lead
     #[command(subcommand)]
     Dns(DnsCommand),
+    /// What projects have of networks, ports and addresses, and what they may have
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     /// Fence hosts that are gone
     #[command(subcommand)]
     Host(HostCommand),
@@ -150,6 +154,9 @@ impl CommandLine {
             }
             Command::Dns(command) => {
                 connected(connection, async |settings| dns::run(command, &settings, output).await)
+            }
+            Command::Quota(command) => {
+                connected(connection, async |settings| quota::run(command, &settings, output).await)
             }
             Command::Host(command) => {
                 connected(connection, async |settings| host::run(command, &settings, output).await)

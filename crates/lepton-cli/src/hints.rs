@@ -141,8 +141,8 @@ pub(crate) fn for_refusal(
             "use a certificate of that project, or an admin's: `--cert` and `--key`; what all projects share is an operator's"
         }
         "QUOTA_EXCEEDED" => {
-            "give back what the project needs no more, or have an admin raise its quota; a port counts until its host has \
-             unplugged it"
+            "give back what the project needs no more; a port counts until its host has unplugged it. An admin raises a limit, \
+             for example by `lepton quota set PROJECT --floating-ips 50`; `lepton quota show PROJECT` shows them"
         }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
         "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",

@@ -30,6 +30,7 @@ mod network;
 mod output;
 mod pages;
 mod port;
+mod quota;
 mod reference;
 mod retry;
 mod route;

@@ -13,6 +13,7 @@ mod host;
 mod instance;
 mod network;
 mod port;
+mod quota;
 mod subnet;
 mod table;
 
@@ -34,6 +35,7 @@ pub(crate) use self::{
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     network::{DeletedView, NetworkView, NetworksView},
     port::{PortView, PortsView},
+    quota::{QuotaView, QuotasView},
     subnet::{RoutesView, SubnetView},
     table::clean,
 };

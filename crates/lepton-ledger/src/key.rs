@@ -194,6 +194,13 @@ pub enum Key {
     BoundNames(SubnetId, IpAddr),
     /// What a project has, and may have.
     Quota(ProjectId),
+    /// A page of quotas in the order of their projects.
+    QuotaPage {
+        /// Only those behind this project.
+        after: Option<ProjectId>,
+        /// Most quotas to load.
+        limit: u16,
+    },
     /// Where the journal begins and ends.
     JournalBounds,
     /// What one look behind a revision goes through of the journal.

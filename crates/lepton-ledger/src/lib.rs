@@ -80,7 +80,7 @@ pub use network_info::GetInstanceNwInfo;
 pub use port::{
     GetPort, ListPorts, PortAddress, PortFilter, PortInfo, PortPage, PortPlace, PortRef, PortsBy,
 };
-pub use quota::{GetQuota, QuotaState, SetQuota};
+pub use quota::{GetQuota, ListQuotas, QuotaPage, QuotaState, SetQuota};
 pub use refusal::{Refusal, Violation};
 pub use row::{
     EntryKey, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord, Row,

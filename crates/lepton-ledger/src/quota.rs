@@ -143,6 +143,41 @@ impl Command for SetQuota {
     }
 }
 
+/// Shows what projects have and may have: those that have or had something, or whose limits an admin has set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuotas {
+    /// Only projects behind this one.
+    pub after: Option<ProjectId>,
+    /// Most quotas to show; not zero.
+    pub limit: u16,
+}
+
+/// A page of quotas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaPage {
+    /// The quotas, in the order of their projects.
+    pub quotas: Vec<QuotaState>,
+    /// The project behind which the next page starts; none on the last page.
+    pub next: Option<ProjectId>,
+}
+
+impl Command for ListQuotas {
+    type Answer = QuotaPage;
+
+    const NAME: &'static str = "ListQuotas";
+
+    fn decide(&self, ledger: &mut View) -> Result<QuotaPage, Stop> {
+        // One more than the page holds tells whether another page follows.
+        let limit = self.limit.saturating_add(1);
+        let mut quotas = ledger.quota_page(self.after.as_ref(), limit)?;
+        let is_last = quotas.len() <= usize::from(self.limit);
+        quotas.truncate(self.limit.into());
+        let next = quotas.last().filter(|_| !is_last).map(|quota| quota.project.clone());
+        let quotas = quotas.into_iter().map(|quota| state(ledger, quota)).collect();
+        Ok(QuotaPage { quotas, next })
+    }
+}
+
 fn state(ledger: &View, quota: Quota) -> QuotaState {
     let defaults = ledger.default_limits();
     let limit = |resource| quota.limits.of(resource).unwrap_or(*defaults.of(resource));

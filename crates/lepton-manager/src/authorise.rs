@@ -83,6 +83,9 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.Dhcp/GetDhcpHosts", &[Admin, Compute, Reader]),
     ("/lepton.v1.Dhcp/GetDhcpLeases", &[Admin, Compute, Reader]),
     ("/lepton.v1.Dhcp/GetDhcpOptions", &[Admin, Compute, Reader]),
+    ("/lepton.v1.Quotas/GetQuota", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.Quotas/SetQuota", &[Admin]),
+    ("/lepton.v1.Quotas/ListQuotas", &[Admin, Compute, Reader]),
     // What every caller may ask, whatever it is.
     ("/grpc.health.v1.Health/Check", &Role::ALL),
     ("/grpc.health.v1.Health/Watch", &Role::ALL),

@@ -13,6 +13,7 @@ pub(crate) mod network;
 mod page;
 pub(crate) mod port;
 pub(crate) mod query;
+pub(crate) mod quota;
 pub(crate) mod subnet;
 
 use lepton_types::RequestId;

@@ -8,6 +8,7 @@ mod fixed_ips;
 mod floating_ips;
 mod ports;
 mod queries;
+mod quotas;
 mod subnets;
 
 use lepton_ledger::{
@@ -25,6 +26,7 @@ use lepton_proto::{
         network_manager_server::{NetworkManager, NetworkManagerServer},
         ports_server::PortsServer,
         queries_server::QueriesServer,
+        quotas_server::QuotasServer,
         subnets_server::SubnetsServer,
     },
 };
@@ -46,7 +48,7 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 9] = [
+    pub const SERVICES: [&str; 10] = [
         DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
@@ -55,6 +57,7 @@ impl Api {
         NetworkManagerServer::<Self>::NAME,
         PortsServer::<Self>::NAME,
         QueriesServer::<Self>::NAME,
+        QuotasServer::<Self>::NAME,
         SubnetsServer::<Self>::NAME,
     ];
 
@@ -73,6 +76,7 @@ impl Api {
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
             .add_service(Explained::new(PortsServer::new(self.clone())))
             .add_service(Explained::new(QueriesServer::new(self.clone())))
+            .add_service(Explained::new(QuotasServer::new(self.clone())))
             .add_service(Explained::new(SubnetsServer::new(self.clone())))
             .add_service(Explained::new(EventsServer::new(self)));
     }

@@ -10,12 +10,14 @@ mod floating_ip;
 mod mutation;
 mod network;
 mod port;
+mod quota;
 
 pub use dns::dns_entry;
 pub use floating_ip::floating_ip;
 pub use mutation::Mutation;
 pub use network::network;
 pub use port::port;
+pub use quota::quota;
 
 #[expect(
     clippy::all,

@@ -79,6 +79,7 @@ mutation!(AllocateFloatingIpRequest);
 mutation!(ReleaseFloatingIpRequest);
 mutation!(AssociateFloatingIpRequest);
 mutation!(DisassociateFloatingIpRequest);
+mutation!(SetQuotaRequest);
 
 #[cfg(test)]
 mod tests {

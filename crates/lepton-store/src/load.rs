@@ -105,6 +105,7 @@ impl<'k> Round<'k> {
                 | Key::DnsDomainPage { .. }
                 | Key::DnsEntryPage { .. }
                 | Key::DnsNames { .. }
+                | Key::QuotaPage { .. }
                 | Key::JournalBounds
                 | Key::Journal(_) => round.others.push(key),
             }
@@ -223,6 +224,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::DnsNames { address, after, limit } => {
             dns_entries::load_names(tx, *address, after.as_ref(), *limit, view).await
         }
+        Key::QuotaPage { after, limit } => quotas::load_page(tx, after.as_ref(), *limit, view).await,
         Key::JournalBounds => journal::load_bounds(tx, view).await,
         Key::Journal(after) => journal::load(tx, *after, view).await,
         Key::Request(_)

@@ -14,6 +14,7 @@ mod host;
 mod instance;
 mod network;
 mod port;
+mod quota;
 mod refusals;
 mod route;
 mod server;

@@ -16,6 +16,7 @@ use lepton_proto::v1::{
     network_manager_server::{NetworkManager, NetworkManagerServer},
     ports_server::{Ports, PortsServer},
     queries_server::{Queries, QueriesServer},
+    quotas_server::{Quotas, QuotasServer},
     subnets_server::{Subnets, SubnetsServer},
 };
 use prost::Message;
@@ -70,6 +71,7 @@ impl Server {
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
+            .add_service(QuotasServer::from_arc(Arc::clone(&script)))
             .add_service(SubnetsServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(UnixListenerStream::new(socket));
         let mut task = JoinSet::new();
@@ -202,6 +204,12 @@ played!(FixedIps {
     list_fixed_ips: ListFixedIpsRequest => ListFixedIpsResponse,
     lease_fixed_ip: LeaseFixedIpRequest => LeaseFixedIpResponse,
     release_fixed_ip: ReleaseFixedIpRequest => LeaseFixedIpResponse,
+});
+
+played!(Quotas {
+    get_quota: GetQuotaRequest => Quota,
+    set_quota: SetQuotaRequest => Quota,
+    list_quotas: ListQuotasRequest => ListQuotasResponse,
 });
 
 played!(FloatingIps {

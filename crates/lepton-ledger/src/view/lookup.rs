@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::Bound};
 
 use lepton_ipam::Block;
 use lepton_types::{
-    AddressFamily, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Revision,
+    AddressFamily, HostId, InstanceId, MacAddr, Network, NetworkId, Port, PortId, ProjectId, Quota, Revision,
     Subnet, SubnetId,
 };
 use uuid::Uuid;
@@ -111,6 +111,13 @@ impl View {
             }
         }
         Ok(candidate.and_then(|first| self.row(&(subnet, first))))
+    }
+
+    /// Quotas in the order of their projects.
+    pub(crate) fn quota_page(&mut self, after: Option<&ProjectId>, limit: u16) -> Result<Vec<Quota>, Stop> {
+        self.need([Key::QuotaPage { after: after.cloned(), limit }])?;
+        let later = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.tables.quotas.rows_from(later).take(limit.into()).cloned().collect())
     }
 
     pub(crate) fn fixed_ip(&mut self, subnet: SubnetId, address: IpAddr) -> Result<Option<&FixedIp>, Stop> {

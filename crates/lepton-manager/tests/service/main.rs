@@ -24,6 +24,7 @@ mod nova;
 mod pages;
 mod ports;
 mod problem;
+mod quotas;
 mod records;
 mod refusals;
 mod release;

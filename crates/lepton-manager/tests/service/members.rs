@@ -62,6 +62,7 @@ fn rows(named: &Named) -> Vec<Row> {
         of_fixed_ips(named),
         of_dns(named),
         of_floating_ips(named),
+        of_quotas(),
         of_events(),
     ]
     .into_iter()
@@ -227,6 +228,14 @@ fn of_fixed_ips(named: &Named) -> Vec<Row> {
             Answer::Silent,
         ),
     ]
+}
+
+fn of_quotas() -> Vec<Row> {
+    let get = |project_id: &str, answer| {
+        let request = v1::GetQuotaRequest { project_id: project_id.into() };
+        row("/lepton.v1.Quotas/GetQuota", &request, answer)
+    };
+    vec![get(FOREIGN, Answer::Denied), get("", Answer::Silent)]
 }
 
 fn of_events() -> Vec<Row> {

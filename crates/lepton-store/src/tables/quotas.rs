@@ -3,7 +3,7 @@
 use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, ProjectId, Quota};
 
-use super::load_by;
+use super::{enter, load_by};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -12,11 +12,16 @@ use crate::{
     table::Stored,
 };
 
+/// The columns, in the order in which [`Quota::read`] takes them.
+macro_rules! quota_columns {
+    () => {
+        "project_id, networks_limit, ports_limit, fixed_ips_limit, floating_ips_limit,
+             networks_used, ports_used, fixed_ips_used, floating_ips_used"
+    };
+}
+
 impl Stored for Quota {
-    const INSERT: &'static str = "insert into quotas
-             (project_id, networks_limit, ports_limit, fixed_ips_limit, floating_ips_limit,
-              networks_used, ports_used, fixed_ips_used, floating_ips_used)
-         {rows}";
+    const INSERT: &'static str = concat!("insert into quotas (", quota_columns!(), ") {rows}");
     const UPDATE: &'static str = "update quotas set networks_limit = v.column2, ports_limit = v.column3,
              fixed_ips_limit = v.column4, floating_ips_limit = v.column5, networks_used = v.column6,
              ports_used = v.column7, fixed_ips_used = v.column8, floating_ips_used = v.column9
@@ -80,8 +85,24 @@ fn limit(columns: &mut Columns<'_>) -> Result<Option<Limit>, StoreError> {
 
 /// Loads the quotas of projects.
 pub(crate) async fn load(tx: &mut Tx, projects: &[ProjectId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select project_id, networks_limit, ports_limit, fixed_ips_limit, floating_ips_limit,
-             networks_used, ports_used, fixed_ips_used, floating_ips_used
-         from quotas where project_id {in} order by project_id {lock}";
+    const SQL: &str =
+        concat!("select ", quota_columns!(), " from quotas where project_id {in} order by project_id {lock}");
     load_by::<Quota, _>(tx, SQL, projects, |project| vec![project.as_str().into()], view).await
+}
+
+/// Loads a page of quotas in the order of their projects.
+pub(crate) async fn load_page(
+    tx: &mut Tx,
+    after: Option<&ProjectId>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        quota_columns!(),
+        " from quotas where project_id > $1 order by project_id limit $2"
+    );
+    // No project's name is empty.
+    let after = after.map_or("", ProjectId::as_str);
+    enter::<Quota>(&tx.fetch(SQL, vec![after.into(), i64::from(limit).into()]).await?, view)
 }

@@ -1,7 +1,7 @@
 //! Quotas on every store: what is counted is what there is, whoever asks at the same time.
 
 use futures_util::future::join_all;
-use lepton_ledger::{Envelope, GetQuota, Scope, SetQuota};
+use lepton_ledger::{Envelope, GetQuota, ListQuotas, Scope, SetQuota};
 use lepton_types::{Amounts, Limit};
 
 use super::{
@@ -64,6 +64,30 @@ async fn limits_and_what_is_used_outlive_the_process() {
         subject.end(1).await;
         assert_eq!(used(subject.store()).await, Amounts::default());
         subject.allocate(2).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn quotas_are_listed_in_the_order_of_their_projects_a_page_at_a_time() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        for project in ["b", "A", "p2", "a-b"] {
+            let limits = Amounts { networks: Some(Some(Limit::AtMost(1))), ..Amounts::default() };
+            subject.submit(SetQuota { project: project.parse().unwrap(), limits }).await.unwrap();
+        }
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let page = subject.store().ask(ListQuotas { after, limit: 2 }).await.unwrap();
+            listed.extend(page.quotas.into_iter().map(|state| (state.quota.project, state.quota.used.ports)));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let names: Vec<_> = listed.iter().map(|(project, used)| (project.as_str(), *used)).collect();
+        assert_eq!(names, [("A", 0), ("a-b", 0), ("b", 0), ("p1", 1), ("p2", 0)]);
     })
     .await;
 }

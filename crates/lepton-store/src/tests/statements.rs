@@ -16,8 +16,8 @@ use lepton_ledger::{
     Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteNetwork, DnsPlace, Envelope,
     EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy, FloatingSelection, Frontier,
     GetFloatingIp, GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains, ListFixedIps,
-    ListFloatingIps, ListFloatingPools, ListNetworks, Place, PortFilter, PortRef, PortsBy, ReadEvents,
-    ReportHost, Scope, SweepQuarantine, dhcp::GetDhcpGuests,
+    ListFloatingIps, ListFloatingPools, ListNetworks, ListQuotas, Place, PortFilter, PortRef, PortsBy,
+    ReadEvents, ReportHost, Scope, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -405,6 +405,7 @@ async fn use_floating_ips(subject: &Subject, network: NetworkId) {
     subject.store().ask(GetFloatingIp { address: addresses[0], scope: scope() }).await.unwrap();
     let led_to = subject.store().ask(find::led_to(addresses[0])).await.unwrap();
     assert_eq!(led_to.found[0].instance, instance(90));
+    subject.store().ask(ListQuotas { after: None, limit: 9 }).await.unwrap();
     subject.store().ask(ListFloatingPools { after: 0, limit: 9, scope: scope() }).await.unwrap();
     subject.submit(disassociate(addresses[0])).await.unwrap();
     subject.submit(release(addresses[0])).await.unwrap();
