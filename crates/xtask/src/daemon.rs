@@ -1,7 +1,9 @@
 //! A `leptond` of our own: started, waited for, stopped.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     fs::File,
     path::{Path, PathBuf},
     process::Stdio,
@@ -13,6 +15,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use tempfile::TempDir;
 use tokio::{
     net::UnixDatagram,
     process::{Child, Command},
@@ -24,6 +27,12 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest that a stop may take: it drains for 10 s at most.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What tempfile puts behind a prefix, in length.
+const RANDOM: &str = "XXXXXX";
+
+/// Longest path of a unix socket, in bytes: `sun_path` has 108, of which one ends the text (unix(7)).
+const LONGEST_SOCKET: usize = 107;
 
 /// A running `leptond`, with a state directory of its own; killed when dropped.
 #[derive(Debug)]
@@ -44,9 +53,7 @@ impl Daemon {
         // setpriv becomes leptond, having asked the kernel to end it when this process does, by whatever death.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM", "--"]).arg(program);
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LEPTON_")) {
-            command.env_remove(name);
-        }
+        without_settings(&mut command, env::vars_os().map(|(name, _)| name));
         let process = command
             .arg("--config")
             .arg(&config)
@@ -116,7 +123,53 @@ impl Daemon {
     }
 }
 
+/// A folder for a daemon, removed when dropped: among the temporary ones, unless the path of a socket in it would be too
+/// long for the kernel.
+pub(crate) fn folder(prefix: &str) -> Result<TempDir> {
+    let above = short_enough(env::temp_dir(), prefix);
+    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&above);
+    made.with_context(|| format!("cannot make a folder in {}", above.display()))
+}
+
+fn short_enough(temporary: PathBuf, prefix: &str) -> PathBuf {
+    let socket = temporary.join(format!("{prefix}{RANDOM}")).join("lepton.sock");
+    if socket.as_os_str().len() <= LONGEST_SOCKET { temporary } else { PathBuf::from("/tmp") }
+}
+
+/// Takes those of `names` from a command's environment that set something of Lepton's.
+pub(crate) fn without_settings(command: &mut Command, names: impl Iterator<Item = OsString>) {
+    for name in names.filter(|name| name.to_string_lossy().starts_with("LEPTON_")) {
+        command.env_remove(name);
+    }
+}
+
 /// The log of the `leptond` that ran, or runs, in `folder`.
 pub(crate) fn log(folder: &Path) -> String {
     fs::read_to_string(folder.join("leptond.log")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_for_temporary_files_is_used_unless_a_socket_in_it_had_too_long_a_path() {
+        let socket =
+            |folder: &str| short_enough(folder.into(), "lepton-demo-").join("lepton-demo-XXXXXX/lepton.sock");
+        let fits = format!("/{}", "x".repeat(LONGEST_SOCKET - "//lepton-demo-XXXXXX/lepton.sock".len()));
+        assert!(socket(&fits).starts_with(&fits));
+        assert_eq!(socket(&fits).as_os_str().len(), LONGEST_SOCKET);
+        assert!(socket(&(fits + "x")).starts_with("/tmp"));
+    }
+
+    #[test]
+    fn settings_of_the_users_reach_no_command() {
+        let mut command = Command::new("lepton");
+        without_settings(
+            &mut command,
+            ["LEPTON_ENDPOINT", "PATH", "LEPTON_CLI_CONFIG"].map(Into::into).into_iter(),
+        );
+        let taken: Vec<_> = command.as_std().get_envs().collect();
+        assert_eq!(taken, [("LEPTON_CLI_CONFIG".as_ref(), None), ("LEPTON_ENDPOINT".as_ref(), None)]);
+    }
 }

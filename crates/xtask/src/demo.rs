@@ -4,6 +4,8 @@
 //!   cargo xtask demo ── installs, builds ──▶ unshare ──▶ cargo xtask demo, inside: leptond, lepton, three guests
 //! ```
 
+#![deny(clippy::print_stdout, reason = "it panics when the reader has gone; use voice::say")]
+
 mod cli;
 mod kernel;
 mod pings;
@@ -11,6 +13,7 @@ mod spoof;
 mod steps;
 mod story;
 mod tables;
+mod voice;
 
 use std::{env, os::unix::process::CommandExt, path::Path, time::Instant};
 
@@ -25,6 +28,7 @@ use crate::{
 };
 
 use story::Story;
+use voice::say;
 
 /// `cargo xtask demo`.
 #[derive(Debug, Args)]
@@ -36,17 +40,19 @@ pub(crate) struct DemoArgs {
 
 /// Prepares outside, then goes on inside.
 pub(crate) fn run(args: &DemoArgs) -> Result<()> {
-    if namespace::is_inside() { run_inside(args) } else { run_outside() }
+    voice::unless_unheard(if namespace::is_inside() { run_inside(args) } else { run_outside() })
 }
 
 fn run_outside() -> Result<()> {
     packages::ensure(&[IP, NFT, PING, UNSHARE])?;
+    // Before the build, since a machine that allows no namespaces needs none.
+    let mut inside = namespace::enter(env::args_os().skip(1))?;
     let started = Instant::now();
-    println!("Building the release (the first time takes some minutes) ...");
+    say("Building the release (the first time takes some minutes) ...")?;
     Workspace::find()?.build_release()?;
-    println!("Built in {:.1} s.\n", started.elapsed().as_secs_f64());
+    say(format_args!("Built in {:.1} s.\n", started.elapsed().as_secs_f64()))?;
     // This process becomes the one inside, so that Ctrl-C reaches it alone.
-    let error = namespace::enter(env::args_os().skip(1))?.exec();
+    let error = inside.exec();
     Err(error).context("cannot run unshare")
 }
 
@@ -55,8 +61,8 @@ fn run_inside(args: &DemoArgs) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         // Heard from before there is anything to clean up.
         let mut interruptions = Interruptions::listen()?;
-        let folder = tempfile::Builder::new().prefix("lepton-demo-").tempdir()?;
-        let outcome = tell(folder.path(), args.once, &mut interruptions).await;
+        let folder = daemon::folder("lepton-demo-")?;
+        let outcome = voice::unless_unheard(tell(folder.path(), args.once, &mut interruptions).await);
         if outcome.is_err() {
             eprintln!("\nThe log of leptond:\n{}", daemon::log(folder.path()));
         }
@@ -66,12 +72,20 @@ fn run_inside(args: &DemoArgs) -> Result<()> {
 
 async fn tell(folder: &Path, once: bool, interruptions: &mut Interruptions) -> Result<()> {
     let mut story = interruptions.or(Story::begin(folder)).await?;
-    interruptions.or(story.tell()).await?;
-    if !once {
-        story.say_how_to_talk_to_it()?;
-        interruptions.next().await;
-    }
+    let told = match interruptions.or(story.tell()).await {
+        Ok(()) if !once => stay(&story, interruptions).await,
+        told => told,
+    };
+    // Ended in order also when nobody listens any more, which is no failure.
+    voice::unless_unheard(told)?;
     story.end().await
+}
+
+/// Stays up until somebody has looked enough.
+async fn stay(story: &Story, interruptions: &mut Interruptions) -> Result<()> {
+    story.say_how_to_talk_to_it()?;
+    interruptions.next().await;
+    Ok(())
 }
 
 /// Ctrl-C, the end of the terminal, and requests to stop.

@@ -12,7 +12,10 @@ use super::{
     loads::{Loads, POOL, Scale},
     report::EngineReport,
 };
-use crate::{daemon::Daemon, workspace::Workspace};
+use crate::{
+    daemon::{self, Daemon},
+    workspace::Workspace,
+};
 
 /// Where the ledger is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,12 +40,12 @@ const NETWORKS: [(&str, &str, &str); 2] =
 /// Measures one engine, from an empty ledger on.
 pub(super) async fn measure(engine: Engine, scale: Scale, workspace: &Workspace) -> Result<EngineReport> {
     eprintln!("bench: {engine}");
-    let folder = tempfile::Builder::new().prefix("lepton-bench-").tempdir()?;
+    let folder = daemon::folder("lepton-bench-")?;
     let (settings, _postgres) = engine.prepare()?;
     let daemon = Daemon::start(&workspace.release("leptond"), folder.path(), &settings).await?;
     let outcome = run(engine, scale, workspace, &daemon).await;
-    let outcome = outcome
-        .with_context(|| format!("{engine}; leptond's log:\n{}", crate::daemon::log(folder.path())))?;
+    let outcome =
+        outcome.with_context(|| format!("{engine}; leptond's log:\n{}", daemon::log(folder.path())))?;
     daemon.stop().await?;
     Ok(outcome)
 }

@@ -9,7 +9,11 @@ use super::{
     loads::{Loads, Scale},
     report::PlugReport,
 };
-use crate::{daemon::Daemon, namespace, workspace, workspace::Workspace};
+use crate::{
+    daemon::{self, Daemon},
+    namespace, workspace,
+    workspace::Workspace,
+};
 
 /// How many callers, and how many instances in all.
 const STAGES: [(u32, u64); 2] = [(1, 100), (64, 640)];
@@ -32,11 +36,11 @@ pub(super) fn measure(is_quick: bool) -> Result<PlugReport> {
 pub(super) async fn run_inside(path: &Path, scale: Scale) -> Result<()> {
     namespace::bring_loopback_up()?;
     let workspace = Workspace::find()?;
-    let folder = tempfile::Builder::new().prefix("lepton-bench-").tempdir()?;
+    let folder = daemon::folder("lepton-bench-")?;
     let settings = "agent.backend = \"linux\"\nhost = \"bench-host\"\nlog.level = \"warn\"\n";
     let daemon = Daemon::start(&workspace.release("leptond"), folder.path(), settings).await?;
     let outcome = run(scale, &workspace, &daemon).await;
-    let report = outcome.with_context(|| format!("leptond's log:\n{}", crate::daemon::log(folder.path())))?;
+    let report = outcome.with_context(|| format!("leptond's log:\n{}", daemon::log(folder.path())))?;
     fs::write(path, serde_json::to_vec(&report)?)?;
     daemon.stop().await
 }

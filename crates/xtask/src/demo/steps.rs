@@ -5,6 +5,7 @@ use std::{fmt::Display, time::Duration};
 use anyhow::{Context, Result};
 use tokio::time::Instant;
 
+use super::voice::say;
 use crate::table::Table;
 
 /// Steps that were taken.
@@ -20,14 +21,14 @@ impl Steps {
         title: &str,
         step: impl AsyncFnOnce() -> Result<T>,
     ) -> Result<T> {
-        println!("{}. {title}", self.taken.len() + 1);
+        say(format_args!("{}. {title}", self.taken.len() + 1))?;
         let started = Instant::now();
         let outcome = step().await.with_context(|| format!("the step '{title}' failed"))?;
         let took = started.elapsed();
         for line in outcome.to_string().lines() {
-            println!("   {line}");
+            say(format_args!("   {line}"))?;
         }
-        println!("   ({})\n", millis(took));
+        say(format_args!("   ({})\n", millis(took)))?;
         self.taken.push((title.to_owned(), took));
         Ok(outcome)
     }

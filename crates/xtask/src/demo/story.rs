@@ -12,7 +12,7 @@ use nix::unistd::Uid;
 use tokio::time;
 use tonic::{Code, transport::Channel};
 
-use super::{cli::Cli, kernel, pings, spoof, steps::Steps, tables};
+use super::{cli::Cli, kernel, pings, spoof, steps::Steps, tables, voice::say};
 use crate::{
     daemon::Daemon,
     packages::{IP, NFT},
@@ -61,7 +61,7 @@ impl Story {
             .await?;
         let (daemon, channel) = started.context("leptond did not start")?;
         Ok(Self {
-            cli: Cli { program: workspace.release("lepton"), endpoint: daemon.endpoint() },
+            cli: Cli::new(workspace.release("lepton"), daemon.endpoint(), folder)?,
             guest_program: workspace.release("lepton-sim"),
             client: NetworkManagerClient::new(channel.clone()),
             hypervisor: Hypervisor::new(None, channel, u64::from(std::process::id())),
@@ -82,8 +82,7 @@ impl Story {
         self.spoof().await?;
         self.replace("three", "four").await?;
         self.show_what_exists().await?;
-        println!("{}", self.steps.table());
-        Ok(())
+        say(self.steps.table())
     }
 
     /// Says how to talk to it from another terminal.
@@ -94,20 +93,15 @@ impl Story {
         } else {
             format!("nsenter --user --preserve-credentials --net --target {pid}")
         };
-        println!("It stays up until Ctrl-C. To talk to it from another terminal:");
-        println!("  {} --endpoint {} network list", self.cli.program.display(), self.cli.endpoint);
+        let lepton = format!("  {} --endpoint {}", self.cli.program.display(), self.cli.endpoint);
+        say("It stays up until Ctrl-C. To talk to it from another terminal:")?;
+        say(format_args!("{lepton} network list"))?;
         for (name, instance) in &self.instances {
-            println!(
-                "  {} --endpoint {} instance show {}   # {name}",
-                self.cli.program.display(),
-                self.cli.endpoint,
-                instance.id
-            );
+            say(format_args!("{lepton} instance show {}   # {name}", instance.id))?;
         }
-        println!("To look at its kernel:");
-        println!("  {enter} {} link", IP.path().display());
-        println!("  {enter} {} list ruleset", NFT.path().display());
-        Ok(())
+        say("To look at its kernel:")?;
+        say(format_args!("  {enter} {} link", IP.path().display()))?;
+        say(format_args!("  {enter} {} list ruleset", NFT.path().display()))
     }
 
     /// Kills what lives and stops leptond.
@@ -210,8 +204,8 @@ impl Story {
             ipv4(&instance.info),
             ipv4(&before)
         );
-        println!("   {next} has the IPv4 addresses that {name} had: {}\n", ipv4(&before).join(" "));
-        Ok(())
+        let addresses = ipv4(&before).join(" ");
+        say(format_args!("   {next} has the IPv4 addresses that {name} had: {addresses}\n"))
     }
 
     async fn show_what_exists(&mut self) -> Result<()> {
