@@ -24,6 +24,22 @@ impl View {
         Ok(within(info, scope, is_own))
     }
 
+    /// What an address is that has a row, if all of it is the caller's to know: what its own ports have, and of its own
+    /// networks also what nobody has.
+    pub(crate) fn own_info_of_row(
+        &mut self,
+        row: FixedIp,
+        scope: &Scope,
+    ) -> Result<Option<FixedIpInfo>, Stop> {
+        let Some(subnet) = self.subnet(row.subnet)?.cloned() else { return Ok(None) };
+        let info = self.info_of_row(&subnet, row)?;
+        let is_own = match &info.owner {
+            Some(owner) => scope.owns(Some(&owner.project)),
+            None => scope.owns(self.network(subnet.network)?.and_then(|network| network.project.as_ref())),
+        };
+        Ok(is_own.then_some(info))
+    }
+
     /// What an address is that has a row, with everything that is to be told of it.
     pub(crate) fn info_of_row(&mut self, subnet: &Subnet, row: FixedIp) -> Result<FixedIpInfo, Stop> {
         self.need(row.holder.port().map(Key::Port))?;

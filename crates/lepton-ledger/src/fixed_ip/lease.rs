@@ -126,6 +126,7 @@ fn had_by(
     let Some(row) = row else {
         return Ok(Err(format!("port {} with MAC {mac} does not have {address}", port.id)));
     };
+    ledger.want([Key::Subnet(row.subnet), Key::Network(port.network)]);
     if let Some(host) = only_on
         && !serves(ledger, host, &port)?
     {

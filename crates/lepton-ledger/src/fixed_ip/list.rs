@@ -3,7 +3,7 @@
 //! A subnet's addresses are read in their order, so a page costs what it looks at; where some of them are not wanted, a call
 //! looks at a bounded number, and tells from where to go on even if it has found nothing.
 
-use lepton_types::{FixedIpInfo, FixedIpState, HostId, InstanceId, ProjectId, Subnet};
+use lepton_types::{FixedIpInfo, FixedIpState, HostId, InstanceId, ProjectId};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
@@ -73,6 +73,7 @@ impl Command for ListFixedIps {
             FixedIpsBy::Instance(instance) => self.of_ports(ledger, PortsBy::Instance(*instance))?,
             FixedIpsBy::Host(host) => self.of_ports(ledger, PortsBy::Host(host.clone()))?,
         };
+        ledger.want(rows.iter().map(|row| Key::Subnet(row.subnet)));
         ledger.need(rows.iter().filter_map(|row| row.holder.port()).map(Key::Port))?;
         let mut page = FixedIpPage::default();
         for row in rows {
@@ -120,14 +121,11 @@ impl ListFixedIps {
 
     /// What the address is, if it is wanted and the caller's to see.
     fn wanted(&self, ledger: &mut View, row: FixedIp) -> Result<Option<FixedIpInfo>, Stop> {
-        let Some(subnet) = ledger.row::<Subnet>(&row.subnet).cloned() else { return Ok(None) };
-        let network = ledger.network(subnet.network)?;
-        let is_own_network = self.scope.owns(network.and_then(|network| network.project.as_ref()));
-        let info = ledger.info_of_row(&subnet, row)?;
-        let owner = info.owner.as_ref().map(|owner| &owner.project);
-        let is_seen = owner.map_or(is_own_network, |owner| self.scope.owns(Some(owner)));
-        let is_of_project = self.project.is_none() || owner == self.project.as_ref();
-        let is_in_state = self.state.map_or(info.state != FixedIpState::Free, |state| info.state == state);
-        Ok((is_seen && is_of_project && is_in_state).then_some(info))
+        let info = ledger.own_info_of_row(row, &self.scope)?;
+        Ok(info.filter(|info| {
+            let owner = info.owner.as_ref().map(|owner| &owner.project);
+            let is_of_project = self.project.is_none() || owner == self.project.as_ref();
+            is_of_project && self.state.map_or(info.state != FixedIpState::Free, |state| info.state == state)
+        }))
     }
 }

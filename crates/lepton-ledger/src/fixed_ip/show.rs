@@ -40,13 +40,8 @@ impl GetFixedIp {
         let address = self.address;
         let mut found = Vec::new();
         for row in self.rows(ledger)? {
-            let Some(subnet) = ledger.subnet(row.subnet)?.cloned() else { continue };
-            let network = ledger.network(subnet.network)?;
-            let is_own_network = self.scope.owns(network.and_then(|network| network.project.as_ref()));
-            let info = ledger.info_of_row(&subnet, row)?;
-            let owner = info.owner.as_ref().map(|owner| &owner.project);
-            let is_seen = owner.map_or(is_own_network, |owner| self.scope.owns(Some(owner)));
-            found.extend((is_seen && info.state != FixedIpState::Free).then_some(info));
+            let info = ledger.own_info_of_row(row, &self.scope)?;
+            found.extend(info.filter(|info| info.state != FixedIpState::Free));
         }
         match found.pop() {
             None => Err(Refusal::FixedIpNotFoundForAddress { address }.into()),

@@ -152,3 +152,18 @@ fn when_the_other_host_is_gone_the_ports_own_host_is_told_anew_and_says_it_again
         assert_eq!(holder(&ledger, "10.1.0.2"), None);
     }
 }
+
+#[test]
+fn both_hosts_of_a_moving_port_speak_of_its_leases_and_afterwards_the_new_one_alone() {
+    let (mut ledger, _, info) = with_instance(&["10.1.0.0/24"]);
+    let says = |ledger: &mut View, host: HostId| {
+        let (address, mac) = (ip("10.1.0.2"), info.vifs[0].mac);
+        let lease_time = Duration::from_secs(120);
+        let lease = LeaseFixedIp { address, mac, lease_time, only_on: Some(host) };
+        decided(ledger, &lease).unwrap().fixed_ip.is_some()
+    };
+    start(&mut ledger);
+    assert_eq!([host(), named("b")].map(|host| says(&mut ledger, host)), [true, true]);
+    finish(&mut ledger);
+    assert_eq!([host(), named("b")].map(|host| says(&mut ledger, host)), [false, true]);
+}
