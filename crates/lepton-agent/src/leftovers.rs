@@ -80,8 +80,14 @@ mod tests {
     fn a_released_port_whose_device_lost_its_mark_is_told_and_no_other_stranger() {
         let mut state = HostState { strangers: names(&["tap1", "tap2"]), ..HostState::default() };
         assert_eq!(unmarked(&names(&["tap1", "tap3"]), &state), names(&["tap1"]));
-        let device =
-            Device { kind: Kind::Tap, bridge: None, mtu: Mtu::ETHERNET, is_up: true, is_grouped: true };
+        let device = Device {
+            kind: Kind::Tap,
+            bridge: None,
+            mtu: Mtu::ETHERNET,
+            is_up: true,
+            is_grouped: true,
+            is_forwarding: true,
+        };
         state.unmarked.extend(names(&["tap3", "tap4"]).into_iter().map(|name| (name, device.clone())));
         assert_eq!(unmarked(&names(&["tap1", "tap3"]), &state), names(&["tap1", "tap3"]));
     }

@@ -70,6 +70,8 @@ pub struct Device {
     pub is_up: bool,
     /// Whether it is in the group that all ports' devices are in, by which the filter knows it under any name.
     pub is_grouped: bool,
+    /// Whether its bridge forwards whatever comes from it and goes to it, as it does for a port that was just plugged in.
+    pub is_forwarding: bool,
 }
 
 /// What a device is.
@@ -174,6 +176,7 @@ impl Device {
             mtu: port.mtu,
             is_up: true,
             is_grouped: true,
+            is_forwarding: true,
         }
     }
 

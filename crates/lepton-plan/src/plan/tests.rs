@@ -38,7 +38,14 @@ fn filter(number: u8) -> Filter {
 }
 
 fn device_on(bridge: &IfName, bytes: u32) -> Device {
-    Device { kind: Kind::Tap, bridge: Some(bridge.clone()), mtu: mtu(bytes), is_up: true, is_grouped: true }
+    Device {
+        kind: Kind::Tap,
+        bridge: Some(bridge.clone()),
+        mtu: mtu(bytes),
+        is_up: true,
+        is_grouped: true,
+        is_forwarding: true,
+    }
 }
 
 /// A host whose ports are (number, bridge, MTU), as it must be.
@@ -335,7 +342,14 @@ fn any_desired() -> impl Strategy<Value = HostState> {
         let mut state = HostState { is_filtering: true, ..HostState::default() };
         for (number, (kind, on, mtu, filter)) in ports {
             state.bridges.insert(bridge(on), Bridge::desired(mtu));
-            let device = Device { kind, bridge: Some(bridge(on)), mtu, is_up: true, is_grouped: true };
+            let device = Device {
+                kind,
+                bridge: Some(bridge(on)),
+                mtu,
+                is_up: true,
+                is_grouped: true,
+                is_forwarding: true,
+            };
             state.devices.insert(tap(number), device);
             state.filters.insert(tap(number), filter);
         }
@@ -363,8 +377,16 @@ fn any_observed() -> impl Strategy<Value = HostState> {
     let on =
         prop_oneof![Just(None), (0_u8..3).prop_map(|number| Some(bridge(number))), Just(Some(name("br0")))];
     let kind = prop_oneof![5 => any_kind(), 1 => Just(Kind::Unknown)];
-    let any_device = (kind, on, any_mtu(), any::<bool>(), any::<bool>())
-        .prop_map(|(kind, bridge, mtu, is_up, is_grouped)| Device { kind, bridge, mtu, is_up, is_grouped });
+    let any_device = (kind, on, any_mtu(), any::<[bool; 3]>()).prop_map(
+        |(kind, bridge, mtu, [is_up, is_grouped, is_forwarding])| Device {
+            kind,
+            bridge,
+            mtu,
+            is_up,
+            is_grouped,
+            is_forwarding,
+        },
+    );
     (
         btree_map((0_u8..3).prop_map(bridge), any_bridge, 0..3),
         btree_map((0_u8..6).prop_map(tap), any_device, 0..6),

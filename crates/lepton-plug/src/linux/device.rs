@@ -83,12 +83,14 @@ impl Linux {
         let bridge = self.bridges.iter().find(|(_, name)| config.bridge.as_ref() == Some(*name));
         let (bridge, _) =
             bridge.ok_or_else(|| PlugError::new("plug in", device, "its bridge is not there"))?;
+        let handle = &self.netlink.handle;
         if matches!(action, Action::Plug { .. }) {
             self.create_device(device, config).await?;
-        } else {
-            self.change_device(device, config).await?;
+            return port::plug_in(handle, device, *bridge).await;
         }
-        port::plug_in(&self.netlink.handle, device, *bridge).await
+        self.change_device(device, config).await?;
+        port::plug_in(handle, device, *bridge).await?;
+        port::let_forward(handle, device).await
     }
 
     async fn create_device(&self, device: &IfName, config: &Device) -> Outcome {

@@ -14,15 +14,15 @@ use rtnetlink::{
     packet_route::{
         AddressFamily,
         link::{
-            AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoKind, LinkAttribute, LinkExtentMask, LinkFlags,
-            LinkInfo, LinkMessage,
+            AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoKind, LinkAttribute,
+            LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, State,
         },
     },
 };
 
 use crate::PlugError;
 
-use super::{bridge, mark, tap};
+use super::{bridge, mark, port, tap};
 
 /// A link as the kernel describes it.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Link {
     pub(super) is_persistent: bool,
     /// Whether a bridge only forwards.
     pub(super) is_plain: bool,
+    /// What a bridge does not do for this link as for one that was just plugged in, as it should be.
+    pub(super) wrong_as_port: Vec<InfoBridgePort>,
 }
 
 /// The kinds of device that we make, and the rest.
@@ -213,7 +215,13 @@ impl Link {
             group: 0,
             is_persistent: false,
             is_plain: false,
+            wrong_as_port: Vec::new(),
         };
+        // As the bridge has it, which learns of a carrier later than the device.
+        let is_working = message
+            .attributes
+            .iter()
+            .any(|attribute| matches!(attribute, LinkAttribute::OperState(State::Up | State::Unknown)));
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::Controller(index) => link.master = Some(*index),
@@ -225,6 +233,7 @@ impl Link {
                     link.kind = LinkKind::parse(infos);
                     link.is_persistent = infos.iter().any(tap::is_persistent);
                     link.is_plain = infos.iter().any(bridge::is_plain);
+                    link.wrong_as_port = port::wrong(infos, is_working);
                 }
                 _ => {}
             }

@@ -75,5 +75,12 @@ fn device(link: &Link, masters: &BTreeMap<u32, IfName>, namespaces: &Namespaces)
     };
     // A master that is no bridge (a bond, a VRF) is called by its own device's name: on no bridge of ours it must not be.
     let bridge = link.master.map(|index| masters.get(&index).unwrap_or(&link.name).clone());
-    Device { kind, bridge, mtu: link.mtu, is_up: link.is_up, is_grouped: link.group == mark::PORTS }
+    Device {
+        kind,
+        bridge,
+        mtu: link.mtu,
+        is_up: link.is_up,
+        is_grouped: link.group == mark::PORTS,
+        is_forwarding: link.wrong_as_port.is_empty(),
+    }
 }

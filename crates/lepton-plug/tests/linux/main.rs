@@ -301,6 +301,41 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn what_somebody_forbids_a_port_of_the_bridge_is_news_and_is_mended() {
+        let mut world = World::new();
+        let container = Container::new("web1");
+        let ports = [port(1, 1, tap()), port(2, 1, veth(&container.netns))];
+        world.converge(&ports).await;
+        container.ip(&["link", "set", "eth0", "up"]);
+        let shown = |number| ip_json(&["-details", "link", "show", "dev", &device(number)]);
+        let option = |link: &serde_json::Value, name: &str| link["linkinfo"]["info_slave_data"][name].clone();
+        while option(&shown(2), "state") != "forwarding" {
+            let _ = timeout(Duration::from_millis(50), world.plug.changed()).await;
+        }
+        let before = [1, 2].map(shown);
+        let names = ["hairpin", "isolated", "learning", "flood", "guard", "root_block", "bcast_flood", "locked"];
+        for number in [1, 2] {
+            for name in names {
+                let now = option(&before[usize::from(number) - 1], name);
+                let other = if now == true { "off" } else { "on" };
+                ip(&["link", "set", "dev", &device(number), "type", "bridge_slave", name, other]);
+                timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{name}"));
+                assert_eq!(world.converge(&ports).await.len(), 1, "{name}");
+                assert_eq!(option(&shown(number), name), now, "{name}");
+            }
+        }
+        // Of the tap, which nobody has open, the bridge forwards nothing, and that is no fault.
+        assert_eq!(option(&before[0], "state"), "disabled");
+        // The kernel itself undoes what `ip link set … state 0` does.
+        world::run("bridge", &["link", "set", "dev", &device(2), "state", "0"]);
+        timeout(Duration::from_secs(5), world.plug.changed()).await.expect("it was cut off");
+        world.converge(&ports).await;
+        assert_eq!(option(&shown(2), "state"), "forwarding");
+        assert!(world.converge(&ports).await.is_empty());
+    }
+}
+
+kernel_test! {
     async fn an_mtu_changes_in_place() {
         let mut world = World::new();
         let with_mtu = |bytes: u32| {
