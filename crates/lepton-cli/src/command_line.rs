@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
+    blame,
     dhcp::{self, DhcpCommand},
     dns::{self, DnsCommand},
     error::Error,
@@ -104,7 +105,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let line = match CommandLine::try_parse_from(&arguments) {
         Ok(line) => line,
-        Err(stop) => return explain(&stop, output::format_in(&arguments)),
+        Err(stop) => {
+            let stop = blame::rightly(stop, &CommandLine::command(), &arguments);
+            return explain(&stop, output::format_in(&arguments));
+        }
     };
     let format = line.output;
     match line.execute() {

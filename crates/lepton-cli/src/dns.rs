@@ -11,6 +11,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{DeletedView, DnsEntriesView, DnsEntryView, Output},
     pages,
     settings::Settings,
@@ -120,7 +121,7 @@ pub(crate) struct ListOptions {
     address: String,
 
     /// At most so many names [default: all]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
 }
 

@@ -11,6 +11,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{AssociationView, DeletedView, FloatingIpView, FloatingIpsView, Output},
     pages,
     settings::Settings,
@@ -145,7 +146,7 @@ pub(crate) struct ListOptions {
     auto_assigned: bool,
 
     /// At most so many addresses [default: all]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
 }
 

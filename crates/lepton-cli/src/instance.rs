@@ -17,6 +17,7 @@ use crate::{
     client::Client,
     duration,
     error::Error,
+    number::number,
     output::{DeallocatedView, DocumentView, NetworkInfoView, Output, ValidatedView},
     settings::Settings,
 };
@@ -136,7 +137,7 @@ pub(crate) struct DeallocateOptions {
     instance: String,
 
     /// Which life of the instance to end, as `instance show` tells it [default: whichever lives]
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true, value_parser = number::<u64>("the number that `instance show` tells"))]
     incarnation: u64,
 
     #[command(flatten)]

@@ -13,6 +13,7 @@
 //!
 //! Only what a program around the command line needs is public: [`run`] it, and its [`reference()`].
 
+mod blame;
 mod change;
 mod client;
 mod command_line;
@@ -27,6 +28,7 @@ mod hints;
 mod host;
 mod instance;
 mod network;
+mod number;
 mod output;
 mod pages;
 mod port;

@@ -3,16 +3,16 @@
 mod carve;
 mod modify;
 
-use std::num::{NonZeroUsize, ParseIntError};
+use std::num::NonZeroUsize;
 
 use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use lepton_proto::v1 as pb;
-use lepton_types::Mtu;
 
 use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{DeletedView, NetworkView, NetworksView, Output},
     pages,
     settings::Settings,
@@ -82,11 +82,11 @@ pub(crate) struct SpecOptions {
     project: Option<String>,
 
     /// Where its vNIC stands among an instance's vNICs: smaller first
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true, value_parser = number::priority)]
     priority: i32,
 
     /// Largest IP packet that it carries, in bytes [default: 1500]
-    #[arg(long, value_name = "BYTES", value_parser = given_mtu)]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, value_parser = number::mtu)]
     mtu: Option<u32>,
 
     /// The host whose router its traffic goes through [default: each instance's own host]
@@ -120,7 +120,7 @@ pub(crate) struct ListOptions {
     project: String,
 
     /// At most so many networks [default: all]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
 }
 
@@ -136,16 +136,6 @@ pub(crate) async fn run(command: NetworkCommand, settings: &Settings, output: Ou
         NetworkCommand::Disassociate(options) => modify::disassociate(options, settings, output).await,
         NetworkCommand::Delete { network, change } => delete(network, change.into(), settings, output).await,
     }
-}
-
-/// An MTU as somebody gave it. To the server 0 means that none was given, so it is refused here, in the server's words;
-/// every other number is the server's to judge.
-fn given_mtu(text: &str) -> Result<u32, String> {
-    let bytes: u32 = text.parse().map_err(|error: ParseIntError| error.to_string())?;
-    if bytes == 0 {
-        return Mtu::try_from(bytes).map(u32::from).map_err(|error| error.to_string());
-    }
-    Ok(bytes)
 }
 
 async fn create(options: CreateOptions, settings: &Settings, output: Output) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use lepton_proto::v1 as pb;
 use crate::{
     client::Client,
     error::Error,
+    number,
     output::{Output, PortView, PortsView},
     pages,
     settings::Settings,
@@ -57,7 +58,7 @@ pub(crate) struct ListOptions {
     host: String,
 
     /// At most so many ports [default: all]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
 }
 

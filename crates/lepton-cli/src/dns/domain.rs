@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{DeletedView, DnsDomainView, DnsDomainsView, Output},
     pages,
     settings::Settings,
@@ -24,7 +25,7 @@ pub(crate) enum DomainCommand {
     /// List domains in the order of their names
     List {
         /// At most so many domains [default: all]
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
         limit: Option<NonZeroUsize>,
     },
     /// Delete a domain with its names

@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{DeletedView, FloatingPoolView, FloatingPoolsView, Output},
     pages,
     settings::Settings,
@@ -24,7 +25,7 @@ pub(crate) enum PoolCommand {
     /// List pools with their ranges
     List {
         /// At most so many pools [default: all]
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
         limit: Option<NonZeroUsize>,
     },
     /// Delete a pool, or take ranges from it, of which no project has an address

@@ -7,6 +7,7 @@ use lepton_proto::v1::{self as pb, find_instances_request::Which};
 use crate::{
     client::Client,
     error::Error,
+    number,
     output::{FoundInstancesView, Output},
     pages,
     settings::Settings,
@@ -23,11 +24,11 @@ pub(crate) struct FindOptions {
     project: String,
 
     /// Only IPv4 (4) or IPv6 (6) addresses, with --prefix or --regex [default: both]
-    #[arg(long, value_name = "VERSION", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "VERSION", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true, value_parser = number::number::<u32>("4 or 6"))]
     ip_version: u32,
 
     /// At most so many addresses [default: all]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
 }
 

@@ -8,6 +8,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number::number,
     output::{NetworksView, Output},
     settings::Settings,
     subnet_options::{CommonOptions, family},
@@ -24,15 +25,15 @@ pub(crate) struct CarveOptions {
     ranges: Vec<String>,
 
     /// How many networks; several get _0, _1 and so on behind their label
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, allow_negative_numbers = true, value_parser = number::<u32>("a whole number, 1 or more"))]
     count: u32,
 
     /// Addresses of each IPv4 prefix, rounded up to a power of two [default: 256]
-    #[arg(long, value_name = "ADDRESSES", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "ADDRESSES", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true, value_parser = number::<u64>("a whole number of addresses"))]
     size: u64,
 
     /// Length of each IPv6 prefix [default: 64]
-    #[arg(long, value_name = "BITS", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "BITS", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true, value_parser = number::<u32>("a whole number of bits, up to 128"))]
     prefix_length_v6: u32,
 
     #[command(flatten)]

@@ -7,6 +7,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{NetworkView, Output},
     settings::Settings,
     subnet::given,
@@ -23,7 +24,7 @@ pub(crate) struct ModifyOptions {
     label: Option<String>,
 
     /// Where its vNIC shall stand among the vNICs of instances to come: smaller first
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::priority)]
     priority: Option<i32>,
 
     /// The project that shall own it

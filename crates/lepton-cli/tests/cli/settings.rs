@@ -89,3 +89,22 @@ async fn wrong_settings_are_reported_before_anything_is_asked() {
     }
     assert_snapshot!(text);
 }
+
+#[tokio::test]
+async fn a_wrong_value_is_blamed_on_the_variable_where_it_came_from() {
+    let list = ["network", "list"];
+    for (variable, flag) in [("LEPTON_ENDPOINT", "--endpoint"), ("LEPTON_TIMEOUT", "--timeout")] {
+        let by_variable = Terminal::new().with(variable, "zz").run(&list).await;
+        assert_eq!(by_variable.exit_code, Some(2));
+        assert!(
+            by_variable.stderr.contains(&format!("invalid value 'zz' for '{variable}': ")),
+            "{}",
+            by_variable.stderr
+        );
+
+        let given = format!("{flag}=yy");
+        let flags = [&list[..], &[&*given]].concat();
+        let by_flag = Terminal::new().with(variable, "zz").run(&flags).await.stderr;
+        assert!(by_flag.contains(&format!("invalid value 'yy' for '{flag} ")), "{by_flag}");
+    }
+}
