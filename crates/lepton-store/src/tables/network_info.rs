@@ -64,7 +64,10 @@ async fn load_networks(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Resu
     const SQL: &str = concat!(
         "select * from (select ",
         network_columns!(),
-        " from networks where id in (select network_id from ports where instance_id {in})) as n
+        " from networks where id in (
+                 select ports.network_id from ports join instances on instances.id = ports.instance_id
+                 where instances.id {in}
+             )) as n
              left join (select ",
         subnet_columns!(),
         " from subnets) as s on s.network_id = n.id"
