@@ -200,4 +200,41 @@ mod tests {
     fn the_grammar_has_no_contradictions() {
         CommandLine::command().debug_assert();
     }
+
+    /// The names of commands that only ask, whatever they ask about.
+    const QUESTIONS: [&str; 11] = [
+        "completion",
+        "find",
+        "hosts",
+        "leases",
+        "list",
+        "options",
+        "reference",
+        "show",
+        "validate",
+        "version",
+        "watch",
+    ];
+
+    fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
+        let path = format!("{path} {}", command.get_name());
+        let mut parts = command.get_subcommands().filter(|part| part.get_name() != "help").peekable();
+        if parts.peek().is_none() {
+            let has_dry_run = command.get_arguments().any(|argument| argument.get_long() == Some("dry-run"));
+            found.push((path, has_dry_run));
+            return;
+        }
+        parts.for_each(|part| leaves(part, &path, found));
+    }
+
+    #[test]
+    fn whatever_changes_something_has_a_dry_run() {
+        let mut found = Vec::new();
+        leaves(&CommandLine::command(), "", &mut found);
+        assert!(found.len() > 40, "{found:?}");
+        for (path, has_dry_run) in found {
+            let is_question = QUESTIONS.iter().any(|name| path.ends_with(&format!(" {name}")));
+            assert_eq!(has_dry_run, !is_question, "{path}");
+        }
+    }
 }
