@@ -48,7 +48,7 @@ pub(crate) fn waiting(request: v1::AllocateForInstanceRequest) -> v1::AllocateFo
 }
 
 pub(crate) fn instance_id(number: u128) -> String {
-    uuid::Uuid::from_u128(number).to_string()
+    uuid::Uuid::from_u128(number + 1).to_string() // the UUID of zeros alone is no id
 }
 
 pub(crate) async fn nw_info(client: &mut Client, instance: u128) -> Result<v1::NetworkInfo, Status> {

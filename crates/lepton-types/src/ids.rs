@@ -8,12 +8,18 @@ use uuid::Uuid;
 
 use crate::{Shown, text::texts};
 
-/// A text that should have been a UUID.
+/// A text that should have been the UUID of something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0} is not a UUID (expected 32 hexadecimal digits, for example 11111111-1111-4111-8111-111111111111)"
-)]
-pub struct UuidError(Shown);
+pub enum UuidError {
+    /// No UUID at all.
+    #[error(
+        "{0} is not a UUID (expected 32 hexadecimal digits, for example 11111111-1111-4111-8111-111111111111)"
+    )]
+    Malformed(Shown),
+    /// The nil UUID or the one of ones alone, which stand for no value (RFC 9562 §5.9, §5.10).
+    #[error("{0} is the UUID of nothing (expected one that was made for it)")]
+    OfNothing(Shown),
+}
 
 /// A text that cannot be an id: empty, too long, or with characters that cannot be told from each other in a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +56,11 @@ macro_rules! ids {
             type Err = UuidError;
 
             fn from_str(text: &str) -> Result<Self, UuidError> {
-                Uuid::try_parse(text).map(Self).map_err(|_| UuidError(Shown::new(text)))
+                let uuid = Uuid::try_parse(text).map_err(|_| UuidError::Malformed(Shown::new(text)))?;
+                if uuid.is_nil() || uuid.is_max() {
+                    return Err(UuidError::OfNothing(Shown::new(text)));
+                }
+                Ok(Self(uuid))
             }
         }
 
@@ -110,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_uuid_id_round_trips(bits in any::<u128>()) {
+        fn a_uuid_id_round_trips(bits in 1..u128::MAX) {
             let id = NetworkId::from(Uuid::from_u128(bits));
             prop_assert_eq!(id.to_string().parse(), Ok(id));
         }
@@ -126,6 +136,14 @@ mod tests {
     fn a_bad_uuid_is_named_in_the_error() {
         let error = "not-a-uuid".parse::<PortId>().unwrap_err();
         assert!(error.to_string().contains("\"not-a-uuid\""), "{error}");
+    }
+
+    #[test]
+    fn the_uuids_of_nothing_are_no_ids() {
+        for uuid in [Uuid::nil(), Uuid::max()] {
+            let error = uuid.to_string().parse::<InstanceId>().unwrap_err();
+            assert!(error.to_string().contains("is the UUID of nothing"), "{error}");
+        }
     }
 
     #[test]

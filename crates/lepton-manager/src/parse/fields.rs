@@ -109,11 +109,11 @@ impl Fields {
 }
 
 /// An address whose error names what was given, as the standard library's does not.
-struct Address(IpAddr);
+pub(super) struct Address(pub(super) IpAddr);
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not an IP address (expected for example 10.1.0.5 or fd00:1::5)")]
-struct AddressError(Shown);
+pub(super) struct AddressError(Shown);
 
 impl FromStr for Address {
     type Err = AddressError;

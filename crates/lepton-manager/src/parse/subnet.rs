@@ -1,6 +1,10 @@
 //! Requests about subnets and their routes.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    str::FromStr,
+    time::Duration,
+};
 
 use lepton_ipam::{Gateway, SubnetSpec, SubnetSpecError};
 use lepton_ledger::{
@@ -10,7 +14,7 @@ use lepton_proto::v1;
 use lepton_types::{AddressMode, AddressPool, Cidr, Route, Shown};
 use uuid::Uuid;
 
-use super::Fields;
+use super::{Fields, fields::Address};
 
 /// Parses `AddSubnet`.
 pub(crate) fn add_subnet(
@@ -156,7 +160,30 @@ fn name_servers(fields: &mut Fields, field: &str, texts: &[String]) -> Option<Ve
         fields.wrong(field, SubnetSpecError::TooManyDns { count }.to_string());
         return None;
     }
-    Some(fields.addresses(field, texts))
+    let servers = fields.each::<NameServer>(field, texts);
+    let servers: Vec<_> = servers.into_iter().map(|server| server.0).collect();
+    for (index, server) in servers.iter().enumerate() {
+        if servers[..index].contains(server) {
+            fields.wrong(field, format!("{server} is given twice; give each name server once"));
+            return None;
+        }
+    }
+    Some(servers)
+}
+
+/// An address that a guest can send its questions to.
+struct NameServer(IpAddr);
+
+impl FromStr for NameServer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = text.parse::<Address>().map_err(|error| error.to_string())?.0;
+        if address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err(format!("{address} is no address of a name server (expected that of one host)"));
+        }
+        Ok(Self(address))
+    }
 }
 
 fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<AddressMode>> {

@@ -15,6 +15,9 @@ fn veth(netns_path: &str, guest_device: &str) -> v1::AllocateForInstanceRequest 
     v1::AllocateForInstanceRequest { binding: Some(v1::PortBinding { kind: Some(kind) }), ..allocation(1) }
 }
 
+/// The UUID that stands for none (RFC 9562 §5.9); with ones alone it is the other one (§5.10).
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
 /// An allocation that has just this one thing wrong with it, the field, and what is said of it.
 fn refused_allocations() -> Vec<(v1::AllocateForInstanceRequest, &'static str, &'static str)> {
     let id = instance(9);
@@ -28,6 +31,16 @@ fn refused_allocations() -> Vec<(v1::AllocateForInstanceRequest, &'static str, &
             v1::AllocateForInstanceRequest { instance_id: "i-7".into(), ..allocation(1) },
             "instance_id",
             "\"i-7\"",
+        ),
+        (
+            v1::AllocateForInstanceRequest { instance_id: NIL.into(), ..allocation(1) },
+            "instance_id",
+            "is the UUID of nothing",
+        ),
+        (
+            v1::AllocateForInstanceRequest { instance_id: NIL.replace('0', "f"), ..allocation(1) },
+            "instance_id",
+            "is the UUID of nothing",
         ),
         (
             v1::AllocateForInstanceRequest { project_id: String::new(), ..allocation(1) },

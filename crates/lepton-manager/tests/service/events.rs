@@ -98,7 +98,7 @@ async fn who_resumes_behind_what_it_holds_misses_nothing_and_hears_nothing_twice
     let server = Server::start().await;
     server.network("private", &["10.1.0.0/16"]).await;
     let mut client = client(&server).await;
-    for number in 0..10 {
+    for number in 1..=10 {
         server.allocate(allocation(number)).await;
     }
     let whole = Followed::start(&mut client, behind(0)).await.unwrap().take(22).await;
@@ -229,7 +229,7 @@ async fn wrong_filters_are_told_all_at_once() {
 async fn pages_go_through_what_happened_and_do_not_wait() {
     let server = Server::start().await;
     server.network("private", &["10.1.0.0/16"]).await;
-    for number in 0..20 {
+    for number in 1..=20 {
         server.allocate(allocation(number)).await;
     }
     let mut client = client(&server).await;
@@ -274,7 +274,7 @@ async fn a_reader_that_is_slow_or_gone_keeps_nobody_from_writing() {
     let mut slow = Followed::start(&mut client(&server).await, behind(0)).await.unwrap();
     let gone = Followed::start(&mut client(&server).await, behind(0)).await.unwrap();
     drop(gone);
-    for number in 0..100 {
+    for number in 1..=100 {
         server.allocate(allocation(number)).await;
     }
     let told = slow.take(202).await;

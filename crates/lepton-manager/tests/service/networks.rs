@@ -13,6 +13,10 @@ fn refused_networks() -> Vec<(v1::NetworkSpec, &'static str, &'static str)> {
         (labelled(""), "networks[0].label", "the name is empty"),
         (labelled(&"x".repeat(256)), "networks[0].label", "256 characters (expected at most 255)"),
         (labelled("bell\u{7}"), "networks[0].label", "control character"),
+        (labelled("   "), "networks[0].label", "made of spaces alone"),
+        (labelled("a\u{200b}b"), "networks[0].label", "has an invisible character, U+200B"),
+        (labelled("a\u{202e}b"), "networks[0].label", "has an invisible character, U+202E"),
+        (labelled("a\u{2028}b"), "networks[0].label", "has an invisible character, U+2028"),
         (
             v1::NetworkSpec { project_id: "a b".into(), ..labelled("n") },
             "networks[0].project_id",

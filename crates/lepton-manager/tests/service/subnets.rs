@@ -170,6 +170,17 @@ async fn name_servers_are_addresses_and_few() {
     let few = with(vec!["9.9.9.9".into(), "dns".into()]);
     let problem = server.refuses(async |_| server.subnets().await.modify_subnet(few).await).await;
     problem.assert_fields(&[("dns.addresses[1]", "is not an IP address")]);
+    for (texts, field, words) in [
+        (&["0.0.0.0"][..], "dns.addresses[0]", "0.0.0.0 is no address of a name server"),
+        (&["9.9.9.9", "::"], "dns.addresses[1]", ":: is no address of a name server"),
+        (&["224.0.0.1"], "dns.addresses[0]", "is no address of a name server"),
+        (&["ff02::1"], "dns.addresses[0]", "is no address of a name server"),
+        (&["fd00::1", "9.9.9.9", "fd00:0::1"], "dns.addresses", "fd00::1 is given twice"),
+    ] {
+        let request = with(texts.iter().map(ToString::to_string).collect());
+        let problem = server.refuses(async |_| server.subnets().await.modify_subnet(request).await).await;
+        problem.assert_fields(&[(field, words)]);
+    }
     let many = with(vec!["9.9.9.9".into(); 17]);
     let problem = server.refuses(async |_| server.subnets().await.modify_subnet(many).await).await;
     problem.assert_fields(&[("dns.addresses", "17 name servers are too many")]);

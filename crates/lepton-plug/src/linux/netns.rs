@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::{
         fd::AsRawFd,
@@ -17,6 +17,9 @@ use nix::{
 };
 
 use super::{limit::together, lookups::Lookups};
+
+/// The network namespace of this process, all of whose threads stay in it.
+const OWN: &str = "/proc/self/ns/net";
 
 /// Which namespaces there were under their paths when they were last looked at.
 #[derive(Debug, Default)]
@@ -65,8 +68,18 @@ fn look_up(path: &NetnsPath) -> io::Result<u64> {
 
 fn open_now(path: &NetnsPath) -> io::Result<File> {
     let file = look(path)?;
+    if is_own(&file)? {
+        let problem = "it is the network namespace of leptond itself, where a guest's interface would be one of the host";
+        return Err(io::Error::other(problem));
+    }
     // Opened again, for a file that was only looked at is good for nothing else.
     File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Whether a namespace's file is that of the namespace which this process is in.
+fn is_own(file: &File) -> io::Result<bool> {
+    let (found, own) = (file.metadata()?, fs::metadata(OWN)?);
+    Ok((found.dev(), found.ino()) == (own.dev(), own.ino()))
 }
 
 /// The path's file without opening it, if it is a namespace's.
@@ -102,5 +115,13 @@ mod tests {
         );
         namespaces.look_at_all(paths(&[thread])).await;
         assert!(namespaces.numbers.keys().eq(&paths(&[thread])));
+    }
+
+    #[tokio::test]
+    async fn the_own_namespace_is_not_opened_whatever_its_path() {
+        for path in [OWN, "/proc/thread-self/ns/net"] {
+            let error = Namespaces::default().open(&path.parse().unwrap()).await.unwrap_err();
+            assert!(error.to_string().contains("it is the network namespace of leptond itself"), "{error}");
+        }
     }
 }
