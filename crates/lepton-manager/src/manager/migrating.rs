@@ -7,7 +7,10 @@ use lepton_store::{StoreError, SubmitError};
 use lepton_types::{HostId, Migration, NetworkInfo};
 use tokio::time::Instant;
 
-use super::{Awaited, Manager, ManagerError, Progress, Shortfall};
+use super::{
+    Awaited, Manager, ManagerError,
+    waiting::{Progress, Shortfall},
+};
 
 impl Manager {
     /// Begins a move, and answers when the destination has plugged every port; aborts the move when one fails or `patience`

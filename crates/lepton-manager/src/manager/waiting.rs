@@ -1,0 +1,172 @@
+//! Waiting until an instance's ports are plugged, and taking back what was begun when they are not.
+
+use std::time::Duration;
+
+use lepton_ledger::{
+    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, Refusal, Reply, Scope, UndoAllocation,
+};
+use lepton_store::{StoreError, SubmitError};
+use lepton_types::{NetworkInfo, PortId, PortStatus};
+use tokio::time::{self, Instant};
+
+use super::{Awaited, LOOK_AGAIN, Manager, ManagerError};
+use crate::hub::InstanceWatch;
+
+/// How often taking an allocation back is tried; after that the ports stay visible, for the caller to deallocate.
+const UNDO_ATTEMPTS: u32 = 5;
+
+/// Why an instance's ports are not all plugged.
+pub(super) enum Shortfall {
+    Failed(PortId, String),
+    TimedOut,
+    Stopping,
+    /// The instance lives no more, or anew.
+    Gone,
+    /// The move that was waited for is over, and the instance is where it was.
+    Aborted,
+}
+
+/// How far what a caller waits for has come.
+pub(super) enum Progress {
+    Ready,
+    Waiting,
+    Short(Shortfall),
+}
+
+impl Progress {
+    /// Of ports that must all be plugged.
+    pub(super) fn of<'s>(mut statuses: impl Iterator<Item = (PortId, &'s PortStatus)>) -> Self {
+        let mut so_far = Self::Ready;
+        for (port, status) in &mut statuses {
+            match status {
+                PortStatus::Error(problem) => return Self::Short(Shortfall::Failed(port, problem.clone())),
+                PortStatus::Pending => so_far = Self::Waiting,
+                PortStatus::Active => {}
+            }
+        }
+        so_far
+    }
+}
+
+impl Shortfall {
+    /// What to tell the caller of what this request allocated, now or, when it is a repetition, before.
+    fn into_error(self, answer: Reply<NetworkInfo>, is_undone: bool) -> ManagerError {
+        let Reply { answer: NetworkInfo { instance, host, .. }, is_repeated } = answer;
+        let awaited = Awaited::Allocation;
+        match self {
+            Self::Failed(port, problem) => {
+                ManagerError::PlugFailed { instance, host, port, problem, awaited, is_undone }
+            }
+            Self::TimedOut => ManagerError::PlugTimeout { instance, host, awaited, is_undone },
+            Self::Stopping => ManagerError::Stopping { instance, host, awaited, is_undone },
+            Self::Aborted => ManagerError::MigrationAborted { instance, destination: host },
+            Self::Gone if is_repeated => ManagerError::DeallocatedSince { instance },
+            Self::Gone => ManagerError::Deallocated { instance, host },
+        }
+    }
+}
+
+impl Manager {
+    /// Allocates, and answers when every port is plugged; undoes the allocation when one fails or `patience` ends.
+    ///
+    /// It comes to its end also when its caller goes away, so that nothing stays half done. A repeated request waits too,
+    /// but undoes nothing: what it asks for was allocated by the request before it, and may have been running since.
+    pub(crate) async fn allocate_and_wait(
+        &self,
+        command: AllocateForInstance,
+        envelope: Envelope,
+        patience: Duration,
+    ) -> Result<NetworkInfo, ManagerError> {
+        let manager = self.clone();
+        let deadline = Instant::now() + patience;
+        let wait = async move {
+            // Watching starts before the ports are there, so that no report is missed.
+            let mut watch = manager.inner.hub.watch_instance(command.instance);
+            let reply =
+                manager.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
+            let plugged =
+                |info: &NetworkInfo| Progress::of(info.vifs.iter().map(|vif| (vif.id, &vif.status)));
+            match manager.until(&reply.answer, &mut watch, deadline, plugged).await {
+                Ok(info) => Ok(info),
+                Err(shortfall) => {
+                    let is_ours = !reply.is_repeated && !matches!(shortfall, Shortfall::Gone);
+                    let is_undone = is_ours && manager.undo(&reply.answer, &envelope).await;
+                    Err(shortfall.into_error(reply, is_undone))
+                }
+            }
+        };
+        let done = self.inner.waits.spawn(wait).await;
+        done.unwrap_or_else(|died| Err(SubmitError::Store(StoreError::Internal(died.to_string())).into()))
+    }
+
+    /// Waits until what the caller waits for is there, or it is clear why not. A ledger that cannot be asked at the deadline is a reason
+    /// like any other: what was begun is there, and has to be undone.
+    pub(super) async fn until(
+        &self,
+        answer: &NetworkInfo,
+        watch: &mut InstanceWatch,
+        deadline: Instant,
+        progress: impl Fn(&NetworkInfo) -> Progress + Send,
+    ) -> Result<NetworkInfo, Shortfall> {
+        loop {
+            let info = match self
+                .ask(GetInstanceNwInfo { instance: answer.instance, scope: Scope::Everything })
+                .await
+            {
+                Ok(info) if info.incarnation == answer.incarnation => info,
+                Ok(_) => return Err(Shortfall::Gone),
+                Err(ManagerError::Submit(SubmitError::Refused(Refusal::InstanceNotFound { .. }))) => {
+                    return Err(Shortfall::Gone);
+                }
+                // The ledger may answer again before the deadline; until then nothing is known to have failed.
+                Err(error) => {
+                    tracing::warn!(%error, instance = %answer.instance, "it is not known how the ports are");
+                    answer.clone()
+                }
+            };
+            match progress(&info) {
+                Progress::Ready => return Ok(info),
+                Progress::Short(shortfall) => return Err(shortfall),
+                Progress::Waiting => {}
+            }
+            if Instant::now() >= deadline {
+                return Err(Shortfall::TimedOut);
+            }
+            if self.inner.no_more_waiting.is_cancelled() {
+                return Err(Shortfall::Stopping);
+            }
+            tokio::select! {
+                () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
+                () = self.inner.no_more_waiting.cancelled() => {}
+                () = time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)) => {}
+            }
+        }
+    }
+
+    /// Takes an allocation back; answers whether that is certain.
+    async fn undo(&self, answer: &NetworkInfo, envelope: &Envelope) -> bool {
+        let undo = UndoAllocation {
+            instance: answer.instance,
+            incarnation: answer.incarnation,
+            host: answer.host.clone(),
+            request: envelope.request_key().cloned(),
+        };
+        self.insist(undo, envelope.actor()).await.is_some_and(|undone| undone.is_undone)
+    }
+
+    /// Takes back what somebody waited for in vain; none when the ledger does not answer however often it is asked.
+    pub(super) async fn insist<C: Command + Clone>(&self, undo: C, actor: &str) -> Option<C::Answer> {
+        let mut pause = LOOK_AGAIN / 10;
+        for attempt in 1..=UNDO_ATTEMPTS {
+            match self.submit(undo.clone(), Envelope::of(actor), false).await {
+                Ok(answer) => return Some(answer),
+                Err(error) => tracing::warn!(%error, command = C::NAME, "it is not undone yet"),
+            }
+            if attempt < UNDO_ATTEMPTS {
+                time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+        None
+    }
+}
