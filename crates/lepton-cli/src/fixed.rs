@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{FixedIpView, FixedIpsView, NetworkInfoView, Output},
     pages,
     settings::Settings,
@@ -48,7 +49,7 @@ pub(crate) struct ListOptions {
     state: Option<State>,
 
     /// At most so many addresses [default: all]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
 }
 

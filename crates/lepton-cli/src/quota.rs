@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    number,
     output::{Output, QuotaView, QuotasView},
     pages,
     settings::Settings,
@@ -30,7 +31,7 @@ pub(crate) enum QuotaCommand {
     /// List what projects have and may have
     List {
         /// At most so many projects [default: all]
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
         limit: Option<NonZeroUsize>,
     },
 }
@@ -53,19 +54,19 @@ pub(crate) struct SetOptions {
 #[group(required = true, multiple = true)]
 pub(crate) struct LimitOptions {
     /// How many networks it may own: a number, `unlimited`, or `default` for the server's configuration
-    #[arg(long, value_name = "LIMIT", value_parser = limit)]
+    #[arg(long, value_name = "LIMIT", allow_negative_numbers = true, value_parser = limit)]
     networks: Option<Limit>,
 
     /// How many ports its instances may have
-    #[arg(long, value_name = "LIMIT", value_parser = limit)]
+    #[arg(long, value_name = "LIMIT", allow_negative_numbers = true, value_parser = limit)]
     ports: Option<Limit>,
 
     /// How many addresses its ports may have
-    #[arg(long, value_name = "LIMIT", value_parser = limit)]
+    #[arg(long, value_name = "LIMIT", allow_negative_numbers = true, value_parser = limit)]
     fixed_ips: Option<Limit>,
 
     /// How many floating IPs it may have
-    #[arg(long, value_name = "LIMIT", value_parser = limit)]
+    #[arg(long, value_name = "LIMIT", allow_negative_numbers = true, value_parser = limit)]
     floating_ips: Option<Limit>,
 }
 
