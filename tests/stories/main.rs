@@ -19,6 +19,7 @@ mod database;
 mod disk;
 mod faces;
 mod floating;
+mod follow;
 mod life;
 mod postgres;
 mod repair;

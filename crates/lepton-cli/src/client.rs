@@ -3,10 +3,10 @@
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
-    dhcp_client::DhcpClient, dns_client::DnsClient, fixed_ips_client::FixedIpsClient,
-    floating_ips_client::FloatingIpsClient, network_manager_client::NetworkManagerClient,
-    ports_client::PortsClient, queries_client::QueriesClient, quotas_client::QuotasClient,
-    subnets_client::SubnetsClient,
+    dhcp_client::DhcpClient, dns_client::DnsClient, events_client::EventsClient,
+    fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient,
+    network_manager_client::NetworkManagerClient, ports_client::PortsClient, queries_client::QueriesClient,
+    quotas_client::QuotasClient, subnets_client::SubnetsClient,
 };
 use tokio::time::timeout;
 use tonic::{
@@ -33,6 +33,8 @@ pub(crate) struct Calls {
     pub(crate) dns: DnsClient<Channel>,
     /// Addresses of networks one by one.
     pub(crate) fixed: FixedIpsClient<Channel>,
+    /// What happens.
+    pub(crate) events: EventsClient<Channel>,
     /// Floating IPs and their pools.
     pub(crate) floating: FloatingIpsClient<Channel>,
     /// Ports.
@@ -70,6 +72,7 @@ impl Client {
             dhcp: DhcpClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             fixed: FixedIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            events: EventsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             floating: FloatingIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             queries: QueriesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
@@ -93,10 +96,7 @@ impl Client {
         let attempts = retry::while_unavailable(async || call(self.calls.clone(), request.clone()).await);
         match timeout(self.timeout, attempts).await {
             Ok(Ok(answer)) => Ok(answer.into_inner()),
-            Ok(Err(status)) if retry::is_broken_connection(&status) => {
-                Err(Error::unreachable(&self.endpoint, &status))
-            }
-            Ok(Err(status)) => Err(Error::refused(&status)),
+            Ok(Err(status)) => Err(Error::of_call(&self.endpoint, &status)),
             Err(_) => Err(Error::no_answer(&self.endpoint, self.timeout)),
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     dhcp::{self, DhcpCommand},
     dns::{self, DnsCommand},
     error::Error,
+    event::{self, EventCommand},
     fixed::{self, FixedCommand},
     floating::{self, FloatingCommand},
     host::{self, HostCommand},
@@ -25,7 +26,7 @@ use crate::{
     version::VersionView,
 };
 
-/// Networks, subnets, instances, names, quotas and hosts of a lepton daemon (leptond).
+/// Networks, subnets, instances, names, quotas, events and hosts of a lepton daemon (leptond).
 ///
 /// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
 /// 3 the server cannot be reached, does not answer, or cannot at present, as while its database is away.
@@ -83,6 +84,9 @@ enum Command {
     /// What projects have of networks, ports and addresses, and what they may have
     #[command(subcommand)]
     Quota(QuotaCommand),
+    /// What happened, and what happens
+    #[command(subcommand)]
+    Event(EventCommand),
     /// Fence hosts that are gone
     #[command(subcommand)]
     Host(HostCommand),
@@ -161,6 +165,9 @@ impl CommandLine {
             }
             Command::Quota(command) => {
                 connected(connection, async |settings| quota::run(command, &settings, output).await)
+            }
+            Command::Event(command) => {
+                connected(connection, async |settings| event::run(command, &settings, output).await)
             }
             Command::Host(command) => {
                 connected(connection, async |settings| host::run(command, &settings, output).await)

@@ -11,6 +11,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{DeletedView, DnsEntriesView, DnsEntryView, Output},
     pages,
@@ -123,6 +124,9 @@ pub(crate) struct ListOptions {
     /// At most so many names [default: all]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    watch: WatchOptions,
 }
 
 /// Does what the command says.
@@ -138,7 +142,8 @@ pub(crate) async fn run(command: DnsCommand, settings: &Settings, output: Output
                 address: options.address,
                 ..pb::ListDnsEntriesRequest::default()
             };
-            list(request, options.limit, settings, output).await
+            let list = async |output| list(request.clone(), options.limit, settings, output).await;
+            options.watch.show(&["dns_entry.", "dns_domain."], settings, output, list).await
         }
         DnsCommand::Show { name: NameOptions { domain, name } } => {
             let request = pb::ListDnsEntriesRequest { domain, name, ..pb::ListDnsEntriesRequest::default() };

@@ -11,6 +11,7 @@ use crate::{
     endpoint::Endpoint,
     hints,
     output::{Format, clean, encode},
+    retry::is_broken_connection,
 };
 
 /// Why a command did not do what it was asked to.
@@ -39,6 +40,8 @@ enum Kind {
     Failed,
     /// The server understood and said no.
     Refused,
+    /// Nobody's: who reads the output has seen enough.
+    Unheard,
     /// No server answered, or one that cannot at present.
     Unreachable,
     /// The command line's or the configuration's.
@@ -62,6 +65,11 @@ impl Error {
     /// This machine cannot do its part.
     pub(crate) fn failed(message: String) -> Self {
         Self::new(Kind::Failed, message)
+    }
+
+    /// Nobody reads the output any more, as in `lepton network list | head`: nothing is left to do, and nothing to be told.
+    pub(crate) fn unheard() -> Self {
+        Self::new(Kind::Unheard, String::new())
     }
 
     /// The command line or the configuration is wrong.
@@ -94,6 +102,11 @@ impl Error {
             .with_hint("wait longer with --timeout, or look at leptond's log")
     }
 
+    /// A call failed: the connection broke, or the server said no.
+    pub(crate) fn of_call(endpoint: &Endpoint, status: &Status) -> Self {
+        if is_broken_connection(status) { Self::unreachable(endpoint, status) } else { Self::refused(status) }
+    }
+
     /// The server said no.
     pub(crate) fn refused(status: &Status) -> Self {
         let details = status.get_error_details();
@@ -114,6 +127,11 @@ impl Error {
         report.hint =
             hints::for_refusal(report.reason.as_deref(), status.code(), &report.metadata).map(str::to_owned);
         error
+    }
+
+    /// Whether no server answered, or one that cannot at present.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.0.kind == Kind::Unreachable
     }
 
     /// The same, with a way out.
@@ -138,6 +156,7 @@ impl Error {
     /// Tells the user on standard error.
     pub(crate) fn report(&self, format: Format) -> ExitCode {
         let text = match format {
+            _ if self.0.kind == Kind::Unheard => String::new(),
             Format::Table => self.0.to_text(),
             Format::Json | Format::Yaml => encode(format, &Envelope { error: &self.0 }),
         };
@@ -164,6 +183,7 @@ impl Error {
 impl Kind {
     fn exit_code(self) -> u8 {
         match self {
+            Self::Unheard => 0,
             Self::Failed | Self::Refused => 1,
             Self::Usage => 2,
             Self::Unreachable => 3,

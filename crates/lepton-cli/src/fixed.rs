@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{FixedIpView, FixedIpsView, NetworkInfoView, Output},
     pages,
@@ -35,7 +36,7 @@ pub(crate) enum FixedCommand {
 }
 
 /// `fixed list`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
     selection: SelectionOptions,
@@ -51,10 +52,13 @@ pub(crate) struct ListOptions {
     /// At most so many addresses [default: all]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    watch: WatchOptions,
 }
 
 /// Which addresses to list.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct SelectionOptions {
     /// Those of this network, by its UUID
@@ -204,7 +208,10 @@ pub(crate) struct RemoveOptions {
 /// Does what the command says.
 pub(crate) async fn run(command: FixedCommand, settings: &Settings, output: Output) -> Result<(), Error> {
     match command {
-        FixedCommand::List(options) => list(options, settings, output).await,
+        FixedCommand::List(options) => {
+            let list = async |output| list(options.clone(), settings, output).await;
+            options.watch.show(&["fixed_ip.", "port.", "subnet."], settings, output, list).await
+        }
         FixedCommand::Show(options) => show(options, settings, output).await,
         FixedCommand::Reserve(options) => reserve(options, settings, output).await,
         FixedCommand::Unreserve(options) => unreserve(options, settings, output).await,

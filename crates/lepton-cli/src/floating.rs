@@ -11,6 +11,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{AssociationView, DeletedView, FloatingIpView, FloatingIpsView, Output},
     pages,
@@ -132,7 +133,7 @@ pub(crate) struct DisassociateOptions {
 }
 
 /// `floating list`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ListOptions {
     /// Only this project's
     #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
@@ -148,10 +149,13 @@ pub(crate) struct ListOptions {
     /// At most so many addresses [default: all]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    watch: WatchOptions,
 }
 
 /// Which floating IPs to list.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[group(multiple = false)]
 pub(crate) struct SelectionOptions {
     /// Only those of this pool
@@ -189,7 +193,10 @@ pub(crate) async fn run(command: FloatingCommand, settings: &Settings, output: O
         FloatingCommand::Release(options) => release(options, settings, output).await,
         FloatingCommand::Associate(options) => associate(options, settings, output).await,
         FloatingCommand::Disassociate(options) => disassociate(options, settings, output).await,
-        FloatingCommand::List(options) => list(options, settings, output).await,
+        FloatingCommand::List(options) => {
+            let list = async |output| list(options.clone(), settings, output).await;
+            options.watch.show(&["floating_ip.", "port.", "network."], settings, output, list).await
+        }
         FloatingCommand::Show { address } => show(address, settings, output).await,
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{DeletedView, NetworkView, NetworksView, Output},
     pages,
@@ -113,7 +114,7 @@ impl From<SpecOptions> for pb::NetworkSpec {
 }
 
 /// `network list`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ListOptions {
     /// Only the networks that this project may use: its own and the global ones
     #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
@@ -122,6 +123,9 @@ pub(crate) struct ListOptions {
     /// At most so many networks [default: all]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    watch: WatchOptions,
 }
 
 /// Does what the command says.
@@ -129,7 +133,10 @@ pub(crate) async fn run(command: NetworkCommand, settings: &Settings, output: Ou
     match command {
         NetworkCommand::Create(options) => create(*options, settings, output).await,
         NetworkCommand::Carve(options) => carve::run(*options, settings, output).await,
-        NetworkCommand::List(options) => list(options, settings, output).await,
+        NetworkCommand::List(options) => {
+            let list = async |output| list(options.clone(), settings, output).await;
+            options.watch.show(&["network.", "subnet."], settings, output, list).await
+        }
         NetworkCommand::Show { network } => show(network, settings, output).await,
         NetworkCommand::Modify(options) => modify::modify(options, settings, output).await,
         NetworkCommand::Associate(options) => modify::associate(options, settings, output).await,

@@ -14,6 +14,11 @@ pub(crate) fn limit(text: &str) -> Result<NonZeroUsize, String> {
     number("a whole number, 1 or more")(text)
 }
 
+/// A revision of the ledger's events.
+pub(crate) fn revision(text: &str) -> Result<u64, String> {
+    number("a whole number, 0 or more")(text)
+}
+
 /// An MTU as somebody gave it. To the server 0 means that none was given, so it is refused here, in the server's words, as is
 /// what no request can carry; every other number is the server's to judge.
 pub(crate) fn mtu(text: &str) -> Result<u32, String> {

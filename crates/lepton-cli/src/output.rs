@@ -6,6 +6,7 @@
 
 mod dhcp;
 mod dns;
+mod event;
 mod find;
 mod fixed;
 mod floating;
@@ -19,7 +20,7 @@ mod table;
 
 use std::{
     ffi::OsString,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
 };
 
 use clap::ValueEnum;
@@ -28,6 +29,7 @@ use serde::Serialize;
 pub(crate) use self::{
     dhcp::DhcpTextView,
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
+    event::{EventView, EventsView},
     find::FoundInstancesView,
     fixed::{FixedIpView, FixedIpsView},
     floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},
@@ -62,19 +64,50 @@ pub(crate) trait View: Serialize {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     format: Format,
+    pace: Pace,
 }
+
+/// How one answer follows another.
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    /// There is one.
+    Once,
+    /// A line each.
+    Lines,
+    /// Each stands for what was there before.
+    Screens,
+}
+
+/// What clears a terminal (ECMA-48: ED and CUP).
+const CLEAR: &str = "\x1b[2J\x1b[H";
 
 impl Output {
     /// Prints in this format.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format }
+        Self { format, pace: Pace::Once }
+    }
+
+    /// Prints answers as they come, a line each.
+    pub(crate) fn lines(self) -> Self {
+        Self { pace: Pace::Lines, ..self }
+    }
+
+    /// Prints answers of which each stands for the one before.
+    pub(crate) fn screens(self) -> Self {
+        Self { pace: Pace::Screens, ..self }
     }
 
     /// Prints an answer.
     pub(crate) fn print(self, view: &impl View) -> Result<(), Error> {
-        write(match self.format {
-            Format::Table => view.to_text(),
-            format @ (Format::Json | Format::Yaml) => encode(format, view),
+        write(match (self.format, self.pace) {
+            (Format::Table, Pace::Once | Pace::Lines) => view.to_text(),
+            (Format::Table, Pace::Screens) if io::stdout().is_terminal() => {
+                CLEAR.to_owned() + &view.to_text()
+            }
+            (Format::Table, Pace::Screens) => view.to_text() + "\n",
+            (Format::Json, Pace::Lines | Pace::Screens) => line(view),
+            (Format::Yaml, Pace::Lines | Pace::Screens) => "---\n".to_owned() + &encode(Format::Yaml, view),
+            (format @ (Format::Json | Format::Yaml), Pace::Once) => encode(format, view),
         })
     }
 
@@ -87,15 +120,20 @@ impl Output {
     }
 }
 
-/// Writes to standard output. A reader that has seen enough, as in `lepton network list | head`, is no error.
+/// Writes to standard output. That its reader has seen enough ends a command, and is no failure of it.
 pub(crate) fn write(text: impl AsRef<[u8]>) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::failed(format!("cannot write the answer: {error}")))
+    out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Error::unheard();
         }
-        _ => Ok(()),
-    }
+        Error::failed(format!("cannot write the answer: {error}"))
+    })
+}
+
+/// The value as JSON in one line.
+fn line(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("views have only text keys") + "\n"
 }
 
 /// The value as a JSON or YAML document.

@@ -8,6 +8,7 @@ use lepton_proto::v1 as pb;
 use crate::{
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{Output, PortView, PortsView},
     pages,
@@ -27,7 +28,7 @@ pub(crate) enum PortCommand {
 }
 
 /// `port list`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ListOptions {
     /// Only ports of this project
     #[arg(long, value_name = "PROJECT", default_value = "", hide_default_value = true)]
@@ -60,12 +61,18 @@ pub(crate) struct ListOptions {
     /// At most so many ports [default: all]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    watch: WatchOptions,
 }
 
 /// Does what the command says.
 pub(crate) async fn run(command: PortCommand, settings: &Settings, output: Output) -> Result<(), Error> {
     match command {
-        PortCommand::List(options) => list(options, settings, output).await,
+        PortCommand::List(options) => {
+            let list = async |output| list(options.clone(), settings, output).await;
+            options.watch.show(&["port.", "fixed_ip.", "network."], settings, output, list).await
+        }
         PortCommand::Show { port } => show(port, settings, output).await,
     }
 }
@@ -82,7 +89,7 @@ async fn show(port: String, settings: &Settings, output: Output) -> Result<(), E
 }
 
 async fn list(options: ListOptions, settings: &Settings, output: Output) -> Result<(), Error> {
-    let ListOptions { project, network, instance, host, limit } = options;
+    let ListOptions { project, network, instance, host, limit, watch: _ } = options;
     let request = pb::ListPortsRequest {
         project_id: project,
         network_id: network,

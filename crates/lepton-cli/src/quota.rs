@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{Output, QuotaView, QuotasView},
     pages,
@@ -33,6 +34,9 @@ pub(crate) enum QuotaCommand {
         /// At most so many projects [default: all]
         #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
         limit: Option<NonZeroUsize>,
+
+        #[command(flatten)]
+        watch: WatchOptions,
     },
 }
 
@@ -86,7 +90,12 @@ pub(crate) async fn run(command: QuotaCommand, settings: &Settings, output: Outp
     match command {
         QuotaCommand::Show { project } => show(project, settings, output).await,
         QuotaCommand::Set(options) => set(options, settings, output).await,
-        QuotaCommand::List { limit } => list(limit, settings, output).await,
+        QuotaCommand::List { limit, watch } => {
+            let list = async |output| list(limit, settings, output).await;
+            watch
+                .show(&["quota.", "network.", "port.", "fixed_ip.", "floating_ip."], settings, output, list)
+                .await
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     output::{Output, RoutesView},
     settings::Settings,
 };
@@ -24,6 +25,9 @@ pub(crate) enum RouteCommand {
     List {
         /// UUID of the subnet
         subnet: String,
+
+        #[command(flatten)]
+        watch: WatchOptions,
     },
 }
 
@@ -70,7 +74,10 @@ pub(crate) async fn run(command: RouteCommand, settings: &Settings, output: Outp
     match command {
         RouteCommand::Add(options) => add(options, settings, output).await,
         RouteCommand::Remove(options) => remove(options, settings, output).await,
-        RouteCommand::List { subnet } => list(subnet, settings, output).await,
+        RouteCommand::List { subnet, watch } => {
+            let list = async |output| list(subnet.clone(), settings, output).await;
+            watch.show(&["subnet."], settings, output, list).await
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{DeletedView, DnsDomainView, DnsDomainsView, Output},
     pages,
@@ -27,6 +28,9 @@ pub(crate) enum DomainCommand {
         /// At most so many domains [default: all]
         #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
         limit: Option<NonZeroUsize>,
+
+        #[command(flatten)]
+        watch: WatchOptions,
     },
     /// Delete a domain with its names
     Delete {
@@ -64,7 +68,10 @@ pub(crate) struct CreateOptions {
 pub(super) async fn run(command: DomainCommand, settings: &Settings, output: Output) -> Result<(), Error> {
     match command {
         DomainCommand::Create(options) => create(options, settings, output).await,
-        DomainCommand::List { limit } => list(limit, settings, output).await,
+        DomainCommand::List { limit, watch } => {
+            let list = async |output| list(limit, settings, output).await;
+            watch.show(&["dns_domain."], settings, output, list).await
+        }
         DomainCommand::Delete { domain, change } => delete(domain, change.into(), settings, output).await,
     }
 }

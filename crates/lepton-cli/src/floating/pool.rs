@@ -9,6 +9,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{DeletedView, FloatingPoolView, FloatingPoolsView, Output},
     pages,
@@ -27,6 +28,9 @@ pub(crate) enum PoolCommand {
         /// At most so many pools [default: all]
         #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
         limit: Option<NonZeroUsize>,
+
+        #[command(flatten)]
+        watch: WatchOptions,
     },
     /// Delete a pool, or take ranges from it, of which no project has an address
     Delete(DeleteOptions),
@@ -68,7 +72,10 @@ pub(crate) struct DeleteOptions {
 pub(super) async fn run(command: PoolCommand, settings: &Settings, output: Output) -> Result<(), Error> {
     match command {
         PoolCommand::Create(options) => create(options, settings, output).await,
-        PoolCommand::List { limit } => list(limit, settings, output).await,
+        PoolCommand::List { limit, watch } => {
+            let list = async |output| list(limit, settings, output).await;
+            watch.show(&["network.", "subnet.", "floating_ip."], settings, output, list).await
+        }
         PoolCommand::Delete(options) if options.ranges.is_empty() => delete(options, settings, output).await,
         PoolCommand::Delete(options) => delete_ranges(options, settings, output).await,
     }

@@ -7,6 +7,7 @@ use lepton_proto::v1::{self as pb, find_instances_request::Which};
 use crate::{
     client::Client,
     error::Error,
+    follow::WatchOptions,
     number,
     output::{FoundInstancesView, Output},
     pages,
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// `instance find`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct FindOptions {
     #[command(flatten)]
     which: WhichOptions,
@@ -30,10 +31,13 @@ pub(crate) struct FindOptions {
     /// At most so many addresses [default: all]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(super) watch: WatchOptions,
 }
 
 /// Which addresses.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct WhichOptions {
     /// This address

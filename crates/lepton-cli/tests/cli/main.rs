@@ -7,6 +7,7 @@
 mod connection;
 mod dhcp;
 mod dns;
+mod event;
 mod fixed;
 mod fixtures;
 mod floating;

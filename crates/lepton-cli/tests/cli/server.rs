@@ -11,6 +11,7 @@ use lepton_proto::v1::{
     self as pb,
     dhcp_server::{Dhcp, DhcpServer},
     dns_server::{Dns, DnsServer},
+    events_server::{Events, EventsServer},
     fixed_ips_server::{FixedIps, FixedIpsServer},
     floating_ips_server::{FloatingIps, FloatingIpsServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
@@ -33,6 +34,8 @@ pub(crate) enum Turn {
     BreakOff(Vec<u8>),
     /// Refuses.
     Refuse(Status),
+    /// Tells of events, one message after another, and ends.
+    Stream(Vec<Result<pb::WatchEventsResponse, Status>>),
     /// Never answers.
     Hang,
 }
@@ -68,6 +71,7 @@ impl Server {
             .add_service(DhcpServer::from_arc(Arc::clone(&script)))
             .add_service(DnsServer::from_arc(Arc::clone(&script)))
             .add_service(FixedIpsServer::from_arc(Arc::clone(&script)))
+            .add_service(EventsServer::from_arc(Arc::clone(&script)))
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
@@ -107,12 +111,17 @@ impl Script {
         Ok(Response::new(tokio_stream::iter(parts)))
     }
 
-    async fn play<Q: Debug, A: Message + Default>(&self, request: Request<Q>) -> Result<Response<A>, Status> {
+    fn turn<Q: Debug>(&self, request: Request<Q>) -> Turn {
         self.requests.lock().unwrap().push(format!("{:#?}", request.into_inner()));
         let turn = self.turns.lock().unwrap().pop_front();
-        match turn.expect("the script has a turn for each request") {
+        turn.expect("the script has a turn for each request")
+    }
+
+    async fn play<Q: Debug, A: Message + Default>(&self, request: Request<Q>) -> Result<Response<A>, Status> {
+        match self.turn(request) {
             Turn::Answer(bytes) | Turn::BreakOff(bytes) => Ok(Response::new(A::decode(&*bytes).unwrap())),
             Turn::Refuse(status) => Err(status),
+            Turn::Stream(_) => panic!("only events are streamed"),
             Turn::Hang => future::pending().await,
         }
     }
@@ -205,6 +214,30 @@ played!(FixedIps {
     lease_fixed_ip: LeaseFixedIpRequest => LeaseFixedIpResponse,
     release_fixed_ip: ReleaseFixedIpRequest => LeaseFixedIpResponse,
 });
+
+#[tonic::async_trait]
+impl Events for Script {
+    type WatchEventsStream = tokio_stream::Iter<std::vec::IntoIter<Result<pb::WatchEventsResponse, Status>>>;
+
+    async fn watch_events(
+        &self,
+        request: Request<pb::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        match self.turn(request) {
+            Turn::Stream(messages) => Ok(Response::new(tokio_stream::iter(messages))),
+            Turn::Refuse(status) => Err(status),
+            Turn::Answer(_) | Turn::BreakOff(_) => panic!("events are streamed"),
+            Turn::Hang => future::pending().await,
+        }
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<pb::ListEventsRequest>,
+    ) -> Result<Response<pb::ListEventsResponse>, Status> {
+        self.play(request).await
+    }
+}
 
 played!(Quotas {
     get_quota: GetQuotaRequest => Quota,
