@@ -14,7 +14,7 @@ use lepton_ipam::MacBase;
 use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, RegisterHost, ReportHost};
 use lepton_store::{Store, StoreConfig, StoreError};
 use lepton_types::{DomainName, HostChanges, HostId, HostReport, Name, Revision};
-use tokio::time::{self};
+use tokio::time;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{DhcpSettings, Hub};
