@@ -15,7 +15,7 @@ use crate::{
     daemon::{Client, Place, eventually},
     database::fails_with,
     kernel::run,
-    words::{all_active, allocation, assert_no_address_twice, network, nw_info, without_status},
+    words::{all_active, allocation, assert_no_address_twice, network, number_of, nw_info, without_status},
 };
 
 /// A small file system of a story's own on a folder of its place; gone when it is dropped.
@@ -105,8 +105,7 @@ impl Story {
     /// Checks that the ledger has what was acknowledged, and nothing else.
     async fn assert_kept(&self, place: &Place, client: &mut Client) {
         for info in &self.acknowledged {
-            let number = uuid::Uuid::parse_str(&info.instance_id).unwrap().as_u128();
-            let told = nw_info(client, number).await.unwrap();
+            let told = nw_info(client, number_of(&info.instance_id)).await.unwrap();
             assert_eq!(without_status(&told), without_status(info));
         }
         assert_no_address_twice(&self.acknowledged);

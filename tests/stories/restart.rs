@@ -12,7 +12,7 @@ use crate::{
     daemon::{Daemon, HOST, Place, eventually},
     kernel::{Flood, assert_reach_each_other, filter, links},
     programs::programs,
-    words::{addresses, boot_and_wait, network, nw_info},
+    words::{addresses, boot_and_wait, network, number_of, nw_info},
 };
 
 /// Two instances on a network with a daemon, and pings between them over both families.
@@ -52,7 +52,7 @@ kernel_test! {
         daemon.stop().await;
         assert_eq!((links(), filter()), before, "a stop leaves the kernel alone");
         let daemon = place.start().await;
-        let again = nw_info(&mut place.client().await, instances[0].id.as_uuid().as_u128()).await.unwrap();
+        let again = nw_info(&mut place.client().await, number_of(&instances[0].id.to_string())).await.unwrap();
         assert_eq!(again, instances[0].info);
         is_at_work(&place).await;
         let (devices, rules) = (links(), filter());

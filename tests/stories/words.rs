@@ -51,6 +51,11 @@ pub(crate) fn instance_id(number: u128) -> String {
     uuid::Uuid::from_u128(number + 1).to_string() // the UUID of zeros alone is no id
 }
 
+/// The number that [`instance_id`] was given.
+pub(crate) fn number_of(instance_id: &str) -> u128 {
+    uuid::Uuid::parse_str(instance_id).unwrap().as_u128() - 1
+}
+
 pub(crate) async fn nw_info(client: &mut Client, instance: u128) -> Result<v1::NetworkInfo, Status> {
     let request = v1::GetInstanceNwInfoRequest { instance_id: instance_id(instance) };
     Ok(client.get_instance_nw_info(request).await?.into_inner())
