@@ -19,7 +19,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lepton_types::{FixedIpInfo, HostId, Lease, MacAddr, Port};
+use lepton_types::{FixedIpInfo, HostId, Lease, MacAddr, NetworkId, Port};
 use serde::{Deserialize, Serialize};
 
 use crate::{Command, FixedIp, Holder, Key, Scope, Stop, View, pool};
@@ -106,9 +106,32 @@ impl Command for ReleaseFixedIp {
                 ledger.replace(row.clone());
                 told(ledger, row, warning)
             }
-            (Err(_), Some(row)) => end_of_lease(ledger, &row),
+            (Err(_), Some(row)) => self.end_of_lease(ledger, &row),
             (Err(warning), None) => Ok(LeaseOutcome::ignored(warning)),
         }
+    }
+}
+
+impl ReleaseFixedIp {
+    /// An address that rests because of its lease rests now only as long as its subnet wants. Which host its port was on is
+    /// forgotten, so of hosts only the one with the network's router may say so.
+    fn end_of_lease(&self, ledger: &mut View, row: &FixedIp) -> Result<LeaseOutcome, Stop> {
+        let Some(subnet) = ledger.subnet(row.subnet)?.cloned() else {
+            return Ok(LeaseOutcome::ignored(format!("{} is in no subnet any more", row.address)));
+        };
+        if let Some(host) = &self.only_on
+            && !is_router_of(ledger, host, subnet.network)?
+        {
+            let address = row.address;
+            return Ok(LeaseOutcome::ignored(format!(
+                "host {host} has not the router of {address}'s network"
+            )));
+        }
+        ledger.need(pool::key_of_block(&subnet, row.address))?;
+        let until = row.since.after(subnet.quarantine);
+        ledger.let_rest(&subnet, &FixedIp { lease: None, ..row.clone() }, until)?;
+        let fixed_ip = Some(ledger.info_of(&subnet, row.address, &Scope::Everything)?);
+        Ok(LeaseOutcome { fixed_ip, warning: None })
     }
 }
 
@@ -138,19 +161,11 @@ fn had_by(
 /// Whether a host may answer the port's DHCP requests: the port is there, or its network's router is.
 fn serves(ledger: &mut View, host: &HostId, port: &Port) -> Result<bool, Stop> {
     let is_there = port.host == *host || port.target.as_ref().is_some_and(|target| target.host == *host);
-    Ok(is_there || ledger.network(port.network)?.is_some_and(|network| network.host.as_ref() == Some(host)))
+    Ok(is_there || is_router_of(ledger, host, port.network)?)
 }
 
-/// An address that rests because of its lease rests now only as long as its subnet wants.
-fn end_of_lease(ledger: &mut View, row: &FixedIp) -> Result<LeaseOutcome, Stop> {
-    let Some(subnet) = ledger.subnet(row.subnet)?.cloned() else {
-        return Ok(LeaseOutcome::ignored(format!("{} is in no subnet any more", row.address)));
-    };
-    ledger.need(pool::key_of_block(&subnet, row.address))?;
-    let until = row.since.after(subnet.quarantine);
-    ledger.let_rest(&subnet, &FixedIp { lease: None, ..row.clone() }, until)?;
-    let fixed_ip = Some(ledger.info_of(&subnet, row.address, &Scope::Everything)?);
-    Ok(LeaseOutcome { fixed_ip, warning: None })
+fn is_router_of(ledger: &mut View, host: &HostId, network: NetworkId) -> Result<bool, Stop> {
+    Ok(ledger.network(network)?.is_some_and(|network| network.host.as_ref() == Some(host)))
 }
 
 fn told(ledger: &mut View, row: FixedIp, warning: Option<String>) -> Result<LeaseOutcome, Stop> {

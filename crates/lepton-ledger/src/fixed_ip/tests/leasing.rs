@@ -148,6 +148,19 @@ fn a_release_that_names_the_mac_ends_the_rest_of_the_lease_and_no_other_one_does
 }
 
 #[test]
+fn another_host_does_not_end_the_rest_of_a_lease() {
+    let (mut ledger, _, info) = with_instance(&["10.1.0.0/30"]);
+    let mac = info.vifs[0].mac;
+    decided(&mut ledger, &lease("10.1.0.2", mac)).unwrap();
+    end(&mut ledger);
+    let before = ledger.changes().len();
+    let from = ReleaseFixedIp { only_on: "host-2".parse().ok(), ..release("10.1.0.2", mac) };
+    let told = decided(&mut ledger, &from).unwrap();
+    assert!(told.fixed_ip.is_none() && told.warning.is_some_and(|warning| warning.contains("host host-2")));
+    assert_eq!(ledger.changes().len(), before);
+}
+
+#[test]
 fn b24_an_address_that_was_never_leased_comes_back_by_itself() {
     let mut ledger = empty();
     let quarantine = Duration::from_secs(60);
