@@ -169,8 +169,10 @@ impl Connections {
                 Ok(Err(error)) => error,
                 Err(_) => return Err((format!("no answer within {} ms", self.patience.as_millis()), true)),
             };
-            if !may_pass(&error) || Instant::now() + RETRY > deadline {
-                return Err((explained(&error), may_pass(&error)));
+            // A file does not come up by itself.
+            let may_pass = self.is_shared() && may_pass(&error);
+            if !may_pass || Instant::now() + RETRY > deadline {
+                return Err((explained(&error), may_pass));
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -213,7 +215,8 @@ fn ensure_writable(path: &Path) -> Result<(), String> {
 fn sqlite(path: &Path, patience: Duration) -> Options {
     let writer = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
+        // It is made once, at the start; where it is missing later, somebody has moved it away.
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         // A commit is on the disk before it is acknowledged.
         .synchronous(SqliteSynchronous::Full)
@@ -228,7 +231,7 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
         .pragma("temp_store", "memory")
         .disable_statement_logging();
     // Questions look up single rows; what the kernel has cached of the file is near enough.
-    let reader = writer.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-8192");
+    let reader = writer.clone().read_only(true).pragma("cache_size", "-8192");
     Options::Sqlite { writer: Box::new(writer), reader: Box::new(reader) }
 }
 
