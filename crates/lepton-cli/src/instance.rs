@@ -171,7 +171,10 @@ pub(crate) async fn run(command: InstanceCommand, settings: &Settings, output: O
         InstanceCommand::Show { instance, form: Some(form) } => tell(instance, form, settings, output).await,
         InstanceCommand::Find(options) => {
             let list = async |output| find::run(options.clone(), settings, output).await;
-            options.watch.show(&["instance.", "port.", "fixed_ip."], settings, output, list).await
+            options
+                .watch
+                .show(&["instance.", "port.", "fixed_ip.", "floating_ip."], settings, output, list)
+                .await
         }
         InstanceCommand::Deallocate(options) => deallocate(options, settings, output).await,
         InstanceCommand::Migrate(options) => migrate::run(options, settings, output).await,
