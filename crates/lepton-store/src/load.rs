@@ -133,8 +133,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     blocks::load(tx, &round.blocks, view).await?;
     round.fixed_ips.extend(fixed_ips::leased(tx, &round.leases).await?);
     fixed_ips::load(tx, &round.fixed_ips, view).await?;
-    // Whoever writes asks for the same by other keys next, under locks.
-    if !tx.is_writing() {
+    // Whoever writes asks for the same by other keys next, under locks. So do many at once, a statement a table.
+    if !tx.is_writing() && round.told.len() <= network_info::FEW {
         network_info::load(tx, &round.told, view).await?;
     }
     let found = instances::load(tx, &round.instances, &round.past_lives, view).await?;

@@ -1,6 +1,6 @@
 //! What is told of instances' vNICs, in two statements: for questions, which lock nothing.
 //!
-//! What a command decides on is loaded a table at a time and in one order instead, see `load`.
+//! What a command decides on is loaded a table at a time and in one order instead, see `load`, and so is what many ask at once.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,10 @@ use super::{
     networks::network_columns, ports::port_columns, subnets::subnet_columns,
 };
 use crate::{engine::Tx, error::StoreError, failure::Failure, sql::Columns, table::Stored};
+
+/// Most instances for which this takes less time than table by table. Each statement is a way to the engine and back, but a join
+/// repeats the columns of an instance in each of its rows: for one instance the ways cost more, for dozens the columns do.
+pub(crate) const FEW: usize = 8;
 
 /// Loads instances with their ports of any incarnation, the ports' addresses, the floating IPs that lead to these, and the
 /// networks with their subnets.

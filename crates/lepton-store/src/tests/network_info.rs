@@ -1,5 +1,5 @@
-//! What is told of an instance's vNICs: in two statements, whatever the instance has, and the same as when it is loaded table
-//! by table.
+//! What is told of an instance's vNICs: in two statements, whatever the instance has, in fewer than one where many ask, and the
+//! same however it is loaded.
 
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{AddRoute, AllocateForInstance, Envelope, GetInstanceNwInfo, RemoveFixedIp, Scope};
@@ -12,9 +12,12 @@ use super::{
     migrations::{finish, start},
     statements::engine,
 };
-use crate::batch::{Job, Submitted, read_batch};
+use crate::{
+    batch::{Job, Submitted, read_batch},
+    tables::network_info::FEW,
+};
 
-/// Most statements for the NetworkInfo of instances, however many are asked for at once.
+/// Most statements for the NetworkInfo of a few instances.
 const MOST: usize = 2;
 
 fn question(number: u128) -> GetInstanceNwInfo {
@@ -91,6 +94,23 @@ async fn network_info_is_two_statements_whatever_the_instance_has() {
         assert!(all[2].vifs[1].network.subnets.iter().any(|subnet| {
             subnet.routes.len() == 1 && subnet.dns.len() == 2 && subnet.fixed_ips.len() == 1
         }));
+    }
+}
+
+#[tokio::test]
+async fn network_info_of_many_takes_less_than_a_statement_each() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = &Subject::open(kind, |_| {}).await;
+        with_everything(subject).await;
+        let many = FEW as u128 + 2;
+        for number in 4..=many {
+            subject.submit(allocation(number, vec![])).await.unwrap();
+        }
+        let (few, statements) = told(subject, 1..=FEW as u128).await;
+        assert!(statements <= MOST, "{statements}");
+        let (all, statements) = told(subject, 1..=many).await;
+        assert!(statements < all.len(), "{statements}");
+        assert_eq!(all[..FEW], few);
     }
 }
 

@@ -184,3 +184,16 @@ async fn a_file_that_becomes_read_only_is_unavailable_until_it_is_not() {
     run(engine(&subject), "pragma query_only = off").await;
     subject.allocate(2).await.unwrap();
 }
+
+/// They are set in `.cargo/config.toml`, and reads of thousands a second are slower by a tenth without them.
+#[tokio::test]
+async fn sqlite_counts_no_memory_and_shares_no_page_cache() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    let engine = engine(&subject);
+    let mut connection = engine.connections().take(Access::Read).await.unwrap();
+    let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such options") };
+    let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options").fetch_all(sqlite).await.unwrap();
+    engine.connections().put_back(connection, Access::Read);
+    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+}
