@@ -127,6 +127,9 @@ struct LoadArgs {
     /// Wait up to so many seconds for an instance's ports to be plugged.
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// Tell in the JSON how many answers took so many microseconds, too.
+    #[arg(long)]
+    latencies: bool,
     #[command(flatten)]
     fleet: Fleet,
 }
@@ -198,7 +201,7 @@ async fn boot(cli: &Cli, args: &BootArgs) -> Result<(), Box<dyn Error>> {
 
 async fn kill(cli: &Cli, args: &KillArgs) -> Result<(), Box<dyn Error>> {
     let load = args.fleet.load(Operation::Deallocate, args.count, Duration::from_secs(600));
-    finish_load(cli, load, 1).await
+    finish_load(cli, load, 1, false).await
 }
 
 async fn churn(cli: &Cli, args: &ChurnArgs) -> Result<(), Box<dyn Error>> {
@@ -239,10 +242,15 @@ async fn load(cli: &Cli, args: &LoadArgs) -> Result<(), Box<dyn Error>> {
         wait_for_active: args.wait.map(Duration::from_secs),
         ..args.fleet.load(args.operation, args.calls, Duration::from_secs(args.seconds))
     };
-    finish_load(cli, load, args.connections).await
+    finish_load(cli, load, args.connections, args.latencies).await
 }
 
-async fn finish_load(cli: &Cli, mut load: Load, connections: u32) -> Result<(), Box<dyn Error>> {
+async fn finish_load(
+    cli: &Cli,
+    mut load: Load,
+    connections: u32,
+    with_latencies: bool,
+) -> Result<(), Box<dyn Error>> {
     let mut channels = Vec::new();
     for _ in 0..connections.max(1) {
         channels.push(connect(&cli.endpoint).await?);
@@ -250,7 +258,10 @@ async fn finish_load(cli: &Cli, mut load: Load, connections: u32) -> Result<(), 
     if load.operation == Operation::AssociateFloating {
         load.floating_ips = floating_ips_of(&channels[0], &load.project).await?;
     }
-    let loaded = load.run(&channels).await;
+    let mut loaded = load.run(&channels).await;
+    if !with_latencies {
+        loaded.latencies.clear();
+    }
     report::loaded(cli.output, &loaded)?;
     match loaded.first_refusal {
         None => Ok(()),

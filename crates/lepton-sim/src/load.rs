@@ -83,6 +83,30 @@ pub struct LoadReport {
     pub summary: CallSummary,
     /// The first refusal, in words.
     pub first_refusal: Option<String>,
+    /// How many answers took so many microseconds, to three digits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latencies: Vec<(u64, u64)>,
+}
+
+impl LoadReport {
+    /// Rounds of one load as one: their calls, the time that they took together, and the latencies of all. None of no rounds.
+    pub fn of_rounds(rounds: &[Self]) -> Option<Self> {
+        let first = rounds.first()?;
+        let mut record = CallRecord::default();
+        for round in rounds {
+            record.merge(&CallRecord::told(&round.summary, &round.latencies));
+        }
+        let (summary, latencies) = (record.summary(), record.latencies());
+        let seconds = rounds.iter().map(|round| round.seconds).sum();
+        Some(Self {
+            seconds,
+            per_second: per_second(summary.answered, seconds),
+            summary,
+            latencies,
+            first_refusal: rounds.iter().find_map(|round| round.first_refusal.clone()),
+            ..*first
+        })
+    }
 }
 
 /// What the callers share.
@@ -133,6 +157,7 @@ impl Load {
             connections: channels.len(),
             seconds,
             per_second: per_second(summary.answered, seconds),
+            latencies: seen.record.latencies(),
             summary,
             first_refusal: seen
                 .first_refusal
@@ -320,4 +345,33 @@ pub async fn floating_ips_of(channel: &Channel, project: &ProjectId) -> Result<V
 #[expect(clippy::cast_precision_loss, reason = "a count of calls is far below 2^52")]
 fn per_second(answered: u64, seconds: f64) -> f64 {
     answered as f64 / seconds.max(f64::EPSILON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(seconds: f64, latencies: &[u64]) -> LoadReport {
+        let mut record = CallRecord::default();
+        latencies.iter().for_each(|millis| record.add(Duration::from_millis(*millis), 1, true));
+        LoadReport {
+            operation: Operation::Allocate,
+            concurrency: 32,
+            connections: 4,
+            seconds,
+            per_second: per_second(record.summary().answered, seconds),
+            latencies: record.latencies(),
+            summary: record.summary(),
+            first_refusal: None,
+        }
+    }
+
+    #[test]
+    fn rounds_are_one_load() {
+        let whole = LoadReport::of_rounds(&[report(1.0, &[1, 2]), report(3.0, &[30, 40])]).unwrap();
+        assert_eq!((whole.summary.answered, whole.concurrency), (4, 32));
+        assert!((whole.per_second - 1.0).abs() < 1e-9, "{}", whole.per_second);
+        assert_eq!(whole.summary, report(4.0, &[1, 2, 30, 40]).summary);
+        assert!(LoadReport::of_rounds(&[]).is_none());
+    }
 }

@@ -101,6 +101,22 @@ impl CallRecord {
         self.micros.add(&other.micros).expect("both have the same bounds");
     }
 
+    /// How many answers took so many microseconds, to the digits that are kept.
+    pub(crate) fn latencies(&self) -> Vec<(u64, u64)> {
+        let steps = self.micros.iter_recorded();
+        steps.map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+    }
+
+    /// What a summary was made from, with the latencies that [`Self::latencies`] told.
+    pub(crate) fn told(summary: &CallSummary, latencies: &[(u64, u64)]) -> Self {
+        let mut record = Self::default();
+        for &(micros, answers) in latencies {
+            record.micros.saturating_record_n(micros, answers);
+        }
+        let CallSummary { answered, refused, repeated, .. } = *summary;
+        Self { answered, refused, repeated, ..record }
+    }
+
     pub(crate) fn summary(&self) -> CallSummary {
         CallSummary {
             answered: self.answered,
@@ -177,5 +193,17 @@ mod tests {
         assert!((49_900..=50_100).contains(&summary.p50_micros), "{summary:?}");
         assert!((99_900..=100_100).contains(&summary.max_micros), "{summary:?}");
         assert!(whole.to_string().starts_with("AllocateForInstance "));
+    }
+
+    #[test]
+    fn a_record_is_told_by_its_summary_and_its_latencies() {
+        let mut record = CallRecord::default();
+        for millis in [1, 2, 2, 3_000] {
+            record.add(Duration::from_millis(millis), 2, true);
+        }
+        record.add(Duration::from_secs(9), 4, false);
+        let told = CallRecord::told(&record.summary(), &record.latencies());
+        assert_eq!((told.summary(), told.latencies()), (record.summary(), record.latencies()));
+        assert_eq!(told.latencies().iter().map(|(_, answers)| answers).sum::<u64>(), 4);
     }
 }

@@ -37,44 +37,57 @@ const PORTS: u64 = 100_000;
 const NETWORKS: [(&str, &str, &str); 2] =
     [("left", "10.0.0.0/9", "fd00:1::/64"), ("right", "10.128.0.0/9", "fd00:2::/64")];
 
-/// Measures one engine, from an empty ledger on.
+/// Measures one engine: on a leptond whose ledger is empty at first, and on one that has many ports.
 pub(super) async fn measure(engine: Engine, scale: Scale, workspace: &Workspace) -> Result<EngineReport> {
     eprintln!("bench: {engine}");
-    let folder = daemon::folder("lepton-bench-")?;
+    let folders = [daemon::folder("lepton-bench-")?, daemon::folder("lepton-bench-")?];
     let (settings, _postgres) = engine.prepare()?;
-    let daemon = Daemon::start(&workspace.release("leptond"), folder.path(), &settings).await?;
-    let outcome = run(engine, scale, workspace, &daemon).await;
-    let outcome =
-        outcome.with_context(|| format!("{engine}; leptond's log:\n{}", daemon::log(folder.path())))?;
-    daemon.stop().await?;
-    Ok(outcome)
+    let program = workspace.release("leptond");
+    let empty = Daemon::start(&program, folders[0].path(), &settings[0]).await?;
+    let full = Daemon::start(&program, folders[1].path(), &settings[1]).await?;
+    let outcome = run(engine, scale, workspace, &empty, &full).await;
+    let report = outcome.with_context(|| {
+        let logs = folders.each_ref().map(|folder| daemon::log(folder.path()));
+        format!("{engine}; the logs of leptond:\n{}", logs.join("\n"))
+    })?;
+    empty.stop().await?;
+    full.stop().await?;
+    Ok(report)
 }
 
-async fn run(engine: Engine, scale: Scale, workspace: &Workspace, daemon: &Daemon) -> Result<EngineReport> {
-    let idle_bytes = daemon.resident_bytes()?;
-    create_networks(&daemon.endpoint()).await?;
-    let mut loads = Loads::new(workspace.release("lepton-sim"), daemon.endpoint(), scale);
-    let health = loads.health().await?;
-    let allocate = loads.allocate().await?;
+async fn run(
+    engine: Engine,
+    scale: Scale,
+    workspace: &Workspace,
+    empty: &Daemon,
+    full: &Daemon,
+) -> Result<EngineReport> {
+    let idle_bytes = empty.resident_bytes()?;
+    let mut with_few = start(workspace, empty, scale).await?;
+    let health = with_few.health().await?;
+    let mut with_many = start(workspace, full, scale).await?;
     let ports = scale.of(PORTS);
-    loads.fill(ports / VNICS).await?;
-    let full_bytes = daemon.resident_bytes()?;
-    let allocate_full = loads.allocate().await?;
-    let nw_info = loads.nw_info().await?;
-    let associate = loads.associate().await?;
-    let deallocate = loads.deallocate().await?;
+    with_many.fill(ports / VNICS).await?;
+    let full_bytes = full.resident_bytes()?;
+    let [allocate, allocate_full] = with_few.allocate_in_turns_with(&mut with_many).await?;
     Ok(EngineReport {
         engine,
         allocate,
         ports,
         allocate_full,
-        deallocate,
-        nw_info,
-        associate,
+        nw_info: with_many.nw_info().await?,
+        associate: with_many.associate().await?,
+        deallocate: with_many.deallocate().await?,
         health,
         idle_bytes,
         full_bytes,
     })
+}
+
+/// A client of a leptond that has the networks.
+async fn start(workspace: &Workspace, daemon: &Daemon, scale: Scale) -> Result<Loads> {
+    create_networks(&daemon.endpoint()).await?;
+    Ok(Loads::new(workspace.release("lepton-sim"), daemon.endpoint(), scale))
 }
 
 /// Makes the networks that every instance is plugged into.
@@ -93,18 +106,21 @@ pub(super) async fn create_networks(endpoint: &str) -> Result<()> {
 }
 
 impl Engine {
-    /// The settings that make leptond use it, and the server that must live as long.
-    fn prepare(self) -> Result<(String, Option<PrivatePostgres>)> {
+    /// The settings that make two leptonds use it, each with a ledger of its own, and the server that must live as long.
+    fn prepare(self) -> Result<([String; 2], Option<PrivatePostgres>)> {
         let common = format!(
             "agent.backend = \"fake\"\nhost = \"bench-host\"\nlog.level = \"warn\"\n\
              floating.default_pool = \"{POOL}\"\nquota.floating_ips = -1\n"
         );
         match self {
-            Self::Sqlite => Ok((common, None)),
+            Self::Sqlite => Ok(([common.clone(), common], None)),
             Self::Postgres => {
                 let postgres = PrivatePostgres::start(Durability::On)?;
-                let url = postgres.create_database("lepton")?;
-                Ok((format!("{common}database.url = \"{url}\"\n"), Some(postgres)))
+                let with = |database| -> Result<String> {
+                    let url = postgres.create_database(database)?;
+                    Ok(format!("{common}database.url = \"{url}\"\n"))
+                };
+                Ok(([with("few")?, with("many")?], Some(postgres)))
             }
         }
     }

@@ -19,6 +19,9 @@ const HOSTS: u32 = 1_000;
 /// How many callers, and how many calls at most.
 pub(super) const STAGES: [(u32, u64); 3] = [(1, 2_000), (32, 10_000), (256, 20_000)];
 
+/// In how many turns (a) and (b) are measured.
+pub(super) const TURNS: u64 = 4;
+
 /// The pool of the floating IPs, its range, and how many of its addresses are moved about.
 pub(super) const POOL: &str = "public";
 const POOL_RANGE: &str = "172.16.0.0/16";
@@ -66,11 +69,20 @@ impl Loads {
         Self { program, endpoint, scale, made: 0, taken_back: 0 }
     }
 
-    /// Allocations at each concurrency.
-    pub(super) async fn allocate(&mut self) -> Result<Vec<LoadReport>> {
-        let mut reports = Vec::new();
+    /// Allocations at each concurrency, here and there in turns: what else happens on the machine meets both.
+    pub(super) async fn allocate_in_turns_with(&mut self, other: &mut Self) -> Result<[Vec<LoadReport>; 2]> {
+        let mut reports = [Vec::new(), Vec::new()];
         for (callers, calls) in STAGES {
-            reports.push(self.allocate_at_most(callers, self.scale.of(calls), AT_MOST).await?);
+            let calls = self.scale.of(calls) / TURNS;
+            let mut rounds = [Vec::new(), Vec::new()];
+            for _ in 0..TURNS {
+                rounds[0].push(self.allocate_at_most(callers, calls, AT_MOST).await?);
+                rounds[1].push(other.allocate_at_most(callers, calls, AT_MOST).await?);
+            }
+            for (reports, rounds) in reports.iter_mut().zip(&rounds) {
+                let whole = LoadReport::of_rounds(rounds);
+                reports.extend(whole.map(|report| LoadReport { latencies: Vec::new(), ..report }));
+            }
         }
         Ok(reports)
     }
@@ -141,7 +153,7 @@ impl Loads {
 
     async fn allocate_at_most(&mut self, callers: u32, calls: u64, time: Duration) -> Result<LoadReport> {
         let (first, hosts) = (self.made.to_string(), HOSTS.to_string());
-        let more = ["--first", &first, "--hosts", &hosts];
+        let more = ["--first", &first, "--hosts", &hosts, "--latencies"];
         let report = self.load("allocate", callers, calls, time, &more).await?;
         self.made += report.summary.answered;
         Ok(report)

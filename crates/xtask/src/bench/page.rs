@@ -4,7 +4,7 @@ use lepton_sim::LoadReport;
 
 use super::{
     goals::goals,
-    loads::CONNECTIONS,
+    loads::{CONNECTIONS, TURNS},
     machine::Machine,
     report::{EngineReport, Report},
 };
@@ -44,6 +44,8 @@ fn method() -> String {
          - Each instance has two vNICs on dual-stack networks: a port, a MAC, an IPv4 and an IPv6 address on each.\n\
          - (a) to (e): instances are spread over 1,000 hosts that have no agent, so nothing is plugged, and what is \
          deallocated stays in the ledger until its host would report it unplugged.\n\
+         - (a) and (b): two leptonds, whose ledgers have no port and the given number at first, are measured in {TURNS} turns, \
+         which are added up: what else happens on the machine meets both.\n\
          - (h): each call moves one of 1,024 floating IPs to another of 4,000 instances, while as many as (b) left are live.\n\
          - (f): the real kernel, in namespaces of their own, with the Linux back end and SQLite: from the request until \
          the answer says that both taps of the instance are plugged and filtered.\n\
@@ -167,6 +169,7 @@ mod tests {
             per_second,
             summary,
             first_refusal: None,
+            latencies: Vec::new(),
         }
     }
 
