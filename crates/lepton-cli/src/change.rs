@@ -1,8 +1,14 @@
 //! [`Change`]: what every command that changes something has beside its subject.
 
+use tonic::{Response, Status};
 use uuid::Uuid;
 
-use crate::output::Output;
+use crate::{
+    client::{Calls, Client},
+    error::Error,
+    output::{Output, View},
+    settings::Settings,
+};
 
 /// How to make a change, as the command line has it.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,6 +47,22 @@ impl From<ChangeOptions> for Change {
 }
 
 impl Change {
+    /// Asks for the change by `call`, and prints what came of it as `view` makes it of the answer. The request must carry the
+    /// change's id.
+    pub(crate) async fn make<Q: Clone, A, V: View>(
+        &self,
+        request: Q,
+        call: impl AsyncFn(Calls, Q) -> Result<Response<A>, Status>,
+        view: impl FnOnce(A) -> V,
+        settings: &Settings,
+        output: Output,
+    ) -> Result<(), Error> {
+        let client = Client::connect(settings).await?;
+        let answer = client.change(self, request, call).await?;
+        self.remark(output);
+        output.print(&view(answer))
+    }
+
     /// Tells people that an answer to a dry run is one.
     pub(crate) fn remark(&self, output: Output) {
         if self.is_dry_run {

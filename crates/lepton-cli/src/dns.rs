@@ -9,7 +9,7 @@ use lepton_proto::v1 as pb;
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     number,
@@ -164,13 +164,8 @@ async fn add(options: AddOptions, settings: &Settings, output: Output) -> Result
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let entry = client
-        .change(&change, request, async |mut calls, request| calls.dns.add_dns_entry(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&DnsEntryView::from(entry))
+    let call = async |mut calls: Calls, request| calls.dns.add_dns_entry(request).await;
+    change.make(request, call, DnsEntryView::from, settings, output).await
 }
 
 async fn modify(options: ModifyOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -184,13 +179,8 @@ async fn modify(options: ModifyOptions, settings: &Settings, output: Output) -> 
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let entry = client
-        .change(&change, request, async |mut calls, request| calls.dns.modify_dns_entry(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&DnsEntryView::from(entry))
+    let call = async |mut calls: Calls, request| calls.dns.modify_dns_entry(request).await;
+    change.make(request, call, DnsEntryView::from, settings, output).await
 }
 
 async fn remove(options: RemoveOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -205,13 +195,10 @@ async fn remove(options: RemoveOptions, settings: &Settings, output: Output) -> 
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    client
-        .change(&change, request, async |mut calls, request| calls.dns.delete_dns_entry(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&DeletedView::new("Name", full_name, change.is_dry_run))
+    let call = async |mut calls: Calls, request| calls.dns.delete_dns_entry(request).await;
+    change
+        .make(request, call, |_| DeletedView::new("Name", full_name, change.is_dry_run), settings, output)
+        .await
 }
 
 async fn list(

@@ -7,7 +7,7 @@ use lepton_proto::v1 as pb;
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     number,
@@ -230,12 +230,8 @@ async fn reserve(options: ReserveOptions, settings: &Settings, output: Output) -
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let fixed_ip = client
-        .change(&change, request, async |mut calls, request| calls.fixed.reserve_fixed_ip(request).await)
-        .await?;
-    change.remark(output);
-    output.print(&FixedIpView::from(fixed_ip))
+    let call = async |mut calls: Calls, request| calls.fixed.reserve_fixed_ip(request).await;
+    change.make(request, call, FixedIpView::from, settings, output).await
 }
 
 async fn unreserve(options: UnreserveOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -247,12 +243,8 @@ async fn unreserve(options: UnreserveOptions, settings: &Settings, output: Outpu
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let fixed_ip = client
-        .change(&change, request, async |mut calls, request| calls.fixed.unreserve_fixed_ip(request).await)
-        .await?;
-    change.remark(output);
-    output.print(&FixedIpView::from(fixed_ip))
+    let call = async |mut calls: Calls, request| calls.fixed.unreserve_fixed_ip(request).await;
+    change.make(request, call, FixedIpView::from, settings, output).await
 }
 
 async fn add(options: AddOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -265,12 +257,8 @@ async fn add(options: AddOptions, settings: &Settings, output: Output) -> Result
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let info = client
-        .change(&change, request, async |mut calls, request| calls.fixed.add_fixed_ip(request).await)
-        .await?;
-    change.remark(output);
-    output.print(&NetworkInfoView::from(info))
+    let call = async |mut calls: Calls, request| calls.fixed.add_fixed_ip(request).await;
+    change.make(request, call, NetworkInfoView::from, settings, output).await
 }
 
 async fn remove(options: RemoveOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -282,12 +270,8 @@ async fn remove(options: RemoveOptions, settings: &Settings, output: Output) -> 
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let info = client
-        .change(&change, request, async |mut calls, request| calls.fixed.remove_fixed_ip(request).await)
-        .await?;
-    change.remark(output);
-    output.print(&NetworkInfoView::from(info))
+    let call = async |mut calls: Calls, request| calls.fixed.remove_fixed_ip(request).await;
+    change.make(request, call, NetworkInfoView::from, settings, output).await
 }
 
 async fn show(options: ShowOptions, settings: &Settings, output: Output) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use lepton_proto::v1::{self as pb, list_floating_ips_request::Selection};
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     number,
@@ -210,14 +210,8 @@ async fn allocate(options: AllocateOptions, settings: &Settings, output: Output)
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let floating_ip = client
-        .change(&change, request, async |mut calls, request| {
-            calls.floating.allocate_floating_ip(request).await
-        })
-        .await?;
-    change.remark(output);
-    output.print(&FloatingIpView::from(floating_ip))
+    let call = async |mut calls: Calls, request| calls.floating.allocate_floating_ip(request).await;
+    change.make(request, call, FloatingIpView::from, settings, output).await
 }
 
 async fn release(options: ReleaseOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -229,14 +223,16 @@ async fn release(options: ReleaseOptions, settings: &Settings, output: Output) -
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    client
-        .change(&change, request, async |mut calls, request| {
-            calls.floating.release_floating_ip(request).await
-        })
-        .await?;
-    change.remark(output);
-    output.print(&DeletedView::new("Floating IP", options.address, change.is_dry_run))
+    let call = async |mut calls: Calls, request| calls.floating.release_floating_ip(request).await;
+    change
+        .make(
+            request,
+            call,
+            |_| DeletedView::new("Floating IP", options.address, change.is_dry_run),
+            settings,
+            output,
+        )
+        .await
 }
 
 async fn associate(options: AssociateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -250,14 +246,16 @@ async fn associate(options: AssociateOptions, settings: &Settings, output: Outpu
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let done = client
-        .change(&change, request, async |mut calls, request| {
-            calls.floating.associate_floating_ip(request).await
-        })
-        .await?;
-    change.remark(output);
-    output.print(&AssociationView::new(done.floating_ip, done.previous_instance_id))
+    let call = async |mut calls: Calls, request| calls.floating.associate_floating_ip(request).await;
+    change
+        .make(
+            request,
+            call,
+            |done| AssociationView::new(done.floating_ip, done.previous_instance_id),
+            settings,
+            output,
+        )
+        .await
 }
 
 async fn disassociate(
@@ -272,14 +270,16 @@ async fn disassociate(
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let done = client
-        .change(&change, request, async |mut calls, request| {
-            calls.floating.disassociate_floating_ip(request).await
-        })
-        .await?;
-    change.remark(output);
-    output.print(&AssociationView::new(done.floating_ip, done.previous_instance_id))
+    let call = async |mut calls: Calls, request| calls.floating.disassociate_floating_ip(request).await;
+    change
+        .make(
+            request,
+            call,
+            |done| AssociationView::new(done.floating_ip, done.previous_instance_id),
+            settings,
+            output,
+        )
+        .await
 }
 
 async fn show(address: String, settings: &Settings, output: Output) -> Result<(), Error> {

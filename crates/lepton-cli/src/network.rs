@@ -10,7 +10,7 @@ use lepton_proto::v1 as pb;
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     number,
@@ -208,11 +208,8 @@ async fn delete(
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    client
-        .change(&change, request, async |mut calls, request| calls.manager.delete_network(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&DeletedView::new("Network", network_id, change.is_dry_run))
+    let call = async |mut calls: Calls, request| calls.manager.delete_network(request).await;
+    change
+        .make(request, call, |_| DeletedView::new("Network", network_id, change.is_dry_run), settings, output)
+        .await
 }

@@ -7,7 +7,7 @@ use lepton_proto::v1::{self as pb, quota_limit::Limit};
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     number,
@@ -118,12 +118,8 @@ async fn set(options: SetOptions, settings: &Settings, output: Output) -> Result
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let quota = client
-        .change(&change, request, async |mut calls, request| calls.quotas.set_quota(request).await)
-        .await?;
-    change.remark(output);
-    output.print(&QuotaView::from(quota))
+    let call = async |mut calls: Calls, request| calls.quotas.set_quota(request).await;
+    change.make(request, call, QuotaView::from, settings, output).await
 }
 
 async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) -> Result<(), Error> {

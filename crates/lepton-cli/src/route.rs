@@ -5,7 +5,7 @@ use lepton_proto::v1 as pb;
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     output::{Output, RoutesView},
@@ -92,13 +92,8 @@ async fn add(options: AddOptions, settings: &Settings, output: Output) -> Result
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let subnet = client
-        .change(&change, request, async |mut calls, request| calls.subnets.add_route(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&RoutesView::from(subnet))
+    let call = async |mut calls: Calls, request| calls.subnets.add_route(request).await;
+    change.make(request, call, RoutesView::from, settings, output).await
 }
 
 async fn remove(options: RemoveOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -111,13 +106,8 @@ async fn remove(options: RemoveOptions, settings: &Settings, output: Output) -> 
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let subnet = client
-        .change(&change, request, async |mut calls, request| calls.subnets.remove_route(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&RoutesView::from(subnet))
+    let call = async |mut calls: Calls, request| calls.subnets.remove_route(request).await;
+    change.make(request, call, RoutesView::from, settings, output).await
 }
 
 async fn list(subnet_id: String, settings: &Settings, output: Output) -> Result<(), Error> {

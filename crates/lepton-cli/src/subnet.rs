@@ -5,7 +5,7 @@ use lepton_proto::v1 as pb;
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     output::{DeletedView, Output, SubnetView},
     settings::Settings,
@@ -101,13 +101,8 @@ async fn add(options: AddOptions, settings: &Settings, output: Output) -> Result
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let subnet = client
-        .change(&change, request, async |mut calls, request| calls.subnets.add_subnet(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&SubnetView::from(subnet))
+    let call = async |mut calls: Calls, request| calls.subnets.add_subnet(request).await;
+    change.make(request, call, SubnetView::from, settings, output).await
 }
 
 async fn show(subnet_id: String, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -130,13 +125,8 @@ async fn modify(options: ModifyOptions, settings: &Settings, output: Output) -> 
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let subnet = client
-        .change(&change, request, async |mut calls, request| calls.subnets.modify_subnet(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&SubnetView::from(subnet))
+    let call = async |mut calls: Calls, request| calls.subnets.modify_subnet(request).await;
+    change.make(request, call, SubnetView::from, settings, output).await
 }
 
 async fn delete(subnet_id: String, change: Change, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -146,13 +136,10 @@ async fn delete(subnet_id: String, change: Change, settings: &Settings, output: 
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    client
-        .change(&change, request, async |mut calls, request| calls.subnets.delete_subnet(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&DeletedView::new("Subnet", subnet_id, change.is_dry_run))
+    let call = async |mut calls: Calls, request| calls.subnets.delete_subnet(request).await;
+    change
+        .make(request, call, |_| DeletedView::new("Subnet", subnet_id, change.is_dry_run), settings, output)
+        .await
 }
 
 /// A value to set, the wire's empty text to take what is there away, or nothing to leave it.

@@ -7,7 +7,7 @@ use lepton_proto::v1 as pb;
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     number,
@@ -88,13 +88,8 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let domain = client
-        .change(&change, request, async |mut calls, request| calls.dns.create_dns_domain(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&DnsDomainView::from(domain))
+    let call = async |mut calls: Calls, request| calls.dns.create_dns_domain(request).await;
+    change.make(request, call, DnsDomainView::from, settings, output).await
 }
 
 async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -122,11 +117,8 @@ async fn delete(domain: String, change: Change, settings: &Settings, output: Out
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    client
-        .change(&change, request, async |mut calls, request| calls.dns.delete_dns_domain(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&DeletedView::new("Domain", domain, change.is_dry_run))
+    let call = async |mut calls: Calls, request| calls.dns.delete_dns_domain(request).await;
+    change
+        .make(request, call, |_| DeletedView::new("Domain", domain, change.is_dry_run), settings, output)
+        .await
 }

@@ -7,7 +7,7 @@ use lepton_proto::v1 as pb;
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     error::Error,
     follow::WatchOptions,
     number,
@@ -90,14 +90,8 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let pool = client
-        .change(&change, request, async |mut calls, request| {
-            calls.floating.create_floating_pool(request).await
-        })
-        .await?;
-    change.remark(output);
-    output.print(&FloatingPoolView::from(pool))
+    let call = async |mut calls: Calls, request| calls.floating.create_floating_pool(request).await;
+    change.make(request, call, FloatingPoolView::from, settings, output).await
 }
 
 async fn delete(options: DeleteOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -107,14 +101,10 @@ async fn delete(options: DeleteOptions, settings: &Settings, output: Output) -> 
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    client
-        .change(&change, request, async |mut calls, request| {
-            calls.floating.delete_floating_pool(request).await
-        })
-        .await?;
-    change.remark(output);
-    output.print(&DeletedView::new("Pool", options.pool, change.is_dry_run))
+    let call = async |mut calls: Calls, request| calls.floating.delete_floating_pool(request).await;
+    change
+        .make(request, call, |_| DeletedView::new("Pool", options.pool, change.is_dry_run), settings, output)
+        .await
 }
 
 async fn delete_ranges(options: DeleteOptions, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -125,14 +115,8 @@ async fn delete_ranges(options: DeleteOptions, settings: &Settings, output: Outp
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let client = Client::connect(settings).await?;
-    let pool = client
-        .change(&change, request, async |mut calls, request| {
-            calls.floating.delete_floating_ranges(request).await
-        })
-        .await?;
-    change.remark(output);
-    output.print(&FloatingPoolView::from(pool))
+    let call = async |mut calls: Calls, request| calls.floating.delete_floating_ranges(request).await;
+    change.make(request, call, FloatingPoolView::from, settings, output).await
 }
 
 async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) -> Result<(), Error> {

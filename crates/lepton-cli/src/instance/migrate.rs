@@ -9,7 +9,7 @@ use lepton_proto::v1::{
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::{Calls, Client},
     duration,
     error::Error,
     output::{NetworkInfoView, Output, clean},
@@ -135,8 +135,7 @@ async fn start(
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let call =
-        async |mut calls: crate::client::Calls, request| calls.manager.migrate_instance_start(request).await;
+    let call = async |mut calls: Calls, request| calls.manager.migrate_instance_start(request).await;
     client.change(change, request, call).await
 }
 
@@ -154,8 +153,7 @@ async fn finish(
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let call =
-        async |mut calls: crate::client::Calls, request| calls.manager.migrate_instance_finish(request).await;
+    let call = async |mut calls: Calls, request| calls.manager.migrate_instance_finish(request).await;
     client.change(change, request, call).await
 }
 
@@ -176,7 +174,6 @@ async fn abort(
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
     };
-    let call =
-        async |mut calls: crate::client::Calls, request| calls.manager.setup_networks_on_host(request).await;
+    let call = async |mut calls: Calls, request| calls.manager.setup_networks_on_host(request).await;
     client.change(change, request, call).await
 }

@@ -6,7 +6,7 @@ use lepton_types::AddressFamily;
 use super::SpecOptions;
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::Calls,
     error::Error,
     number::number,
     output::{NetworksView, Output},
@@ -68,11 +68,6 @@ pub(super) async fn run(options: CarveOptions, settings: &Settings, output: Outp
         *like = Some(spec);
     }
 
-    let client = Client::connect(settings).await?;
-    let made = client
-        .change(&change, request, async |mut calls, request| calls.manager.carve_networks(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&NetworksView::new(made.networks, false))
+    let call = async |mut calls: Calls, request| calls.manager.carve_networks(request).await;
+    change.make(request, call, |made| NetworksView::new(made.networks, false), settings, output).await
 }

@@ -5,7 +5,7 @@ use lepton_proto::v1::{self as pb, associate_network_request::With};
 
 use crate::{
     change::{Change, ChangeOptions},
-    client::Client,
+    client::Calls,
     error::Error,
     number,
     output::{NetworkView, Output},
@@ -116,13 +116,8 @@ pub(super) async fn modify(options: ModifyOptions, settings: &Settings, output: 
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let network = client
-        .change(&change, request, async |mut calls, request| calls.manager.modify_network(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&NetworkView::from(network))
+    let call = async |mut calls: Calls, request| calls.manager.modify_network(request).await;
+    change.make(request, call, NetworkView::from, settings, output).await
 }
 
 pub(super) async fn associate(
@@ -139,13 +134,8 @@ pub(super) async fn associate(
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let network = client
-        .change(&change, request, async |mut calls, request| calls.manager.associate_network(request).await)
-        .await?;
-
-    change.remark(output);
-    output.print(&NetworkView::from(network))
+    let call = async |mut calls: Calls, request| calls.manager.associate_network(request).await;
+    change.make(request, call, NetworkView::from, settings, output).await
 }
 
 pub(super) async fn disassociate(
@@ -162,13 +152,6 @@ pub(super) async fn disassociate(
         validate_only: change.is_dry_run,
     };
 
-    let client = Client::connect(settings).await?;
-    let network = client
-        .change(&change, request, async |mut calls, request| {
-            calls.manager.disassociate_network(request).await
-        })
-        .await?;
-
-    change.remark(output);
-    output.print(&NetworkView::from(network))
+    let call = async |mut calls: Calls, request| calls.manager.disassociate_network(request).await;
+    change.make(request, call, NetworkView::from, settings, output).await
 }
