@@ -81,7 +81,7 @@ pub use port::{
     GetPort, ListPorts, PortAddress, PortFilter, PortInfo, PortPage, PortPlace, PortRef, PortsBy,
 };
 pub use quota::{GetQuota, ListQuotas, QuotaPage, QuotaState, SetQuota};
-pub use refusal::{Refusal, Violation};
+pub use refusal::{Refusal, RefusalKind, Violation};
 pub use row::{
     EntryKey, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord, Row,
 };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lepton_ledger::{Refusal, Violation};
+use lepton_ledger::{Refusal, RefusalKind, Violation};
 use lepton_store::{StoreError, SubmitError};
 use tonic::{Code, Status, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -49,122 +49,24 @@ pub(crate) fn refused(refusal: &Refusal) -> Status {
 }
 
 fn code(refusal: &Refusal) -> Code {
-    match refusal {
-        Refusal::InvalidFields { .. }
-        | Refusal::RequestIdReused { .. }
-        | Refusal::DuplicateNetwork { .. }
-        | Refusal::FixedIpInvalid { .. }
-        | Refusal::FixedIpAmbiguous { .. }
-        | Refusal::FloatingRangeOverlaps { .. }
-        | Refusal::FloatingIpAlreadyInUse { .. }
-        | Refusal::NetworkNotFound { field: Some(_), .. }
-        | Refusal::FixedIpAlreadyInUse { field: Some(_), .. } => Code::InvalidArgument,
-        Refusal::NetworkNotFound { field: None, .. }
-        | Refusal::HostNotFound { field: None, .. }
-        | Refusal::InstanceNotFound { .. }
-        | Refusal::NetworkNotFoundForInstance { .. }
-        | Refusal::FixedIpNotFoundForInstance { .. }
-        | Refusal::FixedIpNotFoundForSpecificInstance { .. }
-        | Refusal::FixedIpNotFoundForNetwork { .. }
-        | Refusal::FixedIpNotFoundForAddress { .. }
-        | Refusal::SubnetNotFound { .. }
-        | Refusal::RouteNotFound { .. }
-        | Refusal::FixedIpNotFound { .. }
-        | Refusal::FloatingPoolNotFound { .. }
-        | Refusal::FloatingRangeNotFound { .. }
-        | Refusal::FloatingIpNotFound { .. }
-        | Refusal::DnsDomainNotFound { .. }
-        | Refusal::DnsEntryNotFound { .. }
-        | Refusal::PortNotFound { .. } => Code::NotFound,
-        Refusal::FixedIpAlreadyInUse { field: None, .. }
-        | Refusal::FixedIpReserved { .. }
-        | Refusal::FixedIpNotReserved { .. }
-        | Refusal::HostNotFound { field: Some(_), .. }
-        | Refusal::IncarnationMismatch { .. }
-        | Refusal::InstanceNotOnHost { .. }
-        | Refusal::InstanceIsMoving { .. }
-        | Refusal::InstanceNotMoving { .. }
-        | Refusal::NetworkNotEmpty { .. }
-        | Refusal::NetworkWithoutIpv4 { .. }
-        | Refusal::SubnetInUse { .. }
-        | Refusal::FloatingPoolInUse { .. }
-        | Refusal::FloatingIpAssociated { .. }
-        | Refusal::FloatingIpNotAssociated { .. }
-        | Refusal::FloatingIpAutoAssigned { .. }
-        | Refusal::NetworkInUse { .. } => Code::FailedPrecondition,
-        Refusal::NoMoreFixedIps { .. }
-        | Refusal::NoMoreFloatingIps { .. }
-        | Refusal::NoMoreMacAddresses { .. }
-        | Refusal::QuotaExceeded { .. } => Code::ResourceExhausted,
-        Refusal::HostNotAllowed { .. }
-        | Refusal::ProjectNotAllowed { .. }
-        | Refusal::FieldNotAllowed { .. } => Code::PermissionDenied,
-        Refusal::InstanceAlreadyAllocated { .. }
-        | Refusal::RouteExists { .. }
-        | Refusal::FloatingIpDnsExists { .. } => Code::AlreadyExists,
-        Refusal::EventsForgotten { .. } | Refusal::RevisionAhead { .. } => Code::OutOfRange,
+    match refusal.kind() {
+        RefusalKind::Invalid => Code::InvalidArgument,
+        RefusalKind::NotFound => Code::NotFound,
+        RefusalKind::Exists => Code::AlreadyExists,
+        RefusalKind::Unfit => Code::FailedPrecondition,
+        RefusalKind::Exhausted => Code::ResourceExhausted,
+        RefusalKind::Denied => Code::PermissionDenied,
+        RefusalKind::OutOfRange => Code::OutOfRange,
     }
 }
 
 /// The fields at fault, for every refusal that is `INVALID_ARGUMENT` and for hosts that are not known.
 fn violations(refusal: &Refusal) -> Vec<Violation> {
-    let one = |field: &str| vec![Violation { field: field.to_owned(), problem: refusal.to_string() }];
-    match refusal {
-        Refusal::InvalidFields { violations, .. } => violations.clone(),
-        Refusal::RequestIdReused { .. } => one("request_id"),
-        Refusal::FixedIpAmbiguous { .. } => one("fixed_ip"),
-        Refusal::FloatingRangeOverlaps { field, .. } => one(field),
-        Refusal::FloatingIpAlreadyInUse { field, .. } => one(field),
-        Refusal::DuplicateNetwork { field, .. }
-        | Refusal::FixedIpInvalid { field, .. }
-        | Refusal::NetworkNotFound { field: Some(field), .. }
-        | Refusal::FixedIpAlreadyInUse { field: Some(field), .. } => one(field),
-        Refusal::HostNotFound { field: Some(field), .. } => one(field),
-        Refusal::NetworkNotFound { field: None, .. }
-        | Refusal::HostNotFound { field: None, .. }
-        | Refusal::FixedIpAlreadyInUse { field: None, .. }
-        | Refusal::NetworkNotFoundForInstance { .. }
-        | Refusal::FixedIpNotFoundForInstance { .. }
-        | Refusal::FixedIpNotFoundForSpecificInstance { .. }
-        | Refusal::FixedIpNotFoundForNetwork { .. }
-        | Refusal::FixedIpNotFoundForAddress { .. }
-        | Refusal::FixedIpReserved { .. }
-        | Refusal::FixedIpNotReserved { .. }
-        | Refusal::NoMoreFixedIps { .. }
-        | Refusal::NoMoreMacAddresses { .. }
-        | Refusal::InstanceAlreadyAllocated { .. }
-        | Refusal::InstanceNotFound { .. }
-        | Refusal::IncarnationMismatch { .. }
-        | Refusal::InstanceNotOnHost { .. }
-        | Refusal::InstanceIsMoving { .. }
-        | Refusal::InstanceNotMoving { .. }
-        | Refusal::NetworkNotEmpty { .. }
-        | Refusal::NetworkWithoutIpv4 { .. }
-        | Refusal::SubnetNotFound { .. }
-        | Refusal::SubnetInUse { .. }
-        | Refusal::RouteExists { .. }
-        | Refusal::RouteNotFound { .. }
-        | Refusal::DnsDomainNotFound { .. }
-        | Refusal::PortNotFound { .. }
-        | Refusal::DnsEntryNotFound { .. }
-        | Refusal::FloatingIpDnsExists { .. }
-        | Refusal::FixedIpNotFound { .. }
-        | Refusal::FloatingPoolNotFound { .. }
-        | Refusal::FloatingPoolInUse { .. }
-        | Refusal::FloatingRangeNotFound { .. }
-        | Refusal::NoMoreFloatingIps { .. }
-        | Refusal::FloatingIpNotFound { .. }
-        | Refusal::FloatingIpAssociated { .. }
-        | Refusal::FloatingIpNotAssociated { .. }
-        | Refusal::FloatingIpAutoAssigned { .. }
-        | Refusal::HostNotAllowed { .. }
-        | Refusal::ProjectNotAllowed { .. }
-        | Refusal::FieldNotAllowed { .. }
-        | Refusal::QuotaExceeded { .. }
-        | Refusal::EventsForgotten { .. }
-        | Refusal::RevisionAhead { .. }
-        | Refusal::NetworkInUse { .. } => Vec::new(),
+    if let Refusal::InvalidFields { violations, .. } = refusal {
+        return violations.clone();
     }
+    let field = refusal.field_at_fault().map(str::to_owned);
+    field.into_iter().map(|field| Violation { field, problem: refusal.to_string() }).collect()
 }
 
 impl From<ManagerError> for Status {
