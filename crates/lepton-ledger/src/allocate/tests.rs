@@ -1,7 +1,7 @@
 //! `AllocateForInstance`, decided over views in memory.
 
-use lepton_ipam::SubnetSpec;
-use lepton_types::{AddressPool, Revision, Timestamp};
+use lepton_ipam::{SubnetSpec, eui64};
+use lepton_types::{AddressPool, MacAddr, PortBinding, Revision, Timestamp};
 
 use super::*;
 use crate::{

@@ -1,0 +1,146 @@
+//! Which networks an instance gets, and which addresses on them: everything is looked at before anything is taken.
+
+use std::net::IpAddr;
+
+use lepton_ipam::{check_requested, eui64};
+use lepton_types::{AddressFamily, AddressMode, MacAddr, Network, NetworkId, ProjectId, Subnet};
+use lepton_vnic::{Choice, OrderError, RequestedNetwork};
+
+use crate::{Key, Refusal, Stop, View};
+
+/// A vNIC to be: its network, and the addresses that it is to get.
+pub(crate) struct Wanted {
+    pub(super) network: NetworkId,
+    pub(super) places: Vec<Place>,
+}
+
+/// An address that a vNIC is to get.
+pub(super) enum Place {
+    /// This very one.
+    Wished(Box<Subnet>, Wish),
+    /// Any of the first of these subnets, all of one family, that has one left.
+    Any(Vec<Subnet>),
+}
+
+/// An address that was asked for.
+pub(super) struct Wish {
+    address: IpAddr,
+    /// Its path in the request.
+    field: String,
+}
+
+impl Place {
+    /// The one address that will do, and its subnet: the one that was asked for, or the one that follows from the MAC.
+    pub(super) fn must_have(&self, mac: MacAddr) -> Option<(&Subnet, IpAddr)> {
+        match self {
+            Self::Wished(subnet, wish) => Some((subnet, wish.address)),
+            Self::Any(subnets) => {
+                let first = subnets.first().filter(|subnet| subnet.mode == AddressMode::Eui64);
+                first.map(|subnet| (subnet, eui64(subnet, mac)))
+            }
+        }
+    }
+
+    /// The subnet that is asked first.
+    pub(super) fn first(&self) -> Option<&Subnet> {
+        match self {
+            Self::Wished(subnet, _) => Some(subnet),
+            Self::Any(subnets) => subnets.first(),
+        }
+    }
+
+    /// Where the request asks for it, if it does.
+    pub(super) fn field(&self) -> Option<String> {
+        match self {
+            Self::Wished(_, wish) => Some(wish.field.clone()),
+            Self::Any(_) => None,
+        }
+    }
+}
+
+/// What choosing the networks needs, for the round before it.
+pub(crate) fn keys_of_networks(project: &ProjectId, requested: &[RequestedNetwork]) -> Vec<Key> {
+    if requested.is_empty() {
+        return vec![Key::NetworksOf(project.clone())];
+    }
+    requested.iter().map(|requested| Key::Network(requested.network)).collect()
+}
+
+/// Resolves and authorises every network and every requested address before anything is taken.
+pub(crate) fn choose(
+    ledger: &mut View,
+    project: &ProjectId,
+    requested: &[RequestedNetwork],
+    allow_duplicates: bool,
+) -> Result<Vec<Wanted>, Stop> {
+    let candidates = candidates(ledger, project, requested)?;
+    let choices = lepton_vnic::order(project, &candidates, requested, allow_duplicates)
+        .map_err(|error| refusal(&error))?;
+    let mut wanted = Vec::with_capacity(choices.len());
+    for (index, choice) in choices.iter().enumerate() {
+        wanted.push(Wanted { network: choice.network, places: places(ledger, index, choice)? });
+    }
+    Ok(wanted)
+}
+
+fn candidates(
+    ledger: &mut View,
+    project: &ProjectId,
+    requested: &[RequestedNetwork],
+) -> Result<Vec<Network>, Stop> {
+    ledger.need(keys_of_networks(project, requested))?;
+    if requested.is_empty() {
+        return ledger.networks_of(project);
+    }
+    let mut found = Vec::with_capacity(requested.len());
+    for requested in requested {
+        found.extend(ledger.network(requested.network)?.filter(|network| !network.is_external).cloned());
+    }
+    Ok(found)
+}
+
+fn refusal(error: &OrderError) -> Refusal {
+    let (network, field) = (error.network(), format!("networks[{}].network_id", error.index()));
+    match error {
+        OrderError::NotFound { .. } => Refusal::NetworkNotFound { network, field: Some(field) },
+        OrderError::Duplicate { .. } => Refusal::DuplicateNetwork { network, field },
+    }
+}
+
+/// The addresses that the vNIC is to get: those that were asked for, and one of each family for which none was.
+fn places(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<Place>, Refusal> {
+    let subnets = ledger.subnets_of(choice.network);
+    let mut places = Vec::new();
+    for family in [AddressFamily::V4, AddressFamily::V6] {
+        let of_family: Vec<_> = subnets.iter().filter(|subnet| subnet.family() == family).cloned().collect();
+        let is_wished = choice.fixed_ips.iter().any(|address| AddressFamily::of(*address) == family);
+        if !is_wished && !of_family.is_empty() {
+            places.push(Place::Any(of_family));
+        }
+    }
+    for (address_index, &address) in choice.fixed_ips.iter().enumerate() {
+        let field = format!("networks[{index}].fixed_ips[{address_index}]");
+        let invalid = |problem: String| Refusal::FixedIpInvalid {
+            address,
+            network: choice.network,
+            field: field.clone(),
+            problem,
+        };
+        let Some(subnet) = subnets.iter().find(|subnet| subnet.cidr.contains(address)) else {
+            return Err(invalid(format!("no subnet of network {} contains {address}", choice.network)));
+        };
+        check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
+        let earlier = places.iter().find_map(|place| match place {
+            Place::Wished(other, wish) if other.id == subnet.id => Some(wish.address),
+            Place::Wished(..) | Place::Any(_) => None,
+        });
+        if let Some(first) = earlier {
+            return Err(invalid(format!(
+                "{first} and {address} are both in subnet {}; a vNIC has one address in each subnet",
+                subnet.cidr
+            )));
+        }
+        places.push(Place::Wished(Box::new(subnet.clone()), Wish { address, field }));
+    }
+    Ok(places)
+}
