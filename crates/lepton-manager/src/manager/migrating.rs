@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lepton_ledger::{Envelope, MigrateInstanceStart, Move, Reply, UndoMigration};
 use lepton_store::{StoreError, SubmitError};
-use lepton_types::{HostId, Migration, NetworkInfo};
+use lepton_types::{Migration, NetworkInfo};
 use tokio::time::Instant;
 
 use super::{
@@ -50,7 +50,7 @@ impl Manager {
         let is_over = matches!(shortfall, Shortfall::Gone | Shortfall::Aborted);
         let is_ours = begun.has_begun && !is_repeated && !is_over;
         let is_undone = is_ours && self.abort(&begun, &envelope).await;
-        Err(shortfall.of_migration(&begun.info, migration.destination, is_undone))
+        Err(shortfall.into_error(Awaited::Migration, begun.info.instance, migration.destination, is_undone))
     }
 
     /// Takes a move back; answers whether that is certain.
@@ -69,21 +69,5 @@ fn arrival(begun: &Migration, info: &NetworkInfo) -> Progress {
         Progress::Ready
     } else {
         Progress::Short(Shortfall::Aborted)
-    }
-}
-
-impl Shortfall {
-    /// What to tell a caller that waited for a move.
-    fn of_migration(self, info: &NetworkInfo, destination: HostId, is_undone: bool) -> ManagerError {
-        let (instance, host, awaited) = (info.instance, destination, Awaited::Migration);
-        match self {
-            Self::Failed(port, problem) => {
-                ManagerError::PlugFailed { instance, host, port, problem, awaited, is_undone }
-            }
-            Self::TimedOut => ManagerError::PlugTimeout { instance, host, awaited, is_undone },
-            Self::Stopping => ManagerError::Stopping { instance, host, awaited, is_undone },
-            Self::Aborted => ManagerError::MigrationAborted { instance, destination: host },
-            Self::Gone => ManagerError::Deallocated { instance, host },
-        }
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, Refusal, Reply, Scope, UndoAllocation,
+    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, Refusal, Scope, UndoAllocation,
 };
 use lepton_store::{StoreError, SubmitError};
-use lepton_types::{NetworkInfo, PortId, PortStatus};
+use lepton_types::{HostId, InstanceId, NetworkInfo, PortId, PortStatus};
 use tokio::time::{self, Instant};
 
 use super::{Awaited, LOOK_AGAIN, Manager, ManagerError};
@@ -49,10 +49,14 @@ impl Progress {
 }
 
 impl Shortfall {
-    /// What to tell the caller of what this request allocated, now or, when it is a repetition, before.
-    fn into_error(self, answer: Reply<NetworkInfo>, is_undone: bool) -> ManagerError {
-        let Reply { answer: NetworkInfo { instance, host, .. }, is_repeated } = answer;
-        let awaited = Awaited::Allocation;
+    /// What to tell a caller that waited for this on the host, and whether what it began is undone.
+    pub(super) fn into_error(
+        self,
+        awaited: Awaited,
+        instance: InstanceId,
+        host: HostId,
+        is_undone: bool,
+    ) -> ManagerError {
         match self {
             Self::Failed(port, problem) => {
                 ManagerError::PlugFailed { instance, host, port, problem, awaited, is_undone }
@@ -60,7 +64,6 @@ impl Shortfall {
             Self::TimedOut => ManagerError::PlugTimeout { instance, host, awaited, is_undone },
             Self::Stopping => ManagerError::Stopping { instance, host, awaited, is_undone },
             Self::Aborted => ManagerError::MigrationAborted { instance, destination: host },
-            Self::Gone if is_repeated => ManagerError::DeallocatedSince { instance },
             Self::Gone => ManagerError::Deallocated { instance, host },
         }
     }
@@ -88,10 +91,14 @@ impl Manager {
                 |info: &NetworkInfo| Progress::of(info.vifs.iter().map(|vif| (vif.id, &vif.status)));
             match manager.until(&reply.answer, &mut watch, deadline, plugged).await {
                 Ok(info) => Ok(info),
+                Err(Shortfall::Gone) if reply.is_repeated => {
+                    Err(ManagerError::DeallocatedSince { instance: reply.answer.instance })
+                }
                 Err(shortfall) => {
                     let is_ours = !reply.is_repeated && !matches!(shortfall, Shortfall::Gone);
                     let is_undone = is_ours && manager.undo(&reply.answer, &envelope).await;
-                    Err(shortfall.into_error(reply, is_undone))
+                    let NetworkInfo { instance, host, .. } = reply.answer;
+                    Err(shortfall.into_error(Awaited::Allocation, instance, host, is_undone))
                 }
             }
         };
