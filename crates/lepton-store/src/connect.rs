@@ -114,14 +114,21 @@ impl Connections {
     ///
     /// [`StoreError::Unavailable`] when the file is not where it was opened: what is written to it would be lost.
     pub(crate) async fn take(&self, access: Access) -> Result<Connection, Failure> {
-        if let Some(file) = &self.file {
-            file.ensure_in_place()?;
-        }
+        self.ensure_in_place()?;
         let waiting = self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).pop();
         match waiting {
             Some(connection) => Ok(connection),
             None => Ok(self.connect(access).await?),
         }
+    }
+
+    /// Looks whether the file, when the database is one, is where it was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when it is not.
+    pub(crate) fn ensure_in_place(&self) -> Result<(), Failure> {
+        self.file.as_ref().map_or(Ok(()), OpenedFile::ensure_in_place)
     }
 
     /// Keeps a connection, outside any transaction, for the next batch.

@@ -274,7 +274,15 @@ impl Tx {
     }
 
     /// Makes what was written durable. Without an answer it may have happened.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when the file was moved meanwhile: then it is taken back.
     pub(crate) async fn commit(mut self) -> Result<(), Failure> {
+        if let Err(moved) = self.engine.connections.ensure_in_place() {
+            self.rollback().await?;
+            return Err(moved);
+        }
         self.run("COMMIT", "COMMIT").await.map_err(Failure::of_commit)?;
         self.engine.log.note_commit();
         self.keep_connection();

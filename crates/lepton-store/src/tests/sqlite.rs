@@ -1,11 +1,17 @@
 //! A SQLite file that is none, cannot be written, or is full.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use lepton_ledger::{Envelope, GetInstanceNwInfo, Scope, SweepQuarantine};
+use lepton_ledger::{
+    Command, Envelope, GetInstanceNwInfo, RegisterHost, Scope, Stop, SweepQuarantine, View,
+};
 
 use super::{
-    harness::{Kind, Subject, each_database, instance},
+    harness::{Kind, Subject, each_database, host, instance},
     sound::assert_sound,
 };
 use crate::{
@@ -125,6 +131,36 @@ async fn a_ledger_that_is_moved_away_takes_nothing_until_it_is_back() {
     fs::rename(&elsewhere, &path).unwrap();
     submit().await.unwrap();
     store.close().await;
+}
+
+/// Moves the ledger's file away while it is decided.
+struct MovedMeanwhile {
+    path: PathBuf,
+    elsewhere: PathBuf,
+}
+
+impl Command for MovedMeanwhile {
+    type Answer = ();
+
+    const NAME: &'static str = "MovedMeanwhile";
+
+    fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
+        RegisterHost { host: host() }.decide(ledger)?;
+        fs::rename(&self.path, &self.elsewhere).unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_decided_while_the_ledger_is_moved_away_is_taken_back() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    let Database::Sqlite(path) = subject.config.database.clone() else { panic!("SQLite is a file") };
+    let elsewhere = path.with_extension("elsewhere");
+    let moved = subject.submit(MovedMeanwhile { path: path.clone(), elsewhere: elsewhere.clone() }).await;
+    assert!(matches!(moved, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{moved:?}");
+    fs::rename(&elsewhere, &path).unwrap();
+    assert_eq!(subject.dump().await.hosts, []);
+    subject.submit(RegisterHost { host: host() }).await.unwrap();
 }
 
 #[tokio::test]
