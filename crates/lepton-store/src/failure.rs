@@ -79,6 +79,9 @@ fn words(error: &sqlx::Error) -> String {
 /// Why a database cannot be opened: the error's own words, and what to do about it where its code tells.
 pub(crate) fn explained(error: &sqlx::Error) -> String {
     let code = error.as_database_error().and_then(|database| database.code()).unwrap_or_default();
+    if matches!(error, sqlx::Error::Protocol(_)) {
+        return format!("{}; see whether PostgreSQL answers at the port that its URL names", words(error));
+    }
     let advice = match (&*code, sqlite_code(&code).map(|code| code & 0xff)) {
         // SQLITE_CANTOPEN
         (_, Some(14)) => "; its folder must be there, and writable for this process's user",
@@ -100,8 +103,10 @@ pub(crate) fn explained(error: &sqlx::Error) -> String {
 }
 
 /// Whether a database that could not be opened may come up by itself: it is not there, starting, full or has too many clients.
+/// Who answers in other words than PostgreSQL's is somebody else, and stays so.
 pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
-    matches!(classify(error), Failure::Disconnected(_) | Failure::Error(StoreError::Unavailable(_)))
+    !matches!(error, sqlx::Error::Protocol(_) | sqlx::Error::Tls(_))
+        && matches!(classify(error), Failure::Disconnected(_) | Failure::Error(StoreError::Unavailable(_)))
 }
 
 /// PostgreSQL: serialization failure, deadlock, lock not available. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their

@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use lepton_ledger::{Command, CreateNetworks, DeallocateForInstance, GetInstanceNwInfo, Scope};
 use lepton_testkit::{Durability, LossyPostgres, PrivatePostgres};
 use lepton_types::NetworkInfo;
+use tokio::io::AsyncWriteExt;
 
 use super::{
     harness::{Kind, Subject, allocation, envelope, fixed_ips, instance, network, subnet},
@@ -77,6 +78,23 @@ async fn a_database_that_does_not_exist_is_named_at_once() {
     }
     let config = StoreConfig::new(Database::Postgres("postgres://:not a port/".into()));
     assert!(matches!(Store::open(&config, Arc::new(|_| {})).await, Err(StoreError::Open { .. })));
+}
+
+#[tokio::test]
+async fn another_services_port_is_told_at_once() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = StoreConfig::new(Database::Postgres(format!("postgres://leptond@127.0.0.1:{port}/ledger")));
+    let web_server = async {
+        let (mut caller, _) = listener.accept().await.unwrap();
+        caller.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    };
+    let started = Instant::now();
+    let (opened, ()) = tokio::join!(Store::open(&config, Arc::new(|_| {})), web_server);
+    let error = opened.unwrap_err();
+    assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
+    assert!(error.to_string().ends_with("; see whether PostgreSQL answers at the port that its URL names"));
+    assert!(started.elapsed() < config.connect_timeout, "no use in waiting");
 }
 
 #[tokio::test]
