@@ -33,11 +33,11 @@ pub(crate) struct Engine {
     sent: std::sync::Mutex<Vec<Sent>>,
 }
 
-/// A statement that was sent: the literal, and what became of it, alone or together with others.
+/// A statement that was sent: the literals that went together, and what became of them.
 #[cfg(test)]
 #[derive(Debug)]
 pub(crate) struct Sent {
-    pub(crate) sql: &'static str,
+    pub(crate) literals: Vec<&'static str>,
     pub(crate) text: Arc<str>,
 }
 
@@ -109,9 +109,9 @@ impl Engine {
     }
 
     #[cfg(test)]
-    fn note_sent(&self, sql: &'static str, text: &Arc<str>) {
+    fn note_sent(&self, literals: Vec<&'static str>, text: &Arc<str>) {
         let mut sent = self.sent.lock().expect("whoever counts does not panic");
-        sent.push(Sent { sql, text: Arc::clone(text) });
+        sent.push(Sent { literals, text: Arc::clone(text) });
     }
 
     /// Takes the statements about rows that were sent since the last call.
@@ -163,8 +163,7 @@ impl Tx {
         if rows.is_empty() {
             return Ok(0);
         }
-        self.execute_part(Part { sql, rows: rows.len(), values: rows.iter().flat_map(values_of).collect() })
-            .await
+        self.execute_part(Part::new(sql, rows, values_of)).await
     }
 
     /// Runs statements of which none needs what another one does, and answers how many rows each affected. To PostgreSQL they
@@ -172,9 +171,8 @@ impl Tx {
     pub(crate) async fn execute_together(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
         if parts.len() > 1 && matches!(self.connection, Connection::Postgres(_)) {
             let shapes: Vec<_> = parts.iter().map(Part::shape).collect();
-            if let Some(text) = self.engine.statements.combined(&shapes) {
-                return self.execute_combined(text, parts).await;
-            }
+            let text = self.engine.statements.combined(&shapes);
+            return self.execute_combined(text, parts).await;
         }
         let mut affected = Vec::with_capacity(parts.len());
         for part in parts {
@@ -201,9 +199,9 @@ impl Tx {
             return Err(StoreError::Internal("only PostgreSQL combines statements".into()).into());
         };
         let (mut arguments, count) = (PgArguments::default(), parts.len());
+        #[cfg(test)]
+        self.engine.note_sent(parts.iter().map(|part| part.sql).collect(), &text);
         for part in parts {
-            #[cfg(test)]
-            self.engine.note_sent(part.sql, &text);
             add_columns(&mut arguments, part.values, part.rows)?;
         }
         let query = sqlx::query_with::<Postgres, _>(literal(text), arguments);
@@ -259,7 +257,7 @@ impl Tx {
         };
         let text = self.engine.statements.text(sql, rows, width, dialect);
         #[cfg(test)]
-        self.engine.note_sent(sql, &text);
+        self.engine.note_sent(vec![sql], &text);
         literal(text)
     }
 

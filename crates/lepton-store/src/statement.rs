@@ -20,8 +20,8 @@ pub(crate) enum Dialect {
     },
 }
 
-/// Most combinations of statements that PostgreSQL gets as one, each of which it keeps a plan of. An allocation, a
-/// deallocation and a report need one each, and so does every mixture of them in a batch.
+/// How many combinations of statements that PostgreSQL gets as one are remembered. An allocation, a deallocation and a report
+/// need one each, and so does every mixture of them in a batch.
 const MOST_COMBINED: usize = 64;
 
 /// The texts of the statements that were used so far, so that each is made once. There are few: on SQLite a row count
@@ -29,7 +29,14 @@ const MOST_COMBINED: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     texts: Mutex<HashMap<Filling, Arc<str>>>,
-    combined: Mutex<HashMap<Vec<Shape>, Arc<str>>>,
+    combined: Mutex<Combined>,
+}
+
+/// The texts of combinations, each with when it was used last, counted in uses.
+#[derive(Debug, Default)]
+struct Combined {
+    texts: HashMap<Vec<Shape>, (Arc<str>, u64)>,
+    uses: u64,
 }
 
 /// A statement about rows, whatever they are.
@@ -74,28 +81,52 @@ impl Statements {
     }
 
     /// Statements that change rows as one for PostgreSQL, which answers one row: how many
-    /// rows each has changed. None when there are as many combinations as it shall remember.
-    pub(crate) fn combined(&self, parts: &[Shape]) -> Option<Arc<str>> {
-        let mut texts = self.combined.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(text) = texts.get(parts) {
-            return Some(Arc::clone(text));
+    /// rows each has changed.
+    pub(crate) fn combined(&self, parts: &[Shape]) -> Arc<str> {
+        let mut combined = self.combined.lock().unwrap_or_else(PoisonError::into_inner);
+        combined.uses += 1;
+        let now = combined.uses;
+        if let Some((text, used)) = combined.texts.get_mut(parts) {
+            *used = now;
+            return Arc::clone(text);
         }
-        if texts.len() >= MOST_COMBINED {
-            return None;
-        }
-        let mut width_before = 0;
-        let changes = parts.iter().enumerate().map(|(number, &Shape { sql, width })| {
-            let rows = unnested(width_before, width);
-            width_before += width;
-            format!("part{number} as ({} returning 1)", sql.replace("{rows}", &rows))
-        });
-        let changes = changes.collect::<Vec<_>>().join(", ");
-        let counts: Vec<String> =
-            (0..parts.len()).map(|number| format!("(select count(*) from part{number})")).collect();
-        let text: Arc<str> = format!("with {changes} select {}", counts.join(", ")).into();
-        texts.insert(parts.to_vec(), Arc::clone(&text));
-        Some(text)
+        let text = combine(parts);
+        combined.make_room();
+        combined.texts.insert(parts.to_vec(), (Arc::clone(&text), now));
+        text
     }
+}
+
+impl Combined {
+    /// Forgets the combination that was not used for longest, when there are as many as there may be. Each connection keeps
+    /// the plans of those that it used last, by a limit of its own.
+    fn make_room(&mut self) {
+        if self.texts.len() < MOST_COMBINED {
+            return;
+        }
+        let oldest = self.texts.iter().min_by_key(|(_, (_, used))| *used).map(|(parts, _)| parts.clone());
+        if let Some(parts) = oldest {
+            tracing::debug!(
+                statements = parts.len(),
+                "a combination of statements makes room for another one"
+            );
+            self.texts.remove(&parts);
+        }
+    }
+}
+
+/// The text of a combination.
+fn combine(parts: &[Shape]) -> Arc<str> {
+    let mut width_before = 0;
+    let changes = parts.iter().enumerate().map(|(number, &Shape { sql, width })| {
+        let rows = unnested(width_before, width);
+        width_before += width;
+        format!("part{number} as ({} returning 1)", sql.replace("{rows}", &rows))
+    });
+    let changes = changes.collect::<Vec<_>>().join(", ");
+    let counts: Vec<String> =
+        (0..parts.len()).map(|number| format!("(select count(*) from part{number})")).collect();
+    format!("with {changes} select {}", counts.join(", ")).into()
 }
 
 /// PostgreSQL's `{rows}`, behind so many parameters.
@@ -154,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn several_statements_become_one_until_there_are_too_many() {
+    fn several_statements_become_one_and_the_least_recently_used_make_room() {
         let statements = Statements::default();
         let shape = |sql, width| Shape { sql, width };
         let parts =
@@ -162,12 +193,16 @@ mod tests {
         let expected = "with part0 as (insert into t select * from unnest($1,$2) as r (column1,column2) returning 1), \
              part1 as (update u set a = v.column1 from (select * from unnest($3) as r (column1)) as v returning 1) \
              select (select count(*) from part0), (select count(*) from part1)";
-        assert_eq!(statements.combined(&parts).as_deref(), Some(expected));
+        assert_eq!(&*statements.combined(&parts), expected);
+        let other = |width| [parts[0], shape("insert into u {rows}", width)];
         for width in 1..MOST_COMBINED {
-            assert!(statements.combined(&[parts[0], shape("insert into u {rows}", width)]).is_some());
+            statements.combined(&other(width));
         }
-        assert_eq!(statements.combined(&[parts[0], shape("insert into u {rows}", MOST_COMBINED)]), None);
-        assert_eq!(statements.combined(&parts).as_deref(), Some(expected), "what is known stays");
+        assert_eq!(&*statements.combined(&parts), expected);
+        statements.combined(&other(MOST_COMBINED));
+        let known = |parts: &[Shape]| statements.combined.lock().unwrap().texts.contains_key(parts);
+        assert!(known(&parts) && known(&other(2)) && known(&other(MOST_COMBINED)));
+        assert!(!known(&other(1)), "it was not used for longest");
     }
 
     #[test]

@@ -11,12 +11,25 @@ pub(crate) struct Part {
     pub(crate) rows: usize,
     /// Their columns, row after row.
     pub(crate) values: Vec<Value>,
+    /// Whether it must find every row that it changes.
+    must_find_all: bool,
 }
 
 impl Part {
+    /// A statement about rows, of which there is at least one; it may find fewer.
+    pub(crate) fn new<R>(sql: &'static str, rows: &[R], values_of: impl Fn(&R) -> Vec<Value>) -> Self {
+        let values = rows.iter().flat_map(values_of).collect();
+        Self { sql, rows: rows.len(), values, must_find_all: false }
+    }
+
     /// What the statement is, whatever its rows are.
     pub(crate) fn shape(&self) -> Shape {
         Shape { sql: self.sql, width: self.values.len() / self.rows }
+    }
+
+    /// The table of which it overwrites rows, if it does.
+    fn overwritten(&self) -> Option<&'static str> {
+        self.sql.strip_prefix("update ")?.split_whitespace().next()
     }
 }
 
@@ -25,14 +38,14 @@ impl Part {
 #[derive(Debug, Default)]
 pub(crate) struct Together {
     parts: Vec<Part>,
-    /// Of each, whether it must find every row that it changes.
-    must_find_all: Vec<bool>,
 }
 
 impl Together {
     /// Adds a statement, none for no rows, that may find fewer rows than it has.
     pub(crate) fn add<R>(&mut self, sql: &'static str, rows: &[R], values_of: impl Fn(&R) -> Vec<Value>) {
-        self.push(sql, rows, values_of, false);
+        if !rows.is_empty() {
+            self.push(Part::new(sql, rows, values_of));
+        }
     }
 
     /// Adds a statement, none for no rows, that overwrites rows which were read.
@@ -42,24 +55,19 @@ impl Together {
         rows: &[R],
         values_of: impl Fn(&R) -> Vec<Value>,
     ) {
-        self.push(sql, rows, values_of, true);
+        if !rows.is_empty() {
+            self.push(Part { must_find_all: true, ..Part::new(sql, rows, values_of) });
+        }
     }
 
-    fn push<R>(
-        &mut self,
-        sql: &'static str,
-        rows: &[R],
-        values_of: impl Fn(&R) -> Vec<Value>,
-        must_find_all: bool,
-    ) {
-        if !rows.is_empty() {
-            self.parts.push(Part {
-                sql,
-                rows: rows.len(),
-                values: rows.iter().flat_map(values_of).collect(),
-            });
-            self.must_find_all.push(must_find_all);
-        }
+    fn push(&mut self, part: Part) {
+        let overwritten = part.overwritten();
+        // In one statement PostgreSQL would carry out one of two changes of a row, and say nothing.
+        debug_assert!(
+            overwritten.is_none() || self.parts.iter().all(|other| other.overwritten() != overwritten),
+            "two statements that go together overwrite rows of {overwritten:?}"
+        );
+        self.parts.push(part);
     }
 
     /// Carries all of it out.
@@ -68,12 +76,11 @@ impl Together {
     ///
     /// [`Failure::Conflict`] when a row that is overwritten is not as it was read.
     pub(crate) async fn carry_out(self, tx: &mut Tx) -> Result<(), Failure> {
-        let expected: Vec<usize> = self.parts.iter().map(|part| part.rows).collect();
+        let expected = self.parts.iter().map(|part| part.must_find_all.then_some(part.rows));
+        let expected: Vec<Option<usize>> = expected.collect();
         let affected = tx.execute_together(self.parts).await?;
-        let found = affected.into_iter().zip(expected).zip(self.must_find_all);
-        found
-            .filter(|(_, must_find_all)| *must_find_all)
-            .try_for_each(|((found, rows), _)| all_there(found, rows))
+        let mut found = affected.into_iter().zip(expected);
+        found.try_for_each(|(found, expected)| expected.map_or(Ok(()), |rows| all_there(found, rows)))
     }
 }
 
@@ -83,5 +90,20 @@ pub(crate) fn all_there(affected: u64, expected: usize) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Conflict(format!("{affected} of {expected} rows were still there")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "overwrite rows of Some(\"t\")")]
+    fn rows_of_a_table_are_overwritten_by_one_statement_alone() {
+        let mut together = Together::default();
+        together.add("insert into t {rows}", &[1_u64], |row| vec![(*row).into()]);
+        for sql in ["update t set a = 1 from ({rows}) as v", "update t set b = 1 from ({rows}) as v"] {
+            together.add_overwriting(sql, &[1_u64], |row| vec![(*row).into()]);
+        }
     }
 }

@@ -231,7 +231,7 @@ async fn the_journal_is_what_a_batch_writes_last_and_once() {
         engine(&subject).take_sent();
         let made = join_all((0..256).map(|number| subject.allocate(number))).await;
         assert!(made.iter().all(Result::is_ok));
-        let sent: Vec<_> = engine(&subject).take_sent().into_iter().map(|sent| sent.sql).collect();
+        let sent: Vec<_> = engine(&subject).take_sent().into_iter().flat_map(|sent| sent.literals).collect();
         let is_journals = |sql: &&&str| sql.contains("into counters") || sql.contains("into journal");
         assert_eq!(sent.iter().filter(is_journals).count(), statements, "{kind:?}");
         assert!(sent[sent.len() - statements..].iter().all(|sql| is_journals(&sql)), "{kind:?}: {sent:?}");
