@@ -39,10 +39,11 @@ fn kind(change: &RowChange<&FixedIp>) -> Option<&'static str> {
     }
 }
 
-/// What became of the lease of an address that stays where it is.
+/// What became of the lease of an address that stays where it is. That it is renewed tells nobody anything: each guest does so
+/// every minute or so, and there would be nothing else in the journal.
 fn of_lease(change: &RowChange<&FixedIp>) -> Option<&'static str> {
-    let lease = |row: Option<&FixedIp>| row.and_then(|row| row.lease);
-    match (lease(change.before), lease(change.after)) {
+    let guest = |row: Option<&FixedIp>| row.and_then(|row| row.lease).map(|lease| lease.mac);
+    match (guest(change.before), guest(change.after)) {
         (before, Some(after)) => (before != Some(after)).then_some("fixed_ip.leased"),
         (Some(_), None) => Some("fixed_ip.released"),
         (None, None) => None,

@@ -569,3 +569,25 @@ fn a_floating_ip_is_told_of_from_its_pool_to_its_pool() {
     let back = ReleaseFloatingIp { address, disassociates: false, affects_auto_assigned, scope: scope() };
     assert_eq!(told(&mut ledger, &back), [of_p1("released", "floating_ip=172.24.4.1 pool=nova")]);
 }
+
+/// Each guest renews its lease every minute or so.
+#[test]
+fn a_lease_is_told_when_it_begins_and_ends_and_not_when_it_is_renewed() {
+    use crate::{LeaseFixedIp, ReleaseFixedIp};
+
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let mac = ledger.rows::<Port>().next().unwrap().mac;
+    let address = "10.1.0.2".parse().unwrap();
+    let lease = |secs| LeaseFixedIp { address, mac, lease_time: SECOND * secs, only_on: None };
+    let release = ReleaseFixedIp { address, mac, only_on: None };
+    let of = |what: &str| vec![format!("fixed_ip.{what} [p1] fixed_ip=10.1.0.2")];
+    for _ in 0..2 {
+        assert_eq!(told(&mut ledger, &lease(120)), of("leased"));
+        let before = entries(&ledger).len();
+        assert_eq!(told(&mut ledger, &lease(240)), Vec::<String>::new());
+        assert_eq!(entries(&ledger).len(), before, "nor has it a row in the journal");
+        assert_eq!(ledger.rows::<FixedIp>().next().unwrap().lease.unwrap().time, SECOND * 240);
+        assert_eq!(told(&mut ledger, &release), of("released"));
+    }
+}
