@@ -42,6 +42,10 @@ pub trait Command: Send + Sync + 'static {
     /// The call's name; part of what makes two requests the same.
     const NAME: &'static str;
 
+    /// Whether it is a question that may look at very many rows, so that other questions do not wait for its end, nor fail
+    /// with it.
+    const IS_LONG: bool = false;
+
     /// What the decision is known to need before it starts, so that one round loads it all.
     fn keys(&self) -> Vec<Key> {
         Vec::new()

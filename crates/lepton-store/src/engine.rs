@@ -18,7 +18,7 @@ use crate::{
     together::Part,
 };
 
-/// How many batches of questions are read at the same time.
+/// How many batches of questions are read at the same time, beside one of those that look at very many rows.
 pub(crate) const READERS: u32 = 2;
 
 /// A database that is open.

@@ -40,6 +40,9 @@ const LONGEST_PAUSE_OF_RACES: Duration = Duration::from_millis(10);
 /// Pause between attempts to reach a server that is not there.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a server may take to answer questions about very many rows, page by page: some million rows.
+const LONGEST_READ: Duration = Duration::from_secs(60);
+
 /// Where a lane's batches are decided.
 #[derive(Clone, Debug)]
 pub(crate) enum Backend {
@@ -54,6 +57,8 @@ pub(crate) enum Purpose {
     Write(Observer),
     /// Only look.
     Read,
+    /// Only look, at very many rows.
+    ReadLong,
 }
 
 /// What waits in a lane's queue.
@@ -131,7 +136,9 @@ impl Lane {
     async fn prune(&self, old: Old, before: Timestamp) -> Result<u64, Failure> {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.prune(old, before)),
-            Backend::Engine(engine) => in_time(engine, prune(engine, old, before)).await,
+            Backend::Engine(engine) => {
+                in_time(engine.connections().time_limit(), prune(engine, old, before)).await
+            }
         }
     }
 
@@ -198,12 +205,21 @@ impl Lane {
         match (&self.backend, &self.purpose) {
             (Backend::Memory(memory), _) => Ok(memory.write(batch, now, seed)),
             (Backend::Engine(engine), Purpose::Write(_)) => {
-                in_time(engine, write_batch(engine, batch, now, seed)).await
+                in_time(engine.connections().time_limit(), write_batch(engine, batch, now, seed)).await
             }
-            (Backend::Engine(engine), Purpose::Read) => {
-                in_time(engine, read_batch(engine, batch, now, seed)).await?;
+            (Backend::Engine(engine), Purpose::Read | Purpose::ReadLong) => {
+                in_time(self.limit_of_reading(engine), read_batch(engine, batch, now, seed)).await?;
                 Ok(Vec::new())
             }
+        }
+    }
+
+    fn limit_of_reading(&self, engine: &Engine) -> Option<Duration> {
+        let limit = engine.connections().time_limit();
+        if matches!(self.purpose, Purpose::ReadLong) {
+            limit.max(limit.and(Some(LONGEST_READ)))
+        } else {
+            limit
         }
     }
 }
@@ -242,8 +258,11 @@ impl Again {
 }
 
 /// Gives up on a server that does not answer. What was sent to it may still happen.
-async fn in_time<T>(engine: &Engine, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let Some(limit) = engine.connections().time_limit() else { return work.await };
+async fn in_time<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let Some(limit) = limit else { return work.await };
     let no_answer = || StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis()));
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer().into()))
 }

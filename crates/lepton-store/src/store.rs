@@ -40,6 +40,8 @@ pub struct Store {
     clock: Clock,
     writer: mpsc::Sender<Work>,
     readers: Vec<mpsc::Sender<Work>>,
+    /// For questions that look at very many rows.
+    long_reader: mpsc::Sender<Work>,
     next_reader: AtomicUsize,
     closing: CancellationToken,
     lanes: Mutex<JoinSet<()>>,
@@ -85,6 +87,7 @@ impl Store {
         };
         let writer = start(Purpose::Write(observer));
         let readers = (0..READERS).map(|_| start(Purpose::Read)).collect();
+        let long_reader = start(Purpose::ReadLong);
         if let Backend::Engine(engine) = &backend
             && !engine.connections().is_shared()
         {
@@ -92,7 +95,7 @@ impl Store {
             lanes.spawn(Checkpointer { engine, closing, long: checkpoint::LONG }.run());
         }
         let (next_reader, lanes) = (AtomicUsize::new(0), Mutex::new(lanes));
-        Ok(Self { backend, clock, writer, readers, next_reader, closing, lanes })
+        Ok(Self { backend, clock, writer, readers, long_reader, next_reader, closing, lanes })
     }
 
     /// Carries a command out; its answer is durable.
@@ -118,10 +121,16 @@ impl Store {
         command: C,
         envelope: Envelope,
     ) -> Result<C::Answer, SubmitError> {
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        let reader = &self.readers[turn % self.readers.len()];
-        let reply = send(reader, command, envelope, true, &self.closing).await?;
+        let reply = send(self.reader_for::<C>(), command, envelope, true, &self.closing).await?;
         Ok(reply.answer)
+    }
+
+    fn reader_for<C: Command>(&self) -> &mpsc::Sender<Work> {
+        if C::IS_LONG {
+            return &self.long_reader;
+        }
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
+        &self.readers[turn % self.readers.len()]
     }
 
     /// Asks a question: a command that changes nothing.

@@ -30,6 +30,8 @@ impl Command for GetDhcpGuests {
 
     const NAME: &'static str = "GetDhcpGuests";
 
+    const IS_LONG: bool = true;
+
     fn keys(&self) -> Vec<Key> {
         vec![Key::Network(self.network), Key::GuestsOn(self.network), Key::JournalBounds]
     }

@@ -1,17 +1,19 @@
 //! What DHCP servers are told: found on every store, at one revision, and of one network alone.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
 use futures_util::{future::join_all, join};
 use lepton_ledger::{
-    Envelope,
+    Envelope, GetInstanceNwInfo, GetNetwork, Scope,
     dhcp::{DhcpGuests, GetDhcpGuests},
 };
 use lepton_types::NetworkId;
 
 use super::{
     each_store,
-    harness::{Subject, allocation, requested},
+    harness::{Kind, Subject, allocation, fixed_ips, instance, requested},
+    locks::until_somebody_waits,
+    statements::engine,
 };
 
 async fn guests(subject: &Subject, network: NetworkId) -> DhcpGuests {
@@ -44,6 +46,54 @@ async fn guests_are_the_networks_own_live_ipv4_addresses() {
         assert_eq!(guests(subject, two).await.guests.len(), 1);
     })
     .await;
+}
+
+/// Some pages of ports; a released one is among them.
+#[tokio::test]
+async fn all_guests_of_a_network_are_told_however_many_there_are() {
+    each_store(async |subject| {
+        let network = subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await.network.id;
+        let other = subject.network("other", &["10.2.0.0/16"]).await.network.id;
+        let mut wanted = BTreeSet::new();
+        for numbers in [1..700_u128, 700..1400, 1400..2100] {
+            let on_both = |number| allocation(number, vec![requested(network, &[]), requested(other, &[])]);
+            for info in join_all(numbers.map(|number| subject.submit(on_both(number)))).await {
+                wanted.insert(fixed_ips(&info.unwrap())[0].parse().unwrap());
+            }
+        }
+        let gone = fixed_ips(&subject.store().ask(told_of(1000)).await.unwrap())[0].parse().unwrap();
+        subject.deallocate(1000).await;
+        wanted.remove::<Ipv4Addr>(&gone);
+        let told = guests(subject, network).await;
+        assert_eq!((told.guests.len(), wanted.len()), (2098, 2098));
+        assert_eq!(addresses(&told), wanted);
+    })
+    .await;
+}
+
+fn told_of(number: u128) -> GetInstanceNwInfo {
+    GetInstanceNwInfo { instance: instance(number), scope: Scope::Everything }
+}
+
+/// A question about very many rows takes long; here it waits for somebody who keeps the table to himself.
+#[tokio::test]
+async fn a_long_question_holds_up_no_other_one() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let network = subject.network("private", &["10.1.0.0/24"]).await.network.id;
+    subject.allocate(1).await.unwrap();
+    let mut holder = engine(&subject).write().await.unwrap();
+    holder.execute("lock table ports in access exclusive mode", Vec::new()).await.unwrap();
+    let others = async {
+        until_somebody_waits(engine(&subject)).await;
+        for _ in 0..4 {
+            let question = GetNetwork { network, scope: Scope::Everything };
+            let asked = tokio::time::timeout(Duration::from_secs(30), subject.store().ask(question)).await;
+            asked.expect("another question waits as well").unwrap();
+        }
+        holder.rollback().await.unwrap();
+    };
+    let (told, ()) = join!(guests(&subject, network), others);
+    assert_eq!(told.guests.len(), 1);
 }
 
 /// Questions that wait together are answered together; none of them takes the guests from the others.
