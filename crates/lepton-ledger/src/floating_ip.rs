@@ -99,8 +99,9 @@ impl Command for ReleaseFloatingIp {
 
     const NAME: &'static str = "ReleaseFloatingIp";
 
+    /// Its range is locked before it, as by who allocates this very address.
     fn keys(&self) -> Vec<Key> {
-        vec![Key::FloatingIp(self.address)]
+        vec![Key::FloatingRangeOf(self.address), Key::FloatingIp(self.address)]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {

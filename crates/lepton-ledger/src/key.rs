@@ -108,7 +108,10 @@ pub enum Key {
     },
     /// The port that has a MAC, with its addresses.
     PortOfMac(MacAddr),
-    /// The addresses that a DHCP server has leased to a MAC and not taken back, of any subnet: those that are this one.
+    /// The port that has an address of a subnet, with its addresses.
+    PortWith(SubnetId, IpAddr),
+    /// The addresses that a DHCP server has leased to a MAC and not taken back, and that rest since their port is gone, of any
+    /// subnet: those that are this one, with their blocks.
     LeasedTo(MacAddr, IpAddr),
     /// Whether a network has ports: at least one of them, if there is any.
     PortOn(NetworkId),
@@ -138,10 +141,14 @@ pub enum Key {
     },
     /// The range of a pool that a subnet is.
     FloatingRange(SubnetId),
+    /// The range of a pool that a floating IP is of.
+    FloatingRangeOf(IpAddr),
     /// The ranges of any pools that have an address of this range.
     FloatingRangesIn(Ipv4Range),
     /// One floating IP.
     FloatingIp(IpAddr),
+    /// Whose a floating IP is, which may change until it is loaded by its address.
+    FloatingOwner(IpAddr),
     /// The floating IPs that lead to a port.
     FloatingIpsOf(PortId),
     /// Whether a range has allocated addresses: at least one of them, if there is any.

@@ -45,6 +45,8 @@ pub struct View {
     fenced_in_part: BTreeSet<HostId>,
     /// Hosts that more ports have left, and wait for, than were loaded.
     left_in_part: BTreeSet<HostId>,
+    /// Whose floating IPs are, as far as that was asked before they were loaded.
+    floating_owners: BTreeMap<IpAddr, ProjectId>,
     journal: Journal,
     default_limits: Amounts<Limit>,
     /// The guests of the networks that were asked for.
@@ -124,6 +126,7 @@ impl View {
             rested_known: BTreeMap::new(),
             fenced_in_part: BTreeSet::new(),
             left_in_part: BTreeSet::new(),
+            floating_owners: BTreeMap::new(),
             journal: Journal::default(),
             default_limits: Amounts::DEFAULT,
             guests: BTreeMap::new(),

@@ -3,12 +3,14 @@
 //! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of pools, blocks,
 //! addresses by key, instances, ports, floating IPs, what must still go from hosts, addresses that rested, hosts, entries of
 //! DNS, quotas. Rows of one table are locked in the order of their keys, those that rested in the order of their rest. Within one
-//! round no two managers wait for each other; a later round of one may wait for an earlier one of the other, and then
-//! PostgreSQL ends one of them, which decides again.
+//! round no two managers wait for each other. Commands ask for what is locked late in late rounds, or look for it without locks
+//! first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port; `tests/order.rs` holds
+//! those to it that asked in another order. Where a later round of one manager waits for an earlier one of the other all the
+//! same, PostgreSQL ends one of them after a second, which decides again.
 
 use std::net::IpAddr;
 
-use lepton_ledger::{EntryKey, Key, RequestKey, View};
+use lepton_ledger::{Block, EntryKey, Key, RequestKey, View};
 use lepton_types::{DomainName, HostId, InstanceId, MacAddr, Name, NetworkId, PortId, ProjectId, SubnetId};
 
 use crate::{
@@ -38,11 +40,16 @@ struct Round<'k> {
     ports: Vec<PortId>,
     macs: Vec<MacAddr>,
     ports_of_macs: Vec<MacAddr>,
+    /// Addresses of which the ports are asked for that have them.
+    ports_with: Vec<(SubnetId, IpAddr)>,
     leases: Vec<(MacAddr, IpAddr)>,
     pending_unplugs: Vec<PortId>,
     pools: Vec<Name>,
     floating_ranges: Vec<SubnetId>,
+    /// Floating IPs of which the ranges are asked for.
+    ranges_of: Vec<IpAddr>,
     floating_ips: Vec<IpAddr>,
+    floating_owners: Vec<IpAddr>,
     /// Ports of which it is asked which floating IPs lead to them.
     led_to: Vec<PortId>,
     hosts: Vec<HostId>,
@@ -73,11 +80,14 @@ impl<'k> Round<'k> {
                 Key::Port(id) => round.ports.push(*id),
                 Key::Mac(mac) => round.macs.push(*mac),
                 Key::PortOfMac(mac) => round.ports_of_macs.push(*mac),
+                Key::PortWith(subnet, address) => round.ports_with.push((*subnet, *address)),
                 Key::LeasedTo(mac, address) => round.leases.push((*mac, *address)),
                 Key::PendingUnplugs(id) => round.pending_unplugs.push(*id),
                 Key::FloatingPool(name) => round.pools.push(name.clone()),
                 Key::FloatingRange(subnet) => round.floating_ranges.push(*subnet),
+                Key::FloatingRangeOf(address) => round.ranges_of.push(*address),
                 Key::FloatingIp(address) => round.floating_ips.push(*address),
+                Key::FloatingOwner(address) => round.floating_owners.push(*address),
                 Key::FloatingIpsOf(port) => round.led_to.push(*port),
                 Key::Host(id) => round.hosts.push(id.clone()),
                 Key::Quota(project) => round.quotas.push(project.clone()),
@@ -127,11 +137,14 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
         networks::load_of_projects(tx, &round.projects, view).await?;
     }
     subnets::load(tx, &round.subnets, view).await?;
+    round.floating_ranges.extend(floating_ips::ranges_of(tx, &round.ranges_of).await?);
     load_ranges(tx, &round, view).await?;
     frontiers::load(tx, &round.frontiers, view).await?;
     blocks::load_free(tx, &round.free_blocks, view).await?;
+    let leased = fixed_ips::leased(tx, &round.leases).await?;
+    round.blocks.extend(leased.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
     blocks::load(tx, &round.blocks, view).await?;
-    round.fixed_ips.extend(fixed_ips::leased(tx, &round.leases).await?);
+    round.fixed_ips.extend(leased);
     fixed_ips::load(tx, &round.fixed_ips, view).await?;
     // Whoever writes asks for the same by other keys next, under locks. So do many at once, a statement a table.
     if !tx.is_writing() && round.told.len() <= network_info::FEW {
@@ -140,9 +153,11 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     let found = instances::load(tx, &round.instances, &round.past_lives, view).await?;
     round.led_to.extend(found.ports);
     round.ports.extend(ports::with_macs(tx, &round.ports_of_macs).await?);
+    round.ports.extend(fixed_ips::ports_with(tx, &round.ports_with).await?);
     let owners = ports::load(tx, &round.ports, view).await?;
     ports::load_by_mac(tx, &round.macs, view).await?;
     floating_ips::load(tx, &round.floating_ips, &round.led_to, view).await?;
+    floating_ips::note_owners(tx, &round.floating_owners, view).await?;
     dns_domains::load(tx, &round.dns_domains, view).await?;
     pending_unplugs::load(tx, &round.pending_unplugs, view).await?;
     for key in &round.others {
@@ -166,6 +181,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     round.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
     round.quotas.into_iter().for_each(|project| view.mark_loaded(Key::Quota(project)));
     round.ports.into_iter().for_each(|port| view.mark_loaded(Key::Port(port)));
+    round.blocks.into_iter().for_each(|(subnet, first)| view.mark_loaded(Key::Block(subnet, first)));
     for key in keys {
         view.mark_loaded(key);
     }
@@ -242,6 +258,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::Port(_)
         | Key::Mac(_)
         | Key::PortOfMac(_)
+        | Key::PortWith(..)
         | Key::LeasedTo(..)
         | Key::DnsDomain(_)
         | Key::DnsEntry(_)
@@ -249,8 +266,10 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         | Key::PendingUnplugs(_)
         | Key::FloatingPool(_)
         | Key::FloatingRange(_)
+        | Key::FloatingRangeOf(_)
         | Key::FloatingRangesIn(_)
         | Key::FloatingIp(_)
+        | Key::FloatingOwner(_)
         | Key::FloatingIpsOf(_)
         | Key::Host(_)
         | Key::Quota(_) => Ok(()),

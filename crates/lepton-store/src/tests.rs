@@ -20,6 +20,7 @@ mod migrations;
 mod modified;
 mod network_info;
 mod networks;
+mod order;
 mod parallel;
 mod patience;
 mod pools;

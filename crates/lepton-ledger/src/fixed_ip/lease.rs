@@ -22,7 +22,7 @@ use std::{net::IpAddr, time::Duration};
 use lepton_types::{FixedIpInfo, HostId, Lease, MacAddr, NetworkId, Port};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, FixedIp, Holder, Key, Scope, Stop, View, pool};
+use crate::{Command, FixedIp, Holder, Key, Scope, Stop, View};
 
 /// A DHCP server has given an address to a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,23 +92,23 @@ impl Command for ReleaseFixedIp {
     const NAME: &'static str = "ReleaseFixedIp";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::PortOfMac(self.mac), Key::LeasedTo(self.mac, self.address)]
+        vec![Key::PortOfMac(self.mac)]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<LeaseOutcome, Stop> {
-        let had = had_by(ledger, self.mac, self.address, self.only_on.as_ref())?;
-        let resting: Vec<FixedIp> = ledger.leased_to(self.mac, self.address)?;
-        let resting = resting.into_iter().find(|row| matches!(row.holder, Holder::Quarantine(_)));
-        match (had, resting) {
-            (Ok(row), _) => {
+        let ignored = match had_by(ledger, self.mac, self.address, self.only_on.as_ref())? {
+            Ok(row) => {
                 let warning = row.lease.is_none().then(|| format!("{} was not leased", self.address));
                 let row = FixedIp { lease: None, ..row };
                 ledger.replace(row.clone());
-                told(ledger, row, warning)
+                return told(ledger, row, warning);
             }
-            (Err(_), Some(row)) => self.end_of_lease(ledger, &row),
-            (Err(warning), None) => Ok(LeaseOutcome::ignored(warning)),
-        }
+            Err(warning) => LeaseOutcome::ignored(warning),
+        };
+        // Looked for behind the port: what the port has lost meanwhile rests by now.
+        let leased: Vec<FixedIp> = ledger.leased_to(self.mac, self.address)?;
+        let resting = leased.into_iter().find(|row| matches!(row.holder, Holder::Quarantine(_)));
+        resting.map_or(Ok(ignored), |row| self.end_of_lease(ledger, &row))
     }
 }
 
@@ -127,7 +127,6 @@ impl ReleaseFixedIp {
                 "host {host} has not the router of {address}'s network"
             )));
         }
-        ledger.need(pool::key_of_block(&subnet, row.address))?;
         let until = row.since.after(subnet.quarantine);
         ledger.let_rest(&subnet, &FixedIp { lease: None, ..row.clone() }, until)?;
         let fixed_ip = Some(ledger.info_of(&subnet, row.address, &Scope::Everything)?);

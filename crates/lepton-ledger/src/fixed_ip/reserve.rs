@@ -25,7 +25,7 @@ impl Command for ReserveFixedIp {
     const NAME: &'static str = "ReserveFixedIp";
 
     fn keys(&self) -> Vec<Key> {
-        self.place.keys(self.address)
+        vec![self.place.key()]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<FixedIpInfo, Stop> {
@@ -74,7 +74,7 @@ impl Command for UnreserveFixedIp {
     const NAME: &'static str = "UnreserveFixedIp";
 
     fn keys(&self) -> Vec<Key> {
-        self.place.keys(self.address)
+        vec![self.place.key()]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<FixedIpInfo, Stop> {
@@ -94,11 +94,12 @@ impl Command for UnreserveFixedIp {
 }
 
 impl Place {
-    /// What finding the subnet of an address there needs, for the round before it.
-    fn keys(self, address: IpAddr) -> Vec<Key> {
+    /// What finding the subnet of an address there needs, for the round before it. The address itself comes with its block,
+    /// behind which it is locked.
+    fn key(self) -> Key {
         match self {
-            Self::Network(id) => vec![Key::Network(id)],
-            Self::Subnet(id) => vec![Key::Subnet(id), Key::FixedIp(id, address)],
+            Self::Network(id) => Key::Network(id),
+            Self::Subnet(id) => Key::Subnet(id),
         }
     }
 }

@@ -70,7 +70,7 @@ impl Command for AssociateFloatingIp {
             }
             (TargetRequest::Network { network, .. }, _) => vec![Key::Network(*network)],
             (TargetRequest::Anywhere { .. }, Some(project)) => vec![Key::NetworksOf(project.clone())],
-            (TargetRequest::Anywhere { .. }, None) => vec![Key::FloatingIp(self.address)],
+            (TargetRequest::Anywhere { .. }, None) => vec![Key::FloatingOwner(self.address)],
         }
     }
 
@@ -104,7 +104,10 @@ impl AssociateFloatingIp {
             TargetRequest::Anywhere { fixed_ip } => {
                 let project = match self.scope.project() {
                     Some(project) => project.clone(),
-                    None => ledger.own_floating_ip(self.address, &self.scope)?.project,
+                    None => {
+                        let not_found = Refusal::FloatingIpNotFound { address: self.address, pool: None };
+                        ledger.floating_owner(self.address)?.ok_or(not_found)?
+                    }
                 };
                 let networks = ledger.networks_of(&project)?;
                 let subnets: Vec<_> =
@@ -149,20 +152,17 @@ impl AssociateFloatingIp {
     ) -> Result<Vec<(FloatingTarget, ProjectId)>, Stop> {
         let around = subnets.iter().filter(|subnet| subnet.cidr.contains(address));
         let around: Vec<SubnetId> = around.map(|subnet| subnet.id).collect();
-        ledger.need(around.iter().map(|subnet| Key::FixedIp(*subnet, address)))?;
-        let mut rows: Vec<FixedIp> = Vec::new();
-        for subnet in around {
-            rows.extend(ledger.fixed_ip(subnet, address)?.cloned());
-        }
-        // The floating IP is locked behind the port that it is to lead to, as by who deallocates the port.
+        // The floating IP is locked behind the port that it is to lead to, as by who deallocates the port; and so is the
+        // fixed IP, as by who writes what became of the port.
         ledger.want([Key::FloatingIp(self.address)]);
-        ledger.need(rows.iter().filter_map(port_of).map(Key::Port))?;
+        ledger.need(around.iter().map(|subnet| Key::PortWith(*subnet, address)))?;
         let mut targets = Vec::new();
-        for row in &rows {
-            let Some(port) = port_of(row) else { continue };
+        for subnet in around {
+            let Some(row) = ledger.port_address(subnet, address)?.cloned() else { continue };
+            let Some(port) = port_of(&row) else { continue };
             let port = ledger.port(port)?.filter(|port| !port.is_released);
             let port = port.filter(|port| self.scope.owns(Some(&port.project)));
-            targets.extend(port.and_then(|port| Some((target(port, row)?, port.project.clone()))));
+            targets.extend(port.and_then(|port| Some((target(port, &row)?, port.project.clone()))));
         }
         Ok(targets)
     }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::Bound};
 
 use lepton_types::{
     FloatingIp, FloatingRange, FloatingTarget, HostId, Ipv4Range, Name, Network, NetworkId, Port, PortId,
-    SubnetId,
+    ProjectId, SubnetId,
 };
 use uuid::Uuid;
 
@@ -54,6 +54,18 @@ impl View {
     pub(crate) fn floating_ip(&mut self, address: IpAddr) -> Result<Option<&FloatingIp>, Stop> {
         self.need([Key::FloatingIp(address)])?;
         Ok(self.row(&address))
+    }
+
+    /// Whose a floating IP is, which may change until it is asked for itself.
+    pub(crate) fn floating_owner(&mut self, address: IpAddr) -> Result<Option<ProjectId>, Stop> {
+        self.need([Key::FloatingOwner(address)])?;
+        let known = self.row::<FloatingIp>(&address).map(|row| row.project.clone());
+        Ok(known.or_else(|| self.floating_owners.get(&address).cloned()))
+    }
+
+    /// Says whose a floating IP is, whose row is not loaded yet.
+    pub fn note_floating_owner(&mut self, address: IpAddr, owner: ProjectId) {
+        self.floating_owners.insert(address, owner);
     }
 
     /// The floating IPs that lead to a port of an instance that is loaded, ascending.

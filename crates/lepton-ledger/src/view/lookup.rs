@@ -125,6 +125,16 @@ impl View {
         Ok(self.row(&(subnet, address)))
     }
 
+    /// The address of the subnet, if a port has it, which is loaded then.
+    pub(crate) fn port_address(
+        &mut self,
+        subnet: SubnetId,
+        address: IpAddr,
+    ) -> Result<Option<&FixedIp>, Stop> {
+        self.need([Key::PortWith(subnet, address)])?;
+        Ok(self.row(&(subnet, address)).filter(|row: &&FixedIp| row.holder.port().is_some()))
+    }
+
     /// An address of the subnet that somebody holds, if there is any.
     pub(crate) fn held_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
         self.need([Key::HeldIn(subnet)])?;

@@ -122,20 +122,35 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut Vi
         .await
 }
 
-/// The keys of addresses that DHCP servers have leased to MACs and not taken back, found without locks: what became of them
-/// meanwhile is seen when they are loaded.
+/// The keys of addresses that DHCP servers have leased to MACs and not taken back, and that no port has any more, found without
+/// locks: what became of them meanwhile is seen when they are loaded. What a port has comes with the port.
 pub(crate) async fn leased(
     tx: &mut Tx,
     leases: &[(MacAddr, IpAddr)],
 ) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
-    const SQL: &str = "select subnet_id, address from fixed_ips where (lease_mac, address) in ({rows})";
+    const SQL: &str =
+        "select subnet_id, address, port_id from fixed_ips where (lease_mac, address) in ({rows})";
     let values = |(mac, address): &(MacAddr, IpAddr)| vec![mac.to_bits().into(), (*address).into()];
     let mut keys = Vec::new();
     for row in &tx.fetch_for(SQL, leases, values).await? {
         let mut columns = row.columns();
-        keys.push((columns.id()?, columns.address()?));
+        let key = (columns.id()?, columns.address()?);
+        let port: Option<Uuid> = columns.get()?;
+        keys.extend(Some(key).filter(|_| port.is_none()));
     }
     Ok(keys)
+}
+
+/// The ports that have addresses, found without locks: whether they still have them is seen when the ports are loaded.
+pub(crate) async fn ports_with(
+    tx: &mut Tx,
+    addresses: &[(SubnetId, IpAddr)],
+) -> Result<Vec<PortId>, Failure> {
+    const SQL: &str =
+        "select port_id from fixed_ips where (subnet_id, address) in ({rows}) and port_id is not null";
+    let values = |(subnet, at): &(SubnetId, IpAddr)| vec![subnet.as_uuid().into(), (*at).into()];
+    let found = tx.fetch_for(SQL, addresses, values).await?;
+    found.iter().map(|row| Ok(row.columns().id()?)).collect()
 }
 
 /// Loads a page of the owner rows of addresses in subnets, one subnet after the other; of the first those behind an address

@@ -117,6 +117,23 @@ pub(crate) async fn load(
     Ok(())
 }
 
+/// The ranges that floating IPs are of, found without locks: an address never changes its range.
+pub(crate) async fn ranges_of(tx: &mut Tx, addresses: &[IpAddr]) -> Result<Vec<SubnetId>, Failure> {
+    const SQL: &str = "select subnet_id from floating_ips where address {in}";
+    let found = tx.fetch_for(SQL, addresses, |address| vec![(*address).into()]).await?;
+    Ok(found.iter().map(|row| row.columns().id()).collect::<Result<_, _>>()?)
+}
+
+/// Notes whose floating IPs are, without keeping others from them.
+pub(crate) async fn note_owners(tx: &mut Tx, addresses: &[IpAddr], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select address, project_id from floating_ips where address {in}";
+    for row in &tx.fetch_for(SQL, addresses, |address| vec![(*address).into()]).await? {
+        let mut columns = row.columns();
+        view.note_floating_owner(columns.address()?, columns.parsed()?);
+    }
+    Ok(())
+}
+
 /// Loads an address of the range that a project has, if there is any.
 pub(crate) async fn load_one_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(

@@ -43,7 +43,7 @@ pub(super) fn associate(address: IpAddr, number: u128) -> AssociateFloatingIp {
     AssociateFloatingIp { address, target, affects_auto_assigned: false, scope: Scope::Everything }
 }
 
-fn to_address(address: IpAddr, network: Option<NetworkId>, fixed_ip: &str) -> AssociateFloatingIp {
+pub(super) fn to_address(address: IpAddr, network: Option<NetworkId>, fixed_ip: &str) -> AssociateFloatingIp {
     let fixed_ip = fixed_ip.parse().unwrap();
     let target = match network {
         Some(network) => TargetRequest::Network { network, fixed_ip },

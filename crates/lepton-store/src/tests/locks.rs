@@ -27,14 +27,15 @@ use crate::{
     load::load,
 };
 
-const BLOCKS: &str = "select first from blocks for update nowait";
-const FIXED_IPS: &str = "select address from fixed_ips where port_id is not null for update nowait";
-const RESTING: &str = "select address from fixed_ips where port_id is null for update nowait";
+pub(super) const BLOCKS: &str = "select first from blocks for update nowait";
+pub(super) const FIXED_IPS: &str =
+    "select address from fixed_ips where port_id is not null for update nowait";
+pub(super) const RESTING: &str = "select address from fixed_ips where port_id is null for update nowait";
 const INSTANCES: &str = "select id from instances for update nowait";
-const PORTS: &str = "select id from ports for update nowait";
+pub(super) const PORTS: &str = "select id from ports for update nowait";
 const UNPLUGS: &str = "select port_id from pending_unplugs for update nowait";
-const RANGES: &str = "select first from floating_ranges for update nowait";
-const FLOATING_IPS: &str = "select address from floating_ips for update nowait";
+pub(super) const RANGES: &str = "select first from floating_ranges for update nowait";
+pub(super) const FLOATING_IPS: &str = "select address from floating_ips for update nowait";
 const QUOTAS: &str = "select project_id from quotas for update nowait";
 const HOSTS: &str = "select id from hosts for update nowait";
 
@@ -46,7 +47,7 @@ async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> T
 }
 
 /// Whether somebody holds a lock on one of the rows that `sql` finds.
-async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
+pub(super) async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
     let mut tx = engine.write().await.unwrap();
     let found = tx.fetch(sql, Vec::new()).await;
     tx.rollback().await.unwrap();
@@ -62,7 +63,7 @@ async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str) -> bool {
 
 /// One subnet, one port that has moved to the host, one address that has rested, and one floating IP that leads to the port;
 /// answers the first two.
-async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
+pub(super) async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     let quarantine = std::time::Duration::from_secs(1);
     let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
     let made = subject.create(network("private", vec![spec])).await;

@@ -6,9 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use lepton_ledger::{
-    Command, Envelope, GetInstanceNwInfo, RegisterHost, Scope, Stop, SweepQuarantine, View,
-};
+use lepton_ledger::{Command, Envelope, GetInstanceNwInfo, RegisterHost, Scope, Stop, SweepQuarantine, View};
 
 use super::{
     harness::{Kind, Subject, each_database, host, instance},
