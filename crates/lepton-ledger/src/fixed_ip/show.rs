@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use lepton_types::{Cidr, FixedIpInfo, FixedIpState, NetworkId, Subnet};
+use lepton_types::{Cidr, FixedIpInfo, FixedIpState, NetworkId, ProjectId, Subnet};
 
 use super::Place;
-use crate::{Command, FixedIp, Key, Refusal, Scope, Stop, View};
+use crate::{AddressPlace, Command, FixedIp, Key, Refusal, Scope, Stop, View};
 
 /// Tells what an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,28 +38,42 @@ impl GetFixedIp {
     /// The only address that is not free, on whichever network.
     fn anywhere(&self, ledger: &mut View) -> Result<FixedIpInfo, Stop> {
         let address = self.address;
-        let mut found = Vec::new();
-        for row in self.rows(ledger)? {
-            let info = ledger.own_info_of_row(row, &self.scope)?;
-            found.extend(info.filter(|info| info.state != FixedIpState::Free));
-        }
-        match found.pop() {
-            None => Err(Refusal::FixedIpNotFoundForAddress { address }.into()),
-            Some(info) if found.is_empty() => Ok(info),
-            Some(_) => {
-                let problem = format!("{address} is on several networks; say on which");
-                Err(Refusal::invalid_field("network_id", problem).into())
+        let (mut found, mut after) = (None, None);
+        loop {
+            let (rows, next) = match self.scope.project() {
+                Some(project) => (self.rows_of(ledger, project)?, None),
+                None => self.rows_behind(ledger, after)?,
+            };
+            for row in rows {
+                let info = ledger.own_info_of_row(row, &self.scope)?;
+                // One that rests may be free by now, and then another one is meant.
+                let Some(info) = info.filter(|info| info.state != FixedIpState::Free) else { continue };
+                if found.replace(info).is_some() {
+                    let problem = format!("{address} is on several networks; say on which");
+                    return Err(Refusal::invalid_field("network_id", problem).into());
+                }
+            }
+            after = next;
+            if after.is_none() {
+                return found.ok_or_else(|| Refusal::FixedIpNotFoundForAddress { address }.into());
             }
         }
     }
 
-    /// The rows of the address that may be meant: of a tenant's networks all, of all networks so many that it is clear whether
-    /// there are several.
-    fn rows(&self, ledger: &mut View) -> Result<Vec<FixedIp>, Stop> {
-        let Some(project) = self.scope.project() else {
-            // One that rests may be free by now, and then another one is meant.
-            return ledger.address_page(Cidr::only(self.address), None, MOST_MEANT);
-        };
+    /// Rows of the address in any network, and behind which of them to go on if there may be more.
+    fn rows_behind(
+        &self,
+        ledger: &mut View,
+        after: Option<AddressPlace>,
+    ) -> Result<(Vec<FixedIp>, Option<AddressPlace>), Stop> {
+        let rows = ledger.address_page(Cidr::only(self.address), after, AT_ONCE)?;
+        let last = rows.last().filter(|_| rows.len() == usize::from(AT_ONCE));
+        let next = last.map(|row| (row.address, row.subnet));
+        Ok((rows, next))
+    }
+
+    /// The rows of the address in the networks that the project may use.
+    fn rows_of(&self, ledger: &mut View, project: &ProjectId) -> Result<Vec<FixedIp>, Stop> {
         let networks = ledger.networks_of(project)?;
         let subnets = networks.iter().flat_map(|network| ledger.subnets_of(network.id));
         let around: Vec<Subnet> = subnets.filter(|subnet| subnet.cidr.contains(self.address)).collect();
@@ -72,8 +86,8 @@ impl GetFixedIp {
     }
 }
 
-/// Most rows of one address that are looked at over all networks.
-const MOST_MEANT: u16 = 16;
+/// How many rows of one address are looked at, at once, over all networks.
+const AT_ONCE: u16 = 16;
 
 impl View {
     /// The subnet of a network of instances, which the caller may see, that contains the address.

@@ -180,3 +180,33 @@ fn what_has_rested_long_enough_is_not_listed_though_it_was_not_swept_yet() {
     let unreserve = UnreserveFixedIp { place, address: ip("10.1.0.5") };
     assert_eq!(reason(decided(&mut ledger, &unreserve)), "FIXED_IP_NOT_RESERVED");
 }
+
+/// Of 20 networks with one range, one has a guest at the address; at the others it has rested, and was not swept yet.
+#[test]
+fn the_only_address_that_is_not_free_is_found_behind_however_many_that_have_rested() {
+    let mut ledger = empty();
+    let quarantine = Duration::from_secs(60);
+    let mut networks: Vec<(SubnetId, NetworkId)> = (0..20)
+        .map(|number| {
+            let subnets = vec![SubnetSpec { quarantine, ..SubnetSpec::new("10.1.0.0/24".parse().unwrap()) }];
+            let spec = NetworkSpec { subnets, ..network(&format!("n{number}"), &[]) };
+            let made = made(&mut ledger, spec);
+            (made.subnets[0].id, made.network.id)
+        })
+        .collect();
+    networks.sort_unstable();
+    for (number, (_, network)) in (1..).zip(&networks) {
+        decided(&mut ledger, &allocation(number, vec![requested(*network, &["10.1.0.9"])])).unwrap();
+    }
+    let get = GetFixedIp { place: None, address: ip("10.1.0.9"), scope: Scope::Everything };
+    assert_eq!(decided(&mut ledger, &get).unwrap_err().reason(), "INVALID_FIELD");
+    for number in 1..20 {
+        let ports = decided(&mut ledger, &deallocation(number)).unwrap().ports;
+        let report = HostReport { unplugged: ports, ..HostReport::default() };
+        decided(&mut ledger, &ReportHost { host: host(), report }).unwrap();
+    }
+    ledger.keep();
+    ledger.restart(Timestamp::from(NOW).after(quarantine), [8; 32]);
+    let found = decided(&mut ledger, &get).unwrap();
+    assert_eq!((found.state, found.network), (FixedIpState::Allocated, networks[19].1));
+}
