@@ -7,7 +7,10 @@ use lepton_types::{
     ProjectId, RecordType, Revision, SubnetId, Timestamp,
 };
 
-use crate::{AddressPlace, FloatingFilter, InstancePlace, PortFilter, PortPlace, RequestKey, row::EntryKey};
+use crate::{
+    AddressPlace, FloatingFilter, HostPortPlace, InstancePlace, PortFilter, PortPlace, RequestKey,
+    row::EntryKey,
+};
 
 /// A row, or a small indexed set of rows, that a command needs in its view.
 ///
@@ -103,6 +106,15 @@ pub enum Key {
         filter: PortFilter,
         /// Only those behind this one.
         after: Option<PortPlace>,
+        /// Most ports to load.
+        limit: u16,
+    },
+    /// A page of a host's ports in the order in which they changed, with their addresses.
+    HostPortPage {
+        /// Which host.
+        host: HostId,
+        /// Only those behind this one.
+        after: Option<HostPortPlace>,
         /// Most ports to load.
         limit: u16,
     },

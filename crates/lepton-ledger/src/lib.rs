@@ -55,8 +55,9 @@ pub use find::{
     FindInstances, FoundInstance, FoundInstances, FoundPlace, InstancePlace, WantedAddresses,
 };
 pub use fixed_ip::{
-    AddFixedIp, FixedIpPage, FixedIpsBy, GetFixedIp, LeaseFixedIp, LeaseOutcome, ListFixedIps, Place,
-    ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Sought, UnreserveFixedIp, WantedAddress,
+    AddFixedIp, FixedIpPage, FixedIpPlace, FixedIpsBy, GetFixedIp, HostPortPlace, LeaseFixedIp, LeaseOutcome,
+    ListFixedIps, Place, ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Sought, UnreserveFixedIp,
+    WantedAddress,
 };
 pub use floating_ip::{
     AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingBy,

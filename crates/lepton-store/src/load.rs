@@ -106,6 +106,7 @@ impl<'k> Round<'k> {
                 | Key::FloatingIpIn(_)
                 | Key::FloatingIpPage { .. }
                 | Key::PortPage { .. }
+                | Key::HostPortPage { .. }
                 | Key::GuestsOn(_)
                 | Key::PortsToFence { .. }
                 | Key::HostPorts(..)
@@ -225,6 +226,9 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
             floating_ips::load_page(tx, filter, *after, *limit, view).await
         }
         Key::PortPage { filter, after, limit } => ports::load_page(tx, filter, *after, *limit, view).await,
+        Key::HostPortPage { host, after, limit } => {
+            ports::load_host_page(tx, host, *after, *limit, view).await
+        }
         Key::GuestsOn(network) => guests::load_on(tx, *network, view).await,
         Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
         Key::HostPorts(host, after) => {

@@ -1,18 +1,19 @@
 //! `ListFixedIps`: the addresses of a network, a subnet, an instance or a host that have an owner, are reserved or rest.
 //!
-//! A subnet's addresses are read in their order, so a page costs what it looks at; where some of them are not wanted, a call
-//! looks at a bounded number, and tells from where to go on even if it has found nothing.
+//! A subnet's addresses are read in their order, and a host's port by port, so a page costs what it looks at; where some of
+//! them are not wanted, a call looks at a bounded number, and tells from where to go on even if it has found nothing.
 
-use lepton_types::{FixedIpInfo, FixedIpState, HostId, InstanceId, ProjectId};
+use lepton_types::{FixedIpInfo, FixedIpState, HostId, InstanceId, Port, PortId, ProjectId, Revision};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::{AddressPlace, Command, FixedIp, Key, PortFilter, PortsBy, Scope, Stop, View};
 
-/// Most addresses that a call looks at which does not want all of them.
+/// Most addresses that a call looks at which does not want all of them; of a host's, most ports.
 const LOOKS: u16 = 256;
 
-/// Shows a page of addresses that are not free, in their order, IPv4 before IPv6.
+/// Shows a page of addresses that are not free, in their order, IPv4 before IPv6; of a host those of one port after the other,
+/// the port first that changed first.
 ///
 /// What a subnet keeps for itself, such as its gateway, has no row and is not listed; its subnet tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub struct ListFixedIps {
     pub project: Option<ProjectId>,
     /// Only those that are this.
     pub state: Option<FixedIpState>,
-    /// Only those behind this one.
-    pub after: Option<AddressPlace>,
+    /// Only those behind this place, which an earlier page of the same list has told.
+    pub after: Option<FixedIpPlace>,
     /// Most addresses to show; not zero.
     pub limit: u16,
     /// What the caller may see. A tenant is shown what its own ports have, and of its own networks also what is reserved or
@@ -49,14 +50,27 @@ pub struct FixedIpPage {
     /// The addresses.
     pub fixed_ips: Vec<FixedIpInfo>,
     /// From where to go on; none when all was looked at.
-    pub next: Option<AddressPlace>,
+    pub next: Option<FixedIpPlace>,
 }
+
+/// Where a list of addresses goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FixedIpPlace {
+    /// Behind this address.
+    Behind(AddressPlace),
+    /// On a host behind this port, or when there is one behind this address of it.
+    OnHost(HostPortPlace, Option<AddressPlace>),
+}
+
+/// Where a port is among those of its host: at which of the host's revisions it changed. A port that changes is behind all
+/// others then, so whoever pages through them misses none.
+pub type HostPortPlace = (Revision, PortId);
 
 /// What a call looks at.
 struct Looked {
     rows: Vec<FixedIp>,
-    /// Whether nothing is behind it.
-    is_all: bool,
+    /// Where to go on behind all of it; none when nothing is there.
+    next: Option<FixedIpPlace>,
 }
 
 impl Command for ListFixedIps {
@@ -68,10 +82,10 @@ impl Command for ListFixedIps {
         if self.project.is_some() && !self.scope.owns(self.project.as_ref()) {
             return Ok(FixedIpPage::default());
         }
-        let Looked { rows, is_all } = match &self.by {
+        let Looked { rows, next } = match &self.by {
             FixedIpsBy::Place(place) => self.in_place(ledger, *place)?,
-            FixedIpsBy::Instance(instance) => self.of_ports(ledger, PortsBy::Instance(*instance))?,
-            FixedIpsBy::Host(host) => self.of_ports(ledger, PortsBy::Host(host.clone()))?,
+            FixedIpsBy::Instance(instance) => self.of_instance(ledger, *instance)?,
+            FixedIpsBy::Host(host) => self.on_host(ledger, host)?,
         };
         ledger.want(rows.iter().map(|row| Key::Subnet(row.subnet)));
         ledger.need(rows.iter().filter_map(|row| row.holder.port()).map(Key::Port))?;
@@ -80,13 +94,10 @@ impl Command for ListFixedIps {
             if page.fixed_ips.len() == usize::from(self.limit) {
                 return Ok(page);
             }
-            page.next = Some((row.address, row.subnet));
+            page.next = Some(self.place_of(ledger, &row));
             page.fixed_ips.extend(self.wanted(ledger, row)?);
         }
-        if is_all {
-            page.next = None;
-        }
-        Ok(page)
+        Ok(FixedIpPage { next, ..page })
     }
 }
 
@@ -94,26 +105,69 @@ impl ListFixedIps {
     /// The next addresses of the subnets there.
     fn in_place(&self, ledger: &mut View, place: Place) -> Result<Looked, Stop> {
         let (_, mut subnets) = ledger.subnets_at(place, &self.scope)?;
-        let after = self.after.map(|(address, _)| address);
+        let after = self.behind().map(|(address, _)| address);
         subnets.retain(|subnet| after.is_none_or(|after| subnet.cidr.last() > after));
         let after = after.filter(|after| subnets.first().is_some_and(|first| first.cidr.contains(*after)));
         let looks = self.looks();
         let rows = ledger.fixed_ip_page(&subnets, after, looks)?;
-        Ok(Looked { is_all: rows.len() < usize::from(looks), rows })
+        let last = rows.last().filter(|_| rows.len() == usize::from(looks));
+        Ok(Looked { next: last.map(|row| FixedIpPlace::Behind((row.address, row.subnet))), rows })
     }
 
-    /// The next addresses of an instance's or a host's ports. Either has so few that they are sorted.
-    fn of_ports(&self, ledger: &mut View, by: PortsBy) -> Result<Looked, Stop> {
+    /// The next addresses of an instance's ports. It has so few that they are sorted.
+    fn of_instance(&self, ledger: &mut View, instance: InstanceId) -> Result<Looked, Stop> {
         let project = self.project.as_ref().or(self.scope.project()).cloned();
-        let ports = ledger.port_page(&PortFilter { project, by }, None, u16::MAX)?;
-        ledger.need(ports.iter().map(|port| Key::Port(port.id)))?;
+        let filter = PortFilter { project, by: PortsBy::Instance(instance) };
+        let ports = ledger.port_page(&filter, None, u16::MAX)?;
         let mut rows: Vec<FixedIp> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
-        rows.retain(|row| self.after.is_none_or(|after| (row.address, row.subnet) > after));
+        rows.retain(|row| self.behind().is_none_or(|after| (row.address, row.subnet) > after));
         rows.sort_unstable_by_key(|row| (row.address, row.subnet));
-        Ok(Looked { rows, is_all: true })
+        Ok(Looked { rows, next: None })
     }
 
-    /// How many addresses the call looks at: where all are wanted, one more than it shows tells whether another page follows.
+    /// What a host's next ports have, and before it the rest of what the last one has that was shown in part.
+    fn on_host(&self, ledger: &mut View, host: &HostId) -> Result<Looked, Stop> {
+        let after = match self.after {
+            Some(FixedIpPlace::OnHost(port, address)) => Some((port, address)),
+            Some(FixedIpPlace::Behind(_)) | None => None,
+        };
+        let looks = self.looks();
+        let ports = ledger.host_port_page(host, after.map(|(port, _)| port), looks)?;
+        let mut rows = Vec::new();
+        if let Some(((revision, id), Some(shown))) = after {
+            // A port that has changed or moved since comes again, or is not there any more.
+            let port = ledger.port(id)?.filter(|port| port.host == *host && port.revision == revision);
+            if let Some(port) = port.map(|port| port.id) {
+                rows.extend(
+                    in_order(ledger, port).into_iter().filter(|row| (row.address, row.subnet) > shown),
+                );
+            }
+        }
+        rows.extend(ports.iter().flat_map(|port| in_order(ledger, port.id)));
+        let last = ports.last().filter(|_| ports.len() == usize::from(looks));
+        Ok(Looked { rows, next: last.map(|port| FixedIpPlace::OnHost((port.revision, port.id), None)) })
+    }
+
+    /// Behind which address the page begins, unless it is about a host.
+    fn behind(&self) -> Option<AddressPlace> {
+        match self.after {
+            Some(FixedIpPlace::Behind(place)) => Some(place),
+            Some(FixedIpPlace::OnHost(..)) | None => None,
+        }
+    }
+
+    /// Where the list goes on behind an address, whose port is loaded.
+    fn place_of(&self, ledger: &View, row: &FixedIp) -> FixedIpPlace {
+        let place = (row.address, row.subnet);
+        let port = row.holder.port().filter(|_| matches!(self.by, FixedIpsBy::Host(_)));
+        match port.and_then(|port| ledger.row::<Port>(&port)) {
+            Some(port) => FixedIpPlace::OnHost((port.revision, port.id), Some(place)),
+            None => FixedIpPlace::Behind(place),
+        }
+    }
+
+    /// How many addresses, or ports of a host, the call looks at: where all are wanted, one more than it shows tells whether
+    /// another page follows.
     fn looks(&self) -> u16 {
         let wants_all = self.state.is_none() && self.project.is_none() && self.scope == Scope::Everything;
         if wants_all { self.limit.saturating_add(1) } else { LOOKS }
@@ -128,4 +182,11 @@ impl ListFixedIps {
             is_of_project && self.state.map_or(info.state != FixedIpState::Free, |state| info.state == state)
         }))
     }
+}
+
+/// The addresses of a port that is loaded, in their order.
+fn in_order(ledger: &View, port: PortId) -> Vec<FixedIp> {
+    let mut rows = ledger.fixed_ips_of(port);
+    rows.sort_unstable_by_key(|row| (row.address, row.subnet));
+    rows
 }

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::View;
 use crate::{
-    FixedIp, Frontier, Holder, Host, Instance, Key, PendingUnplug, PortFilter, PortPlace, RequestKey,
-    RequestRecord, Stop,
+    FixedIp, Frontier, Holder, Host, HostPortPlace, Instance, Key, PendingUnplug, PortFilter, PortPlace,
+    RequestKey, RequestRecord, Stop,
 };
 
 impl View {
@@ -243,6 +243,21 @@ impl View {
         let mut ports = self.indexes.ports_by_network.range((network, Uuid::nil().into())..);
         let id = ports.next().filter(|entry| entry.0 == network).map(|entry| entry.1);
         Ok(id.and_then(|id| self.row(&id)))
+    }
+
+    /// The host's ports in the order in which they changed.
+    pub(crate) fn host_port_page(
+        &mut self,
+        host: &HostId,
+        after: Option<HostPortPlace>,
+        limit: u16,
+    ) -> Result<Vec<Port>, Stop> {
+        self.need([Key::HostPortPage { host: host.clone(), after, limit }])?;
+        let (revision, id) = after.unwrap_or((Revision::default(), Uuid::nil().into()));
+        let behind = (Bound::Excluded((host.clone(), revision, id)), Bound::Unbounded);
+        let entries = self.indexes.ports_by_host.range(behind).take_while(|entry| entry.0 == *host);
+        let ports = entries.filter_map(|entry| self.row::<Port>(&entry.2)).filter(|port| port.host == *host);
+        Ok(ports.take(limit.into()).cloned().collect())
     }
 
     /// The host's ports, and those on their way to it, that changed there after a revision, in the order of their changes.

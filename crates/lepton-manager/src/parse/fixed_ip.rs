@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use lepton_ledger::{
-    AddFixedIp, AddressPlace, FixedIpsBy, GetFixedIp, LeaseFixedIp, ListFixedIps, Place, Refusal,
-    ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Scope, Sought, UnreserveFixedIp, WantedAddress,
+    AddFixedIp, AddressPlace, FixedIpPlace, FixedIpsBy, GetFixedIp, LeaseFixedIp, ListFixedIps, Place,
+    Refusal, ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Scope, Sought, UnreserveFixedIp, WantedAddress,
 };
 use lepton_proto::v1;
-use lepton_types::{FixedIpState, HostId};
+use lepton_types::{FixedIpState, HostId, Revision};
 
 use super::{Fields, page};
 use crate::Settings;
@@ -113,7 +113,8 @@ pub(crate) fn list_fixed_ips(
     let project = fields.optional("project_id", &request.project_id);
     let state = state(&mut fields, request.state);
     let limit = page::limit(&mut fields, request.page_size);
-    let after = page::after(&mut fields, &request.page_token, address_place);
+    let read = if request.host.is_empty() { place_behind } else { place_on_host };
+    let after = page::after(&mut fields, &request.page_token, read);
     fields.finish(by.map(|by| ListFixedIps { by, project, state, after, limit, scope }))
 }
 
@@ -183,13 +184,34 @@ pub(crate) fn release_fixed_ip(
     fields.finish(address.zip(mac).map(|(address, mac)| ReleaseFixedIp { address, mac, only_on }))
 }
 
-/// The token of the page behind an address.
-pub(crate) fn page_token((address, subnet): AddressPlace) -> String {
-    format!("{address}/{subnet}")
+/// The token of the page behind a place.
+pub(crate) fn page_token(place: FixedIpPlace) -> String {
+    match place {
+        FixedIpPlace::Behind((address, subnet)) => format!("{address}/{subnet}"),
+        FixedIpPlace::OnHost((revision, port), None) => format!("{revision}/{port}"),
+        FixedIpPlace::OnHost((revision, port), Some((address, subnet))) => {
+            format!("{revision}/{port}/{address}/{subnet}")
+        }
+    }
 }
 
-fn address_place(token: &str) -> Option<AddressPlace> {
+fn place_behind(token: &str) -> Option<FixedIpPlace> {
     let (address, subnet) = token.split_once('/')?;
+    address_place(address, subnet).map(FixedIpPlace::Behind)
+}
+
+fn place_on_host(token: &str) -> Option<FixedIpPlace> {
+    let parts: Vec<&str> = token.split('/').collect();
+    let (revision, port, address) = match parts[..] {
+        [revision, port] => (revision, port, None),
+        [revision, port, address, subnet] => (revision, port, Some(address_place(address, subnet)?)),
+        _ => return None,
+    };
+    let place = (Revision::from(revision.parse::<u64>().ok()?), port.parse().ok()?);
+    Some(FixedIpPlace::OnHost(place, address))
+}
+
+fn address_place(address: &str, subnet: &str) -> Option<AddressPlace> {
     Some((address.parse::<IpAddr>().ok()?, subnet.parse().ok()?))
 }
 
@@ -200,10 +222,17 @@ mod tests {
     #[test]
     fn a_page_token_round_trips() {
         let subnet = "99999999-0001-4000-8000-000000000001";
+        let port = (Revision::from(7), "99999999-0001-4000-8000-000000000002".parse().unwrap());
         for address in ["10.1.0.2", "fd00:1::9"] {
             let place = (address.parse().unwrap(), subnet.parse().unwrap());
-            assert_eq!(address_place(&page_token(place)), Some(place));
+            let behind = FixedIpPlace::Behind(place);
+            assert_eq!(place_behind(&page_token(behind)), Some(behind));
+            assert_eq!(place_on_host(&page_token(behind)), None);
+            for on_host in [FixedIpPlace::OnHost(port, None), FixedIpPlace::OnHost(port, Some(place))] {
+                assert_eq!(place_on_host(&page_token(on_host)), Some(on_host));
+                assert_eq!(place_behind(&page_token(on_host)), None);
+            }
         }
-        assert_eq!((address_place(subnet), address_place("")), (None, None));
+        assert_eq!((place_behind(subnet), place_behind(""), place_on_host("")), (None, None, None));
     }
 }

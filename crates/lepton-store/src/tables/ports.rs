@@ -1,6 +1,6 @@
 //! `ports`: instances' vNICs and their plugs.
 
-use lepton_ledger::{Key, PortFilter, PortPlace, PortsBy, View};
+use lepton_ledger::{HostPortPlace, Key, PortFilter, PortPlace, PortsBy, View};
 use lepton_types::{
     HostId, InstanceId, MacAddr, NetworkId, Port, PortBinding, PortId, PortStatus, PortTarget, ProjectId,
     Revision,
@@ -241,6 +241,26 @@ pub(crate) async fn load_page(
     networks::load(tx, &ids, view).await?;
     ids.into_iter().for_each(|network| view.mark_loaded(Key::Network(network)));
     Ok(())
+}
+
+/// Loads a page of a host's ports in the order in which they changed, with their addresses.
+pub(crate) async fn load_host_page(
+    tx: &mut Tx,
+    host: &HostId,
+    after: Option<HostPortPlace>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        port_columns!(),
+        " from ports where host_id = $1 and (revision, id) > ($2, $3) order by revision, id limit $4"
+    );
+    let (revision, port) = after.unwrap_or((Revision::default(), Uuid::nil().into()));
+    let values =
+        vec![host.as_str().into(), revision.number().into(), port.as_uuid().into(), i64::from(limit).into()];
+    let found = tx.fetch(SQL, values).await?;
+    enter_with_addresses(tx, &found, view).await.map(drop)
 }
 
 /// Loads the first ports of a host, released ones before the others, with their addresses; those on their way to it; and the

@@ -2,10 +2,11 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
     AllocateForInstance, FixedIpsBy, GetFixedIp, LeaseFixedIp, LeaseOutcome, ListFixedIps, Place,
-    ReleaseFixedIp, ReserveFixedIp, Scope, SweepQuarantine, UnreserveFixedIp,
+    ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Scope, SweepQuarantine, UnreserveFixedIp,
 };
 use lepton_types::{AddressPool, FixedIpInfo, FixedIpState, MacAddr, NetworkId, SubnetId};
 
@@ -99,6 +100,54 @@ async fn pages_of_addresses_have_each_address_once_in_order_and_nothing_of_other
                 assert_eq!(pages(subject, &question, limit).await, expected, "{question:?} by {limit}");
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hosts_addresses_are_told_page_by_page_and_one_whose_port_changes_meanwhile_is_not_missed() {
+    each_store(async |subject| {
+        let id = subject.network("private", &["10.1.0.0/16"]).await.network.id;
+        // A call that wants few of them looks at 256 ports.
+        for made in join_all((1..=300).map(|number| subject.allocate(number))).await {
+            made.unwrap();
+        }
+        let last = AllocateForInstance { project: "p2".parse().unwrap(), ..allocation(301, vec![]) };
+        let last = subject.submit(last).await.unwrap();
+        let elsewhere = AllocateForInstance { host: "host-2".parse().ok(), ..allocation(302, vec![]) };
+        subject.submit(elsewhere).await.unwrap();
+
+        let on_host = list_by(FixedIpsBy::Host(host()));
+        let of_p2 = ListFixedIps { project: "p2".parse().ok(), ..on_host.clone() };
+        let few = subject.store().ask(of_p2.clone()).await.unwrap();
+        assert_eq!((few.fixed_ips.len(), few.next.is_some()), (0, true));
+        let told: Vec<_> =
+            pages(subject, &of_p2, 100).await.iter().map(|info| info.address.to_string()).collect();
+        assert_eq!(told, fixed_ips(&last));
+
+        let first = subject.store().ask(on_host.clone()).await.unwrap();
+        assert_eq!(first.fixed_ips.len(), 100);
+        let shown = &first.fixed_ips[0];
+        assert_eq!(shown.owner.as_ref().map(|owner| owner.instance), Some(instance(1)));
+        let taken = RemoveFixedIp {
+            instance: instance(1),
+            address: shown.address,
+            network: Some(id),
+            only_on: None,
+            scope: Scope::Everything,
+        };
+        subject.submit(taken).await.unwrap();
+        let behind = ListFixedIps { after: first.next, limit: 150, ..on_host.clone() };
+        let second = subject.store().ask(behind).await.unwrap();
+        let behind = ListFixedIps { after: second.next, ..on_host };
+        let third = subject.store().ask(behind).await.unwrap();
+        assert_eq!((second.fixed_ips.len(), third.fixed_ips.len(), third.next), (150, 52, None));
+        let all = [first.fixed_ips, second.fixed_ips, third.fixed_ips].concat();
+        let mut addresses: Vec<IpAddr> = all.iter().map(|info| info.address).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        assert_eq!(addresses.len(), 301, "the one that changed comes twice");
+        subject.end(1).await;
     })
     .await;
 }
@@ -242,7 +291,7 @@ async fn a_wish_beyond_the_frontier_leaves_the_order_as_it_was() {
         subject.allocate_at(1, id, "10.1.3.0").await.unwrap();
         subject.allocate_at(2, id, "10.1.1.255").await.unwrap();
         assert_eq!(fixed_ips(&subject.allocate(3).await.unwrap()), ["10.1.0.2"]);
-        let all = futures_util::future::join_all((4..1024).map(|number| subject.allocate(number))).await;
+        let all = join_all((4..1024).map(|number| subject.allocate(number))).await;
         let mut given: Vec<std::net::Ipv4Addr> =
             all.into_iter().map(|info| fixed_ips(&info.unwrap())[0].parse().unwrap()).collect();
         given.sort_unstable();
