@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lepton_ledger::{Envelope, MigrateInstanceStart, Move, Reply, UndoMigration};
 use lepton_store::{StoreError, SubmitError};
-use lepton_types::{Migration, NetworkInfo};
+use lepton_types::{HostId, Migration, NetworkInfo};
 use tokio::time::Instant;
 
 use super::{
@@ -42,11 +42,13 @@ impl Manager {
         let reply = self.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
         let Reply { answer: begun, is_repeated } = reply;
         let Some(migration) = begun.info.migration.clone() else { return Ok(begun.info) };
-        let shortfall =
-            match self.until(&begun.info, &mut watch, deadline, |info| arrival(&migration, info)).await {
-                Ok(info) => return Ok(info),
-                Err(shortfall) => shortfall,
-            };
+        let shortfall = match self
+            .until(&begun.info, &mut watch, deadline, |info| arrival(&begun.info.host, &migration, info))
+            .await
+        {
+            Ok(info) => return Ok(info),
+            Err(shortfall) => shortfall,
+        };
         let is_over = matches!(shortfall, Shortfall::Gone | Shortfall::Aborted);
         let is_ours = begun.has_begun && !is_repeated && !is_over;
         let is_undone = is_ours && self.abort(&begun, &envelope).await;
@@ -60,14 +62,38 @@ impl Manager {
     }
 }
 
-/// How far a move has come that began so: whoever finishes it early need not wait for it.
-fn arrival(begun: &Migration, info: &NetworkInfo) -> Progress {
+/// How far a move has come that began so: whoever finishes it early need not wait for it. One that ended with the instance on
+/// another host than its source was finished, wherever the instance has gone since.
+fn arrival(source: &HostId, begun: &Migration, info: &NetworkInfo) -> Progress {
     if info.migration.as_ref() == Some(begun) {
         let plugs = info.vifs.iter().filter_map(|vif| Some((vif.id, &vif.destination.as_ref()?.status)));
         Progress::of(plugs)
-    } else if info.host == begun.destination {
+    } else if info.host != *source {
         Progress::Ready
     } else {
         Progress::Short(Shortfall::Aborted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_that_ended_is_aborted_where_it_began_and_finished_anywhere_else() {
+        let host = |name: &str| name.parse::<HostId>().unwrap();
+        let to = |name: &str, revision: u64| Migration { destination: host(name), revision: revision.into() };
+        let begun = to("there", 7);
+        let on = |at: &str, migration: Option<Migration>| {
+            let (instance, incarnation) = (uuid::Uuid::from_u128(1).into(), 1);
+            NetworkInfo { instance, incarnation, host: host(at), migration, vifs: Vec::new() }
+        };
+        for at_home in [None, Some(to("there", 8)), Some(to("beyond", 1))] {
+            let over = arrival(&host("here"), &begun, &on("here", at_home));
+            assert!(matches!(over, Progress::Short(Shortfall::Aborted)));
+        }
+        for moved in [on("there", None), on("there", Some(to("beyond", 1))), on("beyond", None)] {
+            assert!(matches!(arrival(&host("here"), &begun, &moved), Progress::Ready));
+        }
     }
 }
