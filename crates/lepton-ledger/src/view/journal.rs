@@ -19,6 +19,9 @@ pub(super) struct Journal {
 }
 
 impl View {
+    /// Most entries of the journal that are forgotten at once, so that it never holds up the writers for long.
+    pub const FORGOTTEN_AT_ONCE: u16 = 256;
+
     /// Which rows of the journal one look behind a revision goes through, by the revisions of their last events.
     pub fn journal_span(after: u64) -> RangeInclusive<u64> {
         after.saturating_add(1)..=after.saturating_add(SPAN)
@@ -64,14 +67,15 @@ impl View {
         self.journal.rows.insert(row.last, row);
     }
 
-    /// Drops the entries that a complete view keeps from before a moment; answers how many.
+    /// Drops a bounded number of the entries that a complete view keeps from before a moment, the oldest first; answers how many.
+    /// What stands before one of them goes too, though it may be from after the moment where a clock was set back.
     pub fn forget_events(&mut self, before: Timestamp) -> u64 {
-        let old = self.journal.rows.values().take_while(|row| row.entry.at < before);
-        let keys: Vec<u64> = old.map(|row| row.last).collect();
-        for last in &keys {
-            self.journal.rows.remove(last);
-            self.journal.bounds.oldest = last + 1;
-        }
-        keys.len() as u64
+        let oldest: Vec<&JournalRow> =
+            self.journal.rows.values().take(Self::FORGOTTEN_AT_ONCE.into()).collect();
+        let Some(last) = oldest.iter().rposition(|row| row.entry.at < before) else { return 0 };
+        let newest = oldest[last].last;
+        self.journal.rows = self.journal.rows.split_off(&(newest + 1));
+        self.journal.bounds.oldest = newest + 1;
+        last as u64 + 1
     }
 }

@@ -16,9 +16,6 @@ use crate::{
 /// The counter of the events.
 const EVENTS: &str = "events";
 
-/// Most rows that one transaction forgets, so that it never holds up the writers for long.
-const AT_ONCE: i64 = 256;
-
 /// Appends what the batch's commands did. Nothing may be written after it.
 pub(crate) async fn append(tx: &mut Tx, changes: &[Change]) -> Result<(), Failure> {
     let entries: Vec<&JournalEntry> = changes.iter().filter_map(Change::journal_entry).collect();
@@ -126,5 +123,5 @@ pub(crate) async fn forget(tx: &mut Tx, before: Timestamp) -> Result<u64, Failur
          (select max(last) from
              (select last, at from journal where last > 0 order by last limit $2) as oldest
           where at < $1)";
-    tx.execute(SQL, vec![before.micros().into(), AT_ONCE.into()]).await
+    tx.execute(SQL, vec![before.micros().into(), i64::from(View::FORGOTTEN_AT_ONCE).into()]).await
 }
