@@ -6,7 +6,7 @@ use lepton_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Frontier, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Frontier, Key, Refusal, Scope, Stop, View, page};
 
 /// Makes a pool of floating IPs, or gives one that is there more ranges. A range that the pool has already changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,12 +225,15 @@ fn end_range(ledger: &mut View, pool: &Network, range: &FloatingRange) -> Result
     Ok(())
 }
 
+/// Most pools of a page, whatever it may have: each may have [`MOST_RANGES`] ranges to load and to tell, some 80 bytes each.
+const MOST_POOLS: u16 = 64;
+
 /// Shows a page of pools in the order of their creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListFloatingPools {
     /// Only pools made after the one with this sequence number.
     pub after: u64,
-    /// Most pools to show; not zero.
+    /// Most pools to show, though never more than 64; not zero.
     pub limit: u16,
     /// What the caller may see.
     pub scope: Scope,
@@ -251,11 +254,9 @@ impl Command for ListFloatingPools {
     const NAME: &'static str = "ListFloatingPools";
 
     fn decide(&self, ledger: &mut View) -> Result<FloatingPoolPage, Stop> {
-        // One more than the page holds tells whether another page follows.
-        let mut pools = ledger.floating_pool_page(self.after, self.limit.saturating_add(1))?;
-        let is_last = pools.len() <= usize::from(self.limit);
-        pools.truncate(self.limit.into());
-        let next = pools.last().filter(|_| !is_last).map(|pool| pool.sequence);
+        let limit = self.limit.min(MOST_POOLS);
+        let mut pools = ledger.floating_pool_page(self.after, page::looks(limit))?;
+        let next = page::cut(&mut pools, limit, |pool| pool.sequence);
         let is_told_all = self.scope.project().is_none();
         let shown = pools.iter().map(|pool| {
             let pool = ledger.pool_with_ranges(pool);

@@ -30,6 +30,7 @@ mod key;
 mod migration;
 mod network;
 mod network_info;
+mod page;
 mod pool;
 mod port;
 mod quota;

@@ -4,7 +4,7 @@ use lepton_ipam::SubnetSpec;
 use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, NamedHost, Refusal, Scope, Stop, View};
+use crate::{Command, Key, NamedHost, Refusal, Scope, Stop, View, page};
 
 mod carve;
 mod modify;
@@ -243,11 +243,8 @@ impl Command for ListNetworks {
             (Some(asked), Some(own)) if asked != own => return Ok(NetworkPage::default()),
             (asked, own) => asked.as_ref().or(own),
         };
-        // One more than the page holds tells whether another page follows.
-        let mut networks = ledger.network_page(project, self.after, self.limit.saturating_add(1))?;
-        let is_last = networks.len() <= usize::from(self.limit);
-        networks.truncate(self.limit.into());
-        let next = networks.last().filter(|_| !is_last).map(|network| network.sequence);
+        let mut networks = ledger.network_page(project, self.after, page::looks(self.limit))?;
+        let next = page::cut(&mut networks, self.limit, |network| network.sequence);
         let networks = networks
             .into_iter()
             .map(|network| NetworkWithSubnets { subnets: ledger.subnets_of(network.id), network })

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use lepton_types::{HostId, InstanceId, MacAddr, Name, NetworkId, Port, PortId, ProjectId, SubnetId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Holder, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Holder, Key, Refusal, Scope, Stop, View, page};
 
 /// Shows one port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,11 +138,8 @@ impl Command for ListPorts {
             (asked, own) => asked.as_ref().or(own).cloned(),
         };
         let filter = PortFilter { project, by: self.filter.by.clone() };
-        // One more than the page holds tells whether another page follows.
-        let mut rows = ledger.port_page(&filter, self.after, self.limit.saturating_add(1))?;
-        let is_last = rows.len() <= usize::from(self.limit);
-        rows.truncate(self.limit.into());
-        let next = rows.last().filter(|_| !is_last).map(|port| (port.network, port.id));
+        let mut rows = ledger.port_page(&filter, self.after, page::looks(self.limit))?;
+        let next = page::cut(&mut rows, self.limit, |port| (port.network, port.id));
         ledger.need(rows.iter().flat_map(|port| [Key::Port(port.id), Key::Network(port.network)]))?;
         let ports = rows.into_iter().map(|port| ledger.port_info(port)).collect::<Result<_, _>>()?;
         Ok(PortPage { ports, next })

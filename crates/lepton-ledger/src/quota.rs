@@ -6,7 +6,7 @@
 use lepton_types::{Amounts, Limit, ProjectId, Quota, Resource};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Key, Refusal, Scope, Stop, View, page};
 
 impl View {
     /// Counts `count` more of the resource as the project's.
@@ -167,12 +167,8 @@ impl Command for ListQuotas {
     const NAME: &'static str = "ListQuotas";
 
     fn decide(&self, ledger: &mut View) -> Result<QuotaPage, Stop> {
-        // One more than the page holds tells whether another page follows.
-        let limit = self.limit.saturating_add(1);
-        let mut quotas = ledger.quota_page(self.after.as_ref(), limit)?;
-        let is_last = quotas.len() <= usize::from(self.limit);
-        quotas.truncate(self.limit.into());
-        let next = quotas.last().filter(|_| !is_last).map(|quota| quota.project.clone());
+        let mut quotas = ledger.quota_page(self.after.as_ref(), page::looks(self.limit))?;
+        let next = page::cut(&mut quotas, self.limit, |quota| quota.project.clone());
         let quotas = quotas.into_iter().map(|quota| state(ledger, quota)).collect();
         Ok(QuotaPage { quotas, next })
     }

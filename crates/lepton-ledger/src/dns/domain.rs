@@ -3,7 +3,7 @@
 use lepton_types::{DnsDomain, DnsScope, DomainName};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Key, Refusal, Scope, Stop, View, page};
 
 /// Makes a domain, or changes whom it is for when it is there; its entries stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +97,9 @@ impl Command for ListDnsDomains {
     const NAME: &'static str = "ListDnsDomains";
 
     fn decide(&self, ledger: &mut View) -> Result<DnsDomainPage, Stop> {
-        // One more than the page holds tells whether another page follows.
-        let limit = self.limit.saturating_add(1);
-        let mut domains = ledger.dns_domain_page(self.scope.project(), self.after.as_ref(), limit)?;
-        let is_last = domains.len() <= usize::from(self.limit);
-        domains.truncate(self.limit.into());
-        let next = domains.last().filter(|_| !is_last).map(|domain| domain.name.clone());
+        let looks = page::looks(self.limit);
+        let mut domains = ledger.dns_domain_page(self.scope.project(), self.after.as_ref(), looks)?;
+        let next = page::cut(&mut domains, self.limit, |domain| domain.name.clone());
         Ok(DnsDomainPage { domains, next })
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use lepton_types::{DnsDomainId, DnsEntry, DomainName, Hostname, RecordType};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, Refusal, Scope, Stop, View, row::EntryKey};
+use crate::{Command, Key, Refusal, Scope, Stop, View, page, row::EntryKey};
 
 /// Takes a name from a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,20 +112,14 @@ impl Command for ListDnsEntries {
                 found.into_iter().map(|entry| NamedEntry { domain: domain.name.clone(), entry }).collect()
             }
         };
-        let is_last = entries.len() <= usize::from(self.limit);
-        entries.truncate(self.limit.into());
-        let key = |entry: &DnsEntry| (entry.domain, entry.name.clone(), entry.record_type());
-        let next = entries.last().filter(|_| !is_last).map(|named| key(&named.entry));
+        let next = page::cut(&mut entries, self.limit, |NamedEntry { entry, .. }| {
+            (entry.domain, entry.name.clone(), entry.record_type())
+        });
         Ok(DnsEntryPage { entries, next })
     }
 }
 
 impl ListDnsEntries {
-    /// One more than the page holds tells whether another page follows.
-    fn limit(&self) -> u16 {
-        self.limit.saturating_add(1)
-    }
-
     fn of_domain(
         &self,
         ledger: &mut View,
@@ -133,12 +127,12 @@ impl ListDnsEntries {
         address: Option<IpAddr>,
     ) -> Result<Vec<DnsEntry>, Stop> {
         let after = self.after.clone().map(|(_, name, record_type)| (name, record_type));
-        ledger.dns_entry_page(domain, address, after.as_ref(), self.limit())
+        ledger.dns_entry_page(domain, address, after.as_ref(), page::looks(self.limit))
     }
 
     fn of_address(&self, ledger: &mut View, address: IpAddr) -> Result<Vec<NamedEntry>, Stop> {
         let after = self.after.clone().map(|(domain, name, _)| (domain, name));
-        ledger.dns_names(address, after, self.limit())
+        ledger.dns_names(address, after, page::looks(self.limit))
     }
 }
 

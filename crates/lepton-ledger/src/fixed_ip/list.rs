@@ -7,7 +7,7 @@ use lepton_types::{FixedIpInfo, FixedIpState, HostId, InstanceId, Port, PortId, 
 use serde::{Deserialize, Serialize};
 
 use super::Place;
-use crate::{AddressPlace, Command, FixedIp, Key, PortFilter, PortsBy, Scope, Stop, View};
+use crate::{AddressPlace, Command, FixedIp, Key, PortFilter, PortsBy, Scope, Stop, View, page};
 
 /// Most addresses that a call looks at which does not want all of them; of a host's, most ports.
 const LOOKS: u16 = 256;
@@ -170,7 +170,7 @@ impl ListFixedIps {
     /// another page follows.
     fn looks(&self) -> u16 {
         let wants_all = self.state.is_none() && self.project.is_none() && self.scope == Scope::Everything;
-        if wants_all { self.limit.saturating_add(1) } else { LOOKS }
+        if wants_all { page::looks(self.limit) } else { LOOKS }
     }
 
     /// What the address is, if it is wanted and the caller's to see.

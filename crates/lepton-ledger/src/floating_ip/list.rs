@@ -6,7 +6,7 @@ use lepton_types::{FloatingIp, HostId, InstanceId, Name, NetworkId, ProjectId};
 use serde::{Deserialize, Serialize};
 
 use super::FloatingIpInfo;
-use crate::{Command, Key, Scope, Stop, View};
+use crate::{Command, Key, Scope, Stop, View, page};
 
 /// Shows one floating IP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,11 +111,8 @@ impl Command for ListFloatingIps {
             (asked, own) => asked.as_ref().or(own),
         };
         let filter = self.filter(ledger, project)?;
-        // One more than the page holds tells whether another page follows.
-        let mut rows = ledger.floating_ip_page(&filter, self.after, self.limit.saturating_add(1))?;
-        let is_last = rows.len() <= usize::from(self.limit);
-        rows.truncate(self.limit.into());
-        let next = rows.last().filter(|_| !is_last).map(|row| row.address);
+        let mut rows = ledger.floating_ip_page(&filter, self.after, page::looks(self.limit))?;
+        let next = page::cut(&mut rows, self.limit, |row| row.address);
         ledger.need(rows.iter().flat_map(keys_of_info))?;
         let floating_ips =
             rows.into_iter().map(|row| ledger.floating_ip_info(row)).collect::<Result<_, _>>()?;

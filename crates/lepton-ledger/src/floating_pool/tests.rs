@@ -226,3 +226,17 @@ fn a_pool_is_made_in_two_rounds() {
     decided(&mut ledger, &command).unwrap();
     assert_eq!(ledger.rows::<FloatingRange>().map(Row::key).count(), 2);
 }
+
+/// 64 pools may have 16,384 ranges, which is as much as an answer should have.
+#[test]
+fn a_page_of_pools_is_bounded_by_what_their_ranges_may_be() {
+    let mut ledger = empty();
+    for number in 0..=MOST_POOLS {
+        decided(&mut ledger, &pool(&format!("pool-{number}"), &[&format!("10.9.0.{number}")])).unwrap();
+    }
+    let list = ListFloatingPools { after: 0, limit: 1000, scope: Scope::Everything };
+    let first = decided(&mut ledger, &list).unwrap();
+    assert_eq!(first.pools.len(), usize::from(MOST_POOLS));
+    let second = decided(&mut ledger, &ListFloatingPools { after: first.next.unwrap(), ..list }).unwrap();
+    assert_eq!((second.pools.len(), second.next), (1, None));
+}
