@@ -14,7 +14,7 @@ use crate::{
 /// What can be done with hosts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum HostCommand {
-    /// Say that a host is gone for good, or that its name was a mistake: what was released on it becomes free
+    /// Say that a host is gone for good: what was released on it becomes free
     ///
     /// Only when nothing on the host can send packets any more: its addresses may be given to others at once.
     Fence {

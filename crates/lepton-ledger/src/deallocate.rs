@@ -3,7 +3,7 @@
 use lepton_types::{HostId, InstanceId, PortId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Instance, Key, Refusal, RequestKey, RequestRecord, Stop, View, migration};
+use crate::{Command, Instance, Key, Refusal, RequestKey, RequestRecord, Stop, View, host::proof, migration};
 
 /// Takes an instance's vNICs back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,23 +93,29 @@ impl Command for UndoAllocation {
 }
 
 /// Ends the instance's life and tells its host to unplug its ports, and the host that it was on its way to. No floating IP
-/// leads to them any more (B20, B21).
+/// leads to them any more (B20, B21). Ports that no agent was ever told of have nobody to wait for, and end now.
 fn release(ledger: &mut View, instance: &Instance) -> Result<Released, Stop> {
     ledger.need(migration::hosts_of(instance).cloned().map(Key::Host))?;
     let ports = ledger.ports_of(instance)?;
     ledger.forget_names_of(instance, &ports)?;
-    let mut released = Vec::new();
+    let is_registered = ledger.is_registered(&instance.host)?;
+    let mut released = Vec::with_capacity(ports.len());
     for mut port in ports {
         migration::leave_target(ledger, &mut port)?;
         ledger.detach_floating_ips(port.id, None)?;
         port.is_released = true;
-        port.revision = ledger.touch_host(&port.host)?;
-        released.push(port.id);
-        ledger.replace(port);
+        if is_registered {
+            port.revision = ledger.touch_host(&port.host)?;
+        }
+        ledger.replace(port.clone());
+        released.push(port);
+    }
+    if !is_registered {
+        proof::gone(ledger, &released)?;
     }
     ledger.note_incarnation(instance.id, instance.incarnation);
     ledger.end::<Instance>(&instance.id);
-    Ok(Released { ports: released })
+    Ok(Released { ports: released.iter().map(|port| port.id).collect() })
 }
 
 #[cfg(test)]

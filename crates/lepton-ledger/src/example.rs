@@ -1,21 +1,34 @@
 //! Ledgers and requests for the tests of commands.
 
 use lepton_ipam::{MacBase, SubnetSpec};
-use lepton_types::{HostId, InstanceId, Mtu, NetworkId, NetworkInfo, Timestamp};
+use lepton_types::{HostId, InstanceId, Mtu, NetworkId, NetworkInfo, Revision, Timestamp};
 use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
 use crate::{
-    AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Key, Naming,
-    NetworkSpec, NetworkWithSubnets, Refusal, Row, RowChange, Scope, Stop, View,
+    AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Host, Key,
+    Naming, NetworkSpec, NetworkWithSubnets, Refusal, Row, RowChange, Scope, Stop, View,
 };
 
 /// The moment at which the examples' time starts, in microseconds.
 pub(crate) const NOW: i64 = 1_000_000_000;
 
-/// A ledger with nothing in it, all in memory.
-pub(crate) fn empty() -> View {
+/// The hosts of the examples, whose agents have been there.
+const HOSTS: [&str; 5] = ["host-1", "host-2", "a", "b", "c"];
+
+/// A ledger with nothing in it, all in memory: no agent has been there yet.
+pub(crate) fn without_agents() -> View {
     View::complete(Timestamp::from(NOW), [7; 32])
+}
+
+/// A ledger with nothing in it but hosts, all in memory.
+pub(crate) fn empty() -> View {
+    let mut ledger = without_agents();
+    for host in HOSTS {
+        let id = host.parse().expect("printable ASCII is a host");
+        ledger.load(Host { id, revision: Revision::default(), is_registered: true });
+    }
+    ledger
 }
 
 /// A view into which nothing has been loaded yet.

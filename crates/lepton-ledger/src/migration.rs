@@ -24,7 +24,7 @@ pub use self::{
     setup::{SetupNetworksOnHost, UndoMigration},
     start::MigrateInstanceStart,
 };
-use crate::{BindingRequest, Instance, Key, PendingUnplug, Refusal, Stop, View};
+use crate::{BindingRequest, Instance, Key, PendingUnplug, Refusal, Stop, View, host::proof};
 
 /// What a request to move an instance has come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,9 +99,14 @@ fn plug_on_target(
 fn abort(ledger: &mut View, instance: Instance) -> Result<(), Stop> {
     let Some(Migration { destination, .. }) = &instance.migration else { return Ok(()) };
     ledger.need([Key::Host(destination.clone())])?;
-    for mut port in ledger.ports_of(&instance)? {
-        leave_target(ledger, &mut port)?;
-        ledger.replace(port);
+    let is_registered = ledger.is_registered(destination)?;
+    let mut ports = ledger.ports_of(&instance)?;
+    for port in &mut ports {
+        leave_target(ledger, port)?;
+        ledger.replace(port.clone());
+    }
+    if !is_registered {
+        proof::departed(ledger, ports.iter().map(|port| port.id))?;
     }
     ledger.replace(Instance { migration: None, ..instance });
     Ok(())
@@ -115,8 +120,11 @@ pub(crate) fn leave_target(ledger: &mut View, port: &mut Port) -> Result<(), Sto
     }
 }
 
-/// Tells a host to unplug a port that is no longer its own.
+/// Tells a host to unplug a port that is no longer its own, if it was ever told of any.
 fn leave(ledger: &mut View, port: &Port, host: HostId) -> Result<(), Stop> {
+    if !ledger.is_registered(&host)? {
+        return Ok(());
+    }
     let revision = ledger.touch_host(&host)?;
     ledger.insert(PendingUnplug { port: port.id, host, revision, is_fenced: false });
     Ok(())

@@ -126,6 +126,9 @@ pub struct Host {
     pub id: HostId,
     /// Version of what it must have.
     pub revision: Revision,
+    /// Whether its agent has been there ([`crate::RegisterHost`]). Nothing is told to a host before, so nothing was ever
+    /// plugged on one that has not: there is nobody to wait for.
+    pub is_registered: bool,
 }
 
 /// A port that must go from a host, and of whose going there is no proof yet: one that has moved away, or one that ended

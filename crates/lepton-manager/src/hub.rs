@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     fn host_at(revision: u64) -> Change {
-        let host = Host { id: "a".parse().unwrap(), revision: revision.into() };
+        let host = Host { id: "a".parse().unwrap(), revision: revision.into(), is_registered: true };
         Change::Host(RowChange { before: None, after: Some(host) })
     }
 

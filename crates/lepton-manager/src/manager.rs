@@ -4,15 +4,11 @@ mod error;
 mod migrating;
 mod waiting;
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, RegisterHost, ReportHost};
-use lepton_store::{Store, StoreConfig, StoreError};
+use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
+use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{DomainName, HostChanges, HostId, HostReport, Name, Revision};
 use tokio::time;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -71,8 +67,6 @@ struct Inner {
     store: Store,
     hub: Arc<Hub>,
     settings: Settings,
-    /// Hosts that are certain to be in the ledger.
-    registered: Mutex<BTreeSet<HostId>>,
     waits: TaskTracker,
     /// Cancelled when nobody may wait for ports any longer.
     no_more_waiting: CancellationToken,
@@ -99,7 +93,6 @@ impl Manager {
             store,
             hub,
             settings,
-            registered: Mutex::default(),
             waits: TaskTracker::new(),
             no_more_waiting: CancellationToken::new(),
             no_more_watching: CancellationToken::new(),
@@ -145,21 +138,14 @@ impl Manager {
         Ok(self.inner.store.ask(question).await?)
     }
 
-    /// Notes that a host has an agent, if the ledger does not know it yet. That it cannot be noted keeps nobody from his
-    /// work; the agent's next question tries again.
-    pub async fn register(&self, host: &HostId) {
-        if self.registered().contains(host) {
-            return;
-        }
+    /// Notes that a host has an agent, which is told nothing before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] and its like; the agent's next question tries again.
+    pub async fn register(&self, host: &HostId) -> Result<(), ManagerError> {
         let register = RegisterHost { host: host.clone() };
-        match self.submit(register, Envelope::of(&agent_of(host)), false).await {
-            Ok(()) => drop(self.registered().insert(host.clone())),
-            Err(error) => tracing::warn!(%host, %error, "the host is not noted as one that has an agent"),
-        }
-    }
-
-    fn registered(&self) -> MutexGuard<'_, BTreeSet<HostId>> {
-        self.inner.registered.lock().unwrap_or_else(PoisonError::into_inner)
+        self.submit(register, Envelope::of(&agent_of(host)), false).await
     }
 
     /// What a host must have: everything, or what changed after the revision that it holds.
@@ -172,8 +158,14 @@ impl Manager {
         host: HostId,
         after: Option<Revision>,
     ) -> Result<HostChanges, ManagerError> {
-        self.register(&host).await;
-        self.ask(HostFeed { host, after }).await
+        let feed = HostFeed { host, after };
+        match self.ask(feed.clone()).await {
+            Err(ManagerError::Submit(SubmitError::Refused(Refusal::HostNotFound { host, .. }))) => {
+                self.register(&host).await?;
+                self.ask(feed).await
+            }
+            told => told,
+        }
     }
 
     /// Records what a host has done.

@@ -57,7 +57,9 @@ CREATE INDEX blocks_with_free ON blocks (subnet_id, first) WHERE free > 0;
 
 CREATE TABLE hosts (
     id TEXT NOT NULL PRIMARY KEY,
-    revision BIGINT NOT NULL
+    revision BIGINT NOT NULL,
+    -- Whether its agent was ever told what it must have. Where not, nothing was ever plugged there.
+    is_registered BOOLEAN NOT NULL
 );
 
 -- Ports that must go from a host that they have left, or that was fenced. A fenced host is not waited for, but should it

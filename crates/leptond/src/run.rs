@@ -103,8 +103,10 @@ async fn work(
     let listeners = Listeners::bind(&config.listen).await?;
     tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep, stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
-        // Before anybody can ask for a port on it.
-        manager.register(&config.host).await;
+        // Before anybody can ask for a port on it. If it cannot be noted now, the agent's first question tries again.
+        if let Err(error) = manager.register(&config.host).await {
+            tracing::warn!(host = %config.host, %error, "the host is not noted as one that has an agent");
+        }
         agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(agent_error)?;
     }
     beside(tasks, serve(config, listeners, manager, shutdown), shutdown).await

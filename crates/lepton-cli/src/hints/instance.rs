@@ -44,7 +44,7 @@ pub(super) fn of(reason: &str, metadata: &Metadata) -> Option<&'static str> {
         "PORT_PLUG_FAILED" => "without `--wait` what was begun stays and the host tries again by itself",
         "PORT_PLUG_TIMEOUT" => {
             "see that the host is named rightly and that leptond's agent runs on it, or wait longer, for example \
-             `--wait=2m`; if there is no such host, `lepton host fence HOST` frees what was undone"
+             `--wait=2m`; if the host is gone for good, `lepton host fence HOST` frees what was undone"
         }
         _ => return None,
     })

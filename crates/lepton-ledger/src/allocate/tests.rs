@@ -19,7 +19,7 @@ fn an_allocation_is_ports_addresses_and_a_life() {
     let info = decided(&mut ledger, &allocation(1, vec![])).unwrap();
 
     // The IPv6 address follows from the MAC, so it is settled before the IPv4 address is chosen.
-    let expected = ["+host", "+port", "+fixed_ip", "+block", "~frontier", "~block", "+fixed_ip", "+instance"];
+    let expected = ["~host", "+port", "+fixed_ip", "+block", "~frontier", "~block", "+fixed_ip", "+instance"];
     assert_eq!(changes(&ledger, before), expected);
     assert_eq!((info.instance, info.incarnation, &info.host), (instance(1), 1, &host()));
     let vif = &info.vifs[0];
@@ -320,7 +320,7 @@ fn a_wish_outside_the_pools_needs_no_block() {
     let made = made(&mut ledger, NetworkSpec { subnets: vec![spec], ..network("private", &[]) });
     let before = ledger.changes().len();
     decided(&mut ledger, &allocation(1, vec![requested(made.network.id, &["10.1.0.77"])])).unwrap();
-    assert_eq!(changes(&ledger, before), ["+host", "+port", "+fixed_ip", "+instance"]);
+    assert_eq!(changes(&ledger, before), ["~host", "+port", "+fixed_ip", "+instance"]);
 }
 
 #[test]

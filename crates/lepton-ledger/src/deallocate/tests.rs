@@ -1,13 +1,13 @@
 //! `DeallocateForInstance` and `UndoAllocation`, decided over views in memory.
 
-use lepton_types::{Port, Timestamp};
+use lepton_types::{Amounts, Port, Quota, Timestamp};
 
 use super::*;
 use crate::{
     FixedIp, MigrateInstanceFinish, MigrateInstanceStart,
     example::{
-        allocation, changes, deallocation, decided, empty, host, instance, loaded, missing, unloaded,
-        with_network,
+        allocation, changes, deallocation, decided, empty, fixed_ips, host, instance, loaded, made, missing,
+        network, unloaded, with_network, without_agents,
     },
 };
 
@@ -21,6 +21,21 @@ fn a_deallocation_releases_ports_and_keeps_their_addresses() {
     let row = ledger.row::<Port>(&port).unwrap();
     assert_eq!((row.is_released, row.revision.number()), (true, 2));
     assert_eq!(ledger.rows::<FixedIp>().count(), 2, "they are the port's until its host has unplugged it");
+}
+
+/// A slip in a host's name, for one: no agent was ever told of the ports, so nobody can have plugged them.
+#[test]
+fn what_no_agent_was_told_of_ends_with_its_instance() {
+    let mut ledger = without_agents();
+    made(&mut ledger, network("private", &["10.1.0.0/24", "fd00:1::/64"]));
+    let undo = UndoAllocation { instance: instance(2), incarnation: 1, host: host(), request: None };
+    let port = decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].id;
+    decided(&mut ledger, &allocation(2, vec![])).unwrap();
+    assert_eq!(decided(&mut ledger, &deallocation(1)).unwrap().ports, [port]);
+    assert_eq!(decided(&mut ledger, &undo), Ok(Undone { is_undone: true }));
+    assert_eq!((ledger.rows::<Port>().count(), ledger.rows::<FixedIp>().count()), (0, 0));
+    assert!(ledger.rows::<Quota>().all(|quota| quota.used == Amounts::default()));
+    assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(3, vec![])).unwrap())[0], "10.1.0.2");
 }
 
 #[test]

@@ -298,6 +298,7 @@ fn an_instance_without_names_is_asked_for_none() {
         }
         known.rows::<crate::FixedIp>().for_each(|row| ledger.load(row.clone()));
         keys.push(Key::Host(crate::example::host()));
+        known.rows::<crate::Host>().for_each(|row| ledger.load(row.clone()));
         loaded(&mut ledger, keys);
         let command = deallocation(1);
         let outcome = ledger.attempt(0, |ledger| crate::Command::decide(&command, ledger));

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use lepton_types::{HostId, InstanceId, NetworkId, NetworkInfo, Port};
 
-use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Scope, Stop, View};
+use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Scope, Stop, View, host::proof};
 
 /// Takes an address from an instance.
 ///
 /// NetworkInfo and the host's feed no longer name it from now on, and no floating IP leads to it any more. It stays the
 /// port's all the same, and in nobody's reach, until the host reports that it filters the port by this revision or a later
-/// one ([`crate::ReportHost`]), or that the port is unplugged.
+/// one ([`crate::ReportHost`]), or that the port is unplugged; or it is free at once, if no host was told of the port yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoveFixedIp {
     /// Which instance.
@@ -43,8 +43,12 @@ impl Command for RemoveFixedIp {
             ledger.forget_names(row.subnet, row.address)?;
         }
         ledger.detach_floating_ips(port.id, Some((row.subnet, row.address)))?;
-        let Port { id: port, revision, .. } = ledger.tell_hosts_of(&port)?;
-        ledger.replace(FixedIp { holder: Holder::Leaving { port, revision }, ..row });
+        if proof::is_nowhere(ledger, &port)? {
+            proof::free(ledger, &[row])?;
+        } else {
+            let Port { id: port, revision, .. } = ledger.tell_hosts_of(&port)?;
+            ledger.replace(FixedIp { holder: Holder::Leaving { port, revision }, ..row });
+        }
         ledger.network_info(self.instance)
     }
 }

@@ -2,7 +2,7 @@
 
 use lepton_types::{HostChanges, HostId, HostPort, Port, PortBinding, Revision};
 
-use crate::{Command, Key, Stop, View};
+use crate::{Command, Host, Key, Refusal, Stop, View};
 
 /// Tells a host's revision, and nothing of its ports: what those ask who wait for news.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Command for HostRevision {
     }
 }
 
-/// Tells a host what it must have.
+/// Tells a host what it must have, if it is registered: whoever is not has plugged nothing, and that must stay true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFeed {
     /// Which host.
@@ -44,7 +44,10 @@ impl Command for HostFeed {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<HostChanges, Stop> {
-        let revision = ledger.host(&self.host)?.revision;
+        let Host { id: host, revision, is_registered } = ledger.host(&self.host)?;
+        if !is_registered {
+            return Err(Refusal::HostNotFound { host, field: None }.into());
+        }
         // A host that holds more than there is has outlived a restored ledger: it gets everything.
         let after = self.after.filter(|after| *after <= revision);
         let ports = ledger.host_ports(&self.host, after.unwrap_or_default())?;

@@ -21,6 +21,9 @@
 //! So a released port's row names a host that it waits for, and `PendingUnplug` rows that are not fenced name the others. The
 //! port ends with the last of them.
 //!
+//! A host that is not registered was never told anything, so nothing is there and it is waited for nowhere: what would wait for
+//! its word is over at once.
+//!
 //! The same word frees an address that was taken from a port which lives on ([`Holder::Leaving`]): the port's host filters it by
 //! a revision at which it was told without the address, and no other host has the port. A host says so once, so whenever
 //! another one ceases to have the port, its own is told of it anew.
@@ -75,7 +78,7 @@ pub(crate) fn left(ledger: &mut View, port: &Port, filtered_at: Revision) -> Res
 }
 
 /// A host has ceased to have these ports: those that live on and have addresses that are leaving are told of anew to their own
-/// hosts, whose word may be all that is missing now.
+/// hosts, whose word may be all that is missing now. Where nobody has such a port, its addresses are free.
 pub(crate) fn departed(ledger: &mut View, ports: impl Iterator<Item = PortId>) -> Result<(), Stop> {
     let mut waiting = Vec::new();
     for id in ports {
@@ -84,9 +87,28 @@ pub(crate) fn departed(ledger: &mut View, ports: impl Iterator<Item = PortId>) -
     }
     ledger.need(waiting.iter().map(|port| Key::Host(port.host.clone())))?;
     for port in waiting {
-        ledger.tell_hosts_of(&port)?;
+        if is_nowhere(ledger, &port)? {
+            let leaving = |row: &FixedIp| matches!(row.holder, Holder::Leaving { .. });
+            let rows: Vec<_> = ledger.fixed_ips_of(port.id).into_iter().filter(leaving).collect();
+            free(ledger, &rows)?;
+        } else {
+            ledger.tell_hosts_of(&port)?;
+        }
     }
     Ok(())
+}
+
+/// Whether no host can have the port: the ones that must have it were told of nothing yet, and no other one had it.
+pub(crate) fn is_nowhere(ledger: &mut View, port: &Port) -> Result<bool, Stop> {
+    for host in std::iter::once(&port.host).chain(port.target.iter().map(|target| &target.host)) {
+        if ledger.is_registered(host)? {
+            return Ok(false);
+        }
+    }
+    if port.has_moved {
+        ledger.need([Key::PendingUnplugs(port.id)])?;
+    }
+    Ok(elsewhere(ledger, port)?.is_none())
 }
 
 /// Ends ports that are on no host any more: their addresses go back.

@@ -2,9 +2,12 @@
 
 use lepton_types::HostId;
 
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Host, Key, Refusal, Stop, View};
 
-/// Notes a host whose agent asks what it must have. Once: the ledger forgets no host.
+/// Notes a host whose agent asks what it must have, before the agent is told. Once: the ledger forgets no host.
+///
+/// From then on what is released there waits for the host's word. A command that releases something locks the host's row, so
+/// it is decided before this one is durable, and the agent never hears of the port, or after it, and waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterHost {
     /// Which host.
@@ -21,9 +24,9 @@ impl Command for RegisterHost {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
-        if !ledger.knows_host(&self.host)? {
-            let host = ledger.host(&self.host)?;
-            ledger.insert(host);
+        let host = ledger.host(&self.host)?;
+        if !host.is_registered {
+            ledger.replace(Host { is_registered: true, ..host });
         }
         Ok(())
     }
@@ -61,7 +64,7 @@ pub(crate) fn check(ledger: &mut View, host: &HostId, field: Option<&str>) -> Re
 mod tests {
     use super::*;
     use crate::{
-        AllocateForInstance, Host,
+        AllocateForInstance, Host, HostFeed,
         example::{allocation, changes, decided, with_network},
     };
 
@@ -73,13 +76,32 @@ mod tests {
     fn a_host_is_registered_once_and_keeps_its_revision() {
         let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
         let number = ledger.changes().len();
-        let register = RegisterHost { host: "host-1".parse().unwrap() };
+        let host: HostId = "node7".parse().unwrap();
+        let register = RegisterHost { host: host.clone() };
+        let on_it = |number| AllocateForInstance { host: Some(host.clone()), ..allocation(number, vec![]) };
+        decided(&mut ledger, &on_it(1)).unwrap();
+        let row = |ledger: &View| ledger.row::<Host>(&host).cloned().unwrap();
+        assert_eq!((row(&ledger).revision.number(), row(&ledger).is_registered), (1, false));
         decided(&mut ledger, &register).unwrap();
         decided(&mut ledger, &register).unwrap();
-        assert_eq!(changes(&ledger, number), ["+host"]);
-        decided(&mut ledger, &allocation(1, vec![])).unwrap();
-        decided(&mut ledger, &register).unwrap();
-        assert_eq!(ledger.rows::<Host>().map(|host| host.revision.number()).collect::<Vec<_>>(), [1]);
+        decided(&mut ledger, &on_it(2)).unwrap();
+        assert_eq!((row(&ledger).revision.number(), row(&ledger).is_registered), (2, true));
+        let words = changes(&ledger, number).into_iter().filter(|word| word.contains("host"));
+        assert_eq!(words.collect::<Vec<_>>(), ["+host", "~host", "~host"]);
+    }
+
+    /// What ends at once on a host without an agent may do so because no agent can have been told of it.
+    #[test]
+    fn a_host_is_told_nothing_before_it_is_registered() {
+        let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+        let host: HostId = "node7".parse().unwrap();
+        let on_it = AllocateForInstance { host: Some(host.clone()), ..allocation(1, vec![]) };
+        decided(&mut ledger, &on_it).unwrap();
+        let feed = HostFeed { host: host.clone(), after: None };
+        let refusal = Refusal::HostNotFound { host: host.clone(), field: None };
+        assert_eq!(decided(&mut ledger, &feed), Err(refusal));
+        decided(&mut ledger, &RegisterHost { host }).unwrap();
+        assert_eq!(decided(&mut ledger, &feed).unwrap().ports.len(), 1, "what was allocated before");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use lepton_types::{HostId, InstanceId, NetworkInfo, Port};
 
 use super::{leave, living};
-use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Stop, View};
+use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Stop, View, host::proof};
 
 /// Ends a move: the destination is the instance's host, and the source unplugs its ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,9 @@ fn arrive(ledger: &mut View, instance: Instance, destination: &HostId) -> Result
         port.status = target.status;
         port.revision = target.revision;
         ledger.replace(port.clone());
-        if ledger.has_leaving(port.id) {
+        if proof::is_nowhere(ledger, &port)? {
+            proof::departed(ledger, [port.id].into_iter())?;
+        } else if ledger.has_leaving(port.id) {
             leave_at_destination(ledger, &port)?;
         }
     }

@@ -320,7 +320,7 @@ impl View {
     /// The host; one that the ledger has not met yet is at revision zero.
     pub(crate) fn host(&mut self, id: &HostId) -> Result<Host, Stop> {
         self.need([Key::Host(id.clone())])?;
-        let unknown = || Host { id: id.clone(), revision: Revision::default() };
+        let unknown = || Host { id: id.clone(), revision: Revision::default(), is_registered: false };
         Ok(self.row(id).cloned().unwrap_or_else(unknown))
     }
 
@@ -328,6 +328,11 @@ impl View {
     pub(crate) fn knows_host(&mut self, id: &HostId) -> Result<bool, Stop> {
         self.need([Key::Host(id.clone())])?;
         Ok(self.row::<Host>(id).is_some())
+    }
+
+    /// Whether an agent of the host was ever told what it must have.
+    pub(crate) fn is_registered(&mut self, id: &HostId) -> Result<bool, Stop> {
+        Ok(self.host(id)?.is_registered)
     }
 
     /// Raises the host's revision, for a change that it must see.

@@ -208,7 +208,7 @@ fn an_attempt_draws_the_same_however_often_it_is_made() {
 #[test]
 fn a_loaded_row_never_overrules_what_the_batch_decided() {
     let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);
-    let row = |revision: u64| Host { id: host(), revision: revision.into() };
+    let row = |revision: u64| Host { id: host(), revision: revision.into(), is_registered: true };
     ledger.mark_loaded(Key::Host(host()));
     ledger.load(row(1));
     ledger.touch_host(&host()).unwrap();

@@ -91,14 +91,16 @@ impl Awaited {
     fn left(self, host: &HostId, is_undone: bool) -> String {
         match (self, is_undone) {
             (Self::Allocation, true) => format!(
-                "the allocation was undone, and its addresses are free once host {host} says that it has nothing of it"
+                "the allocation was undone, and its addresses are free once host {host}, if an agent of it was ever here, says that it has nothing of it"
             ),
             (Self::Allocation, false) => {
                 "the allocation stands: wait for it again under the same request id, or deallocate it"
                     .to_owned()
             }
             (Self::Migration, true) => {
-                format!("the move was aborted, and is over once host {host} says that it has nothing of it")
+                format!(
+                    "the move was aborted, and is over once host {host}, if an agent of it was ever here, says that it has nothing of it"
+                )
             }
             (Self::Migration, false) => {
                 "the move stands: wait for it again under the same request id, or abort it".to_owned()

@@ -19,8 +19,27 @@ async fn a_host_hears_of_ports_that_came_before_it_asked_for_news() {
 }
 
 #[tokio::test]
-async fn a_host_that_was_a_mistake_is_fenced_and_its_addresses_come_back() {
+async fn what_was_deallocated_or_undone_on_a_host_that_never_was_waits_for_nobody() {
     let server = Server::start().await;
+    let id = server.network("tiny", &["10.1.0.0/30"]).await.id;
+    let slip = || v1::AllocateForInstanceRequest { host: "nod7".into(), ..allocation(1) };
+    server.allocate(slip()).await;
+    assert_eq!(server.deallocate(1).await.len(), 1);
+    let waiting = v1::AllocateForInstanceRequest {
+        wait_for_active: Some(prost_types::Duration { seconds: 0, nanos: 1_000_000 }),
+        ..slip()
+    };
+    let mut client = server.client().await;
+    let problem = Problem::of(client.allocate_for_instance(waiting).await);
+    assert_eq!(problem.reason, "PORT_PLUG_TIMEOUT");
+    let delete = v1::DeleteNetworkRequest { network_id: id, ..Default::default() };
+    client.delete_network(delete).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_is_gone_is_fenced_and_its_addresses_come_back() {
+    let server = Server::start().await;
+    server.manager.register(&"nod7".parse().unwrap()).await.unwrap();
     let id = server.network("tiny", &["10.1.0.0/30"]).await.id;
     server.allocate(v1::AllocateForInstanceRequest { host: "nod7".into(), ..allocation(1) }).await;
     let fence =

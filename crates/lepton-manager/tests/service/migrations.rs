@@ -7,10 +7,10 @@ use tonic::Code;
 
 use crate::{
     problem::Problem,
-    server::{HOST, Server, UNKNOWN, allocation, deallocation, instance, port_ids},
+    server::{HOST, OTHER_HOST, Server, UNKNOWN, allocation, deallocation, instance, port_ids},
 };
 
-const THERE: &str = "host-2";
+const THERE: &str = OTHER_HOST;
 
 fn there() -> HostId {
     THERE.parse().unwrap()

@@ -36,6 +36,8 @@ pub(crate) type Client = NetworkManagerClient<Channel>;
 
 /// The host of the server's own agent, whom the tests play.
 pub(crate) const HOST: &str = "host-1";
+/// Another host whose agent has been there.
+pub(crate) const OTHER_HOST: &str = "host-2";
 
 /// The ledger's file in the server's folder.
 const LEDGER: &str = "ledger.db";
@@ -117,6 +119,9 @@ impl Server {
             dhcp: DhcpSettings { has_single_gateway: options.has_single_gateway, ..DhcpSettings::default() },
         };
         let manager = Manager::open(&store, settings).await.unwrap();
+        for host in [HOST, OTHER_HOST] {
+            manager.register(&host.parse().unwrap()).await.unwrap();
+        }
         let mut routes = RoutesBuilder::default();
         Api::new(manager.clone()).serve(&mut routes);
         let untouched = Untouched::new(folder.path().join(LEDGER));

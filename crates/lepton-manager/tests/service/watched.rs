@@ -30,7 +30,7 @@ async fn what_a_refused_call_leaves_behind_is_found() {
         watch.layer(handler).call(request).await.unwrap();
         verdict.take_traces().len()
     };
-    const LITTER: &str = "INSERT INTO hosts (id, revision) VALUES ('left behind', 1)";
+    const LITTER: &str = "INSERT INTO hosts (id, revision, is_registered) VALUES ('left behind', 1, false)";
     assert_eq!(spoil(LITTER, Code::NotFound).await, 1);
     assert_eq!(spoil("UPDATE hosts SET revision = 2", Code::NotFound).await, 1);
     assert_eq!(spoil("UPDATE hosts SET revision = 2", Code::NotFound).await, 0, "it was so before");

@@ -1,4 +1,4 @@
-//! `hosts`: how often what a host must have has changed.
+//! `hosts`: how often what a host must have has changed, and whether its agent was ever there.
 
 use lepton_ledger::{Host, View};
 use lepton_types::HostId;
@@ -13,14 +13,15 @@ use crate::{
 };
 
 impl Stored for Host {
-    const INSERT: &'static str = "insert into hosts (id, revision) {rows}";
+    const INSERT: &'static str = "insert into hosts (id, revision, is_registered) {rows}";
     const UPDATE: &'static str =
-        "update hosts set revision = v.column2 from ({rows}) as v where hosts.id = v.column1";
+        "update hosts set revision = v.column2, is_registered = v.column3 from ({rows}) as v
+         where hosts.id = v.column1";
     /// A host's revision must never start anew, so its row stays.
     const DELETE: Option<&'static str> = None;
 
     fn values(&self) -> Vec<Value> {
-        vec![self.id.as_str().into(), self.revision.number().into()]
+        vec![self.id.as_str().into(), self.revision.number().into(), self.is_registered.into()]
     }
 
     fn key_values(&self) -> Vec<Value> {
@@ -28,12 +29,12 @@ impl Stored for Host {
     }
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
-        Ok(Self { id: columns.parsed()?, revision: columns.number()?.into() })
+        Ok(Self { id: columns.parsed()?, revision: columns.number()?.into(), is_registered: columns.get()? })
     }
 }
 
 /// Loads hosts.
 pub(crate) async fn load(tx: &mut Tx, ids: &[HostId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select id, revision from hosts where id {in} order by id {lock}";
+    const SQL: &str = "select id, revision, is_registered from hosts where id {in} order by id {lock}";
     load_by::<Host, _>(tx, SQL, ids, |id| vec![id.as_str().into()], view).await
 }

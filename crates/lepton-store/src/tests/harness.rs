@@ -12,7 +12,7 @@ use std::{
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_ledger::{
     AllocateForInstance, BindingRequest, Change, Command, CreateNetworks, DeallocateForInstance, Envelope,
-    HostFeed, Naming, NetworkSpec, NetworkWithSubnets, Refusal, Released, ReportHost, Scope,
+    HostFeed, Naming, NetworkSpec, NetworkWithSubnets, Refusal, RegisterHost, Released, ReportHost, Scope,
 };
 use lepton_testkit::PrivatePostgres;
 use lepton_types::{
@@ -83,7 +83,7 @@ pub(super) fn fresh_database() -> String {
 }
 
 impl Subject {
-    /// Opens an empty store of a kind.
+    /// Opens a store of a kind, empty but for some hosts whose agents have been there.
     pub(super) async fn open(kind: Kind, configure: impl FnOnce(&mut StoreConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = match kind {
@@ -95,7 +95,12 @@ impl Subject {
         // Tests of other things take as many as they like.
         config.default_limits.floating_ips = Limit::Unlimited;
         configure(&mut config);
-        Self::with(kind, config, directory).await
+        let subject = Self::with(kind, config, directory).await;
+        for host in ["host-1", "host-2", "host-3", "a", "b", "c", "elsewhere"] {
+            subject.submit(RegisterHost { host: host.parse().unwrap() }).await.unwrap();
+        }
+        subject.take_told();
+        subject
     }
 
     pub(super) async fn with(kind: Kind, config: StoreConfig, directory: tempfile::TempDir) -> Self {

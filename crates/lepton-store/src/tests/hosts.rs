@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{DeleteNetwork, FenceHost, GetInstanceNwInfo, Holder, HostFeed, ReportHost, Scope};
+use lepton_ledger::{
+    DeleteNetwork, FenceHost, GetInstanceNwInfo, Holder, HostFeed, RegisterHost, ReportHost, Scope,
+};
 use lepton_types::{HostChanges, HostId, HostReport, PortBinding, PortReport, PortStatus, Revision};
 
 use super::{
@@ -174,9 +176,64 @@ async fn each_host_has_revisions_of_its_own() {
             subject.submit(on(host, number)).await.unwrap();
         }
         let hosts = subject.dump().await.hosts;
-        assert_eq!(hosts.iter().map(|host| host.revision.number()).collect::<Vec<_>>(), [1, 2]);
+        let revisions = hosts.iter().map(|host| host.revision.number()).filter(|number| *number > 0);
+        assert_eq!(revisions.collect::<Vec<_>>(), [1, 2]);
     })
     .await;
+}
+
+/// A slip in a host's name, say: there is nobody to wait for.
+#[tokio::test]
+async fn what_no_agent_was_told_of_ends_at_once_and_is_in_the_history() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
+        let nod7: HostId = "nod7".parse().unwrap();
+        let on_nod7 = |number| lepton_ledger::AllocateForInstance {
+            host: Some(nod7.clone()),
+            ..allocation(number, vec![])
+        };
+        let first = subject.submit(on_nod7(1)).await.unwrap();
+        let both = [allocation(2, vec![]), on_nod7(3)].map(|command| subject.submit(command));
+        join_all(both).await;
+        let ended = [1, 2, 3].map(|number| subject.deallocate(number));
+        assert_eq!(join_all(ended).await[0].ports, [first.vifs[0].id]);
+        let dump = subject.dump().await;
+        assert_eq!(dump.ports.iter().map(|port| &port.host).collect::<Vec<_>>(), [&host()]);
+        assert_eq!((dump.fixed_ips.len(), dump.pending_unplugs.len()), (2, 0));
+        if subject.kind.is_durable() {
+            assert_eq!(dump.history.ports.len(), 2);
+        }
+        assert_eq!(fixed_ips(&subject.allocate(4).await.unwrap())[0], fixed_ips(&first)[0]);
+
+        subject.submit(on_nod7(5)).await.unwrap();
+        subject.submit(RegisterHost { host: nod7.clone() }).await.unwrap();
+        let released = subject.deallocate(5).await.ports;
+        assert_eq!(changes(subject, nod7.clone(), None).await.released, released, "its agent may have it");
+    })
+    .await;
+}
+
+/// Either the agent never hears of the port, or the port waits for its word.
+#[tokio::test]
+async fn an_agent_that_comes_to_one_manager_while_another_one_deallocates_has_nothing_that_is_free() {
+    let subject = &mut Subject::open(super::harness::Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    let other = subject.another().await.unwrap();
+    for number in 0..40 {
+        let host: HostId = format!("node{number}").parse().unwrap();
+        let on_it =
+            lepton_ledger::AllocateForInstance { host: Some(host.clone()), ..allocation(number, vec![]) };
+        subject.submit(on_it).await.unwrap();
+        let comes = async {
+            let by_itself = lepton_ledger::Envelope::anonymous();
+            other.submit(RegisterHost { host: host.clone() }, by_itself).await.unwrap();
+            other.ask(HostFeed { host: host.clone(), after: None }).await.unwrap()
+        };
+        let (told, _) = tokio::join!(comes, subject.deallocate(number));
+        let is_kept = subject.dump().await.ports.iter().any(|port| port.host == host);
+        assert_eq!(is_kept, !(told.ports.is_empty() && told.released.is_empty()), "{told:?}");
+    }
+    other.close().await;
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ const COPIES: [(&str, &str); 19] = [
         "insert into floating_ips select address, subnet_id, pool_id, 'other', null, null, null, null, null, false,
              allocated_at, since from floating_ips",
     ),
-    ("a host", "insert into hosts select id, revision + 1 from hosts"),
+    ("a host", "insert into hosts select id, revision + 1, is_registered from hosts"),
     (
         "what must go from a host",
         "insert into pending_unplugs select port_id, host_id, revision + 1, not is_fenced from pending_unplugs",

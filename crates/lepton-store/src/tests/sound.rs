@@ -111,7 +111,7 @@ impl Dump {
             fixed_ips: rows(&mut tx, FIXED_IPS).await,
             floating_ranges: rows(&mut tx, FLOATING_RANGES).await,
             floating_ips: rows(&mut tx, FLOATING_IPS).await,
-            hosts: rows(&mut tx, "select id, revision from hosts order by id").await,
+            hosts: rows(&mut tx, "select id, revision, is_registered from hosts order by id").await,
             dns_domains: rows(&mut tx, DNS_DOMAINS).await,
             dns_entries: rows(&mut tx, DNS_ENTRIES).await,
             pending_unplugs: rows(

@@ -43,7 +43,7 @@ fn method() -> String {
          with its defaults, `fsync=on` among them.\n\
          - Each instance has two vNICs on dual-stack networks: a port, a MAC, an IPv4 and an IPv6 address on each.\n\
          - (a) to (e): instances are spread over 1,000 hosts that have no agent, so nothing is plugged, and what is \
-         deallocated stays in the ledger until its host would report it unplugged.\n\
+         deallocated waits for nobody: a deallocation ends its ports, and frees their addresses, in one transaction.\n\
          - (a) and (b): two leptonds, whose ledgers have no port and the given number at first, are measured in {TURNS} turns, \
          which are added up: what else happens on the machine meets both.\n\
          - (h): each call moves one of 1,024 floating IPs to another of 4,000 instances, while as many as (b) left are live.\n\

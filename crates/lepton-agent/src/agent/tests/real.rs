@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_ledger::{
     AllocateForInstance, BindingRequest, Command, CreateNetworks, DeallocateForInstance, Envelope,
-    GetInstanceNwInfo, HostFeed, Naming, NetworkSpec, ReportHost, Scope,
+    GetInstanceNwInfo, HostFeed, Naming, NetworkSpec, RegisterHost, ReportHost, Scope,
 };
 use lepton_store::{Database, Store, StoreConfig};
 use lepton_types::{InstanceId, Mtu, NetworkInfo, Vif};
@@ -25,6 +25,7 @@ impl Manager for RealLedger {
 
     async fn changes(&self, host: &HostId, after: Option<Revision>) -> Result<HostChanges, String> {
         self.reach(host)?;
+        self.submit(RegisterHost { host: host.clone() }).await;
         let feed = HostFeed { host: host.clone(), after };
         self.store.ask(feed).await.map_err(|error| error.to_string())
     }

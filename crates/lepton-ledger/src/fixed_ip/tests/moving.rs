@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use lepton_types::HostId;
 
 use super::*;
-use crate::{FenceHost, MigrateInstanceFinish, MigrateInstanceStart, SetupNetworksOnHost};
+use crate::{
+    FenceHost, MigrateInstanceFinish, MigrateInstanceStart, RegisterHost, SetupNetworksOnHost,
+    example::without_agents,
+};
 
 fn named(name: &str) -> HostId {
     name.parse().unwrap()
@@ -125,6 +128,43 @@ fn whatever_the_order_the_address_is_free_when_no_host_lets_the_port_use_it_and_
                 }
                 assert_eq!(holder(&ledger, "10.1.0.2"), None, "order {which}, {who:b}");
             }
+        }
+    }
+}
+
+/// Hosts whose agents come late, or never, in whatever order.
+#[test]
+fn an_agent_that_never_came_is_not_waited_for_and_one_that_came_is() {
+    let address = ip("10.1.0.2");
+    for (which, steps) in STEPS.iter().enumerate() {
+        for who in 0..(1_u32 << (2 * steps.len())) {
+            let mut ledger = without_agents();
+            made(&mut ledger, network("private", &["10.1.0.0/24"]));
+            decided(&mut ledger, &allocation(1, vec![])).unwrap();
+            let mut may: BTreeMap<&str, bool> = BTreeMap::new();
+            let mut follow = |ledger: &mut View, name: &'static str| {
+                decided(ledger, &RegisterHost { host: named(name) }).unwrap();
+                let told = decided(ledger, &HostFeed { host: named(name), after: None }).unwrap();
+                may.insert(name, told.ports.iter().any(|port| port.addresses.contains(&address)));
+                follows(ledger, name);
+                let is_held = holder(ledger, "10.1.0.2").is_some();
+                assert!(is_held || may.values().all(|may| !may), "order {which}, {who:b}: {may:?}");
+            };
+            let came = |pause: usize, bit: usize| who >> (2 * pause + bit) & 1 == 1;
+            for (pause, step) in steps.iter().enumerate() {
+                step(&mut ledger);
+                for (bit, name) in ["host-1", "b"].into_iter().enumerate() {
+                    if came(pause, bit) {
+                        follow(&mut ledger, name);
+                    }
+                }
+            }
+            for (bit, name) in ["host-1", "b", "host-1", "b"].into_iter().enumerate() {
+                if (0..steps.len()).any(|pause| came(pause, bit % 2)) {
+                    follow(&mut ledger, name);
+                }
+            }
+            assert_eq!(holder(&ledger, "10.1.0.2"), None, "order {which}, {who:b}");
         }
     }
 }

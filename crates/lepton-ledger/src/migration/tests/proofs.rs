@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::FenceHost;
+use crate::{FenceHost, RegisterHost};
 
 const HOSTS: [&str; 3] = ["a", "b", "c"];
 
@@ -53,6 +53,8 @@ struct Agent {
 struct World {
     ledger: View,
     agents: BTreeMap<&'static str, Agent>,
+    /// The hosts whose agents have been there. Of the others nothing is heard.
+    met: BTreeSet<usize>,
     under_way: Vec<ReportHost>,
     /// What an operator has said of a host that may not be so.
     written_off: BTreeSet<(&'static str, PortId)>,
@@ -60,9 +62,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let (ledger, _) = with_network(&["10.1.0.0/24"]);
+        let mut ledger = crate::example::without_agents();
+        crate::example::made(&mut ledger, crate::example::network("private", &["10.1.0.0/24"]));
         let agents = HOSTS.map(|host| (host, Agent::default())).into();
-        Self { ledger, agents, under_way: Vec::new(), written_off: BTreeSet::new() }
+        Self { ledger, agents, met: BTreeSet::new(), under_way: Vec::new(), written_off: BTreeSet::new() }
     }
 
     fn submit<C: Command>(&mut self, command: &C) -> Option<C::Answer> {
@@ -93,7 +96,11 @@ impl World {
                     self.submit(&setup(number, migration.destination.as_str(), true)).unwrap();
                 }
             }
-            Event::Pass(host) => self.pass(HOSTS[host]),
+            Event::Pass(host) => {
+                self.met.insert(host);
+                self.submit(&RegisterHost { host: named(HOSTS[host]) }).unwrap();
+                self.pass(HOSTS[host]);
+            }
             Event::Restart(host) => {
                 let agent = self.agents.get_mut(HOSTS[host]).unwrap();
                 *agent = Agent { devices: std::mem::take(&mut agent.devices), ..Agent::default() };
@@ -167,13 +174,13 @@ impl World {
         Ok(())
     }
 
-    /// Every instance is deallocated, and every host does what it is told.
+    /// Every instance is deallocated, and every host that was ever heard of does what it is told.
     fn wind_down(&mut self) {
         for number in 1..4 {
             self.happen(Event::Deallocate(number));
         }
         for _ in 0..2 {
-            (0..HOSTS.len()).for_each(|host| self.happen(Event::Pass(host)));
+            self.met.clone().into_iter().for_each(|host| self.happen(Event::Pass(host)));
             while !self.under_way.is_empty() {
                 self.arrive(0, false);
             }
