@@ -57,6 +57,8 @@ pub struct Linux {
     names: BTreeMap<u32, IfName>,
     /// Which namespaces there were under the paths that veths were handed over by.
     namespaces: Namespaces,
+    /// Veths of ours that somebody had renamed when the host was last looked at, by what their aliases say: their indexes.
+    renamed: BTreeMap<String, u32>,
     /// Devices of ours that somebody may have changed since.
     suspects: BTreeSet<IfName>,
     /// Whether somebody has changed the filter table since.
@@ -78,6 +80,7 @@ impl Linux {
             known: HostState::default(),
             bridges: BTreeMap::new(),
             names: BTreeMap::new(),
+            renamed: BTreeMap::new(),
             namespaces: Namespaces::default(),
             suspects: BTreeSet::new(),
             watch: Watch::default(),
@@ -104,6 +107,7 @@ impl Plug for Linux {
         let (state, bridges) = observe::state(&links, found, &self.namespaces);
         self.known = state.clone();
         self.bridges = bridges;
+        self.renamed = observe::renamed(&links);
         let ours = links.into_iter().filter(|link| link.role().is_some());
         self.names = ours.map(|link| (link.index, link.name)).collect();
         Ok(state)

@@ -102,8 +102,13 @@ impl Linux {
                 tap.keep().await
             }
             Kind::Veth(inner) => {
-                let alias = veth::create(handle, &self.namespaces, device, inner, config.mtu).await?;
-                link::configure(handle, device, config.mtu, &alias).await
+                let handover = veth::begin(&self.namespaces, inner).await?;
+                // The one that somebody renamed has the guest's end, of which there can be no second one.
+                match self.renamed.get(&handover.alias) {
+                    Some(index) => link::rename(handle, *index, device).await?,
+                    None => veth::create(handle, &handover, device, inner, config.mtu).await?,
+                }
+                link::configure(handle, device, config.mtu, &handover.alias).await
             }
             Kind::Unknown => Err(PlugError::new("create", device, "nobody knows its kind")),
         }

@@ -97,6 +97,15 @@ pub(super) async fn set_options<T>(
     request(handle, change).await.map_err(|error| failed("set up", name, &error))
 }
 
+/// Gives a link this name, and leaves it down: not every kernel renames a link that is up. Equals
+/// `ip link set dev … down` and `ip link set dev … name NAME`.
+pub(super) async fn rename(handle: &Handle, index: u32, name: &IfName) -> Result<(), PlugError> {
+    let down = LinkUnspec::new_with_index(index).down();
+    request(handle, down).await.map_err(|error| failed("rename", name, &error))?;
+    let renamed = LinkUnspec::new_with_index(index).name(name.as_str());
+    request(handle, renamed).await.map_err(|error| failed("rename", name, &error))
+}
+
 /// Begins a change of the link called `name`.
 pub(super) fn change(name: &IfName) -> LinkMessageBuilder<LinkUnspec> {
     LinkUnspec::new_with_name(name.as_str())

@@ -62,6 +62,14 @@ pub(super) fn namespaces(links: &[Link]) -> BTreeSet<NetnsPath> {
     inner.map(|(inner, _)| inner.netns).collect()
 }
 
+/// The veths whose outer ends have lost their names, by what their aliases say, which tells a port from every other: their
+/// indexes. A tap's alias does not say whose it is.
+pub(super) fn renamed(links: &[Link]) -> BTreeMap<String, u32> {
+    let nameless = links.iter().filter(|link| link.kind == LinkKind::Veth && link.role().is_none());
+    let noted = nameless.filter_map(|link| Some((link.alias.clone()?, link.index)));
+    noted.filter(|(alias, _)| veth::read_alias(alias).is_some()).collect()
+}
+
 fn device(link: &Link, masters: &BTreeMap<u32, IfName>, namespaces: &Namespaces) -> Device {
     let kind = match (link.kind, link.role()) {
         (LinkKind::Tap, Some(Role::Port)) => Kind::Tap,

@@ -1,6 +1,6 @@
 //! Veth pairs: the device of a container's port, its inner end in the container's network namespace.
 
-use std::os::fd::AsRawFd;
+use std::{fs::File, os::fd::AsRawFd};
 
 use lepton_plan::Inner;
 use lepton_types::{IfName, Mtu};
@@ -16,31 +16,39 @@ use super::{
     netns::{self, Namespaces},
 };
 
-/// Makes a veth pair whose inner end begins its life in the namespace, so that its name never meets one of ours. Equals
-/// `ip link add NAME mtu MTU group MAKING type veth peer name DEVICE address MAC mtu MTU netns PATH`.
-///
-/// Answers with the pair's [`alias`].
-pub(super) async fn create(
-    handle: &Handle,
-    namespaces: &Namespaces,
-    name: &IfName,
-    inner: &Inner,
-    mtu: Mtu,
-) -> Result<String, PlugError> {
+/// A namespace that an inner end is to be handed over to, open until that is done, and the pair's [`alias`].
+pub(super) struct Handover {
+    netns: File,
+    pub(super) alias: String,
+}
+
+/// Opens the namespace that the inner end is to be handed over to.
+pub(super) async fn begin(namespaces: &Namespaces, inner: &Inner) -> Result<Handover, PlugError> {
     let failed = |error| PlugError::new("open", &inner.netns, &error);
     let netns = namespaces.open(&inner.netns).await.map_err(failed)?;
     let number = netns::number(&netns).map_err(failed)?;
+    Ok(Handover { netns, alias: alias(inner, number) })
+}
+
+/// Makes a veth pair whose inner end begins its life in the namespace, so that its name never meets one of ours. Equals
+/// `ip link add NAME mtu MTU group MAKING type veth peer name DEVICE address MAC mtu MTU netns PATH`.
+pub(super) async fn create(
+    handle: &Handle,
+    handover: &Handover,
+    name: &IfName,
+    inner: &Inner,
+    mtu: Mtu,
+) -> Result<(), PlugError> {
     let peer = LinkMessageBuilder::<LinkUnspec>::new()
         .name(inner.device.as_str())
         .address(inner.mac.octets().to_vec())
         .mtu(mtu.into())
-        .setns_by_fd(netns.as_raw_fd());
+        .setns_by_fd(handover.netns.as_raw_fd());
     let pair = LinkMessageBuilder::<LinkVeth>::new(name.as_str(), inner.device.as_str())
         .mtu(mtu.into())
         .link_group(mark::MAKING)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())));
-    link::add(handle, name, pair.build()).await?; // `netns` is open until the kernel has answered
-    Ok(alias(inner, number))
+    link::add(handle, name, pair.build()).await
 }
 
 /// What the outer end's alias says of the inner one, for people and for [`read_alias`]:

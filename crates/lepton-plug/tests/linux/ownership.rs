@@ -184,6 +184,32 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_veth_that_somebody_renames_gets_its_name_back_and_no_second_one_is_made() {
+        let mut world = World::new();
+        let (container, other) = (Container::new("web1"), Container::new("web2"));
+        let ports = [port(1, 1, veth(&container.netns)), port(2, 1, veth(&other.netns))];
+        world.converge(&ports).await;
+        let before = link(&device(1));
+        for name in ["evil0", "evil1"] {
+            ip(&["link", "set", &device(1), "down"]);
+            ip(&["link", "set", &device(1), "name", name]);
+            ip(&["link", "set", name, "up"]);
+            timeout(Duration::from_secs(5), world.plug.changed()).await.expect("the kernel tells of it");
+            world.converge(&ports).await;
+            assert_eq!(link(&device(1)), before);
+        }
+        // One that is renamed and deleted is made anew.
+        ip(&["link", "set", &device(1), "down"]);
+        ip(&["link", "set", &device(1), "name", "evil0"]);
+        let actions = world.plan(&ports).await;
+        ip(&["link", "del", "evil0"]);
+        assert!(world.plug.apply(&actions).await.iter().any(Result::is_err));
+        world.converge(&ports).await;
+        assert_eq!(container.ip_json(&["link", "show", "dev", "eth0"])["address"], mac(1));
+    }
+}
+
+kernel_test! {
     async fn a_port_that_is_renamed_is_missed_at_once() {
         let mut world = World::new();
         let ports = [port(1, 1, tap()), port(2, 1, tap())];
