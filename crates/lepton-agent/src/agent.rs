@@ -23,6 +23,10 @@ const MANAGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest that the host may take: a thousand devices that are deleted one by one take 16 s.
 const HOST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long what was plugged when the host could be looked at is taken to be plugged still, when it cannot be any more: three
+/// times as long as until the next look at the latest.
+const TRUSTED: Duration = Duration::from_secs(30);
+
 /// Makes one host what its manager says, and tells the manager what became of it.
 #[derive(Debug)]
 pub struct Agent<P, M> {
@@ -36,6 +40,8 @@ pub struct Agent<P, M> {
     /// port more on a host with a thousand does not cost a look at all of them. Of what failed nothing is known, and it is
     /// looked at by itself before it is tried again.
     state: Option<HostState>,
+    /// Since when the host cannot be looked at, or changed so that one knew what it has.
+    blind_since: Option<Instant>,
     troubles: Troubles,
     looks: Looks,
     pace: Pace,
@@ -51,6 +57,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             manager,
             holding: Holding::default(),
             state: None,
+            blind_since: None,
             troubles: Troubles::default(),
             looks: Looks::begin(Instant::now()),
             pace: Pace::new(seed),
@@ -122,9 +129,13 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             return is_manager_away;
         }
         let desired = HostState::desired(self.holding.ports());
-        if let Err(error) = self.make_it_so(&desired).await {
-            tracing::warn!(host = %self.host, %error, "the host cannot be looked at");
-            self.troubles.note_everything(&error);
+        match self.make_it_so(&desired).await {
+            Ok(()) => self.blind_since = None,
+            Err(error) => {
+                tracing::warn!(host = %self.host, %error, "the host cannot be looked at");
+                self.troubles.note_everything(&error);
+                self.blind_since.get_or_insert_with(Instant::now);
+            }
         }
         is_manager_away |= self.report(&desired).await.is_none();
         if self.troubles.is_host_in_doubt() {
@@ -210,7 +221,8 @@ impl<P: Plug, M: Manager> Agent<P, M> {
                 // What a failed action has left is known: on the news of its release the device was looked at.
                 (statuses.collect(), self.holding.released().filter(|port| is_gone(*port, state)).collect())
             }
-            // What was plugged when the host could be looked at is taken to be plugged; of nothing else is there proof.
+            // What was plugged when the host could be looked at is taken to be plugged, for a while; of nothing else is there
+            // proof.
             None => (self.blind_statuses(desired), Vec::new()),
         };
         let Some(report) = self.holding.news(statuses, unplugged) else { return Some(()) };
@@ -222,10 +234,13 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         Some(())
     }
 
-    /// What can be said when the host cannot be looked at: why the ports that are not known to be plugged are not.
+    /// What can be said when the host cannot be looked at: why the ports that are not known to be plugged are not, and after a
+    /// while why of all of them nobody knows.
     fn blind_statuses(&self, desired: &HostState) -> Vec<PortReport> {
         let unknown = HostState::default();
-        let waiting = self.holding.ports().filter(|port| !self.holding.is_known_active(port.id));
+        let is_trusted = self.blind_since.is_none_or(|since| since.elapsed() < TRUSTED);
+        let waiting =
+            self.holding.ports().filter(|port| !is_trusted || !self.holding.is_known_active(port.id));
         waiting.map(|port| status(port, desired, &unknown, &self.troubles)).collect()
     }
 }

@@ -51,6 +51,7 @@ struct Inner {
     counts: Counts,
     fault: Option<Fault>,
     delay: Option<Delay>,
+    is_hidden: bool,
 }
 
 impl Host {
@@ -85,6 +86,11 @@ impl Host {
         self.lock().delay = Some(Box::new(delay));
     }
 
+    /// Whether, from now on, the host cannot be looked at.
+    pub fn hide(&self, is_hidden: bool) {
+        self.lock().is_hidden = is_hidden;
+    }
+
     /// From now on, nothing fails any more, nor takes any time.
     pub fn heal(&self) {
         let mut inner = self.lock();
@@ -102,6 +108,10 @@ impl Host {
 }
 
 impl Inner {
+    fn must_be_visible(&self) -> Result<(), PlugError> {
+        if self.is_hidden { Err(PlugError::new("look at", "the host", Host::WORDS)) } else { Ok(()) }
+    }
+
     /// The actions' outcomes, and how long they take.
     fn apply_all(&mut self, actions: &[Action]) -> (Vec<Result<(), PlugError>>, Duration) {
         let outcomes = actions.iter().map(|action| self.apply(action)).collect();
@@ -127,12 +137,14 @@ impl Plug for Host {
     async fn observe(&mut self) -> Result<HostState, PlugError> {
         let mut inner = self.lock();
         inner.counts.observed += 1;
+        inner.must_be_visible()?;
         Ok(inner.state.clone())
     }
 
     async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<Seen, PlugError> {
         let mut inner = self.lock();
         inner.counts.looked_at += names.len() as u64;
+        inner.must_be_visible()?;
         Ok(inner.state.see(names))
     }
 

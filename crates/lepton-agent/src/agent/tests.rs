@@ -13,6 +13,7 @@ use super::*;
 use crate::pace::RESYNC;
 
 mod addresses;
+mod blind;
 mod delays;
 mod fenced;
 mod moving;

@@ -1,0 +1,40 @@
+//! A host that cannot be looked at: nobody knows what its ports are.
+
+use super::*;
+
+fn errors(ledger: &Ledger) -> usize {
+    let words = format!("cannot look at the host: {}", Host::WORDS);
+    ledger.statuses.values().filter(|status| **status == PortStatus::Error(words.as_str().into())).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_looked_at_for_long_is_not_said_to_be_plugged() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    // The rules are gone, and the program that would tell so fails.
+    host.tamper(|state| state.filters.clear());
+    host.hide(true);
+    let start = Instant::now();
+    time::sleep(Duration::from_secs(1)).await;
+    manager.want([port(3)]);
+    manager.until(|ledger| errors(ledger) == 1).await;
+    assert!(start.elapsed() < RESYNC, "of a new port it is said at once");
+
+    manager.until(|ledger| errors(ledger) == 3).await;
+    assert!((TRUSTED..TRUSTED + RESYNC * 2).contains(&start.elapsed()), "{:?}", start.elapsed());
+    host.hide(false);
+    manager.until_all_active().await;
+    assert_eq!(host.state(), manager.desired());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_once_is_no_news() {
+    let (manager, host, _agent) = converged([1]).await;
+    host.hide(true);
+    time::sleep(RESYNC * 2).await;
+    host.hide(false);
+    time::sleep(RESYNC * 10).await;
+    let reports = *manager.reports.borrow();
+    host.hide(true);
+    time::sleep(RESYNC * 2).await;
+    assert_eq!((*manager.reports.borrow(), errors(&manager.ledger.lock().unwrap())), (reports, 0));
+}
