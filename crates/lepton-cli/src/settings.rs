@@ -58,7 +58,8 @@ struct Layer {
         long,
         global = true,
         value_name = "DURATION",
-        value_parser = duration::parse,
+        allow_hyphen_values = true,
+        value_parser = duration::positive,
         env = "LEPTON_TIMEOUT",
         hide_env_values = true
     )]
@@ -194,7 +195,7 @@ fn unreadable(path: &Path, cause: &str) -> Error {
 
 fn timeout<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(text)?;
-    duration::parse(&text).map(Some).map_err(de::Error::custom)
+    duration::positive(&text).map(Some).map_err(de::Error::custom)
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(crate) struct CommonOptions {
 
     /// How long a released address rests, for example 60s; 4=60s or 6=60s only in the subnet of that family
     /// [default: not at all]
-    #[arg(long, value_name = "[FAMILY=]DURATION")]
+    #[arg(long, value_name = "[FAMILY=]DURATION", allow_hyphen_values = true)]
     quarantine: Vec<Quarantine>,
 
     /// How the IPv6 subnet's addresses are chosen [default: eui64 for a /64 without pools, else pool]

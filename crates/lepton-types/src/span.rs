@@ -14,6 +14,11 @@ pub enum SpanError {
     /// Not a number and a unit.
     #[error("expected a whole number and its unit: ms, s, m, h or d, for example 60s")]
     Malformed,
+    /// Before nothing.
+    #[error(
+        "a length of time is never negative; expected a whole number and its unit: ms, s, m, h or d, for example 60s"
+    )]
+    Negative,
     /// More than there is room for.
     #[error("too long")]
     TooLong,
@@ -42,6 +47,9 @@ impl FromStr for Span {
     type Err = SpanError;
 
     fn from_str(text: &str) -> Result<Self, SpanError> {
+        if text.strip_prefix('-').is_some_and(|rest| !rest.starts_with('-') && rest.parse::<Self>().is_ok()) {
+            return Err(SpanError::Negative);
+        }
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let known = Self::UNITS.into_iter().find(|(name, _)| *name == unit);
@@ -91,9 +99,10 @@ mod tests {
 
     #[test]
     fn anything_else_is_not() {
-        for text in ["", "s", "60", "-5s", "+5s", "1.5h", "1h30m", "60 s", "10S", "1w", "60sec"] {
+        for text in ["", "s", "60", "-5", "--5s", "+5s", "1.5h", "1h30m", "60 s", "10S", "1w", "60sec"] {
             assert_eq!(text.parse::<Span>(), Err(SpanError::Malformed), "{text:?}");
         }
+        assert_eq!("-5s".parse::<Span>(), Err(SpanError::Negative));
         for text in ["99999999999999999999s", "99999999999999999d"] {
             assert_eq!(text.parse::<Span>(), Err(SpanError::TooLong), "{text:?}");
         }
