@@ -39,7 +39,7 @@ pub(crate) struct ListOptions {
     #[arg(long, value_name = "REVISION", allow_negative_numbers = true, value_parser = number::revision)]
     after: Option<u64>,
 
-    /// At most so many events [default: all]
+    /// At most so many events [default: 10000]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = number::limit)]
     limit: Option<NonZeroUsize>,
 }
@@ -75,6 +75,9 @@ pub(crate) async fn run(command: EventCommand, settings: &Settings, output: Outp
     }
 }
 
+/// How many events one list has at most where nobody says: a journal may be longer than what fits into memory.
+const MOST: NonZeroUsize = NonZeroUsize::new(10_000).expect("it is not zero");
+
 async fn list(options: ListOptions, settings: &Settings, output: Output) -> Result<(), Error> {
     let ListOptions { filter: FilterOptions { project, kinds }, after, limit } = options;
     let client = Client::connect(settings).await?;
@@ -89,13 +92,14 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
         revision.set(page.revision);
         Ok((page.events, page.next_page_token))
     };
-    let (events, has_more) = pages::fetch(limit, page).await?;
+    let (events, has_more) = pages::fetch(limit.or(Some(MOST)), page).await?;
     if events.is_empty() {
         output.remark("Nothing of that happened; `--after 0` looks at everything that is kept.");
     }
+    let last = events.last().map(|event| event.revision);
     output.print(&EventsView::new(events, has_more, revision.get()))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
+    if let Some(last) = last.filter(|_| has_more) {
+        output.remark(&format!("There are more; go on with `--after {last}`, or raise `--limit`."));
     }
     Ok(())
 }

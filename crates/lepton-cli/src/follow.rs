@@ -4,7 +4,10 @@
 use std::{future::Future, io, time::Duration};
 
 use lepton_proto::v1 as pb;
-use tokio::{signal, time};
+use tokio::{
+    signal,
+    time::{self, Instant},
+};
 use tonic::Streaming;
 
 use crate::{client::Client, error::Error, output::Output, settings::Settings};
@@ -15,17 +18,27 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// The pause before a server that was lost is looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The pause before a watch that ended soon after it began is begun again; it doubles as long as that goes on.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest such pause, and how long a watch lasts that did not end soon.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// Follows what happens, and resumes behind the last revision that it heard of when the connection breaks.
 pub(crate) struct Follow<'s> {
     settings: &'s Settings,
     output: Output,
     request: pb::WatchEventsRequest,
+    /// What the server said first, which nobody has asked for yet.
+    first: Option<pb::WatchEventsResponse>,
     /// None: the connection is lost.
     stream: Option<Streaming<pb::WatchEventsResponse>>,
+    pauses: Pauses,
 }
 
 impl<'s> Follow<'s> {
-    /// Begins to follow.
+    /// Begins to follow. The server has said from where on it tells: nothing that happens afterwards is missed, also when the
+    /// connection breaks before the first event.
     ///
     /// # Errors
     ///
@@ -35,8 +48,14 @@ impl<'s> Follow<'s> {
         output: Output,
         request: pb::WatchEventsRequest,
     ) -> Result<Self, Error> {
-        let stream = Some(open(settings, &request).await?);
-        Ok(Self { settings, output, request, stream })
+        let mut follow =
+            Self { settings, output, request, first: None, stream: None, pauses: Pauses::default() };
+        while follow.first.is_none() {
+            follow.stream = Some(open(settings, &follow.request).await?);
+            follow.pauses.begun();
+            follow.first = follow.message().await?;
+        }
+        Ok(follow)
     }
 
     /// What happens next; the events may be none in a message that only tells how far the ledger is. It waits for a server that
@@ -46,43 +65,77 @@ impl<'s> Follow<'s> {
     ///
     /// The refusal to resume, when the ledger does not reach back any more.
     pub(crate) async fn next(&mut self) -> Result<pb::WatchEventsResponse, Error> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
         loop {
-            let Some(stream) = &mut self.stream else {
+            if self.stream.is_none() {
                 self.resume().await?;
-                continue;
-            };
-            match time::timeout(SILENCE, stream.message()).await {
-                Ok(Ok(Some(message))) => {
-                    self.request.after_revision = Some(message.revision);
-                    return Ok(message);
+            }
+            match self.message().await {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(error) if error.is_unreachable() => {
+                    self.output.remark("The connection is lost; going on as soon as leptond is back.");
                 }
-                // The server ends every watch after an hour.
-                Ok(Ok(None)) => self.stream = None,
-                Ok(Err(status)) => {
-                    let error = Error::of_call(&self.settings.endpoint, &status);
-                    if !error.is_unreachable() {
-                        return Err(error);
-                    }
-                    self.lost();
-                }
-                Err(_) => self.lost(),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    fn lost(&mut self) {
-        self.stream = None;
-        self.output.remark("The connection is lost; going on as soon as leptond is back.");
+    /// What the server says next; none if it ends the watch, as it does after an hour. Then, and after an error, there is no
+    /// stream any more.
+    async fn message(&mut self) -> Result<Option<pb::WatchEventsResponse>, Error> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let said = match time::timeout(SILENCE, stream.message()).await {
+            Ok(said) => said.map_err(|status| Error::of_call(&self.settings.endpoint, &status)),
+            Err(_) => Err(Error::no_answer(&self.settings.endpoint, SILENCE)),
+        };
+        match &said {
+            Ok(Some(message)) => self.request.after_revision = Some(message.revision),
+            Ok(None) => {
+                self.stream = None;
+                time::sleep(self.pauses.ended()).await;
+            }
+            Err(_) => self.stream = None,
+        }
+        said
     }
 
     /// Looks for the server once, and after a pause if it was not there.
     async fn resume(&mut self) -> Result<(), Error> {
         match open(self.settings, &self.request).await {
-            Ok(stream) => self.stream = Some(stream),
+            Ok(stream) => {
+                self.stream = Some(stream);
+                self.pauses.begun();
+            }
             Err(error) if error.is_unreachable() => time::sleep(PAUSE).await,
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+}
+
+/// How long to wait before a watch that has ended is begun again: not at all, unless it ends again and again.
+#[derive(Debug, Default)]
+struct Pauses {
+    begun: Option<Instant>,
+    last: Duration,
+}
+
+impl Pauses {
+    fn begun(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    fn ended(&mut self) -> Duration {
+        let has_lasted = self.begun.is_some_and(|begun| begun.elapsed() >= LONGEST_PAUSE);
+        self.last = match self.last {
+            _ if has_lasted => Duration::ZERO,
+            Duration::ZERO => FIRST_PAUSE,
+            last => LONGEST_PAUSE.min(last * 2),
+        };
+        self.last
     }
 }
 
@@ -140,5 +193,28 @@ pub(crate) async fn until_interrupted(command: impl Future<Output = Result<(), E
         interrupted = signal::ctrl_c() => {
             interrupted.map_err(|cause: io::Error| Error::failed(format!("cannot listen for Ctrl-C: {cause}")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_ends_at_once_is_begun_again_later_and_later_and_one_that_lasted_at_once() {
+        let mut pauses = Pauses::default();
+        let mut millis = Vec::new();
+        for _ in 0..10 {
+            pauses.begun();
+            let pause = pauses.ended();
+            millis.push(pause.as_millis());
+            time::sleep(pause).await;
+        }
+        assert_eq!(millis, [50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+        pauses.begun();
+        time::sleep(LONGEST_PAUSE).await;
+        assert_eq!(pauses.ended(), Duration::ZERO);
+        pauses.begun();
+        assert_eq!(pauses.ended(), FIRST_PAUSE);
     }
 }

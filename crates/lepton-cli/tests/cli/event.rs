@@ -100,6 +100,32 @@ async fn watch_resumes_behind_what_it_heard_of_and_says_when_that_is_forgotten()
     assert_snapshot!(text);
 }
 
+/// Else what happened in between would be missed: nobody has said from where on to tell.
+#[tokio::test]
+async fn a_watch_that_is_lost_before_its_first_message_has_not_begun() {
+    let mut text = String::new();
+    let lost = || Turn::Stream(vec![Err(Status::unavailable("leptond stops"))]);
+    let begun = || Turn::Stream(vec![message(vec![], 6), Err(Status::unavailable("leptond stops"))]);
+    for turns in [vec![lost()], vec![Turn::Stream(vec![]), begun(), forgotten()]] {
+        let server = Server::playing(turns);
+        let run = Terminal::at(&server).run(&["event", "watch"]).await;
+        text += &(server.requests().join("\n") + "\n\n" + &run.transcript(&["event", "watch"]));
+    }
+    assert_snapshot!(text);
+}
+
+#[tokio::test]
+async fn a_list_without_a_limit_has_one_and_says_how_to_go_on() {
+    let page = |first: u64, next: &str| {
+        let events = (first..first + 1000).map(created).collect();
+        Turn::from(pb::ListEventsResponse { events, next_page_token: next.into(), revision: 20_000 })
+    };
+    let server = Server::playing((0..10).map(|number| page(number * 1000 + 1, "more")));
+    let run = Terminal::at(&server).run(&["event", "list", "--after", "0"]).await;
+    assert_eq!((server.requests().len(), run.exit_code), (10, Some(0)));
+    assert_eq!(run.stderr, "There are more; go on with `--after 10000`, or raise `--limit`.\n");
+}
+
 #[tokio::test]
 async fn a_list_with_watch_is_shown_again_with_every_change() {
     let page = |labels: &[&str]| {
