@@ -82,6 +82,26 @@ impl fmt::Debug for Database {
     }
 }
 
+/// The URL of a PostgreSQL database, in the form that the driver reads. To libpq a user without a host,
+/// `postgres://user@/database?host=/var/run/postgresql`, is one who uses a unix socket; to those who read URLs it is a mistake.
+/// So the user and the password become parameters, and the port too.
+pub fn postgres_url(url: &str) -> String {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('/')?)));
+    let Some((scheme, (authority, path))) = parts else { return url.to_owned() };
+    let Some((user, host)) = authority.rsplit_once('@') else { return url.to_owned() };
+    let Some(port) = host.strip_prefix(':').or_else(|| host.is_empty().then_some("")) else {
+        return url.to_owned();
+    };
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    let given = [("user", user), ("password", password), ("port", port)];
+    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+    let given: Vec<_> = given.map(|(key, value)| format!("{key}={value}")).collect();
+    // What the URL says as parameters comes later, and counts.
+    let (path, parameters) = path.split_once('?').unwrap_or((path, ""));
+    let parameters = given.into_iter().chain((!parameters.is_empty()).then(|| parameters.to_owned()));
+    format!("{scheme}:///{path}?{}", parameters.collect::<Vec<_>>().join("&"))
+}
+
 /// The URL with `***` for its password, both before the host and as a parameter.
 fn masked(url: &str) -> String {
     let (url, parameters) = url.split_once('?').unwrap_or((url, ""));
@@ -112,6 +132,27 @@ mod tests {
             let shown = url.parse::<Database>().unwrap().to_string();
             assert!(!shown.contains("secret") && shown.contains("***"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_user_without_a_host_is_one_of_a_unix_socket_as_libpq_has_it() {
+        for (url, read) in [
+            ("postgres://u@/db?host=/run/pg", "postgres:///db?user=u&host=/run/pg"),
+            ("postgres://u:s%40c@/db?host=/run/pg", "postgres:///db?user=u&password=s%40c&host=/run/pg"),
+            ("postgresql://u@:5433/db", "postgresql:///db?user=u&port=5433"),
+            ("postgres://u@/", "postgres:///?user=u"),
+        ] {
+            assert_eq!(postgres_url(url), read);
+        }
+        for url in [
+            "postgres://u:p@db:5433/lepton?sslmode=require",
+            "postgres:///db?host=/run/pg",
+            "postgres://u@db",
+        ] {
+            assert_eq!(postgres_url(url), url);
+        }
+        let shown = "postgres://u:secret@/db?host=/run/pg".parse::<Database>().unwrap().to_string();
+        assert_eq!(shown, "postgres://u:***@/db?host=/run/pg");
     }
 
     #[test]

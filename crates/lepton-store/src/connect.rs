@@ -22,7 +22,7 @@ use sqlx::{
 
 use crate::{
     checkpoint,
-    config::{Database, StoreConfig},
+    config::{Database, StoreConfig, postgres_url},
     error::StoreError,
     failure::{Failure, explained, may_pass},
     opened_file::{OpenedFile, make_if_missing},
@@ -245,7 +245,7 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
 fn postgres(url: &str, patience: Duration) -> Result<Options, sqlx::Error> {
     // A manager that was frozen in the middle of a batch must not hold its locks for longer than the others wait.
     let limit = patience.as_millis().to_string();
-    let options = PgConnectOptions::from_str(url)?
+    let options = PgConnectOptions::from_str(&postgres_url(url))?
         .application_name("leptond")
         .statement_cache_capacity(PREPARED)
         .options([

@@ -32,7 +32,7 @@ mod tables;
 mod together;
 mod write;
 
-pub use config::{Database, DatabaseError, StoreConfig};
+pub use config::{Database, DatabaseError, StoreConfig, postgres_url};
 pub use error::{StoreError, SubmitError};
 pub use store::{Observer, Store};
 

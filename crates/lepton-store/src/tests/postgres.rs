@@ -17,7 +17,7 @@ use lepton_types::NetworkInfo;
 use tokio::io::AsyncWriteExt;
 
 use super::{
-    harness::{Kind, Subject, allocation, envelope, fixed_ips, instance, network, subnet},
+    harness::{Kind, Subject, allocation, envelope, fixed_ips, fresh_database, instance, network, subnet},
     sound::assert_sound,
 };
 use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
@@ -95,6 +95,15 @@ async fn another_services_port_is_told_at_once() {
     assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
     assert!(error.to_string().ends_with("; see whether PostgreSQL answers at the port that its URL names"));
     assert!(started.elapsed() < config.connect_timeout, "no use in waiting");
+}
+
+#[tokio::test]
+async fn a_unix_socket_may_be_named_as_libpq_names_it() {
+    let url = fresh_database();
+    let (server, database) = url.rsplit_once('/').unwrap();
+    let (socket, port) = server.strip_prefix("postgres://postgres@").unwrap().rsplit_once(':').unwrap();
+    let url = format!("postgres://postgres@/{database}?host={socket}&port={port}");
+    Store::open(&StoreConfig::new(Database::Postgres(url)), Arc::new(|_| {})).await.unwrap().close().await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use lepton_store::Database;
+use lepton_store::{Database, postgres_url};
 use url::Url;
 
 /// How TLS may be asked for, as libpq has it.
@@ -40,7 +40,7 @@ impl FromStr for DatabaseUrl {
 
 /// What the driver would refuse of a server's URL.
 fn problem_of_server(url: &str) -> Option<&'static str> {
-    let Ok(url) = Url::parse(url) else { return Some("the URL cannot be parsed") };
+    let Ok(url) = Url::parse(&postgres_url(url)) else { return Some("the URL cannot be parsed") };
     let refused = |(key, value): (&str, &str)| match key {
         "sslmode" | "ssl-mode" if !TLS_MODES.contains(&value) => {
             Some("sslmode is not disable, allow, prefer, require, verify-ca or verify-full")
@@ -70,6 +70,7 @@ mod tests {
         for text in [
             "sqlite:/var/lib/lepton/lepton.db",
             "postgres://lepton@db:5433/lepton?sslmode=require",
+            "postgres://lepton@/lepton?host=/var/run/postgresql",
             "postgres://db/lepton?ssl-mode=verify-full&port=5433&hostaddr=fd00::1&sslrootcert=/etc/ca.pem",
         ] {
             assert_eq!(text.parse::<DatabaseUrl>().unwrap().to_string(), text);
