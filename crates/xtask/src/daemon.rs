@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs,
     fs::File,
+    io,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -123,12 +124,54 @@ impl Daemon {
     }
 }
 
-/// A folder for a daemon, removed when dropped: among the temporary ones, unless the path of a socket in it would be too
-/// long for the kernel.
-pub(crate) fn folder(prefix: &str) -> Result<TempDir> {
+/// A folder for a daemon, removed when dropped. A process that is killed leaves it, and the next one of its kind removes it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    folder: TempDir,
+    /// Locked as long as its maker lives.
+    _owner: File,
+}
+
+/// The file in a folder that its maker has locked.
+const OWNER: &str = "owner.lock";
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn make(above: &Path, prefix: &str) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(above)?;
+        // It comes to be under its name when it is locked: nobody sees it without.
+        let (unnamed, named) = (folder.path().join("owner.new"), folder.path().join(OWNER));
+        let owner = File::create(&unnamed)?;
+        owner.lock()?;
+        fs::rename(unnamed, named)?;
+        Ok(Self { folder, _owner: owner })
+    }
+}
+
+/// Makes a folder, among the temporary ones, unless the path of a socket in it would be too long for the kernel. What
+/// processes that were killed have left there is removed first.
+pub(crate) fn folder(prefix: &str) -> Result<Folder> {
     let above = short_enough(env::temp_dir(), prefix);
-    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(&above);
-    made.with_context(|| format!("cannot make a folder in {}", above.display()))
+    remove_orphans(&above, prefix);
+    Folder::make(&above, prefix).with_context(|| format!("cannot make a folder in {}", above.display()))
+}
+
+/// Removes the folders of this kind whose makers are dead: those in which nobody has the lock. One without the file is being
+/// made, or somebody else's.
+fn remove_orphans(above: &Path, prefix: &str) {
+    for entry in fs::read_dir(above).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        let owner = File::options().write(true).open(entry.path().join(OWNER));
+        // Held until the folder is gone, so that of two who remove it one does.
+        if owner.is_ok_and(|owner| owner.try_lock().is_ok() && fs::remove_dir_all(entry.path()).is_err()) {
+            eprintln!("{} is left over and cannot be removed", entry.path().display());
+        }
+    }
 }
 
 fn short_enough(temporary: PathBuf, prefix: &str) -> PathBuf {
@@ -160,6 +203,23 @@ mod tests {
         assert!(socket(&fits).starts_with(&fits));
         assert_eq!(socket(&fits).as_os_str().len(), LONGEST_SOCKET);
         assert!(socket(&(fits + "x")).starts_with("/tmp"));
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_a_living_ones_folder_stays() {
+        let above = tempfile::tempdir().unwrap();
+        let make = |prefix| Folder::make(above.path(), prefix).unwrap();
+        let (living, other) = (make("lepton-demo-"), make("lepton-bench-"));
+        // Killed: the lock goes with the process, the folder stays.
+        let Folder { folder, _owner } = make("lepton-demo-");
+        drop(_owner);
+        let dead = folder.keep();
+        let begun = above.path().join("lepton-demo-begun");
+        fs::create_dir(&begun).unwrap();
+
+        remove_orphans(above.path(), "lepton-demo-");
+        assert!(!dead.exists());
+        assert!(living.path().exists() && other.path().exists() && begun.exists());
     }
 
     #[test]
