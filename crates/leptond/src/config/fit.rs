@@ -15,8 +15,14 @@ pub(super) fn host(settings: &Settings, values: &mut Values, hostname: &str) -> 
         return Some(host.clone());
     }
     let host = hostname.parse();
-    host.map_err(|error| values.refuse("host", format_args!("the system's host name: {error}; set host")))
-        .ok()
+    let way_out = "set `host` in the configuration file, LEPTON_HOST or --host";
+    host.map_err(|error| {
+        values.refuse(
+            "host",
+            format_args!("it is not set, and the system's host name is no id: {error}; {way_out}"),
+        );
+    })
+    .ok()
 }
 
 /// Where to listen; with a mistake recorded when there is nowhere, or when other machines could call without TLS.

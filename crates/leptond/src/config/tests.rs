@@ -304,7 +304,9 @@ fn there_must_be_somewhere_to_call() {
 fn a_host_name_that_cannot_be_an_id_must_be_replaced() {
     let sources = Sources { hostname: String::new(), ..silent() };
     let error = Config::load(&sources).unwrap_err().to_string();
-    assert!(error.contains("\n  host: the system's host name: \"\" is not a valid host name"), "{error}");
+    let words = "\n  host: it is not set, and the system's host name is no id: \"\" is not a valid host name";
+    assert!(error.contains(words), "{error}");
+    assert!(error.ends_with("; set `host` in the configuration file, LEPTON_HOST or --host"), "{error}");
     let flags = [("host".to_owned(), "node2".to_owned())].into();
     assert_eq!(Config::load(&Sources { flags, ..sources }).unwrap().host.as_str(), "node2");
 }
