@@ -4,7 +4,7 @@ use lepton_types::{NetworkId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::DhcpGuest;
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Key, Scope, Stop, View};
 
 /// Tells the live IPv4 addresses of a network's ports, and whose they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Command for GetDhcpGuests {
 
     fn decide(&self, ledger: &mut View) -> Result<DhcpGuests, Stop> {
         let network = self.network;
-        ledger.network(network)?.ok_or(Refusal::NetworkNotFound { network, field: None })?;
+        ledger.seen_network(network, &Scope::Everything)?;
         let guests = ledger.guests_on(network)?;
         Ok(DhcpGuests { revision: ledger.journal_bounds()?.newest, at: ledger.now(), guests })
     }

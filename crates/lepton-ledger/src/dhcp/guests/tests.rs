@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    NetworkSpec, Scope, View,
+    CreateFloatingPool, NetworkSpec, Refusal, Scope, View,
     example::{allocation, deallocation, decided, empty, made, network, requested, with_network},
 };
 
@@ -64,4 +64,16 @@ fn a_network_that_is_not_there_is_not_found() {
     let network = uuid::Uuid::from_u128(404).into();
     let refusal = Refusal::NetworkNotFound { network, field: None };
     assert_eq!(decided(&mut empty(), &GetDhcpGuests { network }), Err(refusal));
+}
+
+/// A pool of floating IPs is kept as a network, and is none to whoever asks for networks.
+#[test]
+fn a_pool_of_floating_ips_has_no_guests() {
+    let mut ledger = empty();
+    let name = "nova".parse().unwrap();
+    let ranges = vec!["172.24.4.0/29".parse().unwrap()];
+    decided(&mut ledger, &CreateFloatingPool { name, ranges, interface: None }).unwrap();
+    let pool = ledger.rows::<lepton_types::Network>().next().unwrap().id;
+    let refusal = Refusal::NetworkNotFound { network: pool, field: None };
+    assert_eq!(decided(&mut ledger, &GetDhcpGuests { network: pool }), Err(refusal));
 }
