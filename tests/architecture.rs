@@ -18,6 +18,40 @@ const PURE_LAYERS: &[&str] = &["words", "pure"];
 const IMPURE: &[&str] =
     &["tokio", "tokio-util", "tokio-stream", "sqlx", "tonic", "rtnetlink", "hyper-util", "nix"];
 
+/// What of the standard library the code of pure crates does not use: clocks but for the types of their values, and what speaks
+/// to the kernel.
+const IMPURE_PATHS: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::io",
+    "std::net::TcpListener",
+    "std::net::TcpStream",
+    "std::net::ToSocketAddrs",
+    "std::net::UdpSocket",
+    "std::os",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+];
+
+/// Calls that ask a clock, or draw without a seed, or speak to people.
+const IMPURE_CALLS: &[&str] = &[
+    "Instant::now",
+    "SysRng",
+    "OsRng",
+    "SystemTime::now",
+    ".elapsed()",
+    "Uuid::new_v4",
+    "Uuid::now_v",
+    "dbg!",
+    "eprintln!",
+    "from_os_rng",
+    "println!",
+    "rand::random",
+    "rand::rng",
+    "thread_rng",
+];
+
 /// Crates of others that only one place knows.
 const KNOWN_TO_ONE: &[(&str, &[&str])] =
     &[("sqlx", &["lepton-store"]), ("rtnetlink", &["lepton-plug", "lepton-sim"])];
@@ -88,6 +122,98 @@ fn what_decides_is_pure() {
         let impure: Vec<_> = workspace.used(&row.name).filter(|used| IMPURE.contains(used)).collect();
         assert!(impure.is_empty(), "{} uses {impure:?}", row.name);
     }
+}
+
+#[test]
+fn what_decides_asks_no_clock_no_chance_and_no_kernel() {
+    let workspace = Workspace::read();
+    let mut wrong = Vec::new();
+    for row in table(&workspace.root).iter().filter(|row| PURE_LAYERS.contains(&&*row.layer)) {
+        let files = sources(&workspace.folders[&row.name].join("src"));
+        assert!(!files.is_empty(), "{} has sources", row.name);
+        for file in files {
+            let code = code(&fs::read_to_string(&file).unwrap());
+            wrong.extend(impurities(&code).into_iter().map(|what| format!("{}: {what}", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn an_impurity_is_found_however_it_is_imported() {
+    for (text, found) in [
+        ("use std::{collections::{BTreeMap}, fs};", "std::fs"),
+        ("use std::{\n    fmt,\n    net::{IpAddr, UdpSocket as Socket},\n};", "std::net::UdpSocket"),
+        ("fn f() { std::thread::yield_now() }", "std::thread"),
+        ("use std::time::{Duration, Instant};", "std::time::Instant"),
+        ("fn f() -> SystemTime { SystemTime::now() }", "SystemTime::now"),
+        ("fn f() -> u64 { rand::rng().random() }", "rand::rng"),
+    ] {
+        assert_eq!(impurities(&code(text)), [found], "{text}");
+    }
+    for text in [
+        "// std::fs\nuse std::time::SystemTime; use std::net::{IpAddr};",
+        "/// `println!`\nfn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }",
+    ] {
+        assert_eq!(impurities(&code(text)), [""; 0], "{text}");
+    }
+}
+
+/// The files of a folder of sources, but for those of tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let is_tests = path.file_stem().is_some_and(|stem| stem == "tests" || stem == "example");
+        if path.is_dir() && !is_tests {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") && !is_tests {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// A file's text without its comments and its tests, which stand at its end.
+fn code(text: &str) -> String {
+    let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
+    lines
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .fold(String::new(), |code, line| code + line + "\n")
+}
+
+/// What of the impure things the code uses.
+fn impurities(code: &str) -> Vec<&'static str> {
+    let imports = code.split("use ").skip(1).filter_map(|rest| rest.split_once(';'));
+    let mut paths: Vec<String> = imports.flat_map(|(tree, _)| leaves("", tree)).collect();
+    let inline = code.match_indices("std::").map(|(at, _)| &code[at..]);
+    paths.extend(
+        inline.map(|rest| {
+            rest.split(|c: char| !(c.is_alphanumeric() || ":_".contains(c))).next().unwrap().into()
+        }),
+    );
+    let is_in =
+        |path: &&&str| paths.iter().any(|used| used == *path || used.starts_with(&format!("{path}::")));
+    let used = IMPURE_PATHS.iter().filter(is_in);
+    used.chain(IMPURE_CALLS.iter().filter(|call| code.contains(**call))).copied().collect()
+}
+
+/// `a::b` and `a::c` for `a::{b, c}`.
+fn leaves(above: &str, tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((path, inner)) = tree.split_once('{') else {
+        let name = tree.split(" as ").next().unwrap_or(tree);
+        return vec![format!("{above}{name}")];
+    };
+    let inner = inner.rsplit_once('}').map_or(inner, |(inner, _)| inner);
+    let mut depth = 0;
+    let branches = inner.split(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    branches
+        .filter(|branch| !branch.trim().is_empty())
+        .flat_map(|branch| leaves(&format!("{above}{path}"), branch))
+        .collect()
 }
 
 #[test]
