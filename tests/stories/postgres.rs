@@ -35,6 +35,20 @@ async fn leptond_waits_for_a_database_that_is_down_at_its_start() {
     daemon.stop().await;
 }
 
+/// Both would plug the ports of the host, on two machines.
+#[tokio::test]
+async fn of_two_agents_of_one_host_the_second_waits_for_the_first_to_end() {
+    let (_postgres, url) = server();
+    let [one, two] = [place(&url, "host-1"), place(&url, "host-1")];
+    let (first, mut second) = (one.start().await, two.spawn(&[]));
+    two.logged("host host-1 has an agent already: another leptond on this database").await;
+    let other = place(&url, "host-2");
+    other.start().await.stop().await;
+    first.kill().await;
+    two.ready(&mut second).await;
+    second.stop().await;
+}
+
 #[tokio::test]
 async fn a_database_that_does_not_exist_ends_the_start_at_once() {
     let (_postgres, url) = server();

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
 use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
-use lepton_store::{Store, StoreConfig, StoreError, SubmitError};
+use lepton_store::{ClaimError, HostClaim, Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{DomainName, HostChanges, HostId, HostReport, Name, Revision};
 use tokio::time;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -146,6 +146,15 @@ impl Manager {
     pub async fn register(&self, host: &HostId) -> Result<(), ManagerError> {
         let register = RegisterHost { host: host.clone() };
         self.submit(register, Envelope::of(&agent_of(host)), false).await
+    }
+
+    /// Claims a host for this process's agent; on a shared ledger, for it alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Held`] when another process has it.
+    pub async fn claim_host(&self, host: &HostId) -> Result<HostClaim, ClaimError> {
+        self.inner.store.claim_host(host).await
     }
 
     /// What a host must have: everything, or what changed after the revision that it holds.

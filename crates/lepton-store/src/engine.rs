@@ -1,4 +1,4 @@
-//! The two engines behind one face. Nothing outside this module, `checkpoint`, `connect`, `failure`, `migrate`, `sql` and
+//! The two engines behind one face. Nothing outside this module, `checkpoint`, `claim`, `connect`, `failure`, `migrate`, `sql` and
 //! `statement` knows that there are two.
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@
 mod apart;
 mod batch;
 mod checkpoint;
+mod claim;
 mod config;
 mod connect;
 mod engine;
@@ -32,6 +33,7 @@ mod tables;
 mod together;
 mod write;
 
+pub use claim::{ClaimError, HostClaim};
 pub use config::{Database, DatabaseError, StoreConfig, postgres_url};
 pub use error::{StoreError, SubmitError};
 pub use store::{Observer, Store};

@@ -10,6 +10,7 @@ use std::{
 };
 
 use lepton_ledger::{Change, Command, Envelope, Reply};
+use lepton_types::HostId;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     batch::Submitted,
     checkpoint::{self, Checkpointer},
+    claim::{ClaimError, HostClaim},
     config::StoreConfig,
     engine::{Engine, READERS},
     error::{StoreError, SubmitError},
@@ -183,6 +185,15 @@ impl Store {
             Backend::Memory(_) => false,
             Backend::Engine(engine) => engine.connections().is_shared(),
         }
+    }
+
+    /// Claims a host for this process's agent.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Held`] when another process on the same database has it.
+    pub async fn claim_host(&self, host: &HostId) -> Result<HostClaim, ClaimError> {
+        HostClaim::make(&self.backend, host).await
     }
 
     /// Where the ledger is, for tests that look behind the store.

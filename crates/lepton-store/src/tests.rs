@@ -1,6 +1,7 @@
 //! What every store must do, run on each of them.
 
 mod checkpoint;
+mod claims;
 mod dhcp;
 mod dns;
 mod durable;

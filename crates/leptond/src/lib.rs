@@ -5,6 +5,7 @@
 
 mod agent;
 mod arguments;
+mod claim;
 pub mod config;
 mod ledger_file;
 pub mod listen;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use lepton_manager::{Api, Manager, keep_house};
-use lepton_store::{Database, StoreError};
+use lepton_store::{ClaimError, Database, StoreError};
 use sd_notify::NotifyState;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use tonic_health::server::HealthReporter;
 use tracing::field;
 
 use crate::{
-    agent,
+    agent, claim,
     config::{Config, Roles},
     ledger_file::{LedgerFile, LedgerHeld},
     listen::{Addresses, ListenError, Listeners},
@@ -63,6 +63,9 @@ pub enum RunError {
          AmbientCapabilities=CAP_NET_ADMIN in its systemd unit; agent.backend = \"fake\" plugs in memory only"
     )]
     NoRight(#[source] io::Error),
+    /// Another process is the agent of this host.
+    #[error(transparent)]
+    HostHeld(#[from] ClaimError),
     /// There is nowhere to listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -103,6 +106,8 @@ async fn work(
     let listeners = Listeners::bind(&config.listen).await?;
     tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep, stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
+        let Some(claim) = claim::make(manager, &config.host, shutdown).await? else { return Ok(()) };
+        tasks.spawn("the claim on the host", claim::keep(claim, stop.clone()));
         // Before anybody can ask for a port on it. If it cannot be noted now, the agent's first question tries again.
         if let Err(error) = manager.register(&config.host).await {
             tracing::warn!(host = %config.host, %error, "the host is not noted as one that has an agent");

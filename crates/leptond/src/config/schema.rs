@@ -119,7 +119,8 @@ settings! {
     /// The agent works inside the manager's process for now, so `agent` alone is refused.
     roles: Roles, "roles", List, "manager,agent";
 
-    /// The name of this host, as compute agents use it. Empty: the system's host name.
+    /// The name of this host, as compute agents use it. Empty: the system's host name. Where several share a PostgreSQL, each
+    /// has its own: an agent does not start where another one of its name works.
     host: Optional<HostId>, "host", Text, "";
 
     /// The folder for the embedded database and for `listen.json`, which tells where the process listens. It
