@@ -15,6 +15,7 @@ use crate::{
     floating::{self, FloatingCommand},
     host::{self, HostCommand},
     instance::{self, InstanceCommand},
+    mac_range::{self, MacRangeCommand},
     network::{self, NetworkCommand},
     output::{self, Format, Output},
     port::{self, PortCommand},
@@ -81,6 +82,9 @@ enum Command {
     /// Names in DNS, and where they lead
     #[command(subcommand)]
     Dns(DnsCommand),
+    /// MACs that ports are given
+    #[command(subcommand)]
+    MacRange(MacRangeCommand),
     /// What projects have of networks, ports and addresses, and what they may have
     #[command(subcommand)]
     Quota(QuotaCommand),
@@ -162,6 +166,9 @@ impl CommandLine {
             }
             Command::Dns(command) => {
                 connected(connection, async |settings| dns::run(command, &settings, output).await)
+            }
+            Command::MacRange(command) => {
+                connected(connection, async |settings| mac_range::run(command, &settings, output).await)
             }
             Command::Quota(command) => {
                 connected(connection, async |settings| quota::run(command, &settings, output).await)

@@ -29,6 +29,7 @@ mod follow;
 mod hints;
 mod host;
 mod instance;
+mod mac_range;
 mod network;
 mod number;
 mod output;

@@ -12,6 +12,7 @@ mod fixed;
 mod floating;
 mod host;
 mod instance;
+mod mac_range;
 mod network;
 mod port;
 mod quota;
@@ -35,6 +36,7 @@ pub(crate) use self::{
     floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
+    mac_range::{MacRangeView, MacRangesView},
     network::{DeletedView, NetworkView, NetworksView},
     port::{PortView, PortsView},
     quota::{QuotaView, QuotasView},

@@ -92,7 +92,7 @@ impl Command for AllocateForInstance {
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
         let incarnation = ledger.next_incarnation(self.instance)?;
         let mut seats = Vec::with_capacity(wanted.len());
-        for (position, (wanted, mac)) in (0..).zip(wanted.iter().zip(macs)) {
+        for (position, (wanted, drawn)) in (0..).zip(wanted.iter().zip(macs)) {
             let port = Port {
                 id: ledger.draws().port_id(position),
                 instance: self.instance,
@@ -101,7 +101,8 @@ impl Command for AllocateForInstance {
                 project: self.project.clone(),
                 host: host.clone(),
                 position,
-                mac,
+                mac: drawn.mac,
+                mac_range: drawn.range,
                 binding: self.binding.at(position)?,
                 status: PortStatus::Pending,
                 is_released: false,
@@ -110,7 +111,7 @@ impl Command for AllocateForInstance {
                 has_moved: false,
                 target: None,
             };
-            seats.push(Seat { port: port.id, mac, wanted });
+            seats.push(Seat { port: port.id, mac: drawn.mac, wanted });
             ledger.insert(port);
         }
         give_addresses(ledger, &seats)?;

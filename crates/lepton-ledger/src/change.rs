@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lepton_ipam::Block;
-use lepton_types::{DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, Quota, Subnet};
+use lepton_types::{DnsDomain, DnsEntry, FloatingIp, FloatingRange, MacRange, Network, Port, Quota, Subnet};
 
-use crate::{FixedIp, Frontier, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
+use crate::{FixedIp, FreeMac, Frontier, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
 
 /// What happened to one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub enum Change {
     DnsEntry(RowChange<DnsEntry>),
     /// A port that must go from a host that it has left or that was fenced.
     PendingUnplug(RowChange<PendingUnplug>),
+    /// A range of MACs. With a range go its free MACs, without changes of their own where they are not known.
+    MacRange(RowChange<MacRange>),
+    /// A MAC of a range that no port has any more.
+    FreeMac(RowChange<FreeMac>),
     /// What a project has, and may have.
     Quota(RowChange<Quota>),
     /// A remembered answer.
@@ -144,6 +148,8 @@ impl Change {
             | Self::DnsDomain(_)
             | Self::DnsEntry(_)
             | Self::PendingUnplug(_)
+            | Self::MacRange(_)
+            | Self::FreeMac(_)
             | Self::Quota(_)
             | Self::RequestRecord(_)
             | Self::Journal(_) => None,

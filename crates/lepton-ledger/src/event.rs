@@ -13,6 +13,7 @@ mod dns;
 mod fixed_ip;
 mod floating_ip;
 mod instance;
+mod mac_range;
 mod network;
 mod port;
 mod quota;
@@ -22,8 +23,8 @@ mod subnet;
 use std::collections::BTreeMap;
 
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, Event, FloatingIp, Network, NetworkId, Port, PortId, Quota, Subnet,
-    SubnetId,
+    DnsDomain, DnsDomainId, DnsEntry, Event, FloatingIp, MacRange, Network, NetworkId, Port, PortId, Quota,
+    Subnet, SubnetId,
 };
 
 use self::port::Addresses;
@@ -57,6 +58,8 @@ pub const EVENT_KINDS: &[&str] = &[
     "instance.migrated",
     "instance.migrating",
     "instance.migration_aborted",
+    "mac_range.created",
+    "mac_range.deleted",
     "network.associated",
     "network.created",
     "network.deleted",
@@ -103,6 +106,7 @@ struct Sets<'c> {
     dns_domains: Vec<&'c RowChange<DnsDomain>>,
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
     quotas: Vec<&'c RowChange<Quota>>,
+    mac_ranges: Vec<&'c RowChange<MacRange>>,
 }
 
 impl<'c> Sets<'c> {
@@ -119,12 +123,14 @@ impl<'c> Sets<'c> {
                 Change::DnsDomain(change) => sets.dns_domains.push(change),
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
                 Change::Quota(change) => sets.quotas.push(change),
+                Change::MacRange(change) => sets.mac_ranges.push(change),
                 // How the ledger keeps its books is nobody's business.
                 Change::Frontier(_)
                 | Change::Block(_)
                 | Change::FloatingRange(_)
                 | Change::Host(_)
                 | Change::PendingUnplug(_)
+                | Change::FreeMac(_)
                 | Change::RequestRecord(_)
                 | Change::Journal(_) => {}
             }
@@ -152,6 +158,7 @@ fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     events.extend(floating_ips.iter().flat_map(|change| floating_ip::events(change, &facts)));
     events.extend(coalesce(sets.dns_domains).iter().filter_map(dns::domain_event));
     events.extend(coalesce(sets.quotas).iter().filter_map(quota::event));
+    events.extend(coalesce(sets.mac_ranges).iter().filter_map(mac_range::event));
     events.extend(coalesce(sets.dns_entries).iter().filter_map(|change| dns::entry_event(change, &facts)));
     events
 }

@@ -122,6 +122,8 @@ fn word(change: &Change) -> &'static str {
         Change::DnsDomain(change) => of(["+domain", "~domain", "-domain"], change),
         Change::DnsEntry(change) => of(["+entry", "~entry", "-entry"], change),
         Change::PendingUnplug(change) => of(["+unplug", "~unplug", "-unplug"], change),
+        Change::MacRange(change) => of(["+mac_range", "~mac_range", "-mac_range"], change),
+        Change::FreeMac(change) => of(["+free_mac", "~free_mac", "-free_mac"], change),
         Change::Quota(change) => of(["+quota", "~quota", "-quota"], change),
         Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
         Change::Journal(_) => "+journal",

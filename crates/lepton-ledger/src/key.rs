@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    Cidr, DnsDomainId, DomainName, HostId, Hostname, InstanceId, Ipv4Range, MacAddr, Name, NetworkId, PortId,
-    ProjectId, RecordType, Revision, SubnetId, Timestamp,
+    Cidr, DnsDomainId, DomainName, HostId, Hostname, InstanceId, Ipv4Range, MacAddr, MacPrefix, Name,
+    NetworkId, PortId, ProjectId, RecordType, Revision, SubnetId, Timestamp,
 };
 
 use crate::{
@@ -36,6 +36,15 @@ pub enum Key {
     },
     /// The sequence number of the newest network, deleted ones included.
     NewestNetwork,
+    /// All ranges of MACs.
+    MacRanges,
+    /// The lowest free MACs of ranges, above `after`.
+    FreeMacs {
+        /// Only MACs above this one.
+        after: Option<MacAddr>,
+    },
+    /// A port that has one of these MACs, if there is any.
+    PortOfMacs(MacPrefix),
     /// One subnet.
     Subnet(SubnetId),
     /// The first block of a subnet that has no row yet.

@@ -27,6 +27,7 @@ mod floating_pool;
 mod host;
 mod journal;
 mod key;
+mod mac_range;
 mod migration;
 mod network;
 mod network_info;
@@ -73,6 +74,7 @@ pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHos
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::Key;
 pub use lepton_ipam::Block;
+pub use mac_range::{CreateMacRange, DeleteMacRange, GetMacRange, ListMacRanges};
 pub use migration::{MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration};
 pub use network::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
@@ -85,7 +87,8 @@ pub use port::{
 pub use quota::{GetQuota, ListQuotas, QuotaPage, QuotaState, SetQuota};
 pub use refusal::{Refusal, RefusalKind, Violation};
 pub use row::{
-    EntryKey, FixedIp, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord, Row,
+    EntryKey, FixedIp, FreeMac, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord,
+    Row,
 };
 pub use scope::Scope;
 pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};

@@ -12,8 +12,8 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    Cidr, DomainName, HostId, Hostname, InstanceId, Ipv4Range, Limit, Name, NetworkId, ProjectId, RecordType,
-    RequestId, Resource, Route, SubnetId,
+    Cidr, DomainName, HostId, Hostname, InstanceId, Ipv4Range, Limit, MacAddr, MacPrefix, MacRangeId, Name,
+    NetworkId, ProjectId, RecordType, RequestId, Resource, Route, SubnetId,
 };
 
 use self::{
@@ -275,6 +275,40 @@ refusals! {
     NoMoreMacAddresses = "NO_MORE_MAC_ADDRESSES", Exhausted {
         /// The configured base.
         base: String = "mac_base",
+    }
+
+    // Of ranges of MACs.
+
+    /// No such range.
+    #[error("range {range} of MACs is not found")]
+    MacRangeNotFound = "MAC_RANGE_NOT_FOUND", NotFound {
+        range: MacRangeId = "mac_range_id",
+    }
+    /// The range shares MACs with one that is there.
+    #[error("{range} overlaps the range {other} of MACs; leave the common ones out")]
+    MacRangeOverlaps = "MAC_RANGE_OVERLAPS", Exists {
+        range: MacPrefix = "range",
+        other: MacPrefix = "other_range",
+        /// The id of the one that is there.
+        id: MacRangeId = "mac_range_id",
+    }
+    /// A port has a MAC of what was to become a range, or was to be one no more.
+    #[error("MAC {mac} of {range} is a port's, of instance {instance}; deallocate it first")]
+    MacRangeInUse = "MAC_RANGE_IN_USE", Unfit {
+        range: MacPrefix = "range",
+        mac: MacAddr = "mac_address",
+        instance: InstanceId = "instance_id",
+    }
+    /// There are as many ranges as there can be.
+    #[error("there are {most} ranges of MACs already, the most that there can be; delete some, or make larger ones")]
+    TooManyMacRanges = "TOO_MANY_MAC_RANGES", Exhausted {
+        most: u64 = "limit",
+    }
+    /// Every MAC of every range is a port's.
+    #[error("the {ranges} ranges of MACs have none left that suits; make another range, or deallocate instances")]
+    MacRangesExhausted = "MAC_RANGES_EXHAUSTED", Exhausted {
+        /// How many ranges there are.
+        ranges: u64 = "ranges",
     }
 
     // Of instances, ports and hosts.

@@ -5,8 +5,8 @@ use std::{fmt, net::IpAddr};
 use lepton_ipam::Block;
 use lepton_types::{
     DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, HostId, Hostname, InstanceId, Lease,
-    Migration, Name, Network, NetworkId, Port, PortId, ProjectId, Quota, RecordType, RequestId, Revision,
-    Subnet, SubnetId, Timestamp,
+    MacAddr, MacRange, MacRangeId, Migration, Name, Network, NetworkId, Port, PortId, ProjectId, Quota,
+    RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
 };
 
 use crate::{Change, InstancePlace, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
@@ -144,6 +144,15 @@ pub struct PendingUnplug {
     pub revision: Revision,
     /// Whether the host was fenced, which counts as proof: then nobody waits for it.
     pub is_fenced: bool,
+}
+
+/// A MAC of a range that a port had and no port has any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FreeMac {
+    /// The MAC.
+    pub mac: MacAddr,
+    /// Its range.
+    pub range: MacRangeId,
 }
 
 /// What identifies an entry of a DNS domain: a name has one of each type.
@@ -329,4 +338,6 @@ row!(
         }
     }
 );
+row!(MacRange, MacRangeId, mac_ranges, |self| self.id);
+row!(FreeMac, MacAddr, free_macs, |self| self.mac);
 row!(RequestRecord, RequestKey, requests, |self| self.key.clone());

@@ -39,7 +39,11 @@ impl Command for ValidateNetworks {
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
         let seats = (0..).zip(wanted.iter().zip(macs));
         let seats: Vec<_> = seats
-            .map(|(position, (wanted, mac))| Seat { port: ledger.draws().port_id(position), mac, wanted })
+            .map(|(position, (wanted, drawn))| Seat {
+                port: ledger.draws().port_id(position),
+                mac: drawn.mac,
+                wanted,
+            })
             .collect();
         give_addresses(ledger, &seats)
     }

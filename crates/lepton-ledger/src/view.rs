@@ -9,6 +9,7 @@ mod floating;
 mod forget;
 mod journal;
 mod lookup;
+mod mac_range;
 mod table;
 
 use std::{
@@ -19,14 +20,14 @@ use std::{
 pub(crate) use self::table::Table;
 use self::{draws::Draws, journal::Journal};
 use crate::{
-    AddressPlace, Change, FixedIp, Frontier, Host, Instance, InstancePlace, Key, PendingUnplug,
+    AddressPlace, Change, FixedIp, FreeMac, Frontier, Host, Instance, InstancePlace, Key, PendingUnplug,
     RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
 };
 use lepton_ipam::Block;
 use lepton_types::{
     AddressFamily, Amounts, Cidr, DnsDomain, DnsDomainId, DnsEntry, DomainName, FloatingIp, FloatingRange,
-    HostId, Hostname, InstanceId, Ipv4Range, Limit, MacAddr, Name, Network, NetworkId, Port, PortId,
-    ProjectId, Quota, Revision, Subnet, SubnetId, Timestamp,
+    HostId, Hostname, InstanceId, Ipv4Range, Limit, MacAddr, MacRange, Name, Network, NetworkId, Port,
+    PortId, ProjectId, Quota, Revision, Subnet, SubnetId, Timestamp,
 };
 
 /// The part of the ledger that a batch of commands has in memory: rows as loaded, overlaid with what the batch decided.
@@ -49,6 +50,10 @@ pub struct View {
     floating_owners: BTreeMap<IpAddr, ProjectId>,
     journal: Journal,
     default_limits: Amounts<Limit>,
+    /// Whether the store holds ranges of MACs, as was said with the networks.
+    has_mac_ranges: bool,
+    /// Up to which free MAC all are loaded; none: every one, once any were asked for.
+    free_macs_known: Option<MacAddr>,
     /// The guests of the networks that were asked for.
     guests: BTreeMap<NetworkId, Vec<DhcpGuest>>,
     is_complete: bool,
@@ -76,6 +81,8 @@ pub struct Tables {
     pub(crate) dns_entries: Table<DnsEntry>,
     pub(crate) pending_unplugs: Table<PendingUnplug>,
     pub(crate) quotas: Table<Quota>,
+    pub(crate) mac_ranges: Table<MacRange>,
+    pub(crate) free_macs: Table<FreeMac>,
     pub(crate) requests: Table<RequestRecord>,
 }
 
@@ -129,6 +136,8 @@ impl View {
             floating_owners: BTreeMap::new(),
             journal: Journal::default(),
             default_limits: Amounts::DEFAULT,
+            has_mac_ranges: false,
+            free_macs_known: None,
             guests: BTreeMap::new(),
             is_complete,
             loaded: HashSet::new(),
@@ -227,6 +236,8 @@ impl View {
             Change::DnsEntry(change) => self.apply(&change.reversed()),
             Change::PendingUnplug(change) => self.apply(&change.reversed()),
             Change::Quota(change) => self.apply(&change.reversed()),
+            Change::MacRange(change) => self.apply(&change.reversed()),
+            Change::FreeMac(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
             // It is in no table before it has its revisions.
             Change::Journal(_) => {}
@@ -329,6 +340,16 @@ impl View {
     /// is none.
     pub fn note_rested(&mut self, subnet: SubnetId, up_to: Option<(Timestamp, IpAddr)>) {
         self.rested_known.insert(subnet, up_to);
+    }
+
+    /// Says that the store holds ranges of MACs.
+    pub fn note_mac_ranges(&mut self) {
+        self.has_mac_ranges = true;
+    }
+
+    /// Says that of the free MACs all are loaded up to this one; all of them, when that is none.
+    pub fn note_free_macs(&mut self, up_to: Option<MacAddr>) {
+        self.free_macs_known = up_to;
     }
 
     /// Says that a host has more ports to fence than were loaded.

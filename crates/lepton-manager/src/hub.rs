@@ -64,6 +64,8 @@ impl Hub {
                 | Change::DnsDomain(_)
                 | Change::DnsEntry(_)
                 | Change::PendingUnplug(_)
+                | Change::MacRange(_)
+                | Change::FreeMac(_)
                 | Change::Quota(_)
                 | Change::RequestRecord(_)
                 | Change::Journal(_) => {}

@@ -8,6 +8,7 @@ pub(crate) mod fixed_ip;
 pub(crate) mod floating_ip;
 pub(crate) mod host;
 pub(crate) mod instance;
+pub(crate) mod mac_range;
 pub(crate) mod migration;
 pub(crate) mod network;
 mod page;

@@ -6,6 +6,7 @@ mod dns;
 mod events;
 mod fixed_ips;
 mod floating_ips;
+mod mac_ranges;
 mod ports;
 mod queries;
 mod quotas;
@@ -23,6 +24,7 @@ use lepton_proto::{
         events_server::EventsServer,
         fixed_ips_server::FixedIpsServer,
         floating_ips_server::FloatingIpsServer,
+        mac_ranges_server::MacRangesServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
         ports_server::PortsServer,
         queries_server::QueriesServer,
@@ -48,12 +50,13 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 10] = [
+    pub const SERVICES: [&str; 11] = [
         DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
         FixedIpsServer::<Self>::NAME,
         FloatingIpsServer::<Self>::NAME,
+        MacRangesServer::<Self>::NAME,
         NetworkManagerServer::<Self>::NAME,
         PortsServer::<Self>::NAME,
         QueriesServer::<Self>::NAME,
@@ -73,6 +76,7 @@ impl Api {
             .add_service(Explained::new(DnsServer::new(self.clone())))
             .add_service(Explained::new(FixedIpsServer::new(self.clone())))
             .add_service(Explained::new(FloatingIpsServer::new(self.clone())))
+            .add_service(Explained::new(MacRangesServer::new(self.clone())))
             .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
             .add_service(Explained::new(PortsServer::new(self.clone())))
             .add_service(Explained::new(QueriesServer::new(self.clone())))

@@ -7,6 +7,7 @@ mod dns;
 mod event;
 mod fixed_ip;
 mod floating_ip;
+mod mac_range;
 mod mutation;
 mod network;
 mod port;

@@ -44,6 +44,8 @@ macro_rules! mutation {
     };
 }
 
+mutation!(CreateMacRangeRequest);
+mutation!(DeleteMacRangeRequest);
 mutation!(CreateNetworksRequest);
 mutation!(CarveNetworksRequest);
 mutation!(ModifyNetworkRequest);

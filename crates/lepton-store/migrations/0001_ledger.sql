@@ -90,6 +90,26 @@ CREATE TABLE instances (
 -- In the order of allocation, so that what comes side by side stands side by side (ADR 10).
 CREATE INDEX instances_by_project ON instances (project_id, created_at, id);
 
+-- Ranges of MACs that ports are given. No MAC is of two: each begins and ends where no other does, and of two that are made at
+-- once, which may be one within the other, the second gets no number.
+CREATE TABLE mac_ranges (
+    id UUID NOT NULL PRIMARY KEY,
+    first BIGINT NOT NULL UNIQUE,
+    last BIGINT NOT NULL UNIQUE CHECK (last > first),
+    length BIGINT NOT NULL CHECK (length BETWEEN 24 AND 47),
+    number BIGINT NOT NULL UNIQUE,
+    -- How many of its MACs were drawn, lowest first.
+    drawn BIGINT NOT NULL CHECK (drawn BETWEEN 0 AND last - first + 1),
+    created_at BIGINT NOT NULL
+);
+
+-- Those of their MACs that ports had and none has any more.
+CREATE TABLE free_macs (
+    mac BIGINT NOT NULL PRIMARY KEY,
+    mac_range_id UUID NOT NULL REFERENCES mac_ranges ON DELETE CASCADE
+);
+CREATE INDEX free_macs_by_range ON free_macs (mac_range_id);
+
 CREATE TABLE ports (
     id UUID NOT NULL PRIMARY KEY,
     instance_id UUID NOT NULL,
@@ -99,6 +119,8 @@ CREATE TABLE ports (
     host_id TEXT NOT NULL,
     position BIGINT NOT NULL CHECK (position >= 0),
     mac BIGINT NOT NULL,
+    -- No cascade: a range does not end while a port has one of its MACs.
+    mac_range_id UUID REFERENCES mac_ranges,
     device TEXT NOT NULL,
     binding TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'ERROR')),
@@ -116,6 +138,7 @@ CREATE TABLE ports (
     CHECK (target_host_id IS NULL OR NOT is_released)
 );
 CREATE UNIQUE INDEX ports_by_mac ON ports (mac);
+CREATE INDEX ports_by_mac_range ON ports (mac_range_id) WHERE mac_range_id IS NOT NULL;
 CREATE UNIQUE INDEX ports_by_instance ON ports (instance_id, incarnation, position);
 -- Devices are named by the counted bits of their ports' ids, so this order keeps a batch's ports together (ADR 10).
 CREATE UNIQUE INDEX ports_by_device ON ports (device);

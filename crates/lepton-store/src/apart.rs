@@ -45,6 +45,8 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             | Change::DnsDomain(_)
             | Change::DnsEntry(_)
             | Change::PendingUnplug(_)
+            | Change::MacRange(_)
+            | Change::FreeMac(_)
             | Change::Quota(_)
             | Change::RequestRecord(_)
             | Change::Journal(_) => {}

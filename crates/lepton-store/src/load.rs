@@ -1,6 +1,6 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
-//! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of pools, blocks,
+//! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of MACs, ranges of pools, blocks,
 //! addresses by key, instances, ports, floating IPs, what must still go from hosts, addresses that rested, hosts, entries of
 //! DNS, quotas. Rows of one table are locked in the order of their keys, those that rested in the order of their rest. Within one
 //! round no two managers wait for each other. Commands ask for what is locked late in late rounds, or look for it without locks
@@ -18,7 +18,8 @@ use crate::{
     failure::Failure,
     tables::{
         blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, guests, hosts,
-        instances, journal, network_info, networks, pending_unplugs, ports, quotas, requests, subnets,
+        instances, journal, mac_ranges, network_info, networks, pending_unplugs, ports, quotas, requests,
+        subnets,
     },
 };
 
@@ -30,6 +31,8 @@ struct Round<'k> {
     projects: Vec<ProjectId>,
     subnets: Vec<SubnetId>,
     frontiers: Vec<SubnetId>,
+    has_mac_ranges: bool,
+    free_macs: Vec<Option<MacAddr>>,
     free_blocks: Vec<(SubnetId, Option<IpAddr>)>,
     blocks: Vec<(SubnetId, IpAddr)>,
     fixed_ips: Vec<(SubnetId, IpAddr)>,
@@ -66,6 +69,8 @@ impl<'k> Round<'k> {
         let mut round = Self::default();
         for key in keys {
             match key {
+                Key::MacRanges => round.has_mac_ranges = true,
+                Key::FreeMacs { after } => round.free_macs.push(*after),
                 Key::Request(key) => round.requests.push(key.clone()),
                 Key::Network(id) => round.networks.push(*id),
                 Key::NetworksOf(project) => round.projects.push(project.clone()),
@@ -101,6 +106,7 @@ impl<'k> Round<'k> {
                 | Key::RestedIn { .. }
                 | Key::Rested
                 | Key::PortOn(_)
+                | Key::PortOfMacs(_)
                 | Key::FloatingPoolPage { .. }
                 | Key::FloatingRangesIn(_)
                 | Key::FloatingIpIn(_)
@@ -138,6 +144,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
         networks::load_of_projects(tx, &round.projects, view).await?;
     }
     subnets::load(tx, &round.subnets, view).await?;
+    load_macs(tx, &round, view).await?;
     round.floating_ranges.extend(floating_ips::ranges_of(tx, &round.ranges_of).await?);
     load_ranges(tx, &round, view).await?;
     frontiers::load(tx, &round.frontiers, view).await?;
@@ -189,6 +196,17 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     Ok(())
 }
 
+/// Loads ranges of MACs, and then what is free of them, which nobody changes but whoever has the ranges.
+async fn load_macs(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<(), Failure> {
+    if round.has_mac_ranges {
+        mac_ranges::load(tx, view).await?;
+    }
+    for after in &round.free_macs {
+        mac_ranges::load_free(tx, *after, view).await?;
+    }
+    Ok(())
+}
+
 /// Loads ranges of pools. They are locked before their blocks are.
 async fn load_ranges(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<(), Failure> {
     floating_ranges::load_pools(tx, &round.pools, view).await?;
@@ -219,6 +237,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::FixedIpPage { subnets, after, limit } => {
             fixed_ips::load_page(tx, subnets, *after, *limit, view).await
         }
+        Key::PortOfMacs(macs) => ports::load_one_with(tx, *macs, view).await,
         Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
         Key::FloatingPoolPage { after, limit } => floating_ranges::load_page(tx, *after, *limit, view).await,
         Key::FloatingIpIn(subnet) => floating_ips::load_one_in(tx, *subnet, view).await,
@@ -249,6 +268,8 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::Journal(after) => journal::load(tx, *after, view).await,
         Key::Request(_)
         | Key::NewestNetwork
+        | Key::MacRanges
+        | Key::FreeMacs { .. }
         | Key::Network(_)
         | Key::NetworksOf(_)
         | Key::Subnet(_)

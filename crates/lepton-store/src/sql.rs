@@ -218,6 +218,11 @@ impl Columns<'_> {
         self.get::<Uuid>().map(Into::into)
     }
 
+    /// The next column, an identity, or nothing.
+    pub(crate) fn id_option<I: From<Uuid>>(&mut self) -> Result<Option<I>, StoreError> {
+        Ok(self.get::<Option<Uuid>>()?.map(I::from))
+    }
+
     /// The next column, a number that is never negative.
     pub(crate) fn number(&mut self) -> Result<u64, StoreError> {
         let number: i64 = self.get()?;

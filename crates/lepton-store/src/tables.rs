@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod hosts;
 pub(crate) mod instances;
 pub(crate) mod journal;
+pub(crate) mod mac_ranges;
 pub(crate) mod network_info;
 pub(crate) mod networks;
 pub(crate) mod pending_unplugs;

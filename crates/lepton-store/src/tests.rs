@@ -15,6 +15,7 @@ mod hosts;
 mod indexes;
 mod instances;
 mod locks;
+mod mac_ranges;
 mod macs;
 mod meeting;
 mod migrations;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use lepton_ledger::{
-    Block, Change, Ended, FixedIp, Frontier, Host, Instance, PendingUnplug, RequestRecord, RowChange,
-    coalesce,
+    Block, Change, Ended, FixedIp, FreeMac, Frontier, Host, Instance, PendingUnplug, RequestRecord,
+    RowChange, coalesce,
 };
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, Network, Port, Quota, Subnet, SubnetId,
-    Timestamp,
+    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, MacRange, Network, Port, Quota, Subnet,
+    SubnetId, Timestamp,
 };
 
 use crate::{
@@ -37,6 +37,8 @@ struct Sets<'c> {
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
     pending_unplugs: Vec<&'c RowChange<PendingUnplug>>,
     quotas: Vec<&'c RowChange<Quota>>,
+    mac_ranges: Vec<&'c RowChange<MacRange>>,
+    free_macs: Vec<&'c RowChange<FreeMac>>,
     requests: Vec<&'c RowChange<RequestRecord>>,
 }
 
@@ -59,6 +61,8 @@ impl<'c> Sets<'c> {
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
                 Change::PendingUnplug(change) => sets.pending_unplugs.push(change),
                 Change::Quota(change) => sets.quotas.push(change),
+                Change::MacRange(change) => sets.mac_ranges.push(change),
+                Change::FreeMac(change) => sets.free_macs.push(change),
                 Change::RequestRecord(change) => sets.requests.push(change),
                 // Last of all, when the rest is certain.
                 Change::Journal(_) => {}
@@ -133,6 +137,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     let floating_ranges = Net::new(sets.floating_ranges);
     let floating_ips = Net::new(sets.floating_ips);
     let pending_unplugs = Net::new(sets.pending_unplugs);
+    let (mac_ranges, free_macs) = (Net::new(sets.mac_ranges), Net::new(sets.free_macs));
     let requests = Net::new(sets.requests);
 
     // What refers to a row goes before it.
@@ -142,6 +147,8 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     pending_unplugs.end(tx).await?;
     fixed_ips.end(tx).await?;
     ports.end(tx).await?;
+    free_macs.end(tx).await?;
+    mac_ranges.end(tx).await?;
     instances.end(tx).await?;
     if !ended.is_empty() {
         let ended: Vec<SubnetId> = ended.into_iter().collect();
@@ -158,6 +165,8 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     Net::new(sets.frontiers).put(&mut together);
     Net::new(sets.blocks).put(&mut together);
     instances.put(&mut together);
+    mac_ranges.put(&mut together);
+    free_macs.put(&mut together);
     ports.put(&mut together);
     fixed_ips.put(&mut together);
     names.put(&mut together);

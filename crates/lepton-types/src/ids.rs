@@ -93,6 +93,8 @@ ids! {
     DnsDomainId
     /// A virtual machine or container, named by the compute service that runs it.
     InstanceId
+    /// One range of MACs that ports are given.
+    MacRangeId
     /// One layer-2 network.
     NetworkId
     /// One vNIC of an instance and its plug on a host.

@@ -29,6 +29,7 @@ mod if_name;
 mod ipv4_range;
 pub mod legacy;
 mod mac;
+mod mac_range;
 pub mod model;
 mod mtu;
 mod name;
@@ -53,12 +54,13 @@ pub use fixed_ip::{FixedIpInfo, FixedIpOwner, FixedIpState, Lease};
 pub use floating_ip::{FloatingIp, FloatingRange, FloatingTarget};
 pub use host::{HostChanges, HostPort, HostReport, PortReport};
 pub use ids::{
-    AvailabilityZone, DnsDomainId, HostId, InstanceId, NetworkId, PortId, ProjectId, RequestId, SubnetId,
-    TextIdError, UuidError,
+    AvailabilityZone, DnsDomainId, HostId, InstanceId, MacRangeId, NetworkId, PortId, ProjectId, RequestId,
+    SubnetId, TextIdError, UuidError,
 };
 pub use if_name::{IfName, IfNameError};
 pub use ipv4_range::{Ipv4Range, Ipv4RangeError};
 pub use mac::{MacAddr, MacAddrError, MacBitsError};
+pub use mac_range::{MacPrefix, MacPrefixError, MacRange};
 pub use mtu::{Mtu, MtuError};
 pub use name::{Name, NameError};
 pub use network::Network;

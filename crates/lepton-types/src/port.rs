@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    HostId, IfName, InstanceId, MacAddr, NetworkId, PortId, ProjectId, Revision, Shown, Timestamp,
-    text::texts,
+    HostId, IfName, InstanceId, MacAddr, MacRangeId, NetworkId, PortId, ProjectId, Revision, Shown,
+    Timestamp, text::texts,
 };
 
 /// One vNIC of an instance and its plug on a host.
@@ -39,6 +39,9 @@ pub struct Port {
     pub position: u16,
     /// Its hardware address, unique over all live ports.
     pub mac: MacAddr,
+    /// The range that its MAC was drawn from; none when it was drawn from the configured base.
+    #[serde(default)]
+    pub mac_range: Option<MacRangeId>,
     /// What kind of device the host makes.
     pub binding: PortBinding,
     /// What is known of the plug.

@@ -31,6 +31,15 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
             "deallocate instances or make a larger network; a released address comes back when its host has unplugged \
              it and its quarantine is over"
         }
+        "MAC_RANGES_EXHAUSTED" => {
+            "`lepton mac-range create RANGE` makes another range; a released port's MAC comes back when its host has unplugged it"
+        }
+        "MAC_RANGE_IN_USE" => {
+            "deallocate the instances whose ports have its MACs first; a released port counts until its host has unplugged it"
+        }
+        "MAC_RANGE_NOT_FOUND" | "MAC_RANGE_OVERLAPS" | "TOO_MANY_MAC_RANGES" => {
+            "`lepton mac-range list` shows the ranges that there are"
+        }
         "NO_MORE_MAC_ADDRESSES" => "give leptond another MAC base in its configuration",
         _ => return None,
     })

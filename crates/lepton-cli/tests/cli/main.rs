@@ -13,6 +13,7 @@ mod fixtures;
 mod floating;
 mod host;
 mod instance;
+mod mac_range;
 mod network;
 mod port;
 mod quota;

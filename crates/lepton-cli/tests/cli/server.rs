@@ -14,6 +14,7 @@ use lepton_proto::v1::{
     events_server::{Events, EventsServer},
     fixed_ips_server::{FixedIps, FixedIpsServer},
     floating_ips_server::{FloatingIps, FloatingIpsServer},
+    mac_ranges_server::{MacRanges, MacRangesServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
     ports_server::{Ports, PortsServer},
     queries_server::{Queries, QueriesServer},
@@ -75,6 +76,7 @@ impl Server {
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
+            .add_service(MacRangesServer::from_arc(Arc::clone(&script)))
             .add_service(QuotasServer::from_arc(Arc::clone(&script)))
             .add_service(SubnetsServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(UnixListenerStream::new(socket));
@@ -238,6 +240,13 @@ impl Events for Script {
         self.play(request).await
     }
 }
+
+played!(MacRanges {
+    create_mac_range: CreateMacRangeRequest => MacRange,
+    get_mac_range: GetMacRangeRequest => MacRange,
+    list_mac_ranges: ListMacRangesRequest => ListMacRangesResponse,
+    delete_mac_range: DeleteMacRangeRequest => DeleteMacRangeResponse,
+});
 
 played!(Quotas {
     get_quota: GetQuotaRequest => Quota,

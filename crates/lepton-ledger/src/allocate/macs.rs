@@ -1,17 +1,54 @@
 //! A free MAC for each vNIC.
 
 use lepton_ipam::{MacBase, check_requested};
-use lepton_types::MacAddr;
+use lepton_types::{MacAddr, MacRangeId};
 
 use super::places::{Place, Wanted};
-use crate::{Key, Refusal, Stop, View, pool};
+use crate::{Key, Refusal, Stop, View, mac_range, pool};
 
 /// How many MACs are drawn for one port before the base counts as used up. With half of all MACs taken, one port in
 /// four billion fails.
-const MAC_ATTEMPTS: usize = 32;
+const MAC_ATTEMPTS: u64 = 32;
 
-/// A free MAC for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
-pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<MacAddr>, Stop> {
+/// A MAC, and the range that it is of, if it is of one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VnicMac {
+    pub(crate) mac: MacAddr,
+    pub(crate) range: Option<MacRangeId>,
+}
+
+/// A free MAC for each vNIC: of the ranges when there are any, else of the base.
+pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<VnicMac>, Stop> {
+    if ledger.may_have_mac_ranges() {
+        // What the subnets need comes with the same round.
+        ledger.want(wanted.iter().flat_map(keys_of_pools));
+        if !ledger.mac_ranges()?.is_empty() {
+            return draw_of_ranges(ledger, wanted);
+        }
+    }
+    let macs = draw_of_base(ledger, base, wanted)?;
+    Ok(macs.into_iter().map(|mac| VnicMac { mac, range: None }).collect())
+}
+
+fn draw_of_ranges(ledger: &mut View, wanted: &[Wanted]) -> Result<Vec<VnicMac>, Stop> {
+    // What the MACs are going to need, if those before it in the batch draw as many each: then one round loads it for all.
+    let before = ledger.draws().decision().saturating_mul(wanted.len() as u64);
+    for (place, wanted) in (before..).zip(wanted).filter(|(_, wanted)| wanted.has_eui64()) {
+        if let Ok(likely) = ledger.nth_mac(place) {
+            ledger.want(keys_of(wanted, likely.mac));
+        }
+    }
+    let mut macs = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let drawn =
+            mac_range::draw(ledger, MAC_ATTEMPTS, |ledger, mac| has_free_addresses(ledger, wanted, mac))?;
+        macs.push(VnicMac { mac: drawn.mac, range: Some(drawn.range) });
+    }
+    Ok(macs)
+}
+
+/// A free MAC of the base for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
+fn draw_of_base(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<MacAddr>, Stop> {
     let mut macs: Vec<MacAddr> =
         (0..).zip(wanted).map(|(position, _)| ledger.draws().mac_nearby(base, position)).collect();
     // All that the vNICs are going to need is loaded in one round.
@@ -43,8 +80,18 @@ fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
     keys
 }
 
+/// What the vNIC needs whatever its MAC will be.
+fn keys_of_pools(wanted: &Wanted) -> Vec<Key> {
+    wanted.places.iter().flat_map(Place::keys_without_mac).collect()
+}
+
 fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Stop> {
     ledger.need([Key::Mac(mac)])?;
+    Ok(has_free_addresses(ledger, wanted, mac)? && !ledger.is_mac_taken(mac)?)
+}
+
+/// Whether the addresses that follow from the MAC can be had.
+fn has_free_addresses(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Stop> {
     for place in wanted.places.iter().filter(|place| matches!(place, Place::Any(_))) {
         if let Some((subnet, address)) = place.must_have(mac) {
             // Neither the gateway's address nor one that somebody asked for.
@@ -53,5 +100,5 @@ fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Sto
             }
         }
     }
-    Ok(!ledger.is_mac_taken(mac)?)
+    Ok(true)
 }

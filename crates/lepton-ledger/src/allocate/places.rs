@@ -6,7 +6,7 @@ use lepton_ipam::{check_requested, eui64};
 use lepton_types::{AddressFamily, AddressMode, MacAddr, Network, NetworkId, ProjectId, Subnet};
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
-use crate::{Key, Refusal, Stop, View};
+use crate::{Key, Refusal, Stop, View, pool};
 
 /// A vNIC to be: its network, and the addresses that it is to get.
 pub(crate) struct Wanted {
@@ -29,6 +29,14 @@ pub(super) struct Wish {
     field: String,
 }
 
+impl Wanted {
+    /// Whether an address follows from its MAC.
+    pub(super) fn has_eui64(&self) -> bool {
+        let first = |place: &Place| place.first().is_some_and(|subnet| subnet.mode == AddressMode::Eui64);
+        self.places.iter().any(|place| matches!(place, Place::Any(_)) && first(place))
+    }
+}
+
 impl Place {
     /// The one address that will do, and its subnet: the one that was asked for, or the one that follows from the MAC.
     pub(super) fn must_have(&self, mac: MacAddr) -> Option<(&Subnet, IpAddr)> {
@@ -37,6 +45,17 @@ impl Place {
             Self::Any(subnets) => {
                 let first = subnets.first().filter(|subnet| subnet.mode == AddressMode::Eui64);
                 first.map(|subnet| (subnet, eui64(subnet, mac)))
+            }
+        }
+    }
+
+    /// What it needs whatever the MAC will be.
+    pub(super) fn keys_without_mac(&self) -> Vec<Key> {
+        match self {
+            Self::Wished(subnet, wish) => pool::keys_of(subnet, wish.address).collect(),
+            Self::Any(_) => {
+                let first = self.first().filter(|subnet| subnet.mode != AddressMode::Eui64);
+                first.into_iter().flat_map(pool::keys_of_next).collect()
             }
         }
     }

@@ -40,6 +40,7 @@ fn an_allocation_is_ports_addresses_and_a_life() {
             is_released: false,
             revision: Revision::from(1),
             created_at: Timestamp::from(NOW),
+            mac_range: None,
             has_moved: false,
             target: None,
         }

@@ -118,6 +118,7 @@ fn end(ledger: &mut View, ports: &[&Port]) -> Result<(), Stop> {
     free(ledger, &fixed_ips)?;
     refund(ledger, Resource::Ports, ports.iter().map(|port| &port.project))?;
     for port in ports {
+        ledger.give_mac_back(port);
         ledger.end::<Port>(&port.key());
     }
     Ok(())

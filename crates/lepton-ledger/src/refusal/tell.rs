@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    Cidr, DomainName, HostId, Hostname, InstanceId, Ipv4Range, Limit, Name, NetworkId, ProjectId, RecordType,
-    RequestId, Resource, Route, SubnetId,
+    Cidr, DomainName, HostId, Hostname, InstanceId, Ipv4Range, Limit, MacAddr, MacPrefix, MacRangeId, Name,
+    NetworkId, ProjectId, RecordType, RequestId, Resource, Route, SubnetId,
 };
 
 use super::{Violation, words::joined};
@@ -33,6 +33,7 @@ macro_rules! tell_as_text {
 }
 
 tell_as_text!(Cidr DomainName HostId Hostname InstanceId IpAddr Ipv4Range Limit Name NetworkId ProjectId);
+tell_as_text!(MacAddr MacPrefix MacRangeId);
 tell_as_text!(RecordType RequestId Resource String SubnetId u64 &'static str);
 
 /// What is not there is not told of.

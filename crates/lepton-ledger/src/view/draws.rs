@@ -46,6 +46,11 @@ impl Draws {
         self.random = StdRng::from_seed(seed);
     }
 
+    /// Which decision of the batch is being made, counted from 0.
+    pub(crate) fn decision(&self) -> u64 {
+        self.number
+    }
+
     /// A fresh identity.
     pub(crate) fn id<I: From<Uuid>>(&mut self) -> I {
         uuid::Builder::from_random_bytes(self.random.random()).into_uuid().into()

@@ -16,6 +16,7 @@ mod forms;
 mod hosts;
 mod instance_names;
 mod long_input;
+mod mac_ranges;
 mod malformed;
 mod members;
 mod migrations;

@@ -3,7 +3,7 @@
 use lepton_ledger::{Key, View};
 use lepton_types::{Mtu, Name, Network, NetworkId, ProjectId, Timestamp};
 
-use super::{enter, load_by, subnets};
+use super::{enter, subnets};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -23,6 +23,14 @@ macro_rules! network_columns {
 }
 
 pub(super) use network_columns;
+
+/// The number of the newest range of MACs, null when there is none: whoever plugs into networks needs MACs, and learns with them
+/// whether there are ranges to draw from, without a statement for it.
+macro_rules! mac_ranges {
+    () => {
+        ", (select max(number) from mac_ranges)"
+    };
+}
 
 impl Stored for Network {
     const INSERT: &'static str =
@@ -91,11 +99,24 @@ fn narrow<T: TryFrom<i64>>(number: i64, what: &str) -> Result<T, StoreError> {
 
 /// Loads networks with their subnets.
 pub(crate) async fn load(tx: &mut Tx, ids: &[NetworkId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = concat!("select ", network_columns!(), " from networks where id {in}");
-    load_by::<Network, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await?;
+    const SQL: &str = concat!("select ", network_columns!(), mac_ranges!(), " from networks where id {in}");
+    let found = tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await?;
+    enter_noting_mac_ranges(&found, view)?;
     subnets::load_of_networks(tx, ids, view).await?;
     for id in ids {
         view.mark_loaded(Key::Network(*id));
+    }
+    Ok(())
+}
+
+/// Enters networks that were read with `mac_ranges!`.
+fn enter_noting_mac_ranges(found: &[crate::sql::Row], view: &mut View) -> Result<(), Failure> {
+    for row in found {
+        let columns = &mut row.columns();
+        view.load(Network::read(columns)?);
+        if columns.number_option()?.is_some() {
+            view.note_mac_ranges();
+        }
     }
     Ok(())
 }
@@ -109,13 +130,16 @@ pub(crate) async fn load_of_projects(
     const SQL: &str = concat!(
         "select ",
         network_columns!(),
+        mac_ranges!(),
         " from networks where project_id {in} and not is_external
          union all
          select ",
         network_columns!(),
+        mac_ranges!(),
         " from networks where project_id is null and not is_external"
     );
     let found = tx.fetch_for(SQL, projects, |project| vec![project.as_str().into()]).await?;
+    enter_noting_mac_ranges(&found, view)?;
     enter_with_subnets(tx, &found, view).await.map(drop)
 }
 

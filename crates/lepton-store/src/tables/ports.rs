@@ -2,8 +2,8 @@
 
 use lepton_ledger::{HostPortPlace, Key, PortFilter, PortPlace, PortsBy, View};
 use lepton_types::{
-    HostId, InstanceId, MacAddr, NetworkId, Port, PortBinding, PortId, PortStatus, PortTarget, ProjectId,
-    Revision,
+    HostId, InstanceId, MacAddr, MacPrefix, MacRangeId, NetworkId, Port, PortBinding, PortId, PortStatus,
+    PortTarget, ProjectId, Revision,
 };
 
 use std::collections::BTreeSet;
@@ -23,7 +23,8 @@ use crate::{
 macro_rules! port_columns {
     () => {
         "id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding,
-             status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target"
+             status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target,
+             mac_range_id"
     };
 }
 
@@ -33,7 +34,7 @@ impl Stored for Port {
     const INSERT: &'static str =
         "insert into ports (id, instance_id, incarnation, network_id, project_id, host_id,
              position, mac, device, binding, status, error, is_released, revision, created_at, has_moved,
-             target_host_id, target_revision, target)
+             target_host_id, target_revision, target, mac_range_id)
          {rows}";
     /// What identifies a port and what it was made with never changes.
     const UPDATE: &'static str =
@@ -74,13 +75,14 @@ impl Stored for Port {
             target.map(|target| target.host.to_string()).into(),
             target.map(|target| target.revision.number()).into(),
             target.map(|target| json_text(&(&target.binding, &target.status))).into(),
+            self.mac_range.map(MacRangeId::as_uuid).into(),
         ]
     }
 
-    /// All but the target: what has ended is on its way no more.
+    /// All but the target, since what has ended is on its way no more, and the range of its MAC.
     fn history_values(&self) -> Vec<Value> {
         let mut values = self.values();
-        values.truncate(values.len() - 3);
+        values.truncate(values.len() - 4);
         values
     }
 
@@ -105,6 +107,7 @@ impl Stored for Port {
             created_at: columns.get::<i64>()?.into(),
             has_moved: columns.get()?,
             target: target(columns.parsed_option()?, columns.number_option()?, columns.json_option()?)?,
+            mac_range: columns.id_option()?,
         })
     }
 }
@@ -183,6 +186,14 @@ pub(crate) async fn with_macs(tx: &mut Tx, macs: &[MacAddr]) -> Result<Vec<PortI
     const SQL: &str = "select id from ports where mac {in}";
     let found = tx.fetch_for(SQL, macs, |mac| vec![mac.to_bits().into()]).await?;
     Ok(found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?)
+}
+
+/// Loads one port that has one of these MACs, if there is any.
+pub(crate) async fn load_one_with(tx: &mut Tx, macs: MacPrefix, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str =
+        concat!("select ", port_columns!(), " from ports where mac between $1 and $2 order by mac limit 1");
+    let values = vec![macs.first().to_bits().into(), macs.last().to_bits().into()];
+    enter::<Port>(&tx.fetch(SQL, values).await?, view)
 }
 
 /// Loads one port of a network, if there is any.

@@ -8,12 +8,12 @@ use std::{
 
 use lepton_ipam::{check_requested, first_block, next_block};
 use lepton_ledger::{
-    Block, FixedIp, Frontier, Holder, Host, Instance, JournalBounds, JournalRow, PendingUnplug,
+    Block, FixedIp, FreeMac, Frontier, Holder, Host, Instance, JournalBounds, JournalRow, PendingUnplug,
     RequestRecord, View,
 };
 use lepton_types::{
-    AddressMode, DnsDomain, DnsEntry, FloatingIp, FloatingRange, Network, Port, PortId, ProjectId, Quota,
-    Resource, Subnet, Timestamp,
+    AddressMode, DnsDomain, DnsEntry, FloatingIp, FloatingRange, MacRange, Network, Port, PortId, ProjectId,
+    Quota, Resource, Subnet, Timestamp,
 };
 
 use crate::{
@@ -44,6 +44,8 @@ pub(super) struct Dump {
     pub(super) dns_entries: Vec<DnsEntry>,
     pub(super) pending_unplugs: Vec<PendingUnplug>,
     pub(super) quotas: Vec<Quota>,
+    pub(super) mac_ranges: Vec<MacRange>,
+    pub(super) free_macs: Vec<FreeMac>,
     pub(super) requests: Vec<RequestRecord>,
     pub(super) journal: Vec<JournalRow>,
     pub(super) journal_bounds: JournalBounds,
@@ -89,6 +91,8 @@ impl Dump {
             dns_entries: view.rows().cloned().collect(),
             pending_unplugs: view.rows().cloned().collect(),
             quotas: view.rows().cloned().collect(),
+            mac_ranges: view.rows().cloned().collect(),
+            free_macs: view.rows().cloned().collect(),
             requests: view.rows().cloned().collect(),
             journal: journal.cloned().collect(),
             journal_bounds,
@@ -120,6 +124,8 @@ impl Dump {
             )
             .await,
             quotas: rows(&mut tx, QUOTAS).await,
+            mac_ranges: rows(&mut tx, MAC_RANGES).await,
+            free_macs: rows(&mut tx, "select mac, mac_range_id from free_macs order by mac").await,
             requests: rows(&mut tx, REQUESTS).await,
             journal: journal_rows(&mut tx).await,
             journal_bounds: view.whole_journal().1,
@@ -146,7 +152,7 @@ const NETWORKS: &str = "select id, project_id, label, priority, mtu, sequence, c
 const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version from subnets order by id";
 const BLOCKS: &str = "select subnet_id, first, taken from blocks order by subnet_id, first";
 const INSTANCES: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id, destination_revision from instances order by id";
-const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target from ports order by id";
+const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target, mac_range_id from ports order by id";
 const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac, leased_at, lease_secs from fixed_ips order by subnet_id, address";
 const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
 const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, port_id, created_at from dns_entries order by domain_id, name, type";
@@ -155,11 +161,12 @@ const FLOATING_RANGES: &str =
 const FLOATING_IPS: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since from floating_ips order by address";
 const FLOATING_IP_HISTORY: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since, ended_at from floating_ip_history order by ended_at, address, since";
 const QUOTAS: &str = "select project_id, networks_limit, ports_limit, fixed_ips_limit, floating_ips_limit, networks_used, ports_used, fixed_ips_used, floating_ips_used from quotas order by project_id";
+const MAC_RANGES: &str = "select id, first, length, number, drawn, created_at from mac_ranges order by id";
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
 const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version, ended_at from network_history order by ended_at, id";
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
 const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, null, null, ended_at from instance_history order by ended_at, id, incarnation";
-const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, null, null, null, ended_at from port_history order by ended_at, id";
+const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, null, null, null, null, ended_at from port_history order by ended_at, id";
 const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, null, null, null, since, null, null, null, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
 
 async fn rows<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<R> {
@@ -199,6 +206,22 @@ pub(super) fn assert_sound(dump: &Dump) {
     names_lead_to_who_has_them(dump);
     ranges_are_apart_and_count_right(dump);
     floating_ips_lead_to_live_ports(dump);
+    macs_that_were_drawn_are_a_ports_or_free(dump);
+}
+
+/// Each MAC below a range's mark is one port's or free, and none above it is.
+fn macs_that_were_drawn_are_a_ports_or_free(dump: &Dump) {
+    let had = dump.ports.iter().filter_map(|port| Some((port.mac, port.mac_range?)));
+    let free = dump.free_macs.iter().map(|free| (free.mac, free.range));
+    let all: Vec<_> = had.chain(free).collect();
+    assert_unique("MAC of a range", all.iter().map(|(mac, _)| mac));
+    for range in &dump.mac_ranges {
+        let of_it = all.iter().filter(|(_, id)| *id == range.id).map(|(mac, _)| *mac);
+        let drawn = (0..range.drawn).map(|place| range.prefix.nth(place).unwrap());
+        assert_eq!(of_it.collect::<BTreeSet<_>>(), drawn.collect(), "{range:?}");
+    }
+    let is_there = |id| dump.mac_ranges.iter().any(|range| range.id == id);
+    assert!(all.iter().all(|(_, id)| is_there(*id)), "{all:?}");
 }
 
 /// A name is of a domain, one of each type; one that is bound to a fixed IP leads to what its port has, and its port's

@@ -230,6 +230,7 @@ async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
             is_released: false,
             revision: Revision::from(1),
             created_at: Timestamp::default(),
+            mac_range: None,
             has_moved: false,
             target: None,
         };

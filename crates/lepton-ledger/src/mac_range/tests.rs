@@ -1,0 +1,64 @@
+//! Commands about ranges of MACs, decided over views in memory.
+
+use lepton_types::MacAddr;
+
+use super::*;
+use crate::{
+    FreeMac,
+    example::{allocation, decided, empty, loaded, missing, unloaded, with_network},
+};
+
+fn range(prefix: &str) -> CreateMacRange {
+    CreateMacRange { prefix: prefix.parse().unwrap(), mac_base: MacBase::default() }
+}
+
+fn reason(ledger: &mut View, command: &CreateMacRange) -> &'static str {
+    decided(ledger, command).unwrap_err().reason()
+}
+
+#[test]
+fn a_range_is_apart_from_others_and_from_the_base() {
+    let mut ledger = empty();
+    let made = decided(&mut ledger, &range("02:16:3e:40:00:00/28")).unwrap();
+    assert_eq!((made.number, made.drawn), (0, 0));
+    assert_eq!(reason(&mut ledger, &range("02:16:3e:00:00:00/24")), "MAC_RANGE_OVERLAPS");
+    assert_eq!(reason(&mut ledger, &range("fa:16:3e:40:00:00/28")), "INVALID_FIELD");
+    assert_eq!(decided(&mut ledger, &range("02:16:3e:50:00:00/28")).unwrap().number, 1);
+    assert_eq!(decided(&mut ledger, &GetMacRange { range: made.id }).unwrap(), made);
+    assert_eq!(decided(&mut ledger, &ListMacRanges).unwrap().len(), 2);
+}
+
+#[test]
+fn a_range_of_which_a_port_has_a_mac_already_is_refused() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    let of_another_base =
+        crate::AllocateForInstance { mac_base: "02:16:3e".parse().unwrap(), ..allocation(1, vec![]) };
+    decided(&mut ledger, &of_another_base).unwrap();
+    assert_eq!(reason(&mut ledger, &range("02:16:3e:00:00:00/24")), "MAC_RANGE_IN_USE");
+}
+
+#[test]
+fn a_mac_whose_address_is_taken_is_kept_for_others() {
+    let (mut ledger, made) = with_network(&["fd00:1::/64"]);
+    decided(&mut ledger, &range("02:16:3e:00:00:00/46")).unwrap();
+    // Somebody has the address that follows from the lowest MAC.
+    let taken: MacAddr = "02:16:3e:00:00:00".parse().unwrap();
+    let address = lepton_ipam::eui64(&made.subnets[0], taken);
+    let wish = lepton_vnic::RequestedNetwork { network: made.network.id, fixed_ips: vec![address] };
+    let first = decided(&mut ledger, &allocation(1, vec![wish])).unwrap();
+    let second = decided(&mut ledger, &allocation(2, vec![])).unwrap();
+    assert_eq!(first.vifs[0].mac, taken, "its own address may be asked for");
+    assert_eq!(second.vifs[0].mac.to_string(), "02:16:3e:00:00:01");
+    assert_eq!(ledger.rows::<FreeMac>().count(), 0);
+}
+
+#[test]
+fn no_range_is_asked_for_where_there_is_none() {
+    let mut ledger = unloaded();
+    let command = allocation(1, vec![]);
+    let keys = missing(&mut ledger, &command);
+    loaded(&mut ledger, keys);
+    assert!(!missing(&mut ledger, &command).contains(&Key::MacRanges));
+    ledger.note_mac_ranges();
+    assert!(ledger.may_have_mac_ranges());
+}
