@@ -53,12 +53,15 @@ fn a_mac_whose_address_is_taken_is_kept_for_others() {
 }
 
 #[test]
-fn no_range_is_asked_for_where_there_is_none() {
+fn ranges_are_asked_for_only_where_the_store_has_some() {
+    let (_, made) = with_network(&["10.1.0.0/24"]);
     let mut ledger = unloaded();
+    ledger.load(made.network);
+    made.subnets.into_iter().for_each(|subnet| ledger.load(subnet));
     let command = allocation(1, vec![]);
     let keys = missing(&mut ledger, &command);
     loaded(&mut ledger, keys);
     assert!(!missing(&mut ledger, &command).contains(&Key::MacRanges));
     ledger.note_mac_ranges();
-    assert!(ledger.may_have_mac_ranges());
+    assert!(missing(&mut ledger, &command).contains(&Key::MacRanges));
 }
