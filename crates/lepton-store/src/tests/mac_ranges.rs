@@ -85,7 +85,7 @@ async fn two_managers_make_no_ranges_that_overlap_and_give_no_mac_twice() {
         let subject = Subject::open(kind, |config| config.batch_limit = 8).await;
         subject.network("private", &["10.1.0.0/16"]).await;
         let other = subject.another().await.unwrap();
-        let store = |number: u128| if number % 2 == 0 { subject.store() } else { &other };
+        let store = |number: u128| if number.is_multiple_of(2) { subject.store() } else { &other };
         let made = join_all((0..8_u128).map(|number| {
             let prefix = format!("02:16:3e:{:02x}:00:00/{}", 0x80 >> number & 0xc0, 26 + number % 4);
             store(number).submit(range(&prefix), Envelope::anonymous())
