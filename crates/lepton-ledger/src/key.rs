@@ -43,7 +43,7 @@ pub enum Key {
         /// Only MACs above this one.
         after: Option<MacAddr>,
     },
-    /// A port that has one of these MACs, if there is any.
+    /// Whether ports have any of these MACs: one of them is noted, if there is any.
     PortOfMacs(MacPrefix),
     /// One subnet.
     Subnet(SubnetId),
@@ -60,7 +60,7 @@ pub enum Key {
     Block(SubnetId, IpAddr),
     /// The owner row of one address of a subnet.
     FixedIp(SubnetId, IpAddr),
-    /// Whether a subnet's addresses are held by anybody: at least one of them, if there is any.
+    /// Whether a subnet's addresses are held by anybody: one of them is noted, if there is any.
     HeldIn(SubnetId),
     /// Addresses of a subnet whose quarantine is over, a bounded number of them.
     RestedIn {
@@ -107,7 +107,7 @@ pub enum Key {
     },
     /// One port with its addresses.
     Port(PortId),
-    /// The live port that has a MAC.
+    /// Which port has a MAC, which is noted.
     Mac(MacAddr),
     /// A page of ports by network and id, with their addresses and networks.
     PortPage {
@@ -134,7 +134,7 @@ pub enum Key {
     /// The addresses that a DHCP server has leased to a MAC and not taken back, and that rest since their port is gone, of any
     /// subnet: those that are this one, with their blocks.
     LeasedTo(MacAddr, IpAddr),
-    /// Whether a network has ports: at least one of them, if there is any.
+    /// Whether a network has ports: one of them is noted, if there is any.
     PortOn(NetworkId),
     /// The live ports of a network with their IPv4 addresses and their instances. There may be very many: for questions.
     GuestsOn(NetworkId),
@@ -172,7 +172,7 @@ pub enum Key {
     FloatingOwner(IpAddr),
     /// The floating IPs that lead to a port.
     FloatingIpsOf(PortId),
-    /// Whether a range has allocated addresses: at least one of them, if there is any.
+    /// Whether a range has allocated addresses: one of them is noted, if there is any.
     FloatingIpIn(SubnetId),
     /// A page of floating IPs in the order of their addresses, with the ports and networks that they lead to and their pools.
     FloatingIpPage {

@@ -10,6 +10,7 @@ mod forget;
 mod journal;
 mod lookup;
 mod mac_range;
+mod seen;
 mod table;
 
 use std::{
@@ -18,7 +19,7 @@ use std::{
 };
 
 pub(crate) use self::table::Table;
-use self::{draws::Draws, journal::Journal};
+use self::{draws::Draws, journal::Journal, seen::Seen};
 use crate::{
     AddressPlace, Change, FixedIp, FreeMac, Frontier, Host, Instance, InstancePlace, Key, PendingUnplug,
     RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
@@ -46,6 +47,7 @@ pub struct View {
     fenced_in_part: BTreeSet<HostId>,
     /// Hosts that more ports have left, and wait for, than were loaded.
     left_in_part: BTreeSet<HostId>,
+    seen: Seen,
     /// Whose floating IPs are, as far as that was asked before they were loaded.
     floating_owners: BTreeMap<IpAddr, ProjectId>,
     journal: Journal,
@@ -133,6 +135,7 @@ impl View {
             rested_known: BTreeMap::new(),
             fenced_in_part: BTreeSet::new(),
             left_in_part: BTreeSet::new(),
+            seen: Seen::default(),
             floating_owners: BTreeMap::new(),
             journal: Journal::default(),
             default_limits: Amounts::DEFAULT,
@@ -306,7 +309,9 @@ impl View {
         if self.is_complete { table.forget(key) } else { table.set(key.clone(), None) }
     }
 
-    /// Enters a row that the store holds, unless the view knows better already.
+    /// Enters a row that the store holds, unless the view knows better already. Where others write meanwhile, a store that
+    /// is to write enters what it has locked, or what it will find changed when it writes: a row that is known is not entered
+    /// anew.
     pub fn load<R: Row>(&mut self, row: R) {
         if !R::table(&self.tables).knows(&row.key()) {
             row.index(&mut self.indexes, true);

@@ -1,12 +1,15 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
-//! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of MACs, ranges of pools, blocks,
-//! addresses by key, instances, ports, floating IPs, what must still go from hosts, addresses that rested, hosts, entries of
-//! DNS, quotas. Rows of one table are locked in the order of their keys, those that rested in the order of their rest. Within one
-//! round no two managers wait for each other. Commands ask for what is locked late in late rounds, or look for it without locks
-//! first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port; `tests/order.rs` holds
-//! those to it that asked in another order. Where a later round of one manager waits for an earlier one of the other all the
-//! same, PostgreSQL ends one of them after a second, which decides again.
+//! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of MACs, ranges of
+//! pools, blocks, addresses by key, instances, ports, floating IPs, what must still go from hosts, addresses that rested, hosts,
+//! entries of DNS, quotas. Rows of one table are locked in the order of their keys, those that rested in the order of their
+//! rest. Within one round no two managers wait for each other. Commands ask for what is locked late in late rounds, or look
+//! for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port;
+//! `tests/order.rs` holds those to it that asked in another order. Where a later round of one manager waits for an earlier one
+//! of the other all the same, PostgreSQL ends one of them after a second, which decides again.
+//!
+//! What is only looked for is noted in the view and entered in no table: there it would stand for the row that is locked later
+//! ([`View::note_held_in`] and its like; `tests/seen.rs`).
 
 use std::net::IpAddr;
 
@@ -163,7 +166,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     round.ports.extend(ports::with_macs(tx, &round.ports_of_macs).await?);
     round.ports.extend(fixed_ips::ports_with(tx, &round.ports_with).await?);
     let owners = ports::load(tx, &round.ports, view).await?;
-    ports::load_by_mac(tx, &round.macs, view).await?;
+    ports::note_macs(tx, &round.macs, view).await?;
     floating_ips::load(tx, &round.floating_ips, &round.led_to, view).await?;
     floating_ips::note_owners(tx, &round.floating_owners, view).await?;
     dns_domains::load(tx, &round.dns_domains, view).await?;
@@ -225,7 +228,7 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
             networks::load_page(tx, project.as_ref(), *after, *limit, view).await
         }
         Key::GlobalNetworks => networks::load_global(tx, view).await,
-        Key::HeldIn(subnet) => fixed_ips::load_one_held_in(tx, *subnet, view).await,
+        Key::HeldIn(subnet) => fixed_ips::note_one_held_in(tx, *subnet, view).await,
         Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Key::Rested => fixed_ips::load_rested(tx, view).await,
         Key::InstancePage { project, after, limit } => {
@@ -237,10 +240,10 @@ async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failu
         Key::FixedIpPage { subnets, after, limit } => {
             fixed_ips::load_page(tx, subnets, *after, *limit, view).await
         }
-        Key::PortOfMacs(macs) => ports::load_one_with(tx, *macs, view).await,
-        Key::PortOn(network) => ports::load_one_on(tx, *network, view).await,
+        Key::PortOfMacs(macs) => ports::note_one_with(tx, *macs, view).await,
+        Key::PortOn(network) => ports::note_one_on(tx, *network, view).await,
         Key::FloatingPoolPage { after, limit } => floating_ranges::load_page(tx, *after, *limit, view).await,
-        Key::FloatingIpIn(subnet) => floating_ips::load_one_in(tx, *subnet, view).await,
+        Key::FloatingIpIn(subnet) => floating_ips::note_one_in(tx, *subnet, view).await,
         Key::FloatingIpPage { filter, after, limit } => {
             floating_ips::load_page(tx, filter, *after, *limit, view).await
         }

@@ -33,6 +33,7 @@ mod quarantine;
 mod queue;
 mod quotas;
 mod requests;
+mod seen;
 mod sound;
 mod sqlite;
 mod statements;

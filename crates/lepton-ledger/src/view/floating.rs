@@ -75,12 +75,6 @@ impl View {
         entries.filter_map(|entry| self.row::<FloatingIp>(&entry.1)).cloned().collect()
     }
 
-    /// An address of the range that a project has, if there is any.
-    pub(crate) fn floating_ip_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
-        self.need([Key::FloatingIpIn(subnet)])?;
-        Ok(self.rows::<FloatingIp>().find(|row| row.subnet == subnet).map(|row| row.address))
-    }
-
     /// Floating IPs in the order of their addresses.
     pub(crate) fn floating_ip_page(
         &mut self,

@@ -135,13 +135,6 @@ impl View {
         Ok(self.row(&(subnet, address)).filter(|row: &&FixedIp| row.holder.port().is_some()))
     }
 
-    /// An address of the subnet that somebody holds, if there is any.
-    pub(crate) fn held_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
-        self.need([Key::HeldIn(subnet)])?;
-        let held = self.rows::<FixedIp>().filter(|row| row.subnet == subnet);
-        Ok(held.filter(|row| row.holder.port().is_some()).map(|row| row.address).next())
-    }
-
     /// Addresses of the subnet that rested long enough: some of them, none only when there are none.
     pub(crate) fn rested_in(&mut self, subnet: SubnetId) -> Result<Vec<FixedIp>, Stop> {
         let rested: Vec<_> = self.known_rested().filter(|row| row.subnet == subnet).collect();
@@ -216,13 +209,6 @@ impl View {
         Ok(self.port_with(mac)?.is_some())
     }
 
-    /// The port whose vNIC has the MAC, if there is one.
-    pub(crate) fn port_with(&mut self, mac: MacAddr) -> Result<Option<PortId>, Stop> {
-        self.need([Key::Mac(mac)])?;
-        let found = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..).next();
-        Ok(found.filter(|entry| entry.0 == mac).map(|entry| entry.1))
-    }
-
     /// Ports by network, and within it in the order of their ids.
     pub(crate) fn port_page(
         &mut self,
@@ -235,14 +221,6 @@ impl View {
         let entries = self.indexes.ports_by_network.range((start, Bound::Unbounded));
         let ports = entries.filter_map(|(_, id)| self.row::<Port>(id));
         Ok(ports.filter(|port| filter.lets_pass(port)).take(limit.into()).cloned().collect())
-    }
-
-    /// A port on the network, if there is any.
-    pub(crate) fn port_on(&mut self, network: NetworkId) -> Result<Option<&Port>, Stop> {
-        self.need([Key::PortOn(network)])?;
-        let mut ports = self.indexes.ports_by_network.range((network, Uuid::nil().into())..);
-        let id = ports.next().filter(|entry| entry.0 == network).map(|entry| entry.1);
-        Ok(id.and_then(|id| self.row(&id)))
     }
 
     /// The host's ports in the order in which they changed.

@@ -1,9 +1,6 @@
 //! Ranges of MACs and what they have to give.
 
-use std::ops::Bound;
-
-use lepton_types::{MacAddr, MacPrefix, MacRange, MacRangeId, Port};
-use uuid::Uuid;
+use lepton_types::{MacAddr, MacRange, MacRangeId, Port};
 
 use super::View;
 use crate::{FreeMac, Key, Refusal, Stop, mac_range::Drawn};
@@ -83,15 +80,6 @@ impl View {
         for mac in free {
             self.end::<FreeMac>(&mac);
         }
-    }
-
-    /// A port that has one of the MACs, if there is one.
-    pub(crate) fn port_of_macs(&mut self, macs: MacPrefix) -> Result<Option<Port>, Stop> {
-        self.need([Key::PortOfMacs(macs)])?;
-        let from = Bound::Included((macs.first(), Uuid::nil().into()));
-        let mut ports = self.indexes.ports_by_mac.range((from, Bound::Unbounded));
-        let id = ports.next().filter(|entry| macs.contains(entry.0)).map(|entry| entry.1);
-        Ok(id.and_then(|id| self.row(&id)).cloned())
     }
 
     pub(crate) fn mac_ranges_exhausted(&self) -> Stop {

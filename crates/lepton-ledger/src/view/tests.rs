@@ -269,6 +269,21 @@ fn a_partial_view_asks_for_more_rested_addresses_until_there_are_none() {
 }
 
 #[test]
+fn a_row_that_was_only_seen_counts_until_the_view_knows_better() {
+    let subnet = SubnetId::from(uuid::Uuid::from_u128(1));
+    let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);
+    ledger.mark_loaded(Key::HeldIn(subnet));
+    assert_eq!(ledger.held_in(subnet), Ok(None));
+    let (address, until): (IpAddr, _) = ("10.1.0.9".parse().unwrap(), Timestamp::from(NOW));
+    ledger.note_held_in(subnet, address);
+    assert_eq!(ledger.held_in(subnet), Ok(Some(address)));
+    assert_eq!(ledger.row::<FixedIp>(&(subnet, address)), None);
+    let row = FixedIp { subnet, address, holder: Holder::Quarantine(until), since: until, lease: None };
+    ledger.load(row);
+    assert_eq!(ledger.held_in(subnet), Ok(None), "it rests by now");
+}
+
+#[test]
 fn instances_of_every_command_are_rehearsed_by_value() {
     let (mut ledger, command): (View, AllocateForInstance) = (empty(), allocation(1, vec![]));
     let rehearsed = ledger.rehearse(3, |ledger| command.decide(ledger)).unwrap();

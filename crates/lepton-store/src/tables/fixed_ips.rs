@@ -219,14 +219,14 @@ pub(crate) async fn load_in_range(
     enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
 }
 
-/// Loads an address of the subnet that a port holds, if there is any.
-pub(crate) async fn load_one_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = concat!(
-        "select ",
-        fixed_ip_columns!(),
-        " from fixed_ips where subnet_id = $1 and port_id is not null order by address limit 1"
-    );
-    enter::<FixedIp>(&tx.fetch(SQL, vec![subnet.as_uuid().into()]).await?, view)
+/// Notes an address of the subnet that a port has, if there is any, without keeping others from it.
+pub(crate) async fn note_one_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str =
+        "select address from fixed_ips where subnet_id = $1 and port_id is not null order by address limit 1";
+    for row in &tx.fetch(SQL, vec![subnet.as_uuid().into()]).await? {
+        view.note_held_in(subnet, row.columns().address()?);
+    }
+    Ok(())
 }
 
 /// Deletes the addresses of subnets that end which no port has: they are neither reserved any longer, nor need they rest.

@@ -134,14 +134,13 @@ pub(crate) async fn note_owners(tx: &mut Tx, addresses: &[IpAddr], view: &mut Vi
     Ok(())
 }
 
-/// Loads an address of the range that a project has, if there is any.
-pub(crate) async fn load_one_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = concat!(
-        "select ",
-        floating_ip_columns!(),
-        " from floating_ips where subnet_id = $1 order by address limit 1"
-    );
-    enter::<FloatingIp>(&tx.fetch(SQL, vec![subnet.as_uuid().into()]).await?, view)
+/// Notes an address of the range that a project has, if there is any, without keeping others from it.
+pub(crate) async fn note_one_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select address from floating_ips where subnet_id = $1 order by address limit 1";
+    for row in &tx.fetch(SQL, vec![subnet.as_uuid().into()]).await? {
+        view.note_floating_ip_in(subnet, row.columns().address()?);
+    }
+    Ok(())
 }
 
 /// A page of those for which `$of` holds. Both halves follow an index in the order of the addresses, so that a page costs what

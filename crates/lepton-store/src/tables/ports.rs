@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::{enter, fixed_ips, load_by, networks, pending_unplugs};
+use super::{enter, fixed_ips, networks, pending_unplugs};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -175,10 +175,15 @@ async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Re
     Ok(ids)
 }
 
-/// Loads the ports that have the MACs.
-pub(crate) async fn load_by_mac(tx: &mut Tx, macs: &[MacAddr], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = concat!("select ", port_columns!(), " from ports where mac {in}");
-    load_by::<Port, _>(tx, SQL, macs, |mac| vec![mac.to_bits().into()], view).await
+/// Notes which ports have the MACs, without keeping others from them.
+pub(crate) async fn note_macs(tx: &mut Tx, macs: &[MacAddr], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select mac, id from ports where mac {in}";
+    for row in &tx.fetch_for(SQL, macs, |mac| vec![mac.to_bits().into()]).await? {
+        let mut columns = row.columns();
+        let mac = MacAddr::try_from(columns.number()?).map_err(|error| damaged("MAC", &error))?;
+        view.note_port_with(mac, columns.id()?);
+    }
+    Ok(())
 }
 
 /// Which ports have the MACs, found without locks: what became of them meanwhile is seen when they are loaded.
@@ -188,18 +193,24 @@ pub(crate) async fn with_macs(tx: &mut Tx, macs: &[MacAddr]) -> Result<Vec<PortI
     Ok(found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?)
 }
 
-/// Loads one port that has one of these MACs, if there is any.
-pub(crate) async fn load_one_with(tx: &mut Tx, macs: MacPrefix, view: &mut View) -> Result<(), Failure> {
+/// Notes one port that has one of these MACs, if there is any, without keeping others from it.
+pub(crate) async fn note_one_with(tx: &mut Tx, macs: MacPrefix, view: &mut View) -> Result<(), Failure> {
     const SQL: &str =
         concat!("select ", port_columns!(), " from ports where mac between $1 and $2 order by mac limit 1");
     let values = vec![macs.first().to_bits().into(), macs.last().to_bits().into()];
-    enter::<Port>(&tx.fetch(SQL, values).await?, view)
+    for row in &tx.fetch(SQL, values).await? {
+        view.note_port_of_macs(macs, Port::read(&mut row.columns())?);
+    }
+    Ok(())
 }
 
-/// Loads one port of a network, if there is any.
-pub(crate) async fn load_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
+/// Notes one port of a network, if there is any, without keeping others from it.
+pub(crate) async fn note_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!("select ", port_columns!(), " from ports where network_id = $1 limit 1");
-    enter::<Port>(&tx.fetch(SQL, vec![network.as_uuid().into()]).await?, view)
+    for row in &tx.fetch(SQL, vec![network.as_uuid().into()]).await? {
+        view.note_port_on(Port::read(&mut row.columns())?);
+    }
+    Ok(())
 }
 
 /// A page of those for which `$of` holds, behind the place `$1`, `$2`: at most `$3`.

@@ -1,0 +1,98 @@
+//! [`Seen`]: whether there is any row of some kind.
+//!
+//! A store looks for one without locks, so that another manager may change it until the batch is written. Such a row is in no
+//! table: there it would stand for the one that another command of the batch loads to decide on.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use lepton_types::{FloatingIp, MacAddr, MacPrefix, NetworkId, Port, PortId, SubnetId};
+use uuid::Uuid;
+
+use super::View;
+use crate::{FixedIp, Key, Row, Stop};
+
+/// Rows that a store has seen and holds nobody from. What the tables know of them is newer, or the batch's own decision.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    port_on: BTreeMap<NetworkId, Port>,
+    with_mac: BTreeMap<MacAddr, PortId>,
+    of_macs: BTreeMap<MacPrefix, Port>,
+    held_in: BTreeMap<SubnetId, IpAddr>,
+    floating_ip_in: BTreeMap<SubnetId, IpAddr>,
+}
+
+impl View {
+    /// Says that the network has this port.
+    pub fn note_port_on(&mut self, port: Port) {
+        self.seen.port_on.insert(port.network, port);
+    }
+
+    /// Says that this port has the MAC.
+    pub fn note_port_with(&mut self, mac: MacAddr, port: PortId) {
+        self.seen.with_mac.insert(mac, port);
+    }
+
+    /// Says that this port has one of the MACs.
+    pub fn note_port_of_macs(&mut self, macs: MacPrefix, port: Port) {
+        self.seen.of_macs.insert(macs, port);
+    }
+
+    /// Says that a port has this address of the subnet.
+    pub fn note_held_in(&mut self, subnet: SubnetId, address: IpAddr) {
+        self.seen.held_in.insert(subnet, address);
+    }
+
+    /// Says that a project has this address of the range.
+    pub fn note_floating_ip_in(&mut self, subnet: SubnetId, address: IpAddr) {
+        self.seen.floating_ip_in.insert(subnet, address);
+    }
+
+    /// A port on the network, if there is any.
+    pub(crate) fn port_on(&mut self, network: NetworkId) -> Result<Option<&Port>, Stop> {
+        self.need([Key::PortOn(network)])?;
+        let mut ports = self.indexes.ports_by_network.range((network, Uuid::nil().into())..);
+        let known = ports.next().filter(|entry| entry.0 == network).and_then(|entry| self.row(&entry.1));
+        Ok(known.or_else(|| self.seen.port_on.get(&network).filter(|port| self.is_unknown::<Port>(&port.id))))
+    }
+
+    /// The port whose vNIC has the MAC, if there is one.
+    pub(crate) fn port_with(&mut self, mac: MacAddr) -> Result<Option<PortId>, Stop> {
+        self.need([Key::Mac(mac)])?;
+        let found = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..).next();
+        let known = found.filter(|entry| entry.0 == mac).map(|entry| entry.1);
+        let seen = self.seen.with_mac.get(&mac).copied();
+        Ok(known.or_else(|| seen.filter(|port| self.is_unknown::<Port>(port))))
+    }
+
+    /// A port that has one of the MACs, if there is one.
+    pub(crate) fn port_of_macs(&mut self, macs: MacPrefix) -> Result<Option<Port>, Stop> {
+        self.need([Key::PortOfMacs(macs)])?;
+        let mut ports = self.indexes.ports_by_mac.range((macs.first(), Uuid::nil().into())..);
+        let id = ports.next().filter(|entry| macs.contains(entry.0)).map(|entry| entry.1);
+        let known = id.and_then(|id| self.row::<Port>(&id));
+        let seen = self.seen.of_macs.get(&macs).filter(|port| self.is_unknown::<Port>(&port.id));
+        Ok(known.or(seen).cloned())
+    }
+
+    /// An address of the subnet that a port has, if there is any.
+    pub(crate) fn held_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
+        self.need([Key::HeldIn(subnet)])?;
+        let mut rows = self.rows::<FixedIp>().filter(|row| row.subnet == subnet);
+        let known = rows.find(|row| row.holder.port().is_some()).map(|row| row.address);
+        let seen = self.seen.held_in.get(&subnet).copied();
+        Ok(known.or_else(|| seen.filter(|address| self.is_unknown::<FixedIp>(&(subnet, *address)))))
+    }
+
+    /// An address of the range that a project has, if there is any.
+    pub(crate) fn floating_ip_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
+        self.need([Key::FloatingIpIn(subnet)])?;
+        let known = self.rows::<FloatingIp>().find(|row| row.subnet == subnet).map(|row| row.address);
+        let seen = self.seen.floating_ip_in.get(&subnet).copied();
+        Ok(known.or_else(|| seen.filter(|address| self.is_unknown::<FloatingIp>(address))))
+    }
+
+    /// Whether the view knows neither that the row is there nor that it is gone.
+    fn is_unknown<R: Row>(&self, key: &R::Key) -> bool {
+        !R::table(&self.tables).knows(key)
+    }
+}
