@@ -46,7 +46,8 @@ pub enum StoreError {
     /// A request was answered before, and this program cannot read the answer.
     #[error(transparent)]
     UnreadableAnswer(UnreadableAnswer),
-    /// The database holds or answers something that it should not: a fault of this program's, or a damaged file.
+    /// The database holds or answers something that it should not, or an index or a foreign key keeps out what was decided:
+    /// a fault of this program's, or a damaged file.
     #[error("fault in the ledger's store: {0}")]
     Internal(String),
 }

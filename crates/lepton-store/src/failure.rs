@@ -5,8 +5,11 @@ use crate::error::StoreError;
 /// What went wrong with a batch.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Another writer was faster: an index spoke, a lock was lost. Deciding again helps.
+    /// Another writer was faster: a lock was lost, or a row. Deciding again helps.
     Conflict(String),
+    /// A unique index or a foreign key spoke: another writer was faster, and deciding again helps. What it says again and
+    /// again, or where nobody else writes, is a fault of the decision's.
+    Violation(String),
     /// The connection was lost before the commit was sent, so nothing was written. Deciding again on another connection
     /// helps once the server is back.
     Disconnected(String),
@@ -30,6 +33,7 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Conflict(problem) | Failure::Disconnected(problem) => Self::Unavailable(problem),
+            Failure::Violation(problem) => Self::Internal(problem),
             Failure::Error(error) => error,
         }
     }
@@ -40,8 +44,13 @@ impl Failure {
     pub(crate) fn of_commit(self) -> Self {
         match self {
             Self::Disconnected(problem) => Self::Error(StoreError::Unavailable(problem)),
-            Self::Conflict(_) | Self::Error(_) => self,
+            Self::Conflict(_) | Self::Violation(_) | Self::Error(_) => self,
         }
+    }
+
+    /// Whether it is the database that is not there, whatever it was asked.
+    pub(crate) fn is_of_the_database(&self) -> bool {
+        matches!(self, Self::Disconnected(_) | Self::Error(StoreError::Unavailable(_)))
     }
 }
 
@@ -55,7 +64,9 @@ fn classify(error: &sqlx::Error) -> Failure {
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();
-            if database.is_unique_violation() || database.is_foreign_key_violation() || is_lost_race(&code) {
+            if database.is_unique_violation() || database.is_foreign_key_violation() {
+                Failure::Violation(text)
+            } else if is_lost_race(&code) {
                 Failure::Conflict(text)
             } else if is_disconnected(&code) {
                 Failure::Disconnected(text)
@@ -105,8 +116,7 @@ pub(crate) fn explained(error: &sqlx::Error) -> String {
 /// Whether a database that could not be opened may come up by itself: it is not there, starting, full or has too many clients.
 /// Who answers in other words than PostgreSQL's is somebody else, and stays so.
 pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
-    !matches!(error, sqlx::Error::Protocol(_) | sqlx::Error::Tls(_))
-        && matches!(classify(error), Failure::Disconnected(_) | Failure::Error(StoreError::Unavailable(_)))
+    !matches!(error, sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) && classify(error).is_of_the_database()
 }
 
 /// PostgreSQL: serialization failure, deadlock, lock not available. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their
@@ -139,6 +149,15 @@ fn sqlite_code(code: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_always_slower_comes_back_and_a_decision_that_breaks_a_rule_is_a_fault() {
+        let outcome = |failure: fn(String) -> Failure| StoreError::from(failure("words".to_owned()));
+        for passing in [Failure::Conflict, Failure::Disconnected] {
+            assert!(matches!(outcome(passing), StoreError::Unavailable(words) if words == "words"));
+        }
+        assert!(matches!(outcome(Failure::Violation), StoreError::Internal(words) if words == "words"));
+    }
 
     #[test]
     fn what_a_code_means_decides_what_is_done_about_it() {

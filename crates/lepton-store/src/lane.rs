@@ -145,10 +145,9 @@ impl Lane {
     async fn serve(&self, mut batch: Vec<Box<dyn Job>>) {
         match self.attempts(&mut batch).await {
             Ok(()) => settle(batch, &Ok(())),
-            Err(failure @ (Failure::Error(StoreError::Unavailable(_)) | Failure::Disconnected(_))) => {
+            Err(failure) if batch.len() == 1 || failure.is_of_the_database() => {
                 settle(batch, &Err(failure.into()));
             }
-            Err(failure) if batch.len() == 1 => settle(batch, &Err(failure.into())),
             Err(_) => self.serve_one_by_one(batch).await,
         }
     }
@@ -162,8 +161,9 @@ impl Lane {
                 continue;
             }
             let mut alone = vec![job];
-            let outcome = self.attempts(&mut alone).await.map_err(StoreError::from);
-            let is_gone = matches!(outcome, Err(StoreError::Unavailable(_)));
+            let outcome = self.attempts(&mut alone).await;
+            let is_gone = outcome.as_ref().is_err_and(Failure::is_of_the_database);
+            let outcome = outcome.map_err(StoreError::from);
             settle(alone, &outcome);
             if is_gone {
                 return settle(jobs.collect(), &outcome);
@@ -178,9 +178,16 @@ impl Lane {
         loop {
             match self.attempt(batch).await {
                 Ok(()) => return Ok(()),
+                // Nobody else was faster: it was decided so, and will be again.
+                Err(failure @ Failure::Violation(_)) if !self.is_shared() => return Err(failure),
                 Err(failure) => again.after(failure).await?,
             }
         }
+    }
+
+    /// Whether others write between what a batch reads and what it writes.
+    fn is_shared(&self) -> bool {
+        matches!(&self.backend, Backend::Engine(engine) if engine.connections().is_shared())
     }
 
     fn patience(&self) -> Duration {
@@ -240,7 +247,7 @@ impl Again {
     /// Pauses when it is to be tried again, or gives the failure back.
     async fn after(&mut self, failure: Failure) -> Result<(), Failure> {
         match &failure {
-            Failure::Conflict(problem) if self.conflicts_left > 0 => {
+            Failure::Conflict(problem) | Failure::Violation(problem) if self.conflicts_left > 0 => {
                 self.conflicts_left -= 1;
                 // Whoever was faster has committed by then, and the lane's next batch waits.
                 self.pause = self.pause.min(LONGEST_PAUSE_OF_RACES);
@@ -249,7 +256,9 @@ impl Again {
             Failure::Disconnected(problem) if Instant::now() < self.deadline => {
                 tracing::debug!(problem, "it is tried again on another connection");
             }
-            Failure::Conflict(_) | Failure::Disconnected(_) | Failure::Error(_) => return Err(failure),
+            Failure::Conflict(_) | Failure::Violation(_) | Failure::Disconnected(_) | Failure::Error(_) => {
+                return Err(failure);
+            }
         }
         tokio::time::sleep(self.pause).await;
         self.pause = LONGEST_PAUSE.min(self.pause * 2);
@@ -275,8 +284,12 @@ fn panicked(fault: &(dyn Any + Send)) -> StoreError {
 }
 
 fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
-    if let Err(error) = outcome {
-        tracing::warn!(%error, commands = batch.len(), "a batch was not carried out");
+    match outcome {
+        Ok(()) => {}
+        Err(error @ StoreError::Internal(_)) => {
+            tracing::error!(%error, commands = batch.len(), "a batch was not carried out");
+        }
+        Err(error) => tracing::warn!(%error, commands = batch.len(), "a batch was not carried out"),
     }
     for job in batch {
         job.settle(outcome.clone());

@@ -118,7 +118,7 @@ async fn what_must_not_be_there_twice_is_an_index() {
         for (what, sql) in COPIES {
             let mut tx = engine.write().await.unwrap();
             let outcome = tx.execute(sql, Vec::new()).await;
-            assert!(matches!(outcome, Err(Failure::Conflict(_))), "{what} twice on {kind:?}: {outcome:?}");
+            assert!(matches!(outcome, Err(Failure::Violation(_))), "{what} twice on {kind:?}: {outcome:?}");
             tx.rollback().await.unwrap();
         }
     }
@@ -180,7 +180,7 @@ async fn what_is_referred_to_cannot_go() {
                 Ok(_) => tx.commit().await,
                 Err(failure) => Err(failure),
             };
-            assert!(matches!(outcome, Err(Failure::Conflict(_))), "{sql} on {kind:?}: {outcome:?}");
+            assert!(matches!(outcome, Err(Failure::Violation(_))), "{sql} on {kind:?}: {outcome:?}");
         }
     }
 }

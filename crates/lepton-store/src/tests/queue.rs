@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::join_all};
-use lepton_ledger::{Command, DeleteNetwork, GetInstanceNwInfo, Scope, Stop, View};
+use lepton_ledger::{Command, CreateNetworks, DeleteNetwork, GetInstanceNwInfo, Scope, Stop, View};
 use lepton_types::NetworkId;
 
 use super::{
     each_store,
-    harness::{Kind, Subject, fixed_ips, instance},
+    harness::{Kind, Subject, fixed_ips, instance, network},
     sound::assert_sound,
+    statements::engine,
 };
 use crate::{StoreError, SubmitError};
 
@@ -54,6 +55,38 @@ async fn a_command_that_panics_harms_nobody_else() {
             .unwrap();
     })
     .await;
+}
+
+/// No manager was faster: whoever is told to come back would do so for ever.
+#[tokio::test]
+async fn what_an_index_keeps_out_again_and_again_is_a_fault_that_harms_nobody_else() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        let engine = engine(&subject);
+        let mut tx = engine.write().await.unwrap();
+        tx.execute("create unique index no_two_with_one_label on networks (label)", Vec::new())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let twice =
+            || CreateNetworks { networks: vec![network("private", vec![])], scope: Scope::Everything };
+        engine.take_sent();
+        let alone = subject.submit(twice()).await;
+        let attempts =
+            engine.take_sent().iter().filter(|sent| sent.text.contains("insert into networks")).count();
+        let told = alone.unwrap_err();
+        assert!(matches!(told, SubmitError::Store(StoreError::Internal(_))), "{kind:?}: {told:?}");
+        let words = if kind == Kind::Sqlite { "networks.label" } else { "no_two_with_one_label" };
+        assert!(told.to_string().contains(words), "{told}");
+        assert_eq!(attempts == 1, kind == Kind::Sqlite, "{kind:?}: {attempts} attempts");
+
+        let (fault, fine, more) =
+            tokio::join!(subject.submit(twice()), subject.allocate(1), subject.network("more", &[]));
+        assert!(matches!(fault, Err(SubmitError::Store(StoreError::Internal(_)))), "{fault:?}");
+        assert_eq!(fixed_ips(&fine.unwrap()), ["10.1.0.2"]);
+        assert_eq!(more.network.label.as_str(), "more");
+    }
 }
 
 #[tokio::test]
