@@ -9,7 +9,7 @@ use std::{
 use lepton_ledger::{Command, Envelope, GetInstanceNwInfo, RegisterHost, Scope, Stop, SweepQuarantine, View};
 
 use super::{
-    harness::{Kind, Subject, each_database, host, instance},
+    harness::{Kind, Subject, each_database, instance},
     sound::assert_sound,
 };
 use crate::{
@@ -131,6 +131,11 @@ async fn a_ledger_that_is_moved_away_takes_nothing_until_it_is_back() {
     store.close().await;
 }
 
+/// Registers a host that the ledger has not met.
+fn new_host() -> RegisterHost {
+    RegisterHost { host: "new".parse().unwrap() }
+}
+
 /// Moves the ledger's file away while it is decided.
 struct MovedMeanwhile {
     path: PathBuf,
@@ -143,7 +148,7 @@ impl Command for MovedMeanwhile {
     const NAME: &'static str = "MovedMeanwhile";
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
-        RegisterHost { host: host() }.decide(ledger)?;
+        new_host().decide(ledger)?;
         fs::rename(&self.path, &self.elsewhere).unwrap();
         Ok(())
     }
@@ -157,8 +162,10 @@ async fn what_is_decided_while_the_ledger_is_moved_away_is_taken_back() {
     let moved = subject.submit(MovedMeanwhile { path: path.clone(), elsewhere: elsewhere.clone() }).await;
     assert!(matches!(moved, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{moved:?}");
     fs::rename(&elsewhere, &path).unwrap();
-    assert_eq!(subject.dump().await.hosts, []);
-    subject.submit(RegisterHost { host: host() }).await.unwrap();
+    let is_there = async || subject.dump().await.hosts.iter().any(|row| row.id == new_host().host);
+    assert!(!is_there().await);
+    subject.submit(new_host()).await.unwrap();
+    assert!(is_there().await);
 }
 
 #[tokio::test]
