@@ -27,25 +27,25 @@ const COPIES: [(&str, &str); 19] = [
     (
         "a port",
         "insert into ports select id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
-             mac + 1, 'other', binding, status, error, is_released, revision, created_at, has_moved,
+             mac + 1, mac_range_id, 'other', binding, status, error, is_released, revision, created_at, has_moved,
              target_host_id, target_revision, target from ports",
     ),
     (
         "a MAC",
         "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
-             mac, 'other', binding, status, error, is_released, revision, created_at, has_moved,
+             mac, mac_range_id, 'other', binding, status, error, is_released, revision, created_at, has_moved,
              target_host_id, target_revision, target from ports",
     ),
     (
         "a position",
         "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position,
-             mac + 1, 'other', binding, status, error, is_released, revision, created_at, has_moved,
+             mac + 1, mac_range_id, 'other', binding, status, error, is_released, revision, created_at, has_moved,
              target_host_id, target_revision, target from ports",
     ),
     (
         "a device",
         "insert into ports select network_id, instance_id, incarnation, network_id, project_id, 'other', position + 1,
-             mac + 1, device, binding, status, error, is_released, revision, created_at, has_moved,
+             mac + 1, mac_range_id, device, binding, status, error, is_released, revision, created_at, has_moved,
              target_host_id, target_revision, target from ports",
     ),
     (
