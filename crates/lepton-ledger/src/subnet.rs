@@ -301,7 +301,11 @@ impl View {
                 change(&mut block);
                 self.replace(block);
             }
-            None => self.insert(Block::fresh(subnet, first)),
+            None => {
+                let mut block = Block::fresh(subnet, first);
+                change(&mut block);
+                self.insert(block);
+            }
         }
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use lepton_ipam::SubnetSpec;
+use lepton_ipam::{Gateway, SubnetSpec};
 use lepton_ledger::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute, Scope};
 use lepton_types::{NetworkId, Route, Subnet, SubnetId};
 
 use super::{
     each_store,
-    harness::{Subject, allocation, fixed_ips, reason, requested, subnet},
+    harness::{Subject, allocation, fixed_ips, network, reason, requested, subnet},
+    sound::assert_sound,
 };
 
 pub(super) fn addition(network: NetworkId, cidr: &str) -> AddSubnet {
@@ -77,6 +78,28 @@ async fn a_moved_gateway_takes_its_address_and_its_old_one_rests() {
         assert_eq!(reason(subject.allocate(5).await), "NO_MORE_FIXED_IPS");
         subject.advance(Duration::from_hours(24));
         assert_eq!(fixed_ips(&subject.allocate(5).await.unwrap()), ["10.1.0.1"]);
+    })
+    .await;
+}
+
+/// The block around the old one has no row yet: so far nobody was given an address of it.
+#[tokio::test]
+async fn an_old_gateway_rests_in_a_block_of_which_nothing_was_given() {
+    each_store(async |subject| {
+        let spec = SubnetSpec { gateway: Gateway::At("10.1.1.1".parse().unwrap()), ..subnet("10.1.0.0/23") };
+        let made = subject.create(network("private", vec![spec])).await;
+        let id = made.subnets[0].id;
+        subject.submit(moved_to(id, "10.1.0.1")).await.unwrap();
+        assert_sound(&subject.dump().await);
+        for number in 1..=253 {
+            subject.allocate(number).await.unwrap();
+        }
+        // 10.1.0.255 and 10.1.1.0 are addresses like others.
+        let mut given = Vec::new();
+        for number in 254..=257 {
+            given.extend(fixed_ips(&subject.allocate(number).await.unwrap()));
+        }
+        assert_eq!(given, ["10.1.0.255", "10.1.1.0", "10.1.1.2", "10.1.1.3"]);
     })
     .await;
 }
