@@ -6,18 +6,18 @@
 
 CREATE TABLE networks (
     id UUID NOT NULL PRIMARY KEY,
-    project_id TEXT,
-    label TEXT NOT NULL,
+    project_id TEXT {bytewise},
+    label TEXT {bytewise} NOT NULL,
     priority BIGINT NOT NULL,
     mtu BIGINT NOT NULL CHECK (mtu BETWEEN 68 AND 65535),
     sequence BIGINT NOT NULL UNIQUE,
     created_at BIGINT NOT NULL,
-    host_id TEXT,
+    host_id TEXT {bytewise},
     is_injected BOOLEAN NOT NULL,
     is_external BOOLEAN NOT NULL,
     version BIGINT NOT NULL,
     -- Its bridge's name on every host: two networks of one name would be one network.
-    bridge TEXT NOT NULL UNIQUE
+    bridge TEXT {bytewise} NOT NULL UNIQUE
 );
 CREATE INDEX networks_by_project ON networks (project_id, sequence);
 -- A pool of floating IPs is asked for by its name.
@@ -28,15 +28,15 @@ CREATE INDEX networks_by_host ON networks (host_id) WHERE host_id IS NOT NULL;
 CREATE TABLE subnets (
     id UUID NOT NULL PRIMARY KEY,
     network_id UUID NOT NULL REFERENCES networks,
-    cidr TEXT NOT NULL,
-    gateway TEXT,
-    dns TEXT NOT NULL,
-    mode TEXT NOT NULL CHECK (mode IN ('pool', 'eui64')),
-    pools TEXT NOT NULL,
+    cidr TEXT {bytewise} NOT NULL,
+    gateway TEXT {bytewise},
+    dns TEXT {bytewise} NOT NULL,
+    mode TEXT {bytewise} NOT NULL CHECK (mode IN ('pool', 'eui64')),
+    pools TEXT {bytewise} NOT NULL,
     quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0),
-    routes TEXT NOT NULL,
-    dhcp_server TEXT,
-    interface TEXT,
+    routes TEXT {bytewise} NOT NULL,
+    dhcp_server TEXT {bytewise},
+    interface TEXT {bytewise},
     version BIGINT NOT NULL
 );
 CREATE INDEX subnets_by_network ON subnets (network_id);
@@ -56,7 +56,7 @@ CREATE TABLE blocks (
 CREATE INDEX blocks_with_free ON blocks (subnet_id, first) WHERE free > 0;
 
 CREATE TABLE hosts (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT {bytewise} NOT NULL PRIMARY KEY,
     revision BIGINT NOT NULL,
     -- Whether its agent was ever told what it must have. Where not, nothing was ever plugged there.
     is_registered BOOLEAN NOT NULL
@@ -66,7 +66,7 @@ CREATE TABLE hosts (
 -- come back, it is told to unplug them; of the port there may be nothing left, so there is no foreign key.
 CREATE TABLE pending_unplugs (
     port_id UUID NOT NULL,
-    host_id TEXT NOT NULL,
+    host_id TEXT {bytewise} NOT NULL,
     revision BIGINT NOT NULL,
     is_fenced BOOLEAN NOT NULL,
     PRIMARY KEY (port_id, host_id)
@@ -77,13 +77,13 @@ CREATE INDEX pending_unplugs_waited_for ON pending_unplugs (host_id, port_id) WH
 CREATE TABLE instances (
     id UUID NOT NULL PRIMARY KEY,
     incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
-    project_id TEXT NOT NULL,
-    host_id TEXT NOT NULL,
-    hostname TEXT,
+    project_id TEXT {bytewise} NOT NULL,
+    host_id TEXT {bytewise} NOT NULL,
+    hostname TEXT {bytewise},
     has_names BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,
     -- The move that is under way: where to, and that host's revision when it began.
-    destination_id TEXT CHECK (destination_id <> host_id),
+    destination_id TEXT {bytewise} CHECK (destination_id <> host_id),
     destination_revision BIGINT,
     CHECK ((destination_id IS NULL) = (destination_revision IS NULL))
 );
@@ -115,24 +115,24 @@ CREATE TABLE ports (
     instance_id UUID NOT NULL,
     incarnation BIGINT NOT NULL CHECK (incarnation >= 1),
     network_id UUID NOT NULL REFERENCES networks,
-    project_id TEXT NOT NULL,
-    host_id TEXT NOT NULL,
+    project_id TEXT {bytewise} NOT NULL,
+    host_id TEXT {bytewise} NOT NULL,
     position BIGINT NOT NULL CHECK (position >= 0),
     mac BIGINT NOT NULL,
     -- No cascade: a range does not end while a port has one of its MACs.
     mac_range_id UUID REFERENCES mac_ranges,
-    device TEXT NOT NULL,
-    binding TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'ERROR')),
-    error TEXT,
+    device TEXT {bytewise} NOT NULL,
+    binding TEXT {bytewise} NOT NULL,
+    status TEXT {bytewise} NOT NULL CHECK (status IN ('PENDING', 'ACTIVE', 'ERROR')),
+    error TEXT {bytewise},
     is_released BOOLEAN NOT NULL,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     has_moved BOOLEAN NOT NULL,
     -- Its plug on the host that it is being moved to; `target` is the binding and the status there.
-    target_host_id TEXT CHECK (target_host_id <> host_id),
+    target_host_id TEXT {bytewise} CHECK (target_host_id <> host_id),
     target_revision BIGINT,
-    target TEXT,
+    target TEXT {bytewise},
     CHECK ((target_host_id IS NULL) = (target_revision IS NULL)),
     CHECK ((target_host_id IS NULL) = (target IS NULL)),
     CHECK (target_host_id IS NULL OR NOT is_released)
@@ -155,7 +155,7 @@ CREATE TABLE fixed_ips (
     port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
     -- The host's revision from which on the port is told without it; it is the port's until the host has followed.
     leaving_at BIGINT,
-    reserved_for TEXT,
+    reserved_for TEXT {bytewise},
     -- Of a reserved address: until when it would rest otherwise.
     quarantined_until BIGINT,
     since BIGINT NOT NULL,
@@ -182,8 +182,8 @@ CREATE TABLE dns_domains (
     id UUID NOT NULL PRIMARY KEY,
     name TEXT {bytewise} NOT NULL UNIQUE CHECK (name = lower(name)),
     is_private BOOLEAN NOT NULL,
-    project_id TEXT,
-    availability_zone TEXT,
+    project_id TEXT {bytewise},
+    availability_zone TEXT {bytewise},
     created_at BIGINT NOT NULL,
     version BIGINT NOT NULL,
     CHECK (project_id IS NULL OR NOT is_private),
@@ -194,7 +194,7 @@ CREATE INDEX dns_domains_by_project ON dns_domains (project_id, name) WHERE NOT 
 CREATE TABLE dns_entries (
     domain_id UUID NOT NULL REFERENCES dns_domains,
     name TEXT {bytewise} NOT NULL CHECK (name = lower(name)),
-    type TEXT NOT NULL,
+    type TEXT {bytewise} NOT NULL,
     address BYTEA NOT NULL,
     -- With which address it ends: one of a subnet, and when it is a fixed IP, its port's. A port that has a name cannot end.
     subnet_id UUID REFERENCES subnets,
@@ -227,7 +227,7 @@ CREATE TABLE floating_ips (
     -- No cascade: a range does not end while somebody has one of its addresses.
     subnet_id UUID NOT NULL REFERENCES floating_ranges,
     pool_id UUID NOT NULL,
-    project_id TEXT NOT NULL,
+    project_id TEXT {bytewise} NOT NULL,
     -- Where it leads: all of these or none. Deferred, since what it leads to may come to be in the same transaction.
     port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
     instance_id UUID,
@@ -261,13 +261,13 @@ CREATE TABLE incarnations (
 ) {without_rowid};
 
 CREATE TABLE counters (
-    name TEXT NOT NULL PRIMARY KEY,
+    name TEXT {bytewise} NOT NULL PRIMARY KEY,
     last BIGINT NOT NULL CHECK (last >= 1)
 ) {without_rowid};
 
 -- What projects have and may have: a limit of -1 is none, and where it is null the configuration's is meant.
 CREATE TABLE quotas (
-    project_id TEXT NOT NULL PRIMARY KEY,
+    project_id TEXT {bytewise} NOT NULL PRIMARY KEY,
     networks_limit BIGINT CHECK (networks_limit >= -1),
     ports_limit BIGINT CHECK (ports_limit >= -1),
     fixed_ips_limit BIGINT CHECK (fixed_ips_limit >= -1),
@@ -279,12 +279,12 @@ CREATE TABLE quotas (
 );
 
 CREATE TABLE requests (
-    caller TEXT NOT NULL,
-    request_id TEXT NOT NULL,
+    caller TEXT {bytewise} NOT NULL,
+    request_id TEXT {bytewise} NOT NULL,
     -- In which form the fingerprint and the answer are written (ADR 8).
     format BIGINT NOT NULL,
     fingerprint BYTEA NOT NULL CHECK (length(fingerprint) = 32),
-    answer TEXT NOT NULL,
+    answer TEXT {bytewise} NOT NULL,
     created_at BIGINT NOT NULL,
     PRIMARY KEY (caller, request_id)
 );
@@ -297,10 +297,10 @@ CREATE TABLE journal (
     last BIGINT NOT NULL PRIMARY KEY CHECK (last >= count),
     count BIGINT NOT NULL CHECK (count >= 1),
     at BIGINT NOT NULL,
-    actor TEXT NOT NULL,
-    request_id TEXT,
-    call TEXT NOT NULL,
-    events TEXT NOT NULL
+    actor TEXT {bytewise} NOT NULL,
+    request_id TEXT {bytewise},
+    call TEXT {bytewise} NOT NULL,
+    events TEXT {bytewise} NOT NULL
 );
 
 -- The history: rows as they were when they ended, and networks and subnets as they were when they changed, so that such a row
@@ -309,17 +309,17 @@ CREATE TABLE journal (
 
 CREATE TABLE network_history (
     id UUID NOT NULL,
-    project_id TEXT,
-    label TEXT NOT NULL,
+    project_id TEXT {bytewise},
+    label TEXT {bytewise} NOT NULL,
     priority BIGINT NOT NULL,
     mtu BIGINT NOT NULL,
     sequence BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    host_id TEXT,
+    host_id TEXT {bytewise},
     is_injected BOOLEAN NOT NULL,
     is_external BOOLEAN NOT NULL,
     version BIGINT NOT NULL,
-    bridge TEXT NOT NULL,
+    bridge TEXT {bytewise} NOT NULL,
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX network_history_by_id ON network_history (id, ended_at);
@@ -328,15 +328,15 @@ CREATE INDEX network_history_by_end ON network_history (ended_at);
 CREATE TABLE subnet_history (
     id UUID NOT NULL,
     network_id UUID NOT NULL,
-    cidr TEXT NOT NULL,
-    gateway TEXT,
-    dns TEXT NOT NULL,
-    mode TEXT NOT NULL,
-    pools TEXT NOT NULL,
+    cidr TEXT {bytewise} NOT NULL,
+    gateway TEXT {bytewise},
+    dns TEXT {bytewise} NOT NULL,
+    mode TEXT {bytewise} NOT NULL,
+    pools TEXT {bytewise} NOT NULL,
     quarantine_secs BIGINT NOT NULL,
-    routes TEXT NOT NULL,
-    dhcp_server TEXT,
-    interface TEXT,
+    routes TEXT {bytewise} NOT NULL,
+    dhcp_server TEXT {bytewise},
+    interface TEXT {bytewise},
     version BIGINT NOT NULL,
     ended_at BIGINT NOT NULL
 );
@@ -346,9 +346,9 @@ CREATE INDEX subnet_history_by_end ON subnet_history (ended_at);
 CREATE TABLE instance_history (
     id UUID NOT NULL,
     incarnation BIGINT NOT NULL,
-    project_id TEXT NOT NULL,
-    host_id TEXT NOT NULL,
-    hostname TEXT,
+    project_id TEXT {bytewise} NOT NULL,
+    host_id TEXT {bytewise} NOT NULL,
+    hostname TEXT {bytewise},
     has_names BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL,
     ended_at BIGINT NOT NULL
@@ -361,14 +361,14 @@ CREATE TABLE port_history (
     instance_id UUID NOT NULL,
     incarnation BIGINT NOT NULL,
     network_id UUID NOT NULL,
-    project_id TEXT NOT NULL,
-    host_id TEXT NOT NULL,
+    project_id TEXT {bytewise} NOT NULL,
+    host_id TEXT {bytewise} NOT NULL,
     position BIGINT NOT NULL,
     mac BIGINT NOT NULL,
-    device TEXT NOT NULL,
-    binding TEXT NOT NULL,
-    status TEXT NOT NULL,
-    error TEXT,
+    device TEXT {bytewise} NOT NULL,
+    binding TEXT {bytewise} NOT NULL,
+    status TEXT {bytewise} NOT NULL,
+    error TEXT {bytewise},
     is_released BOOLEAN NOT NULL,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -397,7 +397,7 @@ CREATE TABLE floating_ip_history (
     address BYTEA NOT NULL,
     subnet_id UUID NOT NULL,
     pool_id UUID NOT NULL,
-    project_id TEXT NOT NULL,
+    project_id TEXT {bytewise} NOT NULL,
     port_id UUID,
     instance_id UUID,
     network_id UUID,

@@ -13,13 +13,16 @@ use std::{
 
 use super::{PostgresError, SUPERUSER, Site, account::Account, io_error, run};
 
-/// Text in UTF-8 that sorts by its bytes, so that no test depends on the machine's languages.
-const OPTIONS: [&str; 7] = [
+/// Text in UTF-8 that sorts as English dictionaries do, whatever the machine's languages: as on most servers, and not by its
+/// bytes, as the ledger wants it.
+const OPTIONS: [&str; 9] = [
     "--auth=trust",
     "--no-sync",
     "--no-instructions",
     "--encoding=UTF8",
     "--locale=C",
+    "--locale-provider=icu",
+    "--icu-locale=en-US",
     "--username",
     SUPERUSER,
 ];
