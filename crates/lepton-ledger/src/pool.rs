@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
-use lepton_ipam::{Block, next_block};
-use lepton_types::{AddressMode, PortId, Subnet, Timestamp};
+use lepton_ipam::{Block, check_requested, eui64, next_block};
+use lepton_types::{AddressMode, MacAddr, PortId, Subnet, Timestamp};
 
 use crate::{FixedIp, Frontier, Holder, Key, Stop, View};
 
@@ -51,6 +51,12 @@ impl View {
     /// Gives the port this very address; answers whether it was free. That a guest may have it was checked before.
     pub(crate) fn take(&mut self, subnet: &Subnet, address: IpAddr, port: PortId) -> Result<bool, Stop> {
         self.take_for(subnet, address, Holder::Port(port))
+    }
+
+    /// Gives the port the address that follows from its MAC; answers whether it was free. What the subnet keeps for itself never is.
+    pub(crate) fn take_eui64(&mut self, subnet: &Subnet, mac: MacAddr, port: PortId) -> Result<bool, Stop> {
+        let address = eui64(subnet, mac);
+        Ok(check_requested(subnet, address).is_ok() && self.take(subnet, address, port)?)
     }
 
     /// Takes this very address out of the pools for whoever is to hold it; answers whether it was free.

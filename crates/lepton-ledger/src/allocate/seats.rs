@@ -1,6 +1,5 @@
 //! Addresses for ports: first those that must be, then any.
 
-use lepton_ipam::eui64;
 use lepton_types::{AddressMode, MacAddr, PortId, Subnet};
 
 use super::places::{Place, Wanted};
@@ -35,7 +34,7 @@ fn give_any(ledger: &mut View, seat: &Seat<'_>, subnets: &[Subnet]) -> Result<()
     for subnet in subnets {
         let is_given = match subnet.mode {
             AddressMode::Pool => ledger.take_next(subnet, seat.port)?.is_some(),
-            AddressMode::Eui64 => ledger.take(subnet, eui64(subnet, seat.mac), seat.port)?,
+            AddressMode::Eui64 => ledger.take_eui64(subnet, seat.mac, seat.port)?,
         };
         if is_given {
             return Ok(());

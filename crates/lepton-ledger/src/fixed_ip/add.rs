@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use lepton_ipam::{check_requested, eui64};
+use lepton_ipam::check_requested;
 use lepton_types::{AddressMode, HostId, InstanceId, NetworkId, NetworkInfo, Port, Resource, Subnet};
 
 use super::{Place, Sought};
@@ -113,7 +113,7 @@ fn give_lowest(ledger: &mut View, port: &Port, subnets: &[Subnet]) -> Result<(),
     for subnet in &of_family {
         let is_given = match subnet.mode {
             AddressMode::Pool => ledger.take_next(subnet, port.id)?.is_some(),
-            AddressMode::Eui64 => ledger.take(subnet, eui64(subnet, port.mac), port.id)?,
+            AddressMode::Eui64 => ledger.take_eui64(subnet, port.mac, port.id)?,
         };
         if is_given {
             return Ok(());

@@ -133,6 +133,22 @@ fn a_subnet_that_was_added_later_gives_the_address_that_follows_from_the_mac_onc
 }
 
 #[test]
+fn an_address_that_follows_from_the_mac_and_is_the_gateways_is_not_given() {
+    let (mut ledger, network, info) = with_instance(&["10.1.0.0/24"]);
+    let spec = SubnetSpec::new("fd00:1::/64".parse().unwrap());
+    let mut subnet =
+        decided(&mut ledger, &crate::AddSubnet { network, spec, scope: Scope::Everything }).unwrap();
+    subnet.gateway = Some(lepton_ipam::eui64(&subnet, info.vifs[0].mac));
+    let place = Place::Subnet(subnet.id);
+    ledger.replace(subnet);
+    let refusal = decided(&mut ledger, &addition(1, WantedAddress::Lowest(place))).unwrap_err();
+    assert!(
+        refusal.to_string().contains("the address that follows from the vNIC's MAC is taken"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn a_network_without_subnets_and_one_whose_pools_are_empty_are_told_apart() {
     let mut ledger = empty();
     let bare = made(&mut ledger, network("bare", &[])).network.id;
