@@ -20,8 +20,9 @@ mod quota;
 mod read;
 mod subnet;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
+use lepton_ipam::Reserved;
 use lepton_types::{
     DnsDomain, DnsDomainId, DnsEntry, Event, FloatingIp, MacRange, Network, NetworkId, Port, PortId, Quota,
     Subnet, SubnetId,
@@ -187,6 +188,13 @@ impl Facts<'_> {
 
     fn dns_domain(&self, id: DnsDomainId) -> Option<&DnsDomain> {
         self.ledger.row(&id)
+    }
+
+    /// Whether a subnet keeps the address for itself: a router's, or its DHCP server's.
+    fn is_kept(&self, subnet: SubnetId, address: IpAddr) -> bool {
+        self.ledger
+            .row::<Subnet>(&subnet)
+            .is_some_and(|subnet| Reserved::of(subnet, address).is_some() || subnet.is_next_hop(address))
     }
 
     fn network_of(&self, subnet: SubnetId) -> Option<NetworkId> {

@@ -5,10 +5,13 @@ use lepton_types::{Event, Name, PortId};
 use super::Facts;
 use crate::{FixedIp, Holder, RowChange};
 
+/// Told of an address that can be given out again, and so not of one that its subnet keeps from now on.
+const FREED: &str = "fixed_ip.freed";
+
 /// What became of an address.
 pub(super) fn event(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> Option<Event> {
     let row = change.after.or(change.before)?;
-    let kind = kind(change)?;
+    let kind = kind(change).filter(|kind| *kind != FREED || !facts.is_kept(row.subnet, row.address))?;
     let port = change.after.and_then(port_of).or_else(|| change.before.and_then(port_of));
     let event = about(kind, port, facts).with("fixed_ip", row.address).with("subnet_id", row.subnet);
     let event = event.with_some("network_id", facts.network_of(row.subnet));
@@ -33,7 +36,7 @@ fn kind(change: &RowChange<&FixedIp>) -> Option<&'static str> {
         }
         (_, Some(Port(_))) => Some("fixed_ip.added"),
         (Some(Port(_)), _) => Some("fixed_ip.removed"),
-        (Some(Leaving { .. } | Quarantine(_)), None) => Some("fixed_ip.freed"),
+        (Some(Leaving { .. } | Quarantine(_)), None) => Some(FREED),
         // An address that begins to rest was its subnet's own, whose change tells it, or was removed before.
         (_, Some(Quarantine(_) | Leaving { .. })) | (None, None) => None,
     }

@@ -312,6 +312,22 @@ fn an_address_that_has_rested_is_told_as_free() {
 }
 
 #[test]
+fn an_address_that_rested_and_becomes_the_gateway_is_not_told_as_free() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let moved = |gateway: &str| ModifySubnet {
+        subnet: made.subnets[0].id,
+        gateway: Some(Some(gateway.parse().unwrap())),
+        dns: None,
+        dhcp_server: None,
+        scope: Scope::Everything,
+    };
+    for gateway in ["10.1.0.9", "10.1.0.1"] {
+        let told = told(&mut ledger, &moved(gateway));
+        assert!(told.len() == 1 && told[0].starts_with("subnet.modified"), "{told:?}");
+    }
+}
+
+#[test]
 fn what_is_reserved_or_rests_goes_with_its_subnet_whose_event_tells_it() {
     let mut ledger = empty();
     let quarantine = std::time::Duration::from_secs(60);
