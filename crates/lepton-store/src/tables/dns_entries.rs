@@ -25,7 +25,8 @@ macro_rules! dns_entry_columns {
 impl Stored for DnsEntry {
     const INSERT: &'static str = concat!("insert into dns_entries (", dns_entry_columns!(), ") {rows}");
     const UPDATE: &'static str =
-        "update dns_entries set address = v.column4, subnet_id = v.column5, port_id = v.column6
+        "update dns_entries set address = v.column4, subnet_id = v.column5, port_id = v.column6,
+             created_at = v.column7
          from ({rows}) as v
          where dns_entries.domain_id = v.column1 and dns_entries.name = v.column2 and dns_entries.type = v.column3";
     const DELETE: Option<&'static str> =

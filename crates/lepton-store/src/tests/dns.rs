@@ -1,6 +1,8 @@
 //! Domains and their entries: kept, found, and gone with what they are bound to.
 
 use futures_util::future::join;
+use std::time::Duration;
+
 use lepton_ledger::{
     AddDnsEntry, AllocateForInstance, Change, CreateDnsDomain, DeleteDnsDomain, DeleteDnsEntry, DnsPlace,
     Envelope, EventFilter, EventStart, ListDnsDomains, ListDnsEntries, ModifyDnsEntry, Naming, ReadEvents,
@@ -73,6 +75,23 @@ async fn found(subject: &Subject, place: DnsPlace) -> Vec<String> {
             return names;
         }
     }
+}
+
+#[tokio::test]
+async fn an_entry_that_goes_and_comes_in_one_batch_is_as_young_as_it_says() {
+    each_store(async |subject| {
+        subject.submit(domain("example.org")).await.unwrap();
+        subject.submit(addition("www", "10.1.0.2")).await.unwrap();
+        subject.advance(Duration::from_secs(60));
+        // Both are in the queue before the store looks at it: they are one batch.
+        let (deleted, added) =
+            tokio::join!(subject.submit(deletion("www")), subject.submit(addition("www", "10.1.0.3")));
+        deleted.unwrap();
+        let added = added.unwrap();
+        let page = subject.store().ask(list(whole_domain())).await.unwrap();
+        assert_eq!(page.entries[0].entry.created_at, added.entry.created_at);
+    })
+    .await;
 }
 
 #[tokio::test]
