@@ -15,6 +15,7 @@ mod tests;
 
 pub use binding::BindingRequest;
 pub(crate) use macs::draw_macs;
+pub use places::MOST_VNICS;
 pub(crate) use places::{choose, keys_of_networks};
 pub(crate) use seats::{Seat, give_addresses};
 

@@ -43,7 +43,7 @@ mod sweep;
 mod validate;
 mod view;
 
-pub use allocate::{AllocateForInstance, BindingRequest};
+pub use allocate::{AllocateForInstance, BindingRequest, MOST_VNICS};
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation, Undone};

@@ -22,7 +22,7 @@ use lepton_types::RequestId;
 pub(crate) use self::fields::Fields;
 
 /// Most networks that one request names.
-pub(crate) const MOST_NETWORKS: usize = 64;
+pub(crate) const MOST_NETWORKS: usize = lepton_ledger::MOST_VNICS;
 
 /// The id under which the answer is remembered, if the request has one.
 pub(crate) fn request_id(fields: &mut Fields, text: &str) -> Option<RequestId> {

@@ -8,6 +8,9 @@ use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
 use crate::{Key, Refusal, Stop, View, pool};
 
+/// Most vNICs of an instance.
+pub const MOST_VNICS: usize = 64;
+
 /// A vNIC to be: its network, and the addresses that it is to get.
 pub(crate) struct Wanted {
     pub(super) network: NetworkId,
@@ -109,7 +112,16 @@ fn candidates(
 ) -> Result<Vec<Network>, Stop> {
     ledger.need(keys_of_networks(project, requested))?;
     if requested.is_empty() {
-        return ledger.networks_of(project);
+        let found = ledger.networks_of(project)?;
+        if found.len() > MOST_VNICS {
+            let problem = format!(
+                "an instance of project {project} would get {} vNICs, one on each network of the project's and each global one, \
+                 and it can have {MOST_VNICS}; name the networks that it is to have",
+                found.len()
+            );
+            return Err(Refusal::invalid_field("networks", problem).into());
+        }
+        return Ok(found);
     }
     let mut found = Vec::with_capacity(requested.len());
     for requested in requested {

@@ -72,6 +72,19 @@ fn b09_the_project_s_networks_come_by_priority_and_requested_ones_verbatim() {
 }
 
 #[test]
+fn an_instance_that_asks_for_no_network_gets_no_more_vnics_than_one_that_does() {
+    let mut ledger = empty();
+    let networks: Vec<_> = (0..=MOST_VNICS)
+        .map(|number| made(&mut ledger, network(&format!("net-{number}"), &[])).network.id)
+        .collect();
+    let refusal = refused(&mut ledger, &allocation(1, vec![]));
+    assert_eq!(refusal.reason(), "INVALID_FIELD");
+    assert!(refusal.to_string().contains("would get 65 vNICs"), "{refusal}");
+    let wanted = networks[1..].iter().map(|network| requested(*network, &[])).collect();
+    assert_eq!(decided(&mut ledger, &allocation(1, wanted)).unwrap().vifs.len(), MOST_VNICS);
+}
+
+#[test]
 fn each_port_raises_the_hosts_revision() {
     let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
     let twice = vec![requested(made.network.id, &[]), requested(made.network.id, &[])];
@@ -268,7 +281,7 @@ fn an_allocation_misses_exactly_what_it_needs_in_three_rounds() {
 #[test]
 fn the_blocks_of_all_networks_are_missed_in_one_round() {
     let mut whole = empty();
-    let count = 70;
+    let count = 60;
     let all: Vec<_> = (0..count)
         .map(|number| made(&mut whole, network("one of many", &[&format!("10.{number}.0.0/24")])))
         .collect();
