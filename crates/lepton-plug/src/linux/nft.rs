@@ -17,6 +17,17 @@ pub(super) struct Nft {
     program: PathBuf,
 }
 
+/// Why nft did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NftError {
+    /// It ended and said why, on one line: the kernel wants it otherwise.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be started or did not end: nobody knows what the kernel would have said.
+    #[error("{0}")]
+    NotRun(String),
+}
+
 impl Nft {
     /// Looks for the program in `PATH`, then where Debian has it, which is not in every user's `PATH`.
     pub(super) fn find() -> io::Result<Self> {
@@ -30,12 +41,12 @@ impl Nft {
 
     /// Applies a text as one transaction (`nft -f -`); answers with the id of the process that did. Errors: what nft
     /// says, on one line.
-    pub(super) async fn load(&self, text: &str) -> Result<u32, String> {
+    pub(super) async fn load(&self, text: &str) -> Result<u32, NftError> {
         self.run(&["-f", "-"], text).await.map(|(process, _)| process)
     }
 
     /// The filter table as JSON (`nft -j list table bridge lepton`); none where there is no such table. Errors: as above.
-    pub(super) async fn list(&self) -> Result<Option<Vec<u8>>, String> {
+    pub(super) async fn list(&self) -> Result<Option<Vec<u8>>, NftError> {
         let complaint = match self.run(&["-j", "list", "table", "bridge", "lepton"], "").await {
             Ok((_, output)) => return Ok(Some(output.stdout)),
             Err(complaint) => complaint,
@@ -50,14 +61,20 @@ impl Nft {
         }
     }
 
-    async fn run(&self, arguments: &[&str], input: &str) -> Result<(u32, Output), String> {
+    async fn run(&self, arguments: &[&str], input: &str) -> Result<(u32, Output), NftError> {
         let mut command = Command::new(&self.program);
         command.args(arguments).env("LC_ALL", "C").kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let late = |_| format!("{} has not ended after {} s", self.program.display(), LONGEST.as_secs());
+        let program = self.program.display();
+        let late = |_| NftError::NotRun(format!("{program} has not ended after {} s", LONGEST.as_secs()));
         let exchanged = timeout(LONGEST, exchange(command, input)).await.map_err(late)?;
-        let (process, output) = exchanged.map_err(|error| format!("{}: {error}", self.program.display()))?;
-        if output.status.success() { Ok((process, output)) } else { Err(complaint(&output)) }
+        let (process, output) = exchanged.map_err(|error| NftError::NotRun(format!("{program}: {error}")))?;
+        match output.status.code() {
+            Some(0) => Ok((process, output)),
+            Some(_) => Err(NftError::Refused(complaint(&output))),
+            // Somebody has killed it.
+            None => Err(NftError::NotRun(complaint(&output))),
+        }
     }
 }
 
@@ -93,12 +110,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_run_that_is_stuck_fails() {
         let nft = Nft { program: "sleep".into() };
-        assert_eq!(nft.run(&["600"], "").await.unwrap_err(), "sleep has not ended after 10 s");
+        let late = NftError::NotRun("sleep has not ended after 10 s".to_owned());
+        assert_eq!(nft.run(&["600"], "").await.unwrap_err(), late);
     }
 
     #[tokio::test]
     async fn a_listing_that_fails_is_no_missing_table() {
         let nft = Nft { program: "false".into() };
-        assert_eq!(nft.list().await.unwrap_err(), "nft ended with exit status: 1");
+        let refused = NftError::Refused("nft ended with exit status: 1".to_owned());
+        assert_eq!(nft.list().await.unwrap_err(), refused);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_not_there_or_is_killed_has_refused_nothing() {
+        let missing = Nft { program: "/nonexistent/nft".into() };
+        let killed = Nft { program: "sh".into() };
+        for outcome in [missing.run(&[], "").await, killed.run(&["-c", "kill -9 $$"], "").await] {
+            assert!(matches!(outcome, Err(NftError::NotRun(_))), "{outcome:?}");
+        }
     }
 }

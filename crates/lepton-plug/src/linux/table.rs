@@ -7,7 +7,7 @@ use lepton_types::IfName;
 
 use crate::PlugError;
 
-use super::{Linux, Outcome, filter, limit::Limit};
+use super::{Linux, Outcome, filter, limit::Limit, nft::NftError};
 
 /// Ports whose filters are changed in one transaction. Without `CAP_NET_ADMIN` over the whole machine (in a user
 /// namespace) nft cannot enlarge its socket's send buffer, and 208 KiB of it hold the elements of about 400 ports.
@@ -23,29 +23,31 @@ impl Linux {
         outcomes
     }
 
-    /// Loads the table in one transaction, or as near to it as can be.
+    /// Loads the table in one transaction, or, where the kernel refuses that, as near to it as can be. What else goes wrong is no
+    /// reason to try otherwise: the table in the kernel stays as it is, and is loaded in the next pass.
     async fn load_table(&mut self, filters: &BTreeMap<IfName, Filter>) -> Outcome {
         let strays = std::mem::take(&mut self.strays);
-        let Err(words) = self.load_text(&filter::render_table(filters, &strays)).await else { return Ok(()) };
+        let loaded = self.load_text(&filter::render_table(filters, &strays)).await;
+        let Some(words) = refused(loaded)? else { return Ok(()) };
         tracing::warn!(%words, "the filter table cannot be loaded in one transaction; trying in parts");
         let parts = filter::render_parts(filters, &strays, FILTERS_AT_ONCE);
-        let Err(words) = self.load_all(&parts).await else { return Ok(()) };
+        let Some(words) = refused(self.load_all(&parts).await)? else { return Ok(()) };
         // Something of the same name and another type is in the way, or a stray chain is in use or gone; only a new table
         // gets rid of it.
         tracing::warn!(%words, "the filter table cannot be repaired in place and is made anew");
         let mut parts = filter::render_parts(filters, &[], FILTERS_AT_ONCE);
         parts[0].insert_str(0, filter::REMOVE_TABLE);
-        self.load_all(&parts).await.map_err(|words| PlugError::new("load", filter::TABLE, &words))
+        self.load_all(&parts).await.map_err(|error| not_loaded(&error))
     }
 
-    async fn load_all(&mut self, texts: &[String]) -> Result<(), String> {
+    async fn load_all(&mut self, texts: &[String]) -> Result<(), NftError> {
         for text in texts {
             self.load_text(text).await?;
         }
         Ok(())
     }
 
-    async fn load_text(&mut self, text: &str) -> Result<(), String> {
+    async fn load_text(&mut self, text: &str) -> Result<(), NftError> {
         let process = self.nft.load(text).await?;
         self.watch.expect(process);
         Ok(())
@@ -71,5 +73,30 @@ impl Linux {
         let text = filter::render_changes(before, after);
         let changed = if text.is_empty() { Ok(()) } else { self.load_text(&text).await };
         changed.map_err(|words| PlugError::new("change", filter::TABLE, &words))
+    }
+}
+
+/// What the kernel has refused, in nft's words; none when it did not.
+fn refused(loaded: Result<(), NftError>) -> Result<Option<String>, PlugError> {
+    match loaded {
+        Ok(()) => Ok(None),
+        Err(NftError::Refused(words)) => Ok(Some(words)),
+        Err(error @ NftError::NotRun(_)) => Err(not_loaded(&error)),
+    }
+}
+
+fn not_loaded(error: &NftError) -> PlugError {
+    PlugError::new("load", filter::TABLE, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_kernel_refuses_is_tried_otherwise() {
+        assert_eq!(refused(Ok(())), Ok(None));
+        assert_eq!(refused(Err(NftError::Refused("File exists".into()))), Ok(Some("File exists".into())));
+        assert!(refused(Err(NftError::NotRun("it has not ended".into()))).is_err());
     }
 }
