@@ -11,12 +11,13 @@ use crate::{
     connect::{Access, Connection},
     engine::Engine,
     error::StoreError,
+    failure::may_pass,
 };
 
 /// A migration's number, its name, and what it does.
 type MigrationText = (i64, &'static str, &'static str);
 
-/// Every schema there ever was, oldest first. What is here was released and never changes again.
+/// Every schema there ever was, oldest first. What was released never changes again.
 const MIGRATIONS: [MigrationText; 1] = [(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
 
 /// Applies the migrations that the database lacks, each in a transaction of its own. A database that a newer program
@@ -77,7 +78,12 @@ fn explain(error: MigrateError, location: &str) -> StoreError {
             StoreError::NewerSchema { found, known }
         }
         other => {
-            StoreError::Open { location: location.to_owned(), problem: other.to_string(), may_pass: true }
+            // A ledger that differs from what its migrations say, or a statement that fails, stays so.
+            let may_pass = match &other {
+                MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => may_pass(cause),
+                _ => false,
+            };
+            StoreError::Open { location: location.to_owned(), problem: other.to_string(), may_pass }
         }
     }
 }
