@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Statements kept prepared on each connection; above the number of texts that there are.
-const PREPARED: usize = 512;
+const PREPARED: usize = 1_024;
 
 /// Pause before a server that is not there is tried again at the start.
 const RETRY: Duration = Duration::from_millis(50);
