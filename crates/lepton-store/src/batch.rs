@@ -1,12 +1,13 @@
 //! A batch: jobs that are decided over one view and written in one transaction.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lepton_ledger::{Change, Command, Envelope, Reply, RequestKey, RequestRecord, Stop, View, execute};
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
+    again::TimeLimit,
     apart,
     engine::{Engine, Tx},
     error::{StoreError, SubmitError},
@@ -89,18 +90,35 @@ impl<C: Command> Job for Submitted<C> {
 }
 
 /// Decides the jobs and writes what they changed; answers the changes once they are durable.
+///
+/// # Errors
+///
+/// [`Failure::TimedOut`] only where a job may be at fault: neither a server that does not even begin is, nor a commit that nobody
+/// knows the fate of.
 pub(crate) async fn write_batch(
     engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
     now: Timestamp,
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {
-    let mut tx = engine.write().await?;
-    let mut view = engine.view(now, seed);
+    let limit = TimeLimit::from_now(engine.connections().time_limit());
+    let tx = limit.hold(engine.write()).await.map_err(Failure::of_the_server)?;
+    let (tx, changes) = limit.hold(carry_out(tx, jobs, engine.view(now, seed))).await?;
+    let end = async { if changes.is_empty() { tx.rollback().await } else { tx.commit().await } };
+    limit.hold(end).await.map_err(Failure::of_the_server)?;
+    Ok(changes)
+}
+
+/// Does all but the commit.
+async fn carry_out(
+    mut tx: Tx,
+    jobs: &mut [Box<dyn Job>],
+    mut view: View,
+) -> Result<(Tx, Vec<Change>), Failure> {
     let work = async {
         decide(&mut tx, jobs, &mut view).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
-        write(&mut tx, view.changes(), now).await?;
+        write(&mut tx, view.changes(), view.now()).await?;
         apart::check(&mut tx, &view).await?;
         journal::append(&mut tx, view.changes()).await
     };
@@ -109,25 +127,24 @@ pub(crate) async fn write_batch(
         let _ = tx.rollback().await;
         return Err(failure);
     }
-    let changes = view.into_changes();
-    if changes.is_empty() {
-        tx.rollback().await?
-    } else {
-        tx.commit().await?
-    }
-    Ok(changes)
+    Ok((tx, view.into_changes()))
 }
 
-/// Decides jobs that change nothing, over one snapshot.
+/// Decides jobs that change nothing, over one snapshot, for so long at most.
 pub(crate) async fn read_batch(
     engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
     now: Timestamp,
     seed: [u8; 32],
+    limit: Option<Duration>,
 ) -> Result<(), Failure> {
-    let mut tx = engine.read().await?;
-    let outcome = decide(&mut tx, jobs, &mut engine.view(now, seed)).await;
-    tx.rollback().await.and(outcome)
+    let limit = TimeLimit::from_now(limit);
+    let mut tx = limit.hold(engine.read()).await.map_err(Failure::of_the_server)?;
+    let work = async {
+        let outcome = decide(&mut tx, jobs, &mut engine.view(now, seed)).await;
+        tx.rollback().await.and(outcome)
+    };
+    limit.hold(work).await
 }
 
 /// Decides every job, loading between rounds what those of the round before have missed. A job that had all it needed

@@ -13,6 +13,9 @@ pub(crate) enum Failure {
     /// The connection was lost before the commit was sent, so nothing was written. Deciding again on another connection
     /// helps once the server is back.
     Disconnected(String),
+    /// The server took too long before the commit was sent, so nothing was written. Deciding again takes as long, but for
+    /// neighbours of the one that it took so long for.
+    TimedOut(String),
     /// Deciding again does not help, or must not be done because the commit may have happened.
     Error(StoreError),
 }
@@ -32,7 +35,9 @@ impl From<sqlx::Error> for Failure {
 impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Conflict(problem) | Failure::Disconnected(problem) => Self::Unavailable(problem),
+            Failure::Conflict(problem) | Failure::Disconnected(problem) | Failure::TimedOut(problem) => {
+                Self::Unavailable(problem)
+            }
             Failure::Violation(problem) => Self::Internal(problem),
             Failure::Error(error) => error,
         }
@@ -40,10 +45,20 @@ impl From<Failure> for StoreError {
 }
 
 impl Failure {
+    /// What it means where no command is at fault: a server that does not begin in time, or whose commit has an unknown fate.
+    pub(crate) fn of_the_server(self) -> Self {
+        match self {
+            Self::TimedOut(problem) => Self::Error(StoreError::Unavailable(problem)),
+            Self::Conflict(_) | Self::Violation(_) | Self::Disconnected(_) | Self::Error(_) => self,
+        }
+    }
+
     /// What it means once the commit was sent: without an answer, nobody knows whether it happened.
     pub(crate) fn of_commit(self) -> Self {
         match self {
-            Self::Disconnected(problem) => Self::Error(StoreError::Unavailable(problem)),
+            Self::Disconnected(problem) | Self::TimedOut(problem) => {
+                Self::Error(StoreError::Unavailable(problem))
+            }
             Self::Conflict(_) | Self::Violation(_) | Self::Error(_) => self,
         }
     }
@@ -70,6 +85,8 @@ fn classify(error: &sqlx::Error) -> Failure {
                 Failure::Conflict(text)
             } else if is_disconnected(&code) {
                 Failure::Disconnected(text)
+            } else if is_timed_out(&code) {
+                Failure::TimedOut(text)
             } else if is_out_of_reach(&code) {
                 Failure::Error(StoreError::Unavailable(text))
             } else {
@@ -116,7 +133,8 @@ pub(crate) fn explained(error: &sqlx::Error) -> String {
 /// Whether a database that could not be opened may come up by itself: it is not there, starting, full or has too many clients.
 /// Who answers in other words than PostgreSQL's is somebody else, and stays so.
 pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
-    !matches!(error, sqlx::Error::Protocol(_) | sqlx::Error::Tls(_)) && classify(error).is_of_the_database()
+    !matches!(error, sqlx::Error::Protocol(_) | sqlx::Error::Tls(_))
+        && (classify(error).is_of_the_database() || matches!(classify(error), Failure::TimedOut(_)))
 }
 
 /// PostgreSQL: serialization failure, deadlock, lock not available. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their
@@ -131,6 +149,11 @@ fn is_lost_race(code: &str) -> bool {
 fn is_disconnected(code: &str) -> bool {
     (code.len() == 5 && code.starts_with("08"))
         || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
+}
+
+/// PostgreSQL: a statement that was ended because it took too long.
+fn is_timed_out(code: &str) -> bool {
+    code == "57014"
 }
 
 /// PostgreSQL: read-only (a standby), insufficient resources, operator intervention, system errors. SQLite:
@@ -153,10 +176,18 @@ mod tests {
     #[test]
     fn who_is_always_slower_comes_back_and_a_decision_that_breaks_a_rule_is_a_fault() {
         let outcome = |failure: fn(String) -> Failure| StoreError::from(failure("words".to_owned()));
-        for passing in [Failure::Conflict, Failure::Disconnected] {
+        for passing in [Failure::Conflict, Failure::Disconnected, Failure::TimedOut] {
             assert!(matches!(outcome(passing), StoreError::Unavailable(words) if words == "words"));
         }
         assert!(matches!(outcome(Failure::Violation), StoreError::Internal(words) if words == "words"));
+    }
+
+    #[test]
+    fn once_the_commit_was_sent_nothing_is_tried_again() {
+        for unknown in [Failure::Disconnected, Failure::TimedOut] {
+            let failure = unknown("words".to_owned()).of_commit();
+            assert!(matches!(failure, Failure::Error(StoreError::Unavailable(_))), "{failure:?}");
+        }
     }
 
     #[test]
@@ -167,7 +198,8 @@ mod tests {
         for code in ["08000", "08006", "57P01", "57P02", "57P03", "57P05", "25P03"] {
             assert!(is_disconnected(code) && !is_lost_race(code), "{code}");
         }
-        for code in ["25006", "53100", "53300", "57014", "58030", "8", "10", "266", "13", "14"] {
+        assert!(is_timed_out("57014") && !is_lost_race("57014") && !is_disconnected("57014"));
+        for code in ["25006", "53100", "53300", "57000", "58030", "8", "10", "266", "13", "14"] {
             assert!(is_out_of_reach(code) && !is_lost_race(code) && !is_disconnected(code), "{code}");
         }
         for code in ["", "42601", "22012", "XX000", "1", "11", "19", "26"] {

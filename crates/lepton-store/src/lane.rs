@@ -4,7 +4,7 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use futures_util::FutureExt;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    again::{Again, TimeLimit},
     batch::{Job, read_batch, write_batch},
     engine::Engine,
     error::StoreError,
@@ -31,14 +32,8 @@ const MOST_CONFLICTS: usize = 4;
 /// time, and who asked should not be told of it.
 const MOST_CONFLICTS_ALONE: usize = 16;
 
-/// Pause before the second attempt; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-
-/// Pause between attempts where others were faster.
-const LONGEST_PAUSE_OF_RACES: Duration = Duration::from_millis(10);
-
-/// Pause between attempts to reach a server that is not there.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// After how many commands that take too long alone it is the database that is slow.
+const MOST_TIMEOUTS_ALONE: usize = 2;
 
 /// How long a server may take to answer questions about very many rows, page by page: some million rows.
 const LONGEST_READ: Duration = Duration::from_secs(60);
@@ -137,7 +132,7 @@ impl Lane {
         match &self.backend {
             Backend::Memory(memory) => Ok(memory.prune(old, before)),
             Backend::Engine(engine) => {
-                in_time(engine.connections().time_limit(), prune(engine, old, before)).await
+                TimeLimit::from_now(engine.connections().time_limit()).hold(prune(engine, old, before)).await
             }
         }
     }
@@ -153,16 +148,18 @@ impl Lane {
     }
 
     /// Serves each job as a batch of its own: one command may be at fault, and alone it cannot harm its neighbours. When
-    /// the database goes away, those that are left do not wait for it one after the other.
+    /// the database goes away, or is slow for all of them, those that are left do not wait for it one after the other.
     async fn serve_one_by_one(&self, batch: Vec<Box<dyn Job>>) {
-        let mut jobs = batch.into_iter();
+        let (mut jobs, mut timeouts) = (batch.into_iter(), 0);
         while let Some(job) = jobs.next() {
             if job.is_abandoned() {
                 continue;
             }
             let mut alone = vec![job];
             let outcome = self.attempts(&mut alone).await;
-            let is_gone = outcome.as_ref().is_err_and(Failure::is_of_the_database);
+            timeouts += usize::from(matches!(outcome, Err(Failure::TimedOut(_))));
+            let is_gone =
+                outcome.as_ref().is_err_and(Failure::is_of_the_database) || timeouts == MOST_TIMEOUTS_ALONE;
             let outcome = outcome.map_err(StoreError::from);
             settle(alone, &outcome);
             if is_gone {
@@ -211,11 +208,9 @@ impl Lane {
         let (now, seed) = ((self.clock)(), fresh_seed()?);
         match (&self.backend, &self.purpose) {
             (Backend::Memory(memory), _) => Ok(memory.write(batch, now, seed)),
-            (Backend::Engine(engine), Purpose::Write(_)) => {
-                in_time(engine.connections().time_limit(), write_batch(engine, batch, now, seed)).await
-            }
+            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await,
             (Backend::Engine(engine), Purpose::Read | Purpose::ReadLong) => {
-                in_time(self.limit_of_reading(engine), read_batch(engine, batch, now, seed)).await?;
+                read_batch(engine, batch, now, seed, self.limit_of_reading(engine)).await?;
                 Ok(Vec::new())
             }
         }
@@ -229,51 +224,6 @@ impl Lane {
             limit
         }
     }
-}
-
-/// Whether something that failed is tried again, and after which pause.
-struct Again {
-    deadline: Instant,
-    conflicts_left: usize,
-    pause: Duration,
-}
-
-impl Again {
-    /// For as long as `patience` for a server that is not there, and so often when others are faster.
-    fn new(patience: Duration, most_conflicts: usize) -> Self {
-        Self { deadline: Instant::now() + patience, conflicts_left: most_conflicts, pause: FIRST_PAUSE }
-    }
-
-    /// Pauses when it is to be tried again, or gives the failure back.
-    async fn after(&mut self, failure: Failure) -> Result<(), Failure> {
-        match &failure {
-            Failure::Conflict(problem) | Failure::Violation(problem) if self.conflicts_left > 0 => {
-                self.conflicts_left -= 1;
-                // Whoever was faster has committed by then, and the lane's next batch waits.
-                self.pause = self.pause.min(LONGEST_PAUSE_OF_RACES);
-                tracing::debug!(problem, "others were faster; it is tried again");
-            }
-            Failure::Disconnected(problem) if Instant::now() < self.deadline => {
-                tracing::debug!(problem, "it is tried again on another connection");
-            }
-            Failure::Conflict(_) | Failure::Violation(_) | Failure::Disconnected(_) | Failure::Error(_) => {
-                return Err(failure);
-            }
-        }
-        tokio::time::sleep(self.pause).await;
-        self.pause = LONGEST_PAUSE.min(self.pause * 2);
-        Ok(())
-    }
-}
-
-/// Gives up on a server that does not answer. What was sent to it may still happen.
-async fn in_time<T>(
-    limit: Option<Duration>,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let Some(limit) = limit else { return work.await };
-    let no_answer = || StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis()));
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(no_answer().into()))
 }
 
 /// What a panic said, as an error.

@@ -9,6 +9,7 @@
 //! A batch is what has gathered in the queue while the batch before it was at the disk; so one fsync serves many
 //! callers, and a single caller waits for nobody. It refuses to know what a command means: that is `lepton-ledger`.
 
+mod again;
 mod apart;
 mod batch;
 mod checkpoint;

@@ -33,7 +33,7 @@ async fn told(subject: &Subject, numbers: impl IntoIterator<Item = u128>) -> (Ve
         callers.push(answer);
     }
     engine(subject).take_sent();
-    read_batch(engine(subject), &mut jobs, subject.now(), [7; 32]).await.unwrap();
+    read_batch(engine(subject), &mut jobs, subject.now(), [7; 32], None).await.unwrap();
     let statements = engine(subject).take_sent().len();
     jobs.into_iter().for_each(|job| job.settle(Ok(())));
     let answers = callers.into_iter().map(|mut caller| caller.try_recv().unwrap().unwrap().answer);

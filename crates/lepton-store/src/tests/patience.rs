@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use lepton_ledger::DeallocateForInstance;
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::harness::{Kind, Subject, allocation, fresh_database};
+use super::harness::{Kind, Subject, allocation, fixed_ips, fresh_database, instance};
 use crate::{Database, StoreConfig, StoreError, SubmitError, engine::Engine, migrate::migrate_by};
 
 /// How long the stores wait here.
@@ -28,6 +30,33 @@ async fn a_migration_takes_as_long_as_it_takes() {
         assert_eq!(setting(&engine, sql).await, "1s", "{sql}: the connection is a batch's again");
     }
     engine.close().await;
+}
+
+/// Somebody else, for one an operator with `psql`, holds what one command of the batch decides on.
+#[tokio::test]
+async fn a_command_that_takes_too_long_harms_nobody_else() {
+    let subject = Subject::open(Kind::Postgres, |config| config.connect_timeout = PATIENCE).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    let Database::Postgres(url) = &subject.config.database else { panic!("it is PostgreSQL") };
+    let mut others = PgConnection::connect(url).await.unwrap();
+    others.execute("BEGIN").await.unwrap();
+    others.execute("SELECT 1 FROM instances FOR UPDATE").await.unwrap();
+
+    let started = Instant::now();
+    let end = || DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+    let (first, slow, last) =
+        tokio::join!(subject.allocate(2), subject.submit(end()), subject.network("more", &[]));
+    assert!(matches!(slow, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{slow:?}");
+    assert_eq!(fixed_ips(&first.unwrap()), ["10.1.0.3"]);
+    assert_eq!(last.network.label.as_str(), "more");
+
+    // Of many that wait for one row none is tried but the first two.
+    let outcomes = join_all((0..10).map(|_| subject.submit(end()))).await;
+    assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+    assert!(started.elapsed() < PATIENCE * 9, "{:?}", started.elapsed());
+    others.close().await.unwrap();
+    subject.submit(end()).await.unwrap();
 }
 
 /// Its locks would keep others out, and its connection would be one that nobody knows of.
