@@ -27,7 +27,7 @@ pub struct Keep {
     pub events: Duration,
 }
 
-/// Keeps house until `shutdown`.
+/// Keeps house until `shutdown`, which much that is to be done does not put off.
 pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToken) {
     let mut period = time::interval(PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,23 +36,26 @@ pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToke
             () = shutdown.cancelled() => return,
             _ = period.tick() => {} // cancel-safe
         }
-        sweep(&manager).await;
         let store = manager.store();
-        while is_more("answers", store.forget_requests(keep.requests).await) {}
-        while is_more("events", store.forget_events(keep.events).await) {}
-        while is_more("history", store.forget_history(keep.history).await) {}
+        let goes_on = || !shutdown.is_cancelled();
+        while goes_on() && sweeps_more(&manager).await {}
+        while goes_on() && is_more("answers", store.forget_requests(keep.requests).await) {}
+        while goes_on() && is_more("events", store.forget_events(keep.events).await) {}
+        while goes_on() && is_more("history", store.forget_history(keep.history).await) {}
     }
 }
 
-async fn sweep(manager: &Manager) {
-    loop {
-        match manager.submit(SweepQuarantine, Envelope::of(HOUSEKEEPING), false).await {
-            Ok(0) => return,
-            Ok(addresses) => tracing::debug!(addresses, "addresses have rested long enough"),
-            Err(error) => {
-                tracing::warn!(%error, "quarantine is not swept");
-                return;
-            }
+/// Gives back some of the addresses that have rested long enough; answers whether there may be more.
+async fn sweeps_more(manager: &Manager) -> bool {
+    match manager.submit(SweepQuarantine, Envelope::of(HOUSEKEEPING), false).await {
+        Ok(0) => false,
+        Ok(addresses) => {
+            tracing::debug!(addresses, "addresses have rested long enough");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, "quarantine is not swept");
+            false
         }
     }
 }
