@@ -116,6 +116,7 @@ impl Manager {
         progress: impl Fn(&NetworkInfo) -> Progress + Send,
     ) -> Result<NetworkInfo, Shortfall> {
         loop {
+            let mut is_known = true;
             let info = match self
                 .ask(GetInstanceNwInfo { instance: answer.instance, scope: Scope::Everything })
                 .await
@@ -128,6 +129,7 @@ impl Manager {
                 // The ledger may answer again before the deadline; until then nothing is known to have failed.
                 Err(error) => {
                     tracing::warn!(%error, instance = %answer.instance, "it is not known how the ports are");
+                    is_known = false;
                     answer.clone()
                 }
             };
@@ -142,10 +144,13 @@ impl Manager {
             if self.inner.no_more_waiting.is_cancelled() {
                 return Err(Shortfall::Stopping);
             }
+            // The hub tells what this manager commits. What others do on a shared ledger is seen only by looking.
+            let looks_again = self.inner.store.is_shared() || !is_known;
+            let again = if looks_again { deadline.min(Instant::now() + LOOK_AGAIN) } else { deadline };
             tokio::select! {
                 () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
                 () = self.inner.no_more_waiting.cancelled() => {}
-                () = time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)) => {}
+                () = time::sleep_until(again) => {}
             }
         }
     }
