@@ -44,9 +44,9 @@ use unix::UnixSocket;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Most calls at once on one connection: enough for the most concurrent of clients, and a bound on what one of them can
-/// make the server hold.
-const MAX_CONCURRENT_STREAMS: u32 = 1024;
+/// Most calls at once on one connection; further ones wait in their client. A call may hold a request of 4 MiB here, so this is
+/// the bound on what a connection can make the server hold.
+const MAX_CONCURRENT_STREAMS: u32 = 256;
 
 /// How long to wait after an accept that failed, which is mostly for want of file descriptors: without a pause the loop
 /// would spin until somebody gives one back.
