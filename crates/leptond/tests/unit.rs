@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use lepton_manager::Role;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -115,5 +116,12 @@ fn everything_else_is_taken_away() {
         "RestrictSUIDSGID",
     ] {
         assert_says(&[(key, "yes")]);
+    }
+}
+
+#[test]
+fn the_guide_names_every_role_of_a_certificate() {
+    for role in Role::ALL {
+        assert!(README.contains(&format!("`{role}`")), "{role}");
     }
 }
