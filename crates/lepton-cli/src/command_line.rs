@@ -76,7 +76,7 @@ enum Command {
     /// Addresses of pools that lead to instances' fixed IPs
     #[command(subcommand)]
     Floating(FloatingCommand),
-    /// Print what a DHCP server is told of a network's guests, as dnsmasq reads it
+    /// What DHCP servers are told of a network's guests, as dnsmasq reads it, and what they lease
     #[command(subcommand)]
     Dhcp(DhcpCommand),
     /// Names in DNS, and where they lead

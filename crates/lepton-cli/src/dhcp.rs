@@ -1,17 +1,18 @@
-//! `lepton dhcp`: what a DHCP server is told of a network's guests, as dnsmasq reads it.
+//! `lepton dhcp`: what a DHCP server is told of a network's guests, as dnsmasq reads it, and what it tells of them.
 
 use clap::{Subcommand, ValueEnum};
 use lepton_proto::v1 as pb;
 use tonic::{Response, Status, Streaming};
 
 use crate::{
-    client::Client,
+    change::{Change, ChangeOptions},
+    client::{Calls, Client},
     error::Error,
-    output::{DhcpTextView, Output},
+    output::{DhcpTextView, LeaseView, Output},
     settings::Settings,
 };
 
-/// Which text.
+/// What a DHCP server is told, and what it tells.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DhcpCommand {
     /// Print which MAC gets which address and name: dnsmasq's --dhcp-hostsfile
@@ -25,6 +26,29 @@ pub(crate) enum DhcpCommand {
         /// UUID of the network
         network: String,
     },
+    /// Note that a DHCP server has given an address to a guest
+    ///
+    /// What fits no port is ignored with a warning, and is no error. As dnsmasq's --dhcp-script, called with an action, a MAC
+    /// and an address: case "$1" in add|old) lepton dhcp lease "$3" --mac "$2" ;; del) lepton dhcp release "$3" --mac "$2" ;; esac
+    Lease(WordOptions),
+    /// Note that a DHCP server has taken an address back
+    ///
+    /// It frees nothing that a port has. What fits no port is ignored with a warning, and is no error.
+    Release(WordOptions),
+}
+
+/// `dhcp lease` and `dhcp release`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WordOptions {
+    /// The address
+    address: String,
+
+    /// The guest's hardware address
+    #[arg(long, value_name = "MAC")]
+    mac: String,
+
+    #[command(flatten)]
+    change: ChangeOptions,
 }
 
 /// `dhcp hosts` and `dhcp leases`.
@@ -62,6 +86,8 @@ pub(crate) async fn run(command: DhcpCommand, settings: &Settings, output: Outpu
         DhcpCommand::Hosts(options) => (hosts(options, settings).await?, NO_GUESTS),
         DhcpCommand::Leases(options) => (leases(options, settings).await?, NO_GUESTS),
         DhcpCommand::Options { network } => (options(network, settings).await?, NO_OPTIONS),
+        DhcpCommand::Lease(options) => return lease(options, settings, output).await,
+        DhcpCommand::Release(options) => return release(options, settings, output).await,
     };
     if text.text.is_empty() {
         output.remark(empty);
@@ -99,6 +125,30 @@ async fn options(network_id: String, settings: &Settings) -> Result<pb::DhcpText
     client
         .ask(request, async |mut calls, request| whole(calls.dhcp.get_dhcp_options(request).await?).await)
         .await
+}
+
+async fn lease(options: WordOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let request = pb::LeaseFixedIpRequest {
+        address: options.address,
+        mac_address: options.mac,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let call = async |mut calls: Calls, request| calls.fixed.lease_fixed_ip(request).await;
+    change.make(request, call, LeaseView::from, settings, output).await
+}
+
+async fn release(options: WordOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let change = Change::from(options.change);
+    let request = pb::ReleaseFixedIpRequest {
+        address: options.address,
+        mac_address: options.mac,
+        request_id: change.request_id.clone(),
+        validate_only: change.is_dry_run,
+    };
+    let call = async |mut calls: Calls, request| calls.fixed.release_fixed_ip(request).await;
+    change.make(request, call, LeaseView::from, settings, output).await
 }
 
 /// Puts a text's parts together, all of them or none: half a file is worse than none.

@@ -32,7 +32,7 @@ pub(crate) use self::{
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
     event::{EventView, EventsView},
     find::FoundInstancesView,
-    fixed::{FixedIpView, FixedIpsView},
+    fixed::{FixedIpView, FixedIpsView, LeaseView},
     floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},

@@ -3,7 +3,11 @@
 use lepton_proto::v1 as pb;
 use serde::Serialize;
 
-use super::{View, network::present, table::Table};
+use super::{
+    View,
+    network::present,
+    table::{Table, clean},
+};
 
 /// `lepton.v1.FixedIp`.
 #[derive(Debug, Serialize)]
@@ -29,6 +33,13 @@ struct FixedIpLeaseView {
     mac_address: String,
     leased_at: Option<String>,
     lease_time: Option<String>,
+}
+
+/// `lepton.v1.LeaseFixedIpResponse`.
+#[derive(Debug, Serialize)]
+pub(crate) struct LeaseView {
+    fixed_ip: Option<FixedIpView>,
+    warning: Option<String>,
 }
 
 /// `lepton.v1.ListFixedIpsResponse`, but for its pages, which are one list here.
@@ -75,6 +86,12 @@ impl From<pb::FixedIpLease> for FixedIpLeaseView {
     }
 }
 
+impl From<pb::LeaseFixedIpResponse> for LeaseView {
+    fn from(answer: pb::LeaseFixedIpResponse) -> Self {
+        Self { fixed_ip: answer.fixed_ip.map(FixedIpView::from), warning: present(answer.warning) }
+    }
+}
+
 impl FixedIpLeaseView {
     fn in_short(&self) -> String {
         let (time, at) = (self.lease_time.as_deref(), self.leased_at.as_deref());
@@ -82,8 +99,8 @@ impl FixedIpLeaseView {
     }
 }
 
-impl View for FixedIpView {
-    fn to_text(&self) -> String {
+impl FixedIpView {
+    fn fields(&self) -> Table {
         let mut fields = Table::default();
         fields.field("Address", &self.address);
         fields.field("State", &self.state);
@@ -98,6 +115,24 @@ impl View for FixedIpView {
         fields.field("Lease", &self.lease.as_ref().map(FixedIpLeaseView::in_short).unwrap_or_default());
         fields.field("Since", self.since.as_deref().unwrap_or_default());
         fields.field("Rests until", self.resting_until.as_deref().unwrap_or_default());
+        fields
+    }
+}
+
+impl View for FixedIpView {
+    fn to_text(&self) -> String {
+        self.fields().to_string()
+    }
+}
+
+impl View for LeaseView {
+    fn to_text(&self) -> String {
+        let warning = self.warning.as_deref();
+        let Some(fixed_ip) = &self.fixed_ip else {
+            return format!("Ignored: {}\n", clean(warning.unwrap_or_default()));
+        };
+        let mut fields = fixed_ip.fields();
+        fields.field("Warning", warning.unwrap_or_default());
         fields.to_string()
     }
 }

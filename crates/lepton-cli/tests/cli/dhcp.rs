@@ -5,7 +5,7 @@ use lepton_proto::v1 as pb;
 use prost::Message;
 
 use crate::{
-    fixtures::NETWORK,
+    fixtures::{INSTANCE, NETWORK, PORT, SUBNET},
     server::{Server, Turn},
     terminal::{Terminal, in_every_format, shown, with_requests},
 };
@@ -57,4 +57,55 @@ async fn of_a_text_that_breaks_off_nothing_is_printed() {
     let run = Terminal::at(&server).run(&["dhcp", "hosts", NETWORK]).await;
     assert_eq!((&*run.stdout, run.exit_code), ("", Some(1)));
     assert!(run.stderr.contains("the text broke off"), "{}", run.stderr);
+}
+
+/// An address that a port has.
+fn had(state: pb::FixedIpState) -> pb::FixedIp {
+    pb::FixedIp {
+        address: "10.1.0.2".into(),
+        network_id: NETWORK.into(),
+        subnet_id: SUBNET.into(),
+        state: state.into(),
+        port_id: PORT.into(),
+        mac_address: "fa:16:3e:11:22:33".into(),
+        instance_id: INSTANCE.into(),
+        project_id: "p1".into(),
+        host: "node-1".into(),
+        ..pb::FixedIp::default()
+    }
+}
+
+fn lease() -> pb::FixedIpLease {
+    pb::FixedIpLease {
+        mac_address: "fa:16:3e:11:22:33".into(),
+        leased_at: Some(prost_types::Timestamp { seconds: 1_767_323_105, nanos: 0 }),
+        lease_time: Some(prost_types::Duration { seconds: 120, nanos: 0 }),
+    }
+}
+
+#[tokio::test]
+async fn what_a_dhcp_server_leases_and_releases_is_noted() {
+    let words = ["10.1.0.2", "--mac", "fa:16:3e:11:22:33", "--request-id", "r1"];
+    let noted = || pb::LeaseFixedIpResponse {
+        fixed_ip: Some(pb::FixedIp { lease: Some(lease()), ..had(pb::FixedIpState::Leased) }),
+        warning: String::new(),
+    };
+    let arguments = [&["dhcp", "lease"], &words[..]].concat();
+    let mut seen = in_every_format(&arguments, || noted().into()).await;
+    let strange = pb::LeaseFixedIpResponse {
+        fixed_ip: Some(had(pb::FixedIpState::Allocated)),
+        warning: "10.1.0.2 was not leased".into(),
+    };
+    let release = [&["dhcp", "release"], &words[..], &["--dry-run"]].concat();
+    seen += &with_requests(&release, [strange.into()]).await;
+    seen += &shown(&["dhcp", "lease", "10.1.0.2"], []).await;
+    assert_snapshot!(seen);
+}
+
+#[tokio::test]
+async fn a_word_that_fits_no_port_is_ignored_with_a_warning_and_is_no_error() {
+    let ignored =
+        || pb::LeaseFixedIpResponse { fixed_ip: None, warning: "no port has fa:16:3e:11:22:33".into() };
+    let release = ["dhcp", "release", "10.1.0.2", "--mac", "fa:16:3e:11:22:33", "--request-id", "r1"];
+    assert_snapshot!(in_every_format(&release, || ignored().into()).await);
 }
