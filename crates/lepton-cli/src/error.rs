@@ -11,7 +11,7 @@ use crate::{
     endpoint::Endpoint,
     hints,
     output::{Format, clean, encode},
-    retry::is_broken_connection,
+    retry::{is_broken_connection, passes},
 };
 
 /// Why a command did not do what it was asked to.
@@ -30,6 +30,9 @@ struct Report {
     violations: Vec<Violation>,
     request_id: Option<String>,
     hint: Option<String>,
+    /// Whether the same call may succeed a little later.
+    #[serde(skip)]
+    may_pass: bool,
 }
 
 /// Whose fault an error is.
@@ -114,6 +117,7 @@ impl Error {
         let kind = if is_away { Kind::Unreachable } else { Kind::Refused };
         let mut error = Self::new(kind, status.message().to_owned());
         let report = &mut error.0;
+        report.may_pass = passes(status);
         report.code = Some(code_word(status.code()));
         if let Some(info) = details.error_info() {
             report.reason = Some(info.reason.clone());
@@ -132,6 +136,11 @@ impl Error {
     /// Whether no server answered, or one that cannot at present.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.0.kind == Kind::Unreachable
+    }
+
+    /// Whether the same call may succeed a little later: nobody answered, or the server has too much to do.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.0.may_pass
     }
 
     /// The same, with a way out.
@@ -176,6 +185,7 @@ impl Error {
             violations: Vec::new(),
             request_id: None,
             hint: None,
+            may_pass: kind == Kind::Unreachable,
         }))
     }
 }

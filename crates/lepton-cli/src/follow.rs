@@ -78,6 +78,10 @@ impl<'s> Follow<'s> {
                 Err(error) if error.is_unreachable() => {
                     self.output.remark("The connection is lost; going on as soon as leptond is back.");
                 }
+                Err(error) if error.may_pass() => {
+                    self.output.remark("leptond has too much to do; going on as soon as it has time.");
+                    time::sleep(self.pauses.ended()).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -109,7 +113,7 @@ impl<'s> Follow<'s> {
                 self.stream = Some(stream);
                 self.pauses.begun();
             }
-            Err(error) if error.is_unreachable() => time::sleep(PAUSE).await,
+            Err(error) if error.may_pass() => time::sleep(PAUSE).await,
             Err(error) => return Err(error),
         }
         Ok(())
@@ -176,7 +180,7 @@ impl WatchOptions {
             events.next().await?;
             loop {
                 let is_shown = match show(output).await {
-                    Err(error) if error.is_unreachable() => false,
+                    Err(error) if error.may_pass() => false,
                     shown => shown.map(|()| true)?,
                 };
                 while events.next().await?.events.is_empty() && is_shown {}

@@ -35,7 +35,8 @@ pub(crate) fn is_broken_connection(status: &Status) -> bool {
     status.source().is_some()
 }
 
-fn passes(status: &Status) -> bool {
+/// Whether the same call may succeed a little later.
+pub(crate) fn passes(status: &Status) -> bool {
     status.code() == Code::Unavailable
         || is_broken_connection(status)
         || status.get_details_retry_info().is_some()

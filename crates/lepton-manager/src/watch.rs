@@ -69,11 +69,27 @@ impl EventWatch {
                 return Ok(None);
             }
             self.news.mark_unchanged();
-            let page = self.manager.ask(self.read.clone()).await?;
+            let Some(page) = self.look().await? else { continue };
             if !page.events.is_empty() || Instant::now() >= self.silent_until {
                 return Ok(Some(self.told(page)));
             }
             self.note(&page);
+        }
+    }
+
+    /// Looks what has happened; none if so many ask that it must look again, for which it has waited.
+    async fn look(&mut self) -> Result<Option<EventPage>, ManagerError> {
+        match self.manager.ask(self.read.clone()).await {
+            Err(ManagerError::Submit(SubmitError::Store(StoreError::QueueFull { retry_after, .. }))) => {
+                self.has_more = true; // what it was woken for is still unread
+                let ends = self.manager.watching_ends();
+                tokio::select! {
+                    () = time::sleep(retry_after) => {}
+                    () = ends.cancelled() => {}
+                }
+                Ok(None)
+            }
+            looked => looked.map(Some),
         }
     }
 
@@ -98,5 +114,33 @@ impl EventWatch {
     fn note(&mut self, page: &EventPage) {
         self.read.start = EventStart::After(page.through);
         self.has_more = page.has_more;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future;
+    use lepton_ledger::EventFilter;
+    use lepton_store::{Database, StoreConfig};
+
+    use super::*;
+    use crate::Settings;
+
+    #[tokio::test]
+    async fn a_watch_looks_again_when_too_many_ask() {
+        let config = StoreConfig { queue_limit: 1, ..StoreConfig::new(Database::Memory) };
+        let settings = Settings { mac_base: "fa:16:3e".parse().unwrap(), ..Settings::default() };
+        let manager = Manager::open(&config, settings).await.unwrap();
+        let read = ReadEvents { start: EventStart::After(0), limit: 10, filter: EventFilter::default() };
+        let mut watch = EventWatch::start(manager.clone(), read.clone()).await.unwrap();
+        watch.next().await.unwrap();
+        // Whatever the next look finds is told.
+        (watch.has_more, watch.silent_until) = (true, Instant::now());
+        // More than the readers' queues have room for, however many readers there are.
+        let others = future::join_all((0..16).map(|_| manager.ask(read.clone())));
+        let (others, told) = tokio::join!(biased; others, watch.next());
+        let refused = others.last().unwrap().as_ref().unwrap_err();
+        assert!(refused.to_string().starts_with("1 requests wait already"), "no queue is full: {refused}");
+        assert!(told.unwrap().is_some());
     }
 }

@@ -100,6 +100,23 @@ async fn watch_resumes_behind_what_it_heard_of_and_says_when_that_is_forgotten()
     assert_snapshot!(text);
 }
 
+/// As a server says in whose queue there is no room.
+#[tokio::test]
+async fn a_watch_goes_on_when_the_server_had_too_much_to_do() {
+    let full = || {
+        let details = ErrorDetails::with_retry_info(Some(std::time::Duration::from_millis(1)));
+        Status::with_error_details(Code::ResourceExhausted, "the queue is full", details)
+    };
+    let mut turns = vec![Turn::Stream(vec![message(vec![created(7)], 7), Err(full())])];
+    // More often than one call is tried.
+    turns.extend((0..6).map(|_| Turn::Refuse(full())));
+    turns.extend([Turn::Stream(vec![message(vec![of_nobody(9)], 9)]), forgotten()]);
+    let server = Server::playing(turns);
+    let run = Terminal::at(&server).run(&["event", "watch", "--after", "6"]).await;
+    assert!(run.stdout.contains("fixed_ip.freed"), "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("too much to do"), "{}", run.stderr);
+}
+
 /// Else what happened in between would be missed: nobody has said from where on to tell.
 #[tokio::test]
 async fn a_watch_that_is_lost_before_its_first_message_has_not_begun() {
