@@ -230,15 +230,15 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
         .foreign_keys(true)
         .busy_timeout(patience)
         .statement_cache_capacity(PREPARED)
-        // 64 MiB, in KiB: the upper pages of every index stay in memory at a million ports.
-        .pragma("cache_size", "-65536")
+        // 8 MiB, in KiB: the upper pages of the indexes; of the rest what the kernel has cached of the file is near enough. More
+        // is slower: where a row splits pages of an index, SQLite goes through the whole cache at the commit.
+        .pragma("cache_size", "-8192")
         // The log is copied into the file beside the commits, see `checkpoint`.
         .pragma("wal_autocheckpoint", checkpoint::TOO_LONG.to_string())
         // What a statement sorts or looks up on the way needs no file.
         .pragma("temp_store", "memory")
         .disable_statement_logging();
-    // Questions look up single rows; what the kernel has cached of the file is near enough.
-    let reader = writer.clone().read_only(true).pragma("cache_size", "-8192");
+    let reader = writer.clone().read_only(true);
     Options::Sqlite { writer: Box::new(writer), reader: Box::new(reader) }
 }
 
