@@ -63,9 +63,9 @@ pub enum RunError {
          AmbientCapabilities=CAP_NET_ADMIN in its systemd unit; agent.backend = \"fake\" plugs in memory only"
     )]
     NoRight(#[source] io::Error),
-    /// Another process is the agent of this host.
+    /// Another process is the agent of this host, or the database does not say whether one is.
     #[error(transparent)]
-    HostHeld(#[from] ClaimError),
+    Claim(#[from] ClaimError),
     /// There is nowhere to listen.
     #[error(transparent)]
     Listen(#[from] ListenError),

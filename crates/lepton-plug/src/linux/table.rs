@@ -18,19 +18,27 @@ impl Linux {
         let mut outcomes = Vec::new();
         for action in actions {
             let Action::LoadFilters { filters } = action else { continue };
-            outcomes.push(self.load_table(filters).await); // at most three runs of nft can be stuck, 30 s
+            outcomes.push(self.load_table(filters).await); // one run of nft can be stuck, 10 s
         }
         outcomes
     }
 
-    /// Loads the table in one transaction, or, where the kernel refuses that, as near to it as can be. What else goes wrong is no
-    /// reason to try otherwise: the table in the kernel stays as it is, and is loaded in the next pass.
+    /// Loads the table, and removes the chains in it that are not ours.
     async fn load_table(&mut self, filters: &BTreeMap<IfName, Filter>) -> Outcome {
-        let strays = std::mem::take(&mut self.strays);
-        let loaded = self.load_text(&filter::render_table(filters, &strays)).await;
+        let strays = self.strays.clone();
+        self.load_around(filters, &strays).await?;
+        self.strays.clear();
+        Ok(())
+    }
+
+    /// In one transaction, or, where the kernel refuses that, as near to it as can be. What else goes wrong is no reason to try
+    /// otherwise: the table in the kernel is the old one or, after an nft that did not end in time, the new one, and is loaded
+    /// in the next pass.
+    async fn load_around(&mut self, filters: &BTreeMap<IfName, Filter>, strays: &[u64]) -> Outcome {
+        let loaded = self.load_text(&filter::render_table(filters, strays)).await;
         let Some(words) = refused(loaded)? else { return Ok(()) };
         tracing::warn!(%words, "the filter table cannot be loaded in one transaction; trying in parts");
-        let parts = filter::render_parts(filters, &strays, FILTERS_AT_ONCE);
+        let parts = filter::render_parts(filters, strays, FILTERS_AT_ONCE);
         let Some(words) = refused(self.load_all(&parts).await)? else { return Ok(()) };
         // Something of the same name and another type is in the way, or a stray chain is in use or gone; only a new table
         // gets rid of it.

@@ -198,7 +198,10 @@ settings! {
     /// What plugs the ports: `linux` (bridges, taps, veth pairs and nftables of this kernel) or `fake` (nothing; for tests).
     agent_backend: Backend, "agent.backend", Text, "linux";
 
-    /// The octets that the MAC of every new port starts with, three to five of them.
+    /// The octets that the MAC of a new port starts with, three to five of them, as long as there is no range of MACs
+    /// (`lepton mac-range create`).
+    ///
+    /// Managers of one ledger must all have the same: a range is refused for the base of the manager that was asked alone.
     mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
 
     /// What the names of guests end with in the texts for DHCP servers.
