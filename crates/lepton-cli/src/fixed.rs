@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum FixedCommand {
     /// List addresses that are not free: whose they are, or why nobody's
+    ///
+    /// Those of a network or a subnet with its gateway and what else it keeps for itself, which are RESERVED with what for.
     List(ListOptions),
     /// Show what an address is
     Show(ShowOptions),
@@ -81,7 +83,7 @@ pub(crate) struct SelectionOptions {
 /// In which state an address is that is not free.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum State {
-    /// An operator keeps it
+    /// An operator keeps it, or its subnet for itself
     Reserved,
     /// A port has it, without a lease
     Allocated,

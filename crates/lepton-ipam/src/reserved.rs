@@ -47,6 +47,17 @@ impl Reserved {
         }
     }
 
+    /// The addresses that a subnet keeps for itself, lowest first: at most four. What every network reserves is not told, unless it
+    /// is an end of the prefix.
+    pub fn all_of(subnet: &Subnet) -> Vec<IpAddr> {
+        let ends = [subnet.cidr.first(), subnet.cidr.last()];
+        let mut all: Vec<IpAddr> = ends.into_iter().chain(subnet.gateway).chain(subnet.dhcp_server).collect();
+        all.retain(|address| subnet.cidr.contains(*address) && Self::of(subnet, *address).is_some());
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// What the prefix alone, or every network, reserves `address` for, if it does.
     pub(crate) fn by_prefix(cidr: Cidr, address: IpAddr) -> Option<Self> {
         if address == cidr.first() && address != first_host(cidr) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use lepton_ipam::Reserved;
-use lepton_types::{FixedIpInfo, FixedIpOwner, FixedIpState, Port, Subnet};
+use lepton_types::{FixedIpInfo, FixedIpOwner, FixedIpState, Port, Subnet, SubnetId};
 
 use crate::{FixedIp, Holder, Key, Scope, Stop, View};
 
@@ -38,6 +38,18 @@ impl View {
             None => scope.owns(self.network(subnet.network)?.and_then(|network| network.project.as_ref())),
         };
         Ok(is_own.then_some(info))
+    }
+
+    /// What an address is that has no row, if its network is the caller's own.
+    pub(crate) fn own_info_of_kept(
+        &mut self,
+        subnet: SubnetId,
+        address: IpAddr,
+        scope: &Scope,
+    ) -> Result<Option<FixedIpInfo>, Stop> {
+        let Some(subnet) = self.subnet(subnet)?.cloned() else { return Ok(None) };
+        let is_own = scope.owns(self.network(subnet.network)?.and_then(|network| network.project.as_ref()));
+        Ok(is_own.then(|| nobodys(&subnet, address)))
     }
 
     /// What an address is that has a row, with everything that is to be told of it.

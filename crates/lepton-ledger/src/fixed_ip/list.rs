@@ -1,9 +1,14 @@
 //! `ListFixedIps`: the addresses of a network, a subnet, an instance or a host that have an owner, are reserved or rest.
 //!
+//! What a subnet keeps for itself, its gateway for one, has no row and stands between them: there are a few of each subnet.
+//!
 //! A subnet's addresses are read in their order, and a host's port by port, so a page costs what it looks at; where some of
 //! them are not wanted, a call looks at a bounded number, and tells from where to go on even if it has found nothing.
 
-use lepton_types::{FixedIpInfo, FixedIpState, HostId, InstanceId, Port, PortId, ProjectId, Revision};
+use lepton_ipam::Reserved;
+use lepton_types::{
+    FixedIpInfo, FixedIpState, HostId, InstanceId, Port, PortId, ProjectId, Revision, Subnet,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Place;
@@ -15,7 +20,7 @@ const LOOKS: u16 = 256;
 /// Shows a page of addresses that are not free, in their order, IPv4 before IPv6; of a host those of one port after the other,
 /// the port first that changed first.
 ///
-/// What a subnet keeps for itself, such as its gateway, has no row and is not listed; its subnet tells it.
+/// Of a network or a subnet what it keeps for itself, such as its gateway, is among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListFixedIps {
     /// Whose or where.
@@ -66,9 +71,17 @@ pub enum FixedIpPlace {
 /// others then, so whoever pages through them misses none.
 pub type HostPortPlace = (Revision, PortId);
 
+/// An address that is not free.
+enum Found {
+    /// It has an owner, is reserved or rests.
+    Row(FixedIp),
+    /// Its subnet keeps it for itself.
+    Kept(AddressPlace),
+}
+
 /// What a call looks at.
 struct Looked {
-    rows: Vec<FixedIp>,
+    found: Vec<Found>,
     /// Where to go on behind all of it; none when nothing is there.
     next: Option<FixedIpPlace>,
 }
@@ -82,22 +95,39 @@ impl Command for ListFixedIps {
         if self.project.is_some() && !self.scope.owns(self.project.as_ref()) {
             return Ok(FixedIpPage::default());
         }
-        let Looked { rows, next } = match &self.by {
+        let Looked { found, next } = match &self.by {
             FixedIpsBy::Place(place) => self.in_place(ledger, *place)?,
             FixedIpsBy::Instance(instance) => self.of_instance(ledger, *instance)?,
             FixedIpsBy::Host(host) => self.on_host(ledger, host)?,
         };
-        ledger.want(rows.iter().map(|row| Key::Subnet(row.subnet)));
-        ledger.need(rows.iter().filter_map(|row| row.holder.port()).map(Key::Port))?;
+        ledger.want(found.iter().map(|found| Key::Subnet(found.place().1)));
+        ledger.need(found.iter().filter_map(Found::port).map(Key::Port))?;
         let mut page = FixedIpPage::default();
-        for row in rows {
+        for found in found {
             if page.fixed_ips.len() == usize::from(self.limit) {
                 return Ok(page);
             }
-            page.next = Some(self.place_of(ledger, &row));
-            page.fixed_ips.extend(self.wanted(ledger, row)?);
+            page.next = Some(self.place_of(ledger, &found));
+            page.fixed_ips.extend(self.wanted(ledger, found)?);
         }
         Ok(FixedIpPage { next, ..page })
+    }
+}
+
+impl Found {
+    fn place(&self) -> AddressPlace {
+        match self {
+            Self::Row(row) => (row.address, row.subnet),
+            Self::Kept(place) => *place,
+        }
+    }
+
+    /// The port that has it.
+    fn port(&self) -> Option<PortId> {
+        match self {
+            Self::Row(row) => row.holder.port(),
+            Self::Kept(_) => None,
+        }
     }
 }
 
@@ -111,7 +141,12 @@ impl ListFixedIps {
         let looks = self.looks();
         let rows = ledger.fixed_ip_page(&subnets, after, looks)?;
         let last = rows.last().filter(|_| rows.len() == usize::from(looks));
-        Ok(Looked { next: last.map(|row| FixedIpPlace::Behind((row.address, row.subnet))), rows })
+        let last = last.map(|row| (row.address, row.subnet));
+        let mut found = kept_between(&subnets, self.behind(), last);
+        found.retain(|kept| rows.iter().all(|row| (row.address, row.subnet) != kept.place()));
+        found.extend(rows.into_iter().map(Found::Row));
+        found.sort_unstable_by_key(Found::place);
+        Ok(Looked { found, next: last.map(FixedIpPlace::Behind) })
     }
 
     /// The next addresses of an instance's ports. It has so few that they are sorted.
@@ -122,7 +157,7 @@ impl ListFixedIps {
         let mut rows: Vec<FixedIp> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
         rows.retain(|row| self.behind().is_none_or(|after| (row.address, row.subnet) > after));
         rows.sort_unstable_by_key(|row| (row.address, row.subnet));
-        Ok(Looked { rows, next: None })
+        Ok(Looked { found: rows.into_iter().map(Found::Row).collect(), next: None })
     }
 
     /// What a host's next ports have, and before it the rest of what the last one has that was shown in part.
@@ -145,7 +180,8 @@ impl ListFixedIps {
         }
         rows.extend(ports.iter().flat_map(|port| in_order(ledger, port.id)));
         let last = ports.last().filter(|_| ports.len() == usize::from(looks));
-        Ok(Looked { rows, next: last.map(|port| FixedIpPlace::OnHost((port.revision, port.id), None)) })
+        let found = rows.into_iter().map(Found::Row).collect();
+        Ok(Looked { found, next: last.map(|port| FixedIpPlace::OnHost((port.revision, port.id), None)) })
     }
 
     /// Behind which address the page begins, unless it is about a host.
@@ -157,12 +193,11 @@ impl ListFixedIps {
     }
 
     /// Where the list goes on behind an address, whose port is loaded.
-    fn place_of(&self, ledger: &View, row: &FixedIp) -> FixedIpPlace {
-        let place = (row.address, row.subnet);
-        let port = row.holder.port().filter(|_| matches!(self.by, FixedIpsBy::Host(_)));
+    fn place_of(&self, ledger: &View, found: &Found) -> FixedIpPlace {
+        let port = found.port().filter(|_| matches!(self.by, FixedIpsBy::Host(_)));
         match port.and_then(|port| ledger.row::<Port>(&port)) {
-            Some(port) => FixedIpPlace::OnHost((port.revision, port.id), Some(place)),
-            None => FixedIpPlace::Behind(place),
+            Some(port) => FixedIpPlace::OnHost((port.revision, port.id), Some(found.place())),
+            None => FixedIpPlace::Behind(found.place()),
         }
     }
 
@@ -174,14 +209,27 @@ impl ListFixedIps {
     }
 
     /// What the address is, if it is wanted and the caller's to see.
-    fn wanted(&self, ledger: &mut View, row: FixedIp) -> Result<Option<FixedIpInfo>, Stop> {
-        let info = ledger.own_info_of_row(row, &self.scope)?;
+    fn wanted(&self, ledger: &mut View, found: Found) -> Result<Option<FixedIpInfo>, Stop> {
+        let info = match found {
+            Found::Row(row) => ledger.own_info_of_row(row, &self.scope)?,
+            Found::Kept((address, subnet)) => ledger.own_info_of_kept(subnet, address, &self.scope)?,
+        };
         Ok(info.filter(|info| {
             let owner = info.owner.as_ref().map(|owner| &owner.project);
             let is_of_project = self.project.is_none() || owner == self.project.as_ref();
             is_of_project && self.state.map_or(info.state != FixedIpState::Free, |state| info.state == state)
         }))
     }
+}
+
+/// What subnets keep for themselves behind a place, and up to another one.
+fn kept_between(subnets: &[Subnet], after: Option<AddressPlace>, until: Option<AddressPlace>) -> Vec<Found> {
+    let kept = subnets
+        .iter()
+        .flat_map(|subnet| Reserved::all_of(subnet).into_iter().map(|address| (address, subnet.id)));
+    kept.filter(|place| after.is_none_or(|after| *place > after) && until.is_none_or(|until| *place <= until))
+        .map(Found::Kept)
+        .collect()
 }
 
 /// The addresses of a port that is loaded, in their order.

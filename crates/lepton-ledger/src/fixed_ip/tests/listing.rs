@@ -64,15 +64,21 @@ fn in_every_state() -> (View, NetworkId) {
 fn pages_of_any_size_tell_every_address_once_in_order_with_its_state() {
     let (mut ledger, network) = in_every_state();
     let all = [
+        "10.1.0.0 Reserved",
+        "10.1.0.1 Reserved",
         "10.1.0.2 Allocated",
         "10.1.0.3 Leased",
         "10.1.0.4 Leaving",
         "10.1.0.5 Resting",
         "10.1.0.100 Reserved",
+        "10.1.0.255 Reserved",
+        "192.168.0.0 Reserved",
+        "192.168.0.1 Reserved",
         "192.168.0.12 Allocated",
         "192.168.0.22 Allocated",
         "192.168.0.32 Leaving",
         "192.168.0.42 Resting",
+        "192.168.0.255 Reserved",
     ];
     let of_state = |state: &str| all.iter().copied().filter(|text| text.ends_with(state)).collect::<Vec<_>>();
     let subnet = |ledger: &View, cidr: &str| {
@@ -83,16 +89,16 @@ fn pages_of_any_size_tell_every_address_once_in_order_with_its_state() {
     let in_state = |state| ListFixedIps { state: Some(state), ..in_network(network) };
     let of_project = |name: &str| ListFixedIps { project: name.parse().ok(), ..in_network(network) };
     let of_instance = |number| list(FixedIpsBy::Instance(instance(number)));
-    // Instance 3 was told to its host last.
-    let by_port = [&all[..1], &all[5..6], &all[1..2], &all[6..7], &all[2..3], &all[7..8]].concat();
     let held: Vec<&str> = all
         .iter()
         .copied()
         .filter(|text| !text.ends_with("Resting") && !text.ends_with("Reserved"))
         .collect();
+    // Instance 3 was told to its host last.
+    let by_port = [0, 3, 1, 4, 2, 5].map(|at| held[at]).to_vec();
     for (question, expected) in [
         (in_network(network), all.to_vec()),
-        (place(Place::Subnet(second)), all[5..].to_vec()),
+        (place(Place::Subnet(second)), all[8..].to_vec()),
         (in_state(FixedIpState::Allocated), of_state("Allocated")),
         (in_state(FixedIpState::Leased), of_state("Leased")),
         (in_state(FixedIpState::Leaving), of_state("Leaving")),
@@ -134,7 +140,35 @@ fn a_call_that_wants_few_of_many_looks_at_a_bounded_number() {
     let page = decided(&mut ledger, &few).unwrap();
     assert_eq!((page.fixed_ips.len(), page.next.map(address)), (0, Some(ip("10.1.1.255"))));
     assert_eq!(texts(&pages(&mut ledger, &few, 7)), ["10.1.9.9 Allocated"]);
-    assert_eq!(pages(&mut ledger, &in_network(network), 40).len(), 301);
+    assert_eq!(pages(&mut ledger, &in_network(network), 40).len(), 301 + 3);
+}
+
+#[test]
+fn what_a_subnet_keeps_for_itself_is_told_as_reserved_with_what_for() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24", "fd00:1::/64", "10.2.0.4/31"]);
+    let kept = ListFixedIps { state: Some(FixedIpState::Reserved), ..in_network(made.network.id) };
+    let told: Vec<_> = pages(&mut ledger, &kept, 2)
+        .into_iter()
+        .map(|info| format!("{} {}", info.address, info.reason.unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "10.1.0.0 the network address",
+            "10.1.0.1 the gateway",
+            "10.1.0.255 the broadcast address",
+            "10.2.0.4 the gateway",
+            "fd00:1:: the subnet-router anycast address",
+            "fd00:1::1 the gateway",
+        ]
+    );
+    let shown = GetFixedIp {
+        place: Some(Place::Network(made.network.id)),
+        address: ip("10.1.0.1"),
+        scope: Scope::Everything,
+    };
+    let listed = pages(&mut ledger, &kept, 100).remove(1);
+    assert_eq!(decided(&mut ledger, &shown).unwrap(), listed);
 }
 
 #[test]
@@ -158,7 +192,13 @@ fn a_tenant_is_shown_its_own_and_of_its_own_networks_what_nobody_has() {
     assert_eq!(seen(&mut ledger, project("p2"), in_network(global)), ["10.1.0.50 Allocated"]);
     assert_eq!(
         seen(&mut ledger, project("p2"), in_network(own)),
-        ["10.9.0.2 Allocated", "10.9.0.9 Reserved"]
+        [
+            "10.9.0.0 Reserved",
+            "10.9.0.1 Reserved",
+            "10.9.0.2 Allocated",
+            "10.9.0.9 Reserved",
+            "10.9.0.255 Reserved"
+        ]
     );
     assert_eq!(seen(&mut ledger, project("p2"), list(FixedIpsBy::Instance(instance(1)))), [""; 0]);
     assert_eq!(seen(&mut ledger, project("p2"), host_s()), ["10.1.0.50 Allocated", "10.9.0.2 Allocated"]);
@@ -181,7 +221,7 @@ fn what_has_rested_long_enough_is_not_listed_though_it_was_not_swept_yet() {
     let resting = ListFixedIps { state: Some(FixedIpState::Resting), ..in_network(network) };
     assert_eq!(decided(&mut ledger, &resting).unwrap(), FixedIpPage::default());
     let texts = texts(&pages(&mut ledger, &in_network(network), 2));
-    assert_eq!(texts.len(), 7, "{texts:?}");
+    assert_eq!(texts.len(), 7 + 6, "{texts:?}");
     let place = Place::Network(network);
     let unreserve = UnreserveFixedIp { place, address: ip("10.1.0.5") };
     assert_eq!(reason(decided(&mut ledger, &unreserve)), "FIXED_IP_NOT_RESERVED");
