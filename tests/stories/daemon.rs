@@ -42,6 +42,8 @@ pub(crate) struct Place {
     privileges: Vec<&'static str>,
     /// The name of the file that the daemons log into.
     log: &'static str,
+    /// The file of the network namespace that the daemons run in; none: this process's own.
+    netns: Option<PathBuf>,
 }
 
 /// A running daemon; killed when it is dropped, and when this process ends.
@@ -74,7 +76,7 @@ impl Place {
         // The later of two flags would be refused, so the story's go first and keep ours out.
         let own = own.filter(|(key, _)| settings.iter().all(|(given, _)| given != key));
         let settings = settings.iter().copied().chain(own).map(|(key, text)| flag(key, text)).collect();
-        Self { folder, notifications, settings, privileges: Vec::new(), log: "leptond.log" }
+        Self { folder, notifications, settings, privileges: Vec::new(), log: "leptond.log", netns: None }
     }
 
     /// The same place, whose daemons get another value for this setting when they are started.
@@ -98,6 +100,12 @@ impl Place {
         self
     }
 
+    /// The same place, whose daemons plug into the kernel of the namespace of this name.
+    pub(crate) fn in_namespace(mut self, name: &str) -> Self {
+        self.netns = Some(Path::new("/run/netns").join(name));
+        self
+    }
+
     /// Starts a daemon and waits until it says that it is ready.
     pub(crate) async fn start(&self) -> Daemon {
         let mut daemon = self.spawn(&[]);
@@ -109,9 +117,11 @@ impl Place {
     pub(crate) fn spawn(&self, settings: &[(&str, &str)]) -> Daemon {
         let log = File::options().create(true).append(true).open(self.file(self.log)).unwrap();
         let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-        // setpriv becomes leptond, having asked the kernel to end it when this thread does.
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
+        let inside = self.netns.as_deref().unwrap_or(Path::new("/proc/self/ns/net"));
+        // nsenter becomes setpriv, and that one leptond, having asked the kernel to end it when this thread does.
+        let process = Command::new("nsenter")
+            .arg(format!("--net={}", inside.display()))
+            .args(["setpriv", "--pdeathsig", "KILL"])
             .args(&self.privileges)
             .arg("--")
             .arg(&programs().leptond)

@@ -40,7 +40,11 @@ pub(crate) fn links() -> BTreeMap<String, u64> {
 }
 
 fn links_if(is_meant: impl Fn(&Value) -> bool) -> BTreeMap<String, u64> {
-    let links: Value = serde_json::from_str(&run("ip -j link")).unwrap();
+    told_of(&run("ip -j link"), is_meant)
+}
+
+fn told_of(listing: &str, is_meant: impl Fn(&Value) -> bool) -> BTreeMap<String, u64> {
+    let links: Value = serde_json::from_str(listing).unwrap();
     let links = links.as_array().unwrap().iter().filter(|link| is_meant(link));
     links
         .map(|link| (link["ifname"].as_str().unwrap().to_owned(), link["ifindex"].as_u64().unwrap()))
@@ -49,7 +53,26 @@ fn links_if(is_meant: impl Fn(&Value) -> bool) -> BTreeMap<String, u64> {
 
 /// The links that are Lepton's by their mark.
 pub(crate) fn own_links() -> BTreeMap<String, u64> {
-    links_if(|link| link["ifalias"].as_str().is_some_and(|alias| alias.starts_with("lepton ")))
+    links_if(is_own)
+}
+
+fn is_own(link: &Value) -> bool {
+    link["ifalias"].as_str().is_some_and(|alias| alias.starts_with("lepton "))
+}
+
+/// The links that are Lepton's by their mark, in the namespace of this name.
+pub(crate) fn own_links_in(namespace: &str) -> Vec<String> {
+    told_of(&run(&format!("ip -n {namespace} -j link")), is_own).into_keys().collect()
+}
+
+/// What the filter table in the namespace of this name pins a device to; nothing when there is no table.
+pub(crate) fn pins_in(namespace: &str, device: &str) -> Vec<String> {
+    let list = format!("nsenter --net=/run/netns/{namespace} nft -s list table bridge lepton");
+    if !finds(&list) {
+        return Vec::new();
+    }
+    let named = format!("\"{device}\"");
+    parts(&list).into_iter().filter(|part| part.starts_with(&named)).collect()
 }
 
 /// Lepton's filter table with the handle of every object in it, and without what its counters count.

@@ -21,6 +21,7 @@ mod faces;
 mod floating;
 mod follow;
 mod life;
+mod moving;
 mod postgres;
 mod repair;
 mod restart;

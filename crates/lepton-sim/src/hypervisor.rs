@@ -1,5 +1,7 @@
 //! [`Hypervisor`]: one host's compute agent, without the virtual machines.
 
+mod moving;
+
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -156,103 +158,6 @@ impl Hypervisor {
             return Err(SimError::SameLife { instance, before: info.incarnation, now: moved.incarnation });
         }
         Ok(moved)
-    }
-
-    /// Moves a live instance to another host: its ports are plugged there too, and then only there. With `abort` the guest
-    /// stays after all.
-    ///
-    /// Both hypervisors must stand for a host of their own. The vNICs must be what they were all the way.
-    pub async fn move_live(
-        &self,
-        instance: InstanceId,
-        target: &Self,
-        abort: bool,
-    ) -> Result<v1::NetworkInfo, SimError> {
-        let Instance { boot, info } = self.instance(instance)?;
-        let (source, dest) = (name_of(self.host()), name_of(target.host()));
-        let moving = self.start(instance, &info, &boot, &dest).await?;
-        Self::check(instance, &info, &moving)?;
-        if abort {
-            let stays = self.tear_down(instance, &info, &dest).await?;
-            Self::check(instance, &info, &stays)?;
-            return Ok(stays);
-        }
-        let arrived = target.finish(instance, &info, &source, &dest).await?;
-        Self::check(instance, &v1::NetworkInfo { host: dest, ..info }, &arrived)?;
-        self.state().instances.remove(&instance);
-        target.state().instances.insert(instance, Instance { boot, info: arrived.clone() });
-        Ok(arrived)
-    }
-
-    async fn start(
-        &self,
-        instance: InstanceId,
-        info: &v1::NetworkInfo,
-        boot: &Boot,
-        dest: &str,
-    ) -> Result<v1::NetworkInfo, SimError> {
-        let request = v1::MigrateInstanceStartRequest {
-            instance_id: instance.to_string(),
-            incarnation: info.incarnation,
-            source: name_of(self.host()),
-            dest: dest.to_owned(),
-            binding: None,
-            wait_for_active: boot.wait_for_active.map(to_wire),
-            request_id: self.request_id(),
-            validate_only: false,
-        };
-        self.call(Call::MigrateStart, instance, || {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.migrate_instance_start(request).await }
-        })
-        .await
-    }
-
-    async fn finish(
-        &self,
-        instance: InstanceId,
-        info: &v1::NetworkInfo,
-        source: &str,
-        dest: &str,
-    ) -> Result<v1::NetworkInfo, SimError> {
-        let request = v1::MigrateInstanceFinishRequest {
-            instance_id: instance.to_string(),
-            incarnation: info.incarnation,
-            source: source.to_owned(),
-            dest: dest.to_owned(),
-            request_id: self.request_id(),
-            validate_only: false,
-        };
-        self.call(Call::MigrateFinish, instance, || {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.migrate_instance_finish(request).await }
-        })
-        .await
-    }
-
-    async fn tear_down(
-        &self,
-        instance: InstanceId,
-        info: &v1::NetworkInfo,
-        host: &str,
-    ) -> Result<v1::NetworkInfo, SimError> {
-        let request = v1::SetupNetworksOnHostRequest {
-            instance_id: instance.to_string(),
-            incarnation: info.incarnation,
-            host: host.to_owned(),
-            teardown: true,
-            binding: None,
-            request_id: self.request_id(),
-            validate_only: false,
-        };
-        self.call(Call::SetupNetworks, instance, || {
-            let mut client = self.client.clone();
-            let request = request.clone();
-            async move { client.setup_networks_on_host(request).await }
-        })
-        .await
     }
 
     /// The instances that run here, in the order of their ids.

@@ -21,6 +21,15 @@ pub struct KernelInstance {
     pub guest: Guest,
 }
 
+/// An instance that is on its way to another host.
+#[derive(Debug)]
+pub struct Moving {
+    /// What the API says of its vNICs, which are plugged on both hosts.
+    pub info: v1::NetworkInfo,
+    /// The process that stands ready at the target.
+    pub guest: Guest,
+}
+
 /// Why an instance could not run in the kernel.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {
@@ -45,9 +54,7 @@ impl KernelInstance {
     /// `boot.binding` is not asked for; `boot.wait_for_active` should be given, as the interfaces must be there.
     pub async fn boot(hypervisor: &Hypervisor, program: &Path, boot: Boot) -> Result<Self, KernelError> {
         let mut guest = Guest::start(program).await?;
-        let veth = Veth { netns_path: guest.netns_path(), guest_device: String::new() };
-        let binding = v1::PortBinding { kind: Some(Kind::Veth(veth)) };
-        let info = hypervisor.boot(Boot { binding: Some(binding), ..boot }).await?;
+        let info = hypervisor.boot(Boot { binding: Some(ports_of(&guest)), ..boot }).await?;
         let id = info.instance_id.parse().expect("the API answers with the id that it was asked for");
         guest.configure(&info).await?;
         Ok(Self { id, info, guest })
@@ -81,10 +88,45 @@ impl KernelInstance {
         Ok(moved)
     }
 
+    /// Begins to move it to another host without ending its life: a guest stands ready there, with the same ports in a namespace
+    /// of its own.
+    ///
+    /// The target's agent must reach this machine's processes.
+    pub async fn begin_move(
+        &self,
+        from: &Hypervisor,
+        target: &Hypervisor,
+        program: &Path,
+    ) -> Result<Moving, KernelError> {
+        let guest = Guest::start(program).await?;
+        let info = from.begin_move(self.id, target, Some(ports_of(&guest))).await?;
+        Ok(Moving { info, guest })
+    }
+
+    /// Ends the move: it runs in the guest that stands ready at the target. Answers with the guest that it was, which the host that
+    /// it has left still has to unplug.
+    pub async fn end_move(
+        &mut self,
+        moving: Moving,
+        from: &Hypervisor,
+        target: &Hypervisor,
+    ) -> Result<Guest, KernelError> {
+        let Moving { info, mut guest } = moving;
+        self.info = from.end_move(self.id, info, target).await?;
+        guest.configure(&self.info).await?;
+        Ok(std::mem::replace(&mut self.guest, guest))
+    }
+
     /// Gives its ports back, then ends its process; answers with the ports that were released.
     pub async fn kill(self, hypervisor: &Hypervisor) -> Result<Vec<String>, KernelError> {
         let released = hypervisor.kill(self.id).await?;
         self.guest.quit().await?;
         Ok(released)
     }
+}
+
+/// Ports in the guest's namespace.
+fn ports_of(guest: &Guest) -> v1::PortBinding {
+    let veth = Veth { netns_path: guest.netns_path(), guest_device: String::new() };
+    v1::PortBinding { kind: Some(Kind::Veth(veth)) }
 }

@@ -27,7 +27,7 @@ pub use guest::{
 };
 pub use hypervisor::{Boot, Hypervisor};
 pub use identity::instance_id;
-pub use kernel::{KernelError, KernelInstance};
+pub use kernel::{KernelError, KernelInstance, Moving};
 pub use load::{Load, LoadReport, Operation, floating_ips_of};
 pub use record::{Call, CallSummary, Record};
 pub use retry::RetryPolicy;

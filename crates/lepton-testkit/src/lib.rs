@@ -8,5 +8,5 @@
 mod namespace;
 mod postgres;
 
-pub use namespace::isolated;
+pub use namespace::{isolated, isolated_beside};
 pub use postgres::{Durability, LossyPostgres, PostgresError, PrivatePostgres};

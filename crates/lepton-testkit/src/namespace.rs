@@ -9,7 +9,7 @@ use std::{
 
 use tokio::runtime;
 
-/// Set for the inner run.
+/// Set for the inner run, to the word by which it finds what was started beside it.
 const INSIDE: &str = "LEPTON_INSIDE_NAMESPACE";
 
 /// When set to 1, a test that cannot run fails instead of being skipped; CI sets it.
@@ -36,21 +36,33 @@ macro_rules! kernel_test {
 ///
 /// When the test fails, or does not run.
 pub fn isolated(path: &str, body: impl Future<Output = ()>) {
+    isolated_beside(path, || ((), String::new()), async |_| body.await);
+}
+
+/// The same, for a test that needs something which cannot be in its namespaces, such as a server that does not run as their only
+/// user: `start` makes it outside of them, where it is kept until the test is over, and says the word by which the test finds
+/// it.
+///
+/// # Panics
+///
+/// When the test fails, or does not run.
+pub fn isolated_beside<K>(path: &str, start: impl FnOnce() -> (K, String), body: impl AsyncFnOnce(String)) {
     let (_, name) = path.split_once("::").expect("a path begins with its crate");
-    if env::var_os(INSIDE).is_some() {
+    if let Ok(word) = env::var(INSIDE) {
         enter();
         let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        return runtime.expect("a test has its threads").block_on(body);
+        return runtime.expect("a test has its threads").block_on(body(word));
     }
     if let Err(reason) = can_run() {
         return skip(name, &reason);
     }
+    let (_kept, word) = start();
     // setpriv becomes the inner test, having asked the kernel to end it when the outer one ends.
     let inner = unshare()
         .args(["setpriv", "--pdeathsig", "KILL", "--"])
         .arg(env::current_exe().expect("a test knows its program"))
         .args([name, "--exact", "--nocapture"])
-        .env(INSIDE, "1")
+        .env(INSIDE, word)
         .stderr(Stdio::inherit())
         .output()
         .expect("unshare was there a moment ago");
