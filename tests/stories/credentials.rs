@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     commands::{error, json, lepton},
     daemon::{Daemon, HOST, Place},
+    follow::Following,
     words::{PROJECT, instance_id},
 };
 
@@ -49,6 +50,10 @@ impl<'a> Authority<'a> {
 
 /// Starts a daemon that listens with TLS on a free port; answers with its endpoint.
 async fn start(place: &Place) -> (Daemon, String) {
+    start_with(place, &[]).await
+}
+
+async fn start_with(place: &Place, more: &[(&str, &str)]) -> (Daemon, String) {
     let file = |name: &str| place.file(name).to_str().unwrap().to_owned();
     let (cert, key, ca) = (file("server.crt"), file("server.key"), file("ca.pem"));
     let settings = [
@@ -58,6 +63,7 @@ async fn start(place: &Place) -> (Daemon, String) {
         ("tls.client_ca", &ca),
         ("auth.trust_domain", "example.org"),
     ];
+    let settings: Vec<_> = settings.iter().chain(more).copied().collect();
     let mut daemon = place.spawn(&settings);
     place.ready(&mut daemon).await;
     let addresses: Value =
@@ -140,5 +146,32 @@ async fn a_certificate_is_renewed_without_a_restart() {
     fs::write(place.file("server.crt"), "not a certificate").unwrap();
     place.logged("tls.cert: cannot get a certificate (PEM) from").await;
     assert_eq!(lepton(&at, &list).await.0, 0);
+    daemon.stop().await;
+}
+
+/// Its connection would else last as long as it listens, with a certificate that nobody vouches for any more.
+#[tokio::test]
+async fn who_follows_must_prove_anew_who_it_is_when_its_connection_has_reached_its_age() {
+    let place = Place::with_fake_host().without("listen.tcp");
+    let authority = Authority::new(&place, "ca");
+    authority.sign("server", SanType::IpAddress("127.0.0.1".parse().unwrap()));
+    authority.sign_caller("admin", "spiffe://example.org/lepton/admin/one");
+    fs::copy(place.file("ca.pem"), place.file("servers.pem")).unwrap();
+    let settings = [("tls.max_connection_age", "1s"), ("log.level", "info,leptond=debug")];
+    let (daemon, at) = start_with(&place, &settings).await;
+    // Clients go on to believe the server, whoever it is that the server believes.
+    let by = |line: &str| by(&place, "admin", line).replace("ca.pem", "servers.pem");
+    let mut following = Following::start(&at, &by("event watch --after 0 --kind network."));
+    json(&at, &by("network create blue")).await;
+    assert_eq!(following.next().await["attributes"]["label"], "blue");
+
+    let believed = fs::read(place.file("ca.pem")).unwrap();
+    Authority::new(&place, "ca");
+    place.logged("TLS files changed: new connections use them").await;
+    // Nobody but the one that follows connects.
+    place.logged("a TLS handshake failed").await;
+    fs::write(place.file("ca.pem"), believed).unwrap();
+    while lepton(&at, &by("network create green")).await.0 != 0 {}
+    assert_eq!(following.next().await["attributes"]["label"], "green", "it goes on where it was");
     daemon.stop().await;
 }

@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// A command that goes on until it is interrupted; killed when it is dropped.
-struct Following {
+pub(crate) struct Following {
     process: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Following {
-    fn start(endpoint: &str, line: &str) -> Self {
+    pub(crate) fn start(endpoint: &str, line: &str) -> Self {
         let mut process = Command::new(&programs().lepton)
             .env_clear()
             .args(["--endpoint", endpoint, "-o", "json"])
@@ -42,13 +42,13 @@ impl Following {
     }
 
     /// The document of the next line.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line comes").unwrap();
         serde_json::from_str(&line.expect("the command goes on")).unwrap()
     }
 
     /// Presses Ctrl-C; answers with the exit code, what was still printed and what was complained of.
-    async fn interrupt(mut self) -> (Option<i32>, Option<String>, String) {
+    pub(crate) async fn interrupt(mut self) -> (Option<i32>, Option<String>, String) {
         kill(Pid::from_raw(self.process.id().unwrap().cast_signed()), Signal::SIGINT).unwrap();
         let rest = timeout(PATIENCE, self.lines.next_line()).await.expect("it ends").unwrap();
         let output = timeout(PATIENCE, self.process.wait_with_output()).await.expect("it ends").unwrap();

@@ -1,7 +1,7 @@
 //! [`Follow`]: what happens in the ledger, from connection to connection; and [`WatchOptions`], which shows a list again with
 //! every change.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, mem, time::Duration};
 
 use lepton_proto::v1 as pb;
 use tokio::{
@@ -33,6 +33,8 @@ pub(crate) struct Follow<'s> {
     first: Option<pb::WatchEventsResponse>,
     /// None: the connection is lost.
     stream: Option<Streaming<pb::WatchEventsResponse>>,
+    /// Whether the user was told that it does not go on for now.
+    is_interrupted: bool,
     pauses: Pauses,
 }
 
@@ -48,8 +50,8 @@ impl<'s> Follow<'s> {
         output: Output,
         request: pb::WatchEventsRequest,
     ) -> Result<Self, Error> {
-        let mut follow =
-            Self { settings, output, request, first: None, stream: None, pauses: Pauses::default() };
+        let (first, stream, is_interrupted, pauses) = (None, None, false, Pauses::default());
+        let mut follow = Self { settings, output, request, first, stream, is_interrupted, pauses };
         while follow.first.is_none() {
             follow.stream = Some(open(settings, &follow.request).await?);
             follow.pauses.begun();
@@ -73,16 +75,18 @@ impl<'s> Follow<'s> {
                 self.resume().await?;
             }
             match self.message().await {
-                Ok(Some(message)) => return Ok(message),
+                Ok(Some(message)) => {
+                    self.is_interrupted = false;
+                    return Ok(message);
+                }
                 Ok(None) => {}
-                Err(error) if error.is_unreachable() => {
-                    self.output.remark("The connection is lost; going on as soon as leptond is back.");
+                Err(error) => {
+                    let is_unreachable = error.is_unreachable();
+                    self.interrupt(error)?;
+                    if !is_unreachable {
+                        time::sleep(self.pauses.ended()).await;
+                    }
                 }
-                Err(error) if error.may_pass() => {
-                    self.output.remark("leptond has too much to do; going on as soon as it has time.");
-                    time::sleep(self.pauses.ended()).await;
-                }
-                Err(error) => return Err(error),
             }
         }
     }
@@ -113,8 +117,25 @@ impl<'s> Follow<'s> {
                 self.stream = Some(stream);
                 self.pauses.begun();
             }
-            Err(error) if error.may_pass() => time::sleep(PAUSE).await,
-            Err(error) => return Err(error),
+            Err(error) => {
+                self.interrupt(error)?;
+                time::sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells, once, that it will go on later, unless it cannot.
+    fn interrupt(&mut self, error: Error) -> Result<(), Error> {
+        if !error.may_pass() {
+            return Err(error);
+        }
+        if !mem::replace(&mut self.is_interrupted, true) {
+            self.output.remark(if error.is_unreachable() {
+                "The connection is lost; going on as soon as leptond is back."
+            } else {
+                "leptond has too much to do; going on as soon as it has time."
+            });
         }
         Ok(())
     }

@@ -12,27 +12,24 @@ use tower::Service;
 
 use crate::status::status_with;
 
-/// Most bytes of a request's message; tonic's own limit.
-const LIMIT: usize = 4 << 20;
-
-/// A gRPC service whose every error says its reason.
+/// A gRPC service whose every error says its reason, and whose requests have at most so many bytes.
 #[derive(Clone, Debug)]
-pub struct Explained<S> {
+pub struct Explained<S, const LIMIT: usize> {
     inner: S,
 }
 
-impl<S> Explained<S> {
+impl<S, const LIMIT: usize> Explained<S, LIMIT> {
     /// The same service, explained.
     pub fn new(inner: S) -> Self {
         Self { inner }
     }
 }
 
-impl<S: NamedService> NamedService for Explained<S> {
+impl<S: NamedService, const LIMIT: usize> NamedService for Explained<S, LIMIT> {
     const NAME: &'static str = S::NAME;
 }
 
-impl<S, B> Service<http::Request<B>> for Explained<S>
+impl<S, B, const LIMIT: usize> Service<http::Request<B>> for Explained<S, LIMIT>
 where
     S: Service<http::Request<B>, Response = http::Response<Body>>,
 {
@@ -45,27 +42,27 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        self.inner.call(request).map_ok(explained)
+        self.inner.call(request).map_ok(explained::<LIMIT>)
     }
 }
 
 /// The answer, or one that explains itself. A refusal comes as headers alone.
-fn explained(answer: http::Response<Body>) -> http::Response<Body> {
+fn explained<const LIMIT: usize>(answer: http::Response<Body>) -> http::Response<Body> {
     match Status::from_header_map(answer.headers()) {
         Some(refused) if refused.code() != Code::Ok && refused.get_details_error_info().is_none() => {
-            explain(&refused).into_http()
+            explain(&refused, LIMIT).into_http()
         }
         Some(_) | None => answer,
     }
 }
 
-fn explain(refused: &Status) -> Status {
+fn explain(refused: &Status, most: usize) -> Status {
     let code = refused.code();
     // gRPC's own metadata stay: they tell which compression there is.
     let of_grpc = refused.metadata().clone();
     if code == Code::OutOfRange {
-        let message = format!("a request has at most {LIMIT} bytes; ask for less at once");
-        let limit = [("limit", LIMIT.to_string())];
+        let message = format!("a request of this service has at most {most} bytes; ask for less at once");
+        let limit = [("limit", most.to_string())];
         return status_with(Code::ResourceExhausted, "REQUEST_TOO_LARGE", message, limit, of_grpc);
     }
     if code == Code::Unimplemented {

@@ -10,6 +10,7 @@
 //! A call comes in through [`Authorise`], which proves who it is ([`Caller`], by [`Trust`]) and whether that role may
 //! make it, before any handler sees it. The service parses and answers; what a call means is `lepton-ledger`.
 
+mod arrival;
 mod authorise;
 mod caller;
 mod dhcp;
@@ -23,6 +24,7 @@ mod service;
 mod status;
 mod watch;
 
+pub use arrival::{Arrival, Arriving};
 pub use authorise::{Authorise, Authorised};
 pub use caller::{
     Caller, CertificateError, Role, RoleError, Trust, TrustDomain, TrustDomainError, Unidentified,
@@ -32,4 +34,5 @@ pub use explained::Explained;
 pub use housekeeping::{Keep, keep_house};
 pub use hub::Hub;
 pub use manager::{FloatingSettings, Manager, ManagerError, Settings};
-pub use service::Api;
+pub use service::{Api, SMALL_REQUEST};
+pub use watch::ConnectionEnd;

@@ -42,6 +42,21 @@ use crate::{
     status::refused,
 };
 
+/// Most bytes of a request that is about one thing, or names a hundred: a subnet with all the pools that it may have takes 14 KiB.
+pub const SMALL_REQUEST: usize = 64 << 10;
+
+/// Most bytes of a request that describes many things: as many networks at once as may be, with all that each may have, take
+/// 900 KiB.
+const LARGE_REQUEST: usize = 2 << 20;
+
+/// Adds services to routes, each with the most bytes of a request, which gRPC and what it refuses by are told alike.
+macro_rules! serve {
+    ($api:ident, $routes:ident: $($server:ident takes $most:ident;)+) => {$(
+        let server = $server::new($api.clone()).max_decoding_message_size($most);
+        $routes.add_service(Explained::<_, $most>::new(server));
+    )+};
+}
+
 /// Every gRPC service of Lepton, over one [`Manager`].
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -71,18 +86,20 @@ impl Api {
 
     /// Serves them beside what `routes` has; whatever they refuse says why.
     pub fn serve(self, routes: &mut RoutesBuilder) {
-        routes
-            .add_service(Explained::new(DhcpServer::new(self.clone())))
-            .add_service(Explained::new(DnsServer::new(self.clone())))
-            .add_service(Explained::new(FixedIpsServer::new(self.clone())))
-            .add_service(Explained::new(FloatingIpsServer::new(self.clone())))
-            .add_service(Explained::new(MacRangesServer::new(self.clone())))
-            .add_service(Explained::new(NetworkManagerServer::new(self.clone())))
-            .add_service(Explained::new(PortsServer::new(self.clone())))
-            .add_service(Explained::new(QueriesServer::new(self.clone())))
-            .add_service(Explained::new(QuotasServer::new(self.clone())))
-            .add_service(Explained::new(SubnetsServer::new(self.clone())))
-            .add_service(Explained::new(EventsServer::new(self)));
+        serve! {
+            self, routes:
+            DhcpServer takes SMALL_REQUEST;
+            DnsServer takes SMALL_REQUEST;
+            EventsServer takes SMALL_REQUEST;
+            FixedIpsServer takes SMALL_REQUEST;
+            FloatingIpsServer takes SMALL_REQUEST;
+            MacRangesServer takes SMALL_REQUEST;
+            NetworkManagerServer takes LARGE_REQUEST;
+            PortsServer takes SMALL_REQUEST;
+            QueriesServer takes SMALL_REQUEST;
+            QuotasServer takes SMALL_REQUEST;
+            SubnetsServer takes SMALL_REQUEST;
+        }
     }
 
     /// Carries a parsed command out under the caller's name and the request's id.

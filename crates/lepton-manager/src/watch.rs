@@ -21,6 +21,11 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long one reader follows; then it must call anew, and prove anew who it is.
 const LONGEST: Duration = Duration::from_hours(1);
 
+/// When a connection has lasted long enough: the transport leaves it in the extensions of the connection's requests, and none where a
+/// connection may last for ever. Calls come to their ends by themselves; a watch, which does not, ends then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionEnd(pub Instant);
+
 /// Follows the journal for one reader.
 #[derive(Debug)]
 pub(crate) struct EventWatch {
@@ -35,17 +40,22 @@ pub(crate) struct EventWatch {
 }
 
 impl EventWatch {
-    /// Looks where the reader wants to begin.
+    /// Looks where the reader wants to begin, and follows no longer than its connection may last.
     ///
     /// # Errors
     ///
     /// The refusal of a revision that cannot be read behind, and what keeps the store from answering.
-    pub(crate) async fn start(manager: Manager, read: ReadEvents) -> Result<Self, ManagerError> {
+    pub(crate) async fn start(
+        manager: Manager,
+        read: ReadEvents,
+        connection: Option<ConnectionEnd>,
+    ) -> Result<Self, ManagerError> {
         // Before the first look, lest what happens behind it be missed.
         let news = manager.hub().watch_journal();
         let first = Some(manager.ask(read.clone()).await?);
         let now = Instant::now();
-        let (silent_until, ends) = (now + HEARTBEAT, now + LONGEST);
+        let (silent_until, longest) = (now + HEARTBEAT, now + LONGEST);
+        let ends = connection.map_or(longest, |ConnectionEnd(end)| end.min(longest));
         Ok(Self { manager, read, first, has_more: false, news, silent_until, ends })
     }
 
@@ -126,13 +136,37 @@ mod tests {
     use super::*;
     use crate::Settings;
 
+    fn read() -> ReadEvents {
+        ReadEvents { start: EventStart::After(0), limit: 10, filter: EventFilter::default() }
+    }
+
+    async fn manager(queue_limit: usize) -> Manager {
+        let config = StoreConfig { queue_limit, ..StoreConfig::new(Database::Memory) };
+        Manager::open(&config, Settings::default()).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_lasts_an_hour_and_no_longer_than_its_connection() {
+        let (manager, hour) = (manager(16).await, Duration::from_hours(1));
+        for (connection, lasts) in [
+            (None, hour),
+            (Some(hour * 2), hour),
+            (Some(Duration::from_secs(100)), Duration::from_secs(100)),
+            (Some(Duration::ZERO), Duration::ZERO),
+        ] {
+            let begun = Instant::now();
+            let end = connection.map(|lasts| ConnectionEnd(begun + lasts));
+            let mut watch = EventWatch::start(manager.clone(), read(), end).await.unwrap();
+            assert!(watch.next().await.unwrap().is_some(), "it says where it begins");
+            while watch.next().await.unwrap().is_some() {}
+            assert_eq!(begun.elapsed(), lasts);
+        }
+    }
+
     #[tokio::test]
     async fn a_watch_looks_again_when_too_many_ask() {
-        let config = StoreConfig { queue_limit: 1, ..StoreConfig::new(Database::Memory) };
-        let settings = Settings { mac_base: "fa:16:3e".parse().unwrap(), ..Settings::default() };
-        let manager = Manager::open(&config, settings).await.unwrap();
-        let read = ReadEvents { start: EventStart::After(0), limit: 10, filter: EventFilter::default() };
-        let mut watch = EventWatch::start(manager.clone(), read.clone()).await.unwrap();
+        let (manager, read) = (manager(1).await, read());
+        let mut watch = EventWatch::start(manager.clone(), read.clone(), None).await.unwrap();
         watch.next().await.unwrap();
         // Whatever the next look finds is told.
         (watch.has_more, watch.silent_until) = (true, Instant::now());

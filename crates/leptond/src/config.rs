@@ -128,6 +128,8 @@ pub struct Listen {
     pub unix: Option<UnixListen>,
     /// The TCP address.
     pub tcp: Option<TcpListen>,
+    /// How many connections each of them has at once.
+    pub max_connections: NonZeroUsize,
 }
 
 /// The unix socket to listen on.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! UnixSocket ──────────┐
-//!                      ├─► HTTP/2 ─► Authorise ─► routes
-//! TcpListener ─► TLS? ─┘
+//!                      ├─► Admission ─► HTTP/2 ─► Authorise ─► Arrival ─► routes
+//! TcpListener ─► TLS? ─┘   (of each)
 //! ```
 //!
 //! They accept until the shutdown, then let the calls under way finish. Who calls is [`lepton_manager::Authorise`]'s business.
@@ -12,12 +12,13 @@ use std::{
     fs,
     io::{self, ErrorKind},
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use futures_util::{Stream, StreamExt};
-use lepton_manager::Authorise;
+use futures_util::{Stream, StreamExt, future};
+use lepton_manager::{Arrival, Authorise};
 use serde::Serialize;
 use tokio::{net::TcpListener, time};
 use tokio_stream::wrappers::UnixListenerStream;
@@ -33,10 +34,12 @@ use crate::{
     tls::{self, Keeper},
 };
 
+mod connection;
 mod unix;
 
 pub use unix::{UnixSocketError, check_group};
 
+use connection::{Admission, Introduce};
 use unix::UnixSocket;
 
 /// How often an idle connection is asked whether its peer is still there, and how long the answer may take. A host that
@@ -44,8 +47,8 @@ use unix::UnixSocket;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Most calls at once on one connection; further ones wait in their client. A call may hold a request of 4 MiB here, so this is
-/// the bound on what a connection can make the server hold.
+/// Most calls at once on one connection; further ones wait in their client. A call may hold a request of 2 MiB here until it has
+/// arrived, for which it has [`Arrival`]'s time: that is the bound on what a connection can make the server hold.
 const MAX_CONCURRENT_STREAMS: u32 = 256;
 
 /// How long to wait after an accept that failed, which is mostly for want of file descriptors: without a pause the loop
@@ -60,8 +63,13 @@ const ADDRESSES_FILE: &str = "listen.json";
 pub struct Listeners {
     unix: Option<UnixSocket>,
     tcp: Option<TcpSocket>,
+    /// Of each.
+    max_connections: NonZeroUsize,
     addresses: Addresses,
 }
+
+/// What every request passes on its way to the routes, the last of it first.
+type Layers = Stack<Arrival, Stack<Authorise, Stack<Introduce, Identity>>>;
 
 /// A bound TCP address, plain or with TLS.
 #[derive(Debug)]
@@ -138,7 +146,7 @@ impl Listeners {
             tcp: tcp.as_ref().and_then(|tcp| tcp.listener.local_addr().ok()),
             tls: tcp.as_ref().is_some_and(|tcp| tcp.tls.is_some()),
         };
-        Ok(Self { unix, tcp, addresses })
+        Ok(Self { unix, tcp, max_connections: listen.max_connections, addresses })
     }
 
     /// Where the process listens.
@@ -156,13 +164,11 @@ impl Listeners {
         drain: Duration,
         shutdown: CancellationToken,
     ) -> Result<(), tonic::transport::Error> {
-        let server = server(authorise);
-        let serving = async {
-            tokio::try_join!(
-                serve_unix(self.unix, server.clone(), routes.clone(), &shutdown),
-                serve_tcp(self.tcp, server.clone(), routes.clone(), &shutdown),
-            )
-        };
+        let (server, most) = (server(authorise), self.max_connections.get());
+        // Boxed, for they are large: 30 KiB, which every future around them would move about on the stack.
+        let over_unix = Box::pin(serve_unix(self.unix, most, server.clone(), routes.clone(), &shutdown));
+        let over_tcp = Box::pin(serve_tcp(self.tcp, most, server.clone(), routes.clone(), &shutdown));
+        let serving = future::try_join(over_unix, over_tcp);
         let patience = async {
             shutdown.cancelled().await;
             time::sleep(drain).await;
@@ -200,22 +206,26 @@ async fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
 }
 
 /// What all listeners have in common.
-fn server(authorise: Authorise) -> Server<Stack<Authorise, Identity>> {
+fn server(authorise: Authorise) -> Server<Layers> {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .layer(Introduce)
         .layer(authorise)
+        .layer(Arrival)
 }
 
 async fn serve_unix(
     socket: Option<UnixSocket>,
-    mut server: Server<Stack<Authorise, Identity>>,
+    most: usize,
+    mut server: Server<Layers>,
     routes: Routes,
     shutdown: &CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
     let Some(UnixSocket { listener, file }) = socket else { return Ok(()) };
-    let incoming = patient(UnixListenerStream::new(listener));
+    let admission = Admission::new("listen.unix", most, None);
+    let incoming = admission.admit(patient(UnixListenerStream::new(listener)));
     let stop = async {
         shutdown.cancelled().await;
         drop(file);
@@ -225,7 +235,8 @@ async fn serve_unix(
 
 async fn serve_tcp(
     socket: Option<TcpSocket>,
-    mut server: Server<Stack<Authorise, Identity>>,
+    most: usize,
+    mut server: Server<Layers>,
     routes: Routes,
     shutdown: &CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
@@ -233,9 +244,12 @@ async fn serve_tcp(
     // Small answers must not wait for a full packet.
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)));
     let Some(Tls { keeper, max_connection_age }) = tls else {
+        let incoming = Admission::new("listen.tcp", most, None).admit(incoming);
         return server.add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await;
     };
-    let incoming = tls::handshakes(incoming, keeper.current());
+    // Who has no certificate takes none of the places.
+    let admission = Admission::new("listen.tcp", most, Some(max_connection_age));
+    let incoming = admission.admit(tls::handshakes(incoming, keeper.current()));
     // No grace: where one is set, tonic 0.14 does not tell the client to go, and cuts the connection when it is over.
     let serving = server
         .max_connection_age(max_connection_age)

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lepton_manager::{Api, Manager, keep_house};
+use lepton_manager::{Api, Manager, SMALL_REQUEST, keep_house};
 use lepton_store::{ClaimError, Database, StoreError};
 use sd_notify::NotifyState;
 use tokio::time::{self, Instant};
@@ -220,6 +220,7 @@ fn record(addresses: &Addresses, state_dir: &Path) -> Result<(), RunError> {
 /// The services, and the one that says how they are.
 async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError> {
     let (health, health_service) = tonic_health::server::health_reporter();
+    let health_service = health_service.max_decoding_message_size(SMALL_REQUEST);
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
     for service in Api::SERVICES {
         health.set_service_status(service, tonic_health::ServingStatus::Serving).await;
@@ -233,8 +234,8 @@ async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError>
     Api::new(manager.clone()).serve(&mut routes);
     routes
         .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(reflection().build_v1()?.max_decoding_message_size(SMALL_REQUEST))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(SMALL_REQUEST));
     Ok((health, routes.routes()))
 }
 

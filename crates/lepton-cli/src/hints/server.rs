@@ -28,6 +28,9 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
         }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
         "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
+        "REQUEST_INCOMPLETE" => {
+            "the link to leptond is slow or lossy: run the command again, or with less in it"
+        }
         "REQUEST_TOO_LARGE" => "do it in several steps, with less in each",
         "ROLE_NOT_ALLOWED" => "use a certificate whose role includes the call: `--cert` and `--key`",
         "SHUTTING_DOWN" => "run the command again when leptond is back",

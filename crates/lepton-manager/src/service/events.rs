@@ -5,7 +5,12 @@ use lepton_proto::v1::{self, events_server::Events};
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use crate::{Caller, parse::event, status::refused, watch::EventWatch};
+use crate::{
+    Caller,
+    parse::event,
+    status::refused,
+    watch::{ConnectionEnd, EventWatch},
+};
 
 #[tonic::async_trait]
 impl Events for Api {
@@ -17,7 +22,8 @@ impl Events for Api {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let scope = Caller::of(&request)?.scope().clone();
         let read = event::watch_events(request.get_ref(), scope).map_err(|refusal| refused(&refusal))?;
-        let watch = EventWatch::start(self.manager.clone(), read).await?;
+        let connection = request.extensions().get::<ConnectionEnd>().copied();
+        let watch = EventWatch::start(self.manager.clone(), read, connection).await?;
         let stream = stream::try_unfold(watch, async |mut watch| {
             let Some(page) = watch.next().await? else { return Ok(None) };
             let events = page.events.into_iter().map(Into::into).collect();

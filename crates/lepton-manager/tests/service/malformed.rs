@@ -1,13 +1,20 @@
 //! Bodies that are no request: what gRPC itself refuses says its reason as every other error does.
 
-use tonic::{Code, Status};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http_body::Frame;
+use lepton_proto::v1;
+use tonic::{Code, Status, body::Body, codegen::Bytes};
 
 use crate::{problem::Problem, server::Server};
 
 /// What the server answers to this body.
 async fn answer(server: &Server, headers: &[(&str, &str)], body: &str) -> Problem {
     let before = server.dump().await;
-    let headers = server.send("CreateNetworks", headers, body.to_owned()).await;
+    let headers = server.send("CreateNetworks", headers, Body::new(body.to_owned())).await;
     let status = Status::from_header_map(&headers).expect("a refusal has its status in the headers");
     assert_eq!(server.dump().await, before);
     Problem::read(&status)
@@ -34,10 +41,50 @@ async fn a_body_that_is_no_message_is_a_malformed_request() {
 #[tokio::test]
 async fn a_request_over_the_limit_is_too_large() {
     let server = Server::start().await;
-    // The length alone, 4 MiB and a byte, and nothing of the body.
-    let problem = answer(&server, &[], "\0\0\x40\0\x01").await;
-    let words = ["at most 4194304 bytes", "ask for less"];
-    problem.assert(Code::ResourceExhausted, "REQUEST_TOO_LARGE", &[("limit", "4194304")], &words);
+    // The length alone, 2 MiB and a byte, and nothing of the body.
+    let problem = answer(&server, &[], "\0\0\x20\0\x01").await;
+    let words = ["at most 2097152 bytes", "ask for less"];
+    problem.assert(Code::ResourceExhausted, "REQUEST_TOO_LARGE", &[("limit", "2097152")], &words);
+}
+
+#[tokio::test]
+async fn a_service_whose_requests_are_small_takes_no_large_ones() {
+    let server = Server::start().await;
+    let mut subnets = server.subnets().await;
+    let request = |length| v1::GetSubnetRequest { subnet_id: "x".repeat(length) };
+    let problem = Problem::of(subnets.get_subnet(request(64 << 10)).await);
+    let words = ["at most 65536 bytes"];
+    problem.assert(Code::ResourceExhausted, "REQUEST_TOO_LARGE", &[("limit", "65536")], &words);
+    let problem = Problem::of(subnets.get_subnet(request((64 << 10) - 4)).await);
+    assert_eq!(problem.reason, "INVALID_FIELD");
+}
+
+/// A body that does not end.
+struct Stalled(Option<&'static str>);
+
+impl http_body::Body for Stalled {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.0.take().map_or(Poll::Pending, |text| Poll::Ready(Some(Ok(Frame::data(text.into())))))
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_arrive_is_incomplete() {
+    let server = Server::start().await;
+    let before = server.dump().await;
+    tokio::time::pause();
+    let headers = server.send("CreateNetworks", &[], Body::new(Stalled(Some("\0\0\0\0\x09ab")))).await;
+    tokio::time::resume();
+    let problem = Problem::read(&Status::from_header_map(&headers).unwrap());
+    let words = ["within 30 seconds", "nothing of it was done"];
+    problem.assert(Code::DeadlineExceeded, "REQUEST_INCOMPLETE", &[("limit_secs", "30")], &words);
+    assert_eq!(server.dump().await, before);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use lepton_manager::Role;
 use lepton_proto::v1;
 use lepton_types::{Amounts, Limit};
-use tonic::{Code, Status};
+use tonic::{Code, Status, body::Body};
 
 use crate::{
     problem::Problem,
@@ -63,7 +63,7 @@ async fn a_compute_agent_acts_for_its_own_host_alone() {
 #[tokio::test]
 async fn a_method_of_a_later_version_is_not_found() {
     let server = Server::start().await;
-    let headers = server.send("MakeCoffee", &[], String::new()).await;
+    let headers = server.send("MakeCoffee", &[], Body::empty()).await;
     let status = Status::from_header_map(&headers).expect("a refusal has its status in the headers");
     let method = "/lepton.v1.NetworkManager/MakeCoffee";
     let words = [method, "may be older than its caller"];

@@ -3,7 +3,9 @@
 use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_manager::{Api, Authorise, DhcpSettings, FloatingSettings, Manager, Role, Settings, Trust};
+use lepton_manager::{
+    Api, Arrival, Authorise, DhcpSettings, FloatingSettings, Manager, Role, Settings, Trust,
+};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient};
 use lepton_store::{Database, StoreConfig};
 use lepton_types::{Amounts, HostChanges, HostId, HostReport, Limit, PortId, PortReport, PortStatus};
@@ -126,7 +128,7 @@ impl Server {
         Api::new(manager.clone()).serve(&mut routes);
         let untouched = Untouched::new(folder.path().join(LEDGER));
         let router = Transport::builder().layer(untouched.clone());
-        let router = router.layer(Authorise::new(trust(&options))).add_routes(routes.routes());
+        let router = router.layer(Authorise::new(trust(&options))).layer(Arrival).add_routes(routes.routes());
         let unix = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
@@ -210,7 +212,7 @@ impl Server {
     }
 
     /// Sends a body as it is to a method, as no client that knows the protocol would; answers with the headers.
-    pub(crate) async fn send(&self, method: &str, headers: &[(&str, &str)], body: String) -> http::HeaderMap {
+    pub(crate) async fn send(&self, method: &str, headers: &[(&str, &str)], body: Body) -> http::HeaderMap {
         let socket = self.folder.path().join("lepton.sock");
         let mut channel =
             Endpoint::from_shared(format!("unix:{}", socket.display())).unwrap().connect().await.unwrap();
@@ -220,7 +222,7 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::new(body)).unwrap();
+        let request = request.body(body).unwrap();
         channel.ready().await.unwrap().call(request).await.unwrap().into_parts().0.headers
     }
 

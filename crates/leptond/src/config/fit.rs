@@ -41,7 +41,7 @@ pub(super) fn listen(settings: &Settings, values: &mut Values) -> Option<Listen>
         values.refuse("listen.tcp", "nobody could call: listen.unix and listen.tcp are both empty");
         return None;
     }
-    Some(Listen { unix, tcp })
+    Some(Listen { unix, tcp, max_connections: settings.max_connections.0 })
 }
 
 fn tcp(

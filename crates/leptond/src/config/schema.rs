@@ -14,8 +14,9 @@ use super::{
     durations::{ConnectionAge, DrainTime, EventsTime, HistoryTime, KeepTime, LeaseTime},
     layers::Values,
     values::{
-        AbsolutePath, AcceptHosts, Backend, CertificateHosts, GroupName, LocalRole, LogFilter, LogFormat,
-        MostOf, Optional, QueueLimit, Roles, SocketMode, SocketPath, Switch, TcpAddress,
+        AbsolutePath, AcceptHosts, Backend, CertificateHosts, ConnectionLimit, GroupName, LocalRole,
+        LogFilter, LogFormat, MostOf, Optional, QueueLimit, Roles, SocketMode, SocketPath, Switch,
+        TcpAddress,
     },
 };
 
@@ -150,6 +151,12 @@ settings! {
     /// process of this machine is what `auth.loopback_role` says.
     listen_tcp: Optional<TcpAddress>, "listen.tcp", Text, "127.0.0.1:9797";
 
+    /// How many connections there may be at once over the unix socket, and apart from them how many over TCP, 1 to 65536; further
+    /// ones wait until one closes, and the log says so.
+    ///
+    /// Each takes a file descriptor: the process may open some hundred more than both together (`LimitNOFILE` of its service).
+    max_connections: ConnectionLimit, "listen.max_connections", Integer, "4096";
+
     /// The server's certificate chain (PEM), for example `/etc/lepton/tls/server.crt`.
     ///
     /// `tls.cert`, `tls.key` and `tls.client_ca` belong together: all of them or none. They are read at start and
@@ -170,7 +177,8 @@ settings! {
     /// How long a connection with TLS may last, 1 second to 24 hours; then the client is told to connect anew.
     ///
     /// A client's certificate is looked at when it connects, so this is how long one may work on after it has expired or
-    /// its authority was removed. Calls under way come to their ends first.
+    /// its authority was removed. Calls under way come to their ends first; a watch of the events ends a second later, and its
+    /// follower goes on over a new connection. What is left after 11 minutes more is cut.
     tls_max_connection_age: ConnectionAge, "tls.max_connection_age", Text, "1h";
 
     /// The role over the unix socket of users other than root and leptond's own: `admin`, `compute`, `agent` or `reader`.

@@ -93,6 +93,7 @@ fn every_setting_can_be_set_in_every_layer() {
         ("listen.unix_mode", "0600"),
         ("listen.unix_group", "g"),
         ("listen.tcp", "[::1]:1"),
+        ("listen.max_connections", "9"),
         ("tls.cert", "/c"),
         ("tls.key", "/k"),
         ("tls.client_ca", "/a"),

@@ -132,6 +132,32 @@ impl fmt::Display for QueueLimit {
     }
 }
 
+/// How many connections a listener may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ConnectionLimit(pub(super) NonZeroUsize);
+
+impl ConnectionLimit {
+    /// As many as one client address has ports; more is a mistake.
+    const MAX: usize = 65_536;
+}
+
+impl FromStr for ConnectionLimit {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.parse::<NonZeroUsize>() {
+            Ok(limit) if limit.get() <= Self::MAX => Ok(Self(limit)),
+            _ => Err(ValueError::new(text, "a number from 1 to 65536")),
+        }
+    }
+}
+
+impl fmt::Display for ConnectionLimit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
 /// How much of something a project may have; -1: as much as there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MostOf(pub(super) Limit);

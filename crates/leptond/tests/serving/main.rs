@@ -1,5 +1,6 @@
 //! A real server on real sockets: who gets in, as whom, and how it ends.
 
+mod bounds;
 mod support;
 
 use std::{error::Error, future::Future, path::Path, time::Duration};
@@ -193,11 +194,11 @@ async fn a_stop_lets_the_call_under_way_finish_and_no_other_begin() {
 
     let call = client.get_network(GetNetworkRequest::default());
     let stop = async {
-        server.entered().await;
+        server.entered(1).await;
         server.stop();
         server.no_longer_listens().await;
         assert!(!Path::new(&socket).exists());
-        server.let_go();
+        server.let_go(1);
     };
     let (answer, ()) = tokio::join!(call, stop);
     assert!(answer.is_ok(), "{answer:?}");
@@ -212,7 +213,7 @@ async fn a_call_that_does_not_end_is_cut_when_the_time_to_drain_is_over() {
 
     let call = client.get_network(GetNetworkRequest::default());
     let stop = async {
-        server.entered().await;
+        server.entered(1).await;
         server.stop();
         server.ended().await;
     };

@@ -24,7 +24,10 @@ use leptond::{
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
 use tempfile::TempDir;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status,
@@ -135,6 +138,15 @@ impl Served {
         Self::start(folder, &settings).await
     }
 
+    /// A server of both.
+    pub(crate) async fn on_both(settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let socket = folder.path().join("lepton.sock");
+        let both = [("listen.unix", socket.to_str().unwrap()), ("listen.tcp", "127.0.0.1:0")];
+        let settings: Vec<_> = settings.iter().copied().chain(both).collect();
+        Self::start(folder, &settings).await
+    }
+
     async fn start(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         let config = Config::load(&Sources {
             file: ConfigFile::Default(PathBuf::from("/nonexistent")),
@@ -185,6 +197,10 @@ impl Served {
         Endpoint::from_shared(format!("unix:{}", self.socket().display())).unwrap().connect().await
     }
 
+    pub(crate) fn tcp(&self) -> SocketAddr {
+        self.addresses.tcp.unwrap()
+    }
+
     pub(crate) fn socket(&self) -> &Path {
         self.addresses.unix.as_deref().unwrap()
     }
@@ -199,14 +215,19 @@ impl Served {
         self.stub.peers.lock().unwrap().len()
     }
 
-    /// Waits until a `GetNetwork` call is under way.
-    pub(crate) async fn entered(&self) {
-        self.stub.entered.notified().await;
+    /// Waits until so many `GetNetwork` calls are under way.
+    pub(crate) async fn entered(&self, calls: usize) {
+        self.stub.held.subscribe().wait_for(|held| held.now >= calls).await.unwrap();
     }
 
-    /// Lets the `GetNetwork` call finish.
-    pub(crate) fn let_go(&self) {
-        self.stub.leave.notify_one();
+    /// How many `GetNetwork` calls have been under way at once, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.stub.held.borrow().most
+    }
+
+    /// Lets so many `GetNetwork` calls finish.
+    pub(crate) fn let_go(&self, calls: usize) {
+        self.stub.leave.add_permits(calls);
     }
 
     pub(crate) fn stop(&self) {
@@ -230,12 +251,25 @@ impl Served {
 const TCP_ONLY: [(&str, &str); 2] = [("listen.unix", ""), ("listen.tcp", "127.0.0.1:0")];
 
 /// The service: it tells each caller of `ListNetworks` who it is, holds `GetNetwork` until it is let go, and succeeds.
-#[derive(Default)]
 struct Stub {
     calls: AtomicUsize,
     peers: Mutex<BTreeSet<Option<SocketAddr>>>,
-    entered: Notify,
-    leave: Notify,
+    held: watch::Sender<Held>,
+    leave: Semaphore,
+}
+
+/// How many calls are held, and have been at most.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    now: usize,
+    most: usize,
+}
+
+impl Default for Stub {
+    fn default() -> Self {
+        let (held, leave) = (watch::Sender::default(), Semaphore::new(0));
+        Self { calls: AtomicUsize::default(), peers: Mutex::default(), held, leave }
+    }
 }
 
 impl Stub {
@@ -262,8 +296,9 @@ impl NetworkManager for Stub {
     }
 
     async fn get_network(&self, _: Request<pb::GetNetworkRequest>) -> Result<Response<pb::Network>, Status> {
-        self.entered.notify_one();
-        self.leave.notified().await;
+        self.held.send_modify(|held| *held = Held { now: held.now + 1, most: held.most.max(held.now + 1) });
+        self.leave.acquire().await.unwrap().forget();
+        self.held.send_modify(|held| held.now -= 1);
         self.answer()
     }
 

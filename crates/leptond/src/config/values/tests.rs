@@ -77,6 +77,12 @@ fn the_queue_has_room_for_one_at_least() {
 }
 
 #[test]
+fn a_listener_has_one_connection_at_least() {
+    round_trips::<ConnectionLimit>(&["1", "65536"]);
+    refuses::<ConnectionLimit>(&["", "0", "-1", "65537", "many"]);
+}
+
+#[test]
 fn log_levels_are_levels_or_say_whose_they_are() {
     round_trips::<LogFilter>(&["info", "warn,lepton_store=debug", "off"]);
     refuses::<LogFilter>(&["", "inof", "lepton_store", "info,", "lepton_store=loud"]);
