@@ -9,7 +9,7 @@ use lepton_proto::v1::{
     ports_client::PortsClient, queries_client::QueriesClient, quotas_client::QuotasClient,
     subnets_client::SubnetsClient,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tonic::{
     Response, Status,
     transport::{self, Certificate, Channel, ClientTlsConfig, Identity},
@@ -53,19 +53,25 @@ pub(crate) struct Calls {
 /// The largest answer that is taken, in bytes: a page of 1000 networks with all the pools that each may have.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
-/// A connection to `leptond`.
+/// Further than any command goes, for times that no clock can add up.
+const FAR: Duration = Duration::from_hours(24 * 365 * 30);
+
+/// A connection to `leptond`, and how long all that is done over it may take.
 #[derive(Debug)]
 pub(crate) struct Client {
     calls: Calls,
     endpoint: Endpoint,
-    timeout: Duration,
+    limit: Duration,
+    deadline: Instant,
 }
 
 impl Client {
-    /// Connects at once, so that an unreachable server is told apart from one that fails.
+    /// Connects at once, so that an unreachable server is told apart from one that fails. The time for everything runs from here:
+    /// a command connects once, a watch anew for every look.
     pub(crate) async fn connect(settings: &Settings) -> Result<Self, Error> {
         let Settings { endpoint, timeout: limit, .. } = settings.clone();
-        let channel = match timeout(limit, transport_to(settings)?.connect()).await {
+        let deadline = later(Instant::now(), limit);
+        let channel = match timeout_at(deadline, transport_to(settings)?.connect()).await {
             Ok(Ok(channel)) => channel,
             Ok(Err(cause)) => return Err(Error::unreachable(&endpoint, &cause)),
             Err(_) => return Err(Error::no_answer(&endpoint, limit)),
@@ -83,12 +89,12 @@ impl Client {
             quotas: QuotasClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             subnets: SubnetsClient::new(channel).max_decoding_message_size(LARGEST_ANSWER),
         };
-        Ok(Self { calls, endpoint, timeout: limit })
+        Ok(Self { calls, endpoint, limit, deadline })
     }
 
     /// The same connection, whose server may take this much longer to answer.
     pub(crate) fn allowing(self, more: Duration) -> Self {
-        Self { timeout: self.timeout.saturating_add(more), ..self }
+        Self { limit: self.limit.saturating_add(more), deadline: later(self.deadline, more), ..self }
     }
 
     /// Makes a call that changes nothing.
@@ -98,10 +104,10 @@ impl Client {
         call: impl AsyncFn(Calls, Q) -> Result<Response<A>, Status>,
     ) -> Result<A, Error> {
         let attempts = retry::while_unavailable(async || call(self.calls.clone(), request.clone()).await);
-        match timeout(self.timeout, attempts).await {
+        match timeout_at(self.deadline, attempts).await {
             Ok(Ok(answer)) => Ok(answer.into_inner()),
             Ok(Err(status)) => Err(Error::of_call(&self.endpoint, &status)),
-            Err(_) => Err(Error::no_answer(&self.endpoint, self.timeout)),
+            Err(_) => Err(Error::no_answer(&self.endpoint, self.limit)),
         }
     }
 
@@ -114,6 +120,10 @@ impl Client {
     ) -> Result<A, Error> {
         self.ask(request, call).await.map_err(|error| error.of_change(change))
     }
+}
+
+fn later(moment: Instant, time: Duration) -> Instant {
+    moment.checked_add(time).unwrap_or_else(|| moment + FAR)
 }
 
 fn transport_to(settings: &Settings) -> Result<transport::Endpoint, Error> {

@@ -16,7 +16,7 @@ use crate::{duration, endpoint::Endpoint, error::Error};
 /// The configuration for everybody on the machine.
 const SYSTEM_FILE: &str = "/etc/lepton/cli.toml";
 
-/// How long to wait for an answer when nobody says, retries included; far above what any call takes.
+/// How long a command may take when nobody says; far above what any takes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The options that every command has: where its settings come from.
@@ -53,7 +53,7 @@ struct Layer {
     #[arg(long, global = true, value_name = "FILE", env = "LEPTON_KEY", hide_env_values = true)]
     key: Option<PathBuf>,
 
-    /// How long to wait for an answer, retries included [default: 30s]
+    /// How long the command may take, retries and all pages of a list included; when watching, each look [default: 30s]
     #[arg(
         long,
         global = true,
@@ -74,7 +74,7 @@ pub(crate) struct Settings {
     pub(crate) endpoint: Endpoint,
     /// What TLS needs; none unless the endpoint is `https:`.
     pub(crate) tls: Option<TlsFiles>,
-    /// How long to wait for an answer.
+    /// How long a command may take.
     pub(crate) timeout: Duration,
 }
 

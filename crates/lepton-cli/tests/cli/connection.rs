@@ -56,6 +56,20 @@ async fn a_server_that_never_answers_is_given_up() {
     assert_snapshot!(Terminal::at(&server).run(&arguments).await.transcript(&arguments));
 }
 
+/// Each of its pages comes at once.
+#[tokio::test]
+async fn a_list_that_does_not_end_is_given_up() {
+    let page = |number: usize| pb::ListNetworksResponse {
+        networks: Vec::new(),
+        next_page_token: number.to_string(),
+    };
+    let server = Server::playing((0..100_000).map(|number| page(number).into()));
+    let run = Terminal::at(&server).run(&["network", "list", "--timeout", "1s"]).await;
+    assert_eq!(run.exit_code, Some(3), "{}", run.stderr);
+    assert!(run.stderr.contains("within 1s"), "{}", run.stderr);
+    assert!(server.requests().len() > 1);
+}
+
 #[tokio::test]
 async fn a_change_without_answer_can_be_repeated_under_its_id() {
     let server = Server::playing([Turn::Hang]);

@@ -100,6 +100,18 @@ async fn watch_resumes_behind_what_it_heard_of_and_says_when_that_is_forgotten()
     assert_snapshot!(text);
 }
 
+/// The pauses between them alone take longer.
+#[tokio::test]
+async fn a_watch_lasts_longer_than_each_of_its_looks_may_take() {
+    let mut turns: Vec<_> =
+        (1..=5).map(|number| Turn::Stream(vec![message(vec![created(number)], number)])).collect();
+    turns.push(forgotten());
+    let run = Terminal::at(&Server::playing(turns)).run(&["event", "watch", "--timeout", "500ms"]).await;
+    assert_eq!(run.exit_code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("error: events behind"), "{}", run.stderr);
+    assert_eq!(run.stdout.matches("network.created").count(), 5, "{}", run.stdout);
+}
+
 /// As a server says in whose queue there is no room.
 #[tokio::test]
 async fn a_watch_goes_on_when_the_server_had_too_much_to_do() {
