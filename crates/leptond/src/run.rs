@@ -37,10 +37,18 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 /// How long callers that waited in vain have, when draining ends, to be told so: the time to undo some allocations.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// How long the rest of a stop may take once no call is under way: the agent's pass, what is still to be undone, the
-/// ledger's last batch. On an idle machine that is milliseconds; what is cut the next start takes up, since both the agent
-/// and the ledger survive a crash at any point.
-const REST: Duration = Duration::from_secs(8);
+/// How long the rest of a stop may take once no call is under way, first of it the agent's pass, then what is still to be undone
+/// and the ledger's last batch. On an idle machine that is milliseconds; what is cut the next start takes up, since both the agent
+/// and the ledger survive a crash at any point. The ledger's part does not depend on the agent's: a kernel that does not answer
+/// is no reason to leave the database open.
+const REST: Rest = Rest { tasks: Duration::from_secs(4), ledger: Duration::from_secs(4) };
+
+/// How long the parts of the rest of a stop may take.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    tasks: Duration,
+    ledger: Duration,
+}
 
 /// Why the process ended.
 #[derive(Debug, thiserror::Error)]
@@ -124,14 +132,19 @@ fn agent_error(error: io::Error) -> RunError {
 }
 
 /// Lets the tasks, which have been told to end, and the manager come to their ends, or cuts them.
-async fn finish(mut tasks: Tasks, manager: &Manager, patience: Duration) {
-    let end = async {
-        tasks.finish().await;
-        manager.close().await;
-    };
-    match time::timeout(patience, end).await {
-        Ok(()) => tracing::info!("stopped"),
-        Err(_) => tracing::warn!(?patience, "stopped before the agent and the ledger had come to their ends"),
+async fn finish(mut tasks: Tasks, manager: &Manager, rest: Rest) {
+    let tasks_ended = time::timeout(rest.tasks, tasks.finish()).await;
+    // They are cut here, lest they ask a ledger that closes.
+    drop(tasks);
+    let ledger_closed = time::timeout(rest.ledger, manager.close()).await;
+    if tasks_ended.is_err() {
+        tracing::warn!(patience = ?rest.tasks, "stopped before the agent had come to its end");
+    }
+    if ledger_closed.is_err() {
+        tracing::warn!(patience = ?rest.ledger, "stopped before the ledger had come to its end");
+    }
+    if tasks_ended.is_ok() && ledger_closed.is_ok() {
+        tracing::info!("stopped");
     }
 }
 
@@ -271,13 +284,14 @@ fn notify(state: &[NotifyState<'_>]) {
 
 #[cfg(test)]
 mod tests {
-    use lepton_store::StoreConfig;
+    use lepton_manager::ManagerError;
+    use lepton_store::{StoreConfig, SubmitError};
 
     use super::*;
 
     /// As an agent is whose kernel, or a manager whose database, does not answer.
     #[tokio::test(start_paused = true)]
-    async fn a_stop_does_not_wait_for_a_task_that_does_not_end() {
+    async fn a_stop_does_not_wait_for_a_task_that_does_not_end_and_closes_the_ledger() {
         let settings = lepton_manager::Settings {
             mac_base: "fa:16:3e".parse().unwrap(),
             ..lepton_manager::Settings::default()
@@ -287,7 +301,12 @@ mod tests {
         tasks.spawn("the agent", future::pending());
         let start = Instant::now();
         finish(tasks, &manager, REST).await;
-        assert_eq!(start.elapsed(), REST);
+        assert_eq!(start.elapsed(), REST.tasks);
+        let asked = manager.register(&"host-1".parse().unwrap()).await;
+        assert!(
+            matches!(asked, Err(ManagerError::Submit(SubmitError::Store(StoreError::Closed)))),
+            "{asked:?}"
+        );
     }
 
     #[tokio::test]

@@ -26,8 +26,8 @@ use tokio::{
 /// Longest that a start may take: it migrates an empty database.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longest that a stop may take: it drains for 10 s at most.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest that a stop may take: it drains for 10 s at most, and all of it ends within 10 s more.
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// What tempfile puts behind a prefix, in length.
 const RANDOM: &str = "XXXXXX";
