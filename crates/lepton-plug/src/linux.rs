@@ -19,6 +19,7 @@ mod netns;
 mod news;
 mod nft;
 mod observe;
+mod off_worker;
 mod port;
 mod stage;
 mod table;

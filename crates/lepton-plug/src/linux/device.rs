@@ -98,8 +98,13 @@ impl Linux {
         match &config.kind {
             Kind::Tap => {
                 let tap = tap::create(handle, device).await?;
-                link::configure(handle, device, config.mtu, mark::TAP).await?;
-                tap.keep().await
+                match link::configure(handle, device, config.mtu, mark::TAP).await {
+                    Ok(()) => tap.keep().await,
+                    Err(error) => {
+                        tap.give_up().await;
+                        Err(error)
+                    }
+                }
             }
             Kind::Veth(inner) => {
                 let handover = veth::begin(&self.namespaces, inner).await?;

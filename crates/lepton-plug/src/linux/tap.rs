@@ -13,13 +13,13 @@ use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
 use crate::PlugError;
 
-use super::link;
+use super::{link, off_worker::OffWorker};
 
 /// A tap that is there as long as this is, and longer once it is made to stay: a program that dies before that leaves
 /// no tap behind that lacks our mark.
 pub(super) struct NewTap {
     name: IfName,
-    device: SyncDevice,
+    device: OffWorker<SyncDevice>,
 }
 
 /// Makes a tap. Equals `ip tuntap add dev NAME mode tap`, if that ended with its program. About 70 µs, on a thread for
@@ -33,14 +33,18 @@ pub(super) async fn create(handle: &Handle, name: &IfName) -> Result<NewTap, Plu
         let name = name.clone();
         move || {
             let builder = DeviceBuilder::new().name(name.as_str()).layer(Layer::L2).inherit_enable_state();
-            builder.build_sync().map(|device| NewTap { name, device }).map_err(|error| explained(&error))
+            let device = builder.build_sync().map_err(|error| explained(&error))?;
+            Ok(NewTap { name, device: OffWorker::new(device) })
         }
     })
     .await?;
     // The kernel opens a tap that is there as readily as it makes one. Ours does not stay yet.
     match link::find(handle, name).await? {
         Some(link) if !link.is_persistent => Ok(tap),
-        Some(_) | None => Err(PlugError::new("create", name, "a tap of this name is there already")),
+        Some(_) | None => {
+            tap.give_up().await;
+            Err(PlugError::new("create", name, "a tap of this name is there already"))
+        }
     }
 }
 
@@ -60,7 +64,13 @@ impl NewTap {
     /// Makes the tap stay when this program ends; without carrier until a hypervisor opens it.
     pub(super) async fn keep(self) -> Result<(), PlugError> {
         let Self { name, device } = self;
-        blocking("keep", &name, move || device.persist()).await
+        // Closed there too, before anybody is told that the tap is there: a hypervisor could not open it else.
+        blocking("keep", &name, move || device.into_inner().persist()).await
+    }
+
+    /// Lets go of the tap, which is gone then unless it was there before.
+    pub(super) async fn give_up(self) {
+        self.device.end().await;
     }
 }
 
