@@ -21,6 +21,9 @@ impl Mtu {
     pub const ETHERNET: Self = Self(1500);
     /// Least that an IPv4 link must carry (RFC 791 §3.2).
     pub const MIN_IPV4: Self = Self(68);
+    /// Most that every device of ours carries: a tap, whose frames have 65,535 bytes with their Ethernet header (Linux
+    /// `drivers/net/tun.c`, `max_mtu`). Others carry more.
+    pub const MAX_TAP: Self = Self(65_521);
     /// Least that an IPv6 link must carry (RFC 8200 §5).
     pub const MIN_IPV6: Self = Self(1280);
 

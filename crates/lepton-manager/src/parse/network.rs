@@ -45,9 +45,7 @@ fn network_spec(
     let project = fields.optional(&format!("{path}.project_id"), &spec.project_id);
     let mtu = match spec.mtu {
         0 => Some(Mtu::default()),
-        bytes => {
-            Mtu::try_from(bytes).map_err(|error| fields.wrong(format!("{path}.mtu"), error.to_string())).ok()
-        }
+        bytes => mtu(bytes).map_err(|problem| fields.wrong(format!("{path}.mtu"), problem)).ok(),
     };
     let subnets = subnet_specs(fields, path, &spec.subnets)?;
     let has_ipv6 = subnets.iter().any(|subnet| subnet.cidr.family() == AddressFamily::V6);
@@ -62,6 +60,17 @@ fn network_spec(
     }
     let (priority, is_injected) = (spec.priority, spec.injected);
     Some(NetworkSpec { label: label?, project, priority, mtu: mtu?, subnets, host, is_injected, made_before })
+}
+
+/// What the devices of every kind of port carry: which kinds a network is going to have is not known yet.
+fn mtu(bytes: u32) -> Result<Mtu, String> {
+    let mtu = Mtu::try_from(bytes).map_err(|error| error.to_string())?;
+    let most = Mtu::MAX_TAP;
+    if mtu > most {
+        Err(format!("{mtu} is more than a tap carries (expected at most {most} bytes)"))
+    } else {
+        Ok(mtu)
+    }
 }
 
 fn optional_host(fields: &mut Fields, field: &str, text: &str, settings: &Settings) -> Option<NamedHost> {
