@@ -74,3 +74,29 @@ fn is_more(what: &str, forgotten: Result<u64, StoreError>) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lepton_ledger::RegisterHost;
+    use lepton_store::{Database, StoreConfig};
+
+    use super::*;
+    use crate::Settings;
+
+    /// Much may be old after a change of the settings, and a stop must not wait for all of it.
+    #[tokio::test]
+    async fn a_stop_is_not_put_off_by_what_is_still_to_be_forgotten() {
+        let config = StoreConfig::new(Database::Memory);
+        let manager = Manager::open(&config, Settings::default()).await.unwrap();
+        let register = RegisterHost { host: "host-1".parse().unwrap() };
+        let request = Some("r1".parse().unwrap());
+        let envelope = Envelope::new::<RegisterHost>("caller", request, b"");
+        manager.submit(register, envelope, false).await.unwrap();
+        let (keep, shutdown) = (Duration::ZERO, CancellationToken::new());
+        let keep = Keep { requests: keep, history: keep, events: keep };
+        let stop = async { shutdown.cancel() };
+        // It has begun when it is told to stop.
+        tokio::join!(biased; keep_house(manager.clone(), keep, shutdown.clone()), stop);
+        assert_eq!(manager.store().forget_requests(Duration::ZERO).await.unwrap(), 1);
+    }
+}

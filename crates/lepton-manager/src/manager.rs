@@ -2,9 +2,11 @@
 
 mod error;
 mod migrating;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
-use std::{sync::Arc, time::Duration};
+use std::{future, sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
 use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
@@ -195,12 +197,22 @@ impl Manager {
             tokio::select! {
                 // The hub lives as long as this manager does, so the channel cannot be closed.
                 _ = revisions.wait_for(|revision| *revision > holds) => return, // cancel-safe
-                () = time::sleep(LOOK_AGAIN), if self.inner.store.is_shared() => {}
+                () = self.others_may_have_written() => {}
             }
             let revision = self.ask(HostRevision { host: host.clone() }).await;
             if revision.is_ok_and(|revision| revision > holds) {
                 return;
             }
+        }
+    }
+
+    /// Waits until it is time to look at what other managers have done, of which the hub tells nothing; for ever where there are
+    /// none.
+    pub(crate) async fn others_may_have_written(&self) {
+        if self.inner.store.is_shared() {
+            time::sleep(LOOK_AGAIN).await;
+        } else {
+            future::pending().await
         }
     }
 

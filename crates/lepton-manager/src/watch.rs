@@ -13,7 +13,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::manager::{LOOK_AGAIN, Manager, ManagerError};
+use crate::manager::{Manager, ManagerError};
 
 /// How long a reader hears nothing at most.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -109,7 +109,7 @@ impl EventWatch {
         tokio::select! {
             // The hub lives as long as this watch's manager does, so the channel cannot be closed.
             _ = self.news.changed() => {} // cancel-safe
-            () = time::sleep(LOOK_AGAIN), if self.manager.store().is_shared() => {}
+            () = self.manager.others_may_have_written() => {}
             () = time::sleep_until(self.silent_until.min(self.ends)) => {}
             () = ends.cancelled() => {}
         }

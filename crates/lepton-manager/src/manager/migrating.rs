@@ -3,56 +3,70 @@
 use std::time::Duration;
 
 use lepton_ledger::{Envelope, MigrateInstanceStart, Move, Reply, UndoMigration};
-use lepton_store::{StoreError, SubmitError};
 use lepton_types::{HostId, Migration, NetworkInfo};
 use tokio::time::Instant;
 
 use super::{
     Awaited, Manager, ManagerError,
-    waiting::{Progress, Shortfall},
+    waiting::{Begun, Progress, Shortfall},
 };
+use crate::hub::InstanceWatch;
 
 impl Manager {
     /// Begins a move, and answers when the destination has plugged every port; aborts the move when one fails or `patience`
     /// ends.
     ///
     /// It comes to its end also when its caller goes away. A request that did not begin the move, because it is repeated or
-    /// the move was under way already, waits too and undoes nothing: somebody else may rely on it.
+    /// the move was under way already, waits too and undoes nothing: somebody else may rely on it. So it ends with its caller.
     pub(crate) async fn migrate_and_wait(
         &self,
         command: MigrateInstanceStart,
         envelope: Envelope,
         patience: Duration,
     ) -> Result<NetworkInfo, ManagerError> {
-        let manager = self.clone();
-        let deadline = Instant::now() + patience;
-        let wait = async move { manager.migrate_until(command, envelope, deadline).await };
-        let done = self.inner.waits.spawn(wait).await;
-        done.unwrap_or_else(|died| Err(SubmitError::Store(StoreError::Internal(died.to_string())).into()))
+        let (manager, deadline) = (self.clone(), Instant::now() + patience);
+        let begun = self.detached(async move { manager.begin_move(command, envelope, deadline).await });
+        match begun.await? {
+            Begun::Waited(info) => Ok(info),
+            Begun::Repeated((begun, migration), mut watch) => {
+                let arrived = self.arrived(&begun, &migration, &mut watch, deadline).await;
+                arrived.map_err(|shortfall| not_moved(shortfall, &begun, migration, false))
+            }
+        }
     }
 
-    async fn migrate_until(
+    /// Begins a move, and unless it was under way already, waits and aborts it when a port fails or time is over.
+    async fn begin_move(
         &self,
         command: MigrateInstanceStart,
         envelope: Envelope,
         deadline: Instant,
-    ) -> Result<NetworkInfo, ManagerError> {
+    ) -> Result<Begun<(Move, Migration)>, ManagerError> {
         // Watching starts before the destination is told, so that no report is missed.
         let mut watch = self.inner.hub.watch_instance(command.instance);
         let reply = self.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
         let Reply { answer: begun, is_repeated } = reply;
-        let Some(migration) = begun.info.migration.clone() else { return Ok(begun.info) };
-        let shortfall = match self
-            .until(&begun.info, &mut watch, deadline, |info| arrival(&begun.info.host, &migration, info))
-            .await
-        {
-            Ok(info) => return Ok(info),
+        let Some(migration) = begun.info.migration.clone() else { return Ok(Begun::Waited(begun.info)) };
+        if is_repeated || !begun.has_begun {
+            return Ok(Begun::Repeated((begun, migration), watch));
+        }
+        let shortfall = match self.arrived(&begun, &migration, &mut watch, deadline).await {
+            Ok(info) => return Ok(Begun::Waited(info)),
             Err(shortfall) => shortfall,
         };
         let is_over = matches!(shortfall, Shortfall::Gone | Shortfall::Aborted);
-        let is_ours = begun.has_begun && !is_repeated && !is_over;
-        let is_undone = is_ours && self.abort(&begun, &envelope).await;
-        Err(shortfall.into_error(Awaited::Migration, begun.info.instance, migration.destination, is_undone))
+        let is_undone = !is_over && self.abort(&begun, &envelope).await;
+        Err(not_moved(shortfall, &begun, migration, is_undone))
+    }
+
+    async fn arrived(
+        &self,
+        begun: &Move,
+        migration: &Migration,
+        watch: &mut InstanceWatch,
+        deadline: Instant,
+    ) -> Result<NetworkInfo, Shortfall> {
+        self.until(&begun.info, watch, deadline, |info| arrival(&begun.info.host, migration, info)).await
     }
 
     /// Takes a move back; answers whether that is certain.
@@ -60,6 +74,10 @@ impl Manager {
         let undo = UndoMigration { begun: begun.clone(), request: envelope.request_key().cloned() };
         self.insist(undo, envelope.actor()).await.is_some_and(|undone| undone.is_undone)
     }
+}
+
+fn not_moved(shortfall: Shortfall, begun: &Move, migration: Migration, is_undone: bool) -> ManagerError {
+    shortfall.into_error(Awaited::Migration, begun.info.instance, migration.destination, is_undone)
 }
 
 /// How far a move has come that began so: whoever finishes it early need not wait for it. One that ended with the instance on

@@ -1,6 +1,6 @@
 //! Waiting until an instance's ports are plugged, and taking back what was begun when they are not.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use lepton_ledger::{
     AllocateForInstance, Command, Envelope, GetInstanceNwInfo, Refusal, Scope, UndoAllocation,
@@ -31,6 +31,19 @@ pub(super) enum Progress {
     Ready,
     Waiting,
     Short(Shortfall),
+}
+
+/// How a call that is to be waited for began, which is done whether its caller stays or not.
+pub(super) enum Begun<T> {
+    /// It was this call that did it, and it has been waited for.
+    Waited(NetworkInfo),
+    /// It was done before: who waits for it again undoes nothing, and follows the instance by this watch.
+    Repeated(T, InstanceWatch),
+}
+
+/// Whether the ports are plugged where the instance is.
+fn plugged(info: &NetworkInfo) -> Progress {
+    Progress::of(info.vifs.iter().map(|vif| (vif.id, &vif.status)))
 }
 
 impl Progress {
@@ -73,36 +86,60 @@ impl Manager {
     /// Allocates, and answers when every port is plugged; undoes the allocation when one fails or `patience` ends.
     ///
     /// It comes to its end also when its caller goes away, so that nothing stays half done. A repeated request waits too,
-    /// but undoes nothing: what it asks for was allocated by the request before it, and may have been running since.
+    /// but undoes nothing: what it asks for was allocated by the request before it, and may have been running since. So it ends
+    /// with its caller, and there are never more waits without one than instances whose ports are pending.
     pub(crate) async fn allocate_and_wait(
         &self,
         command: AllocateForInstance,
         envelope: Envelope,
         patience: Duration,
     ) -> Result<NetworkInfo, ManagerError> {
-        let manager = self.clone();
-        let deadline = Instant::now() + patience;
-        let wait = async move {
-            // Watching starts before the ports are there, so that no report is missed.
-            let mut watch = manager.inner.hub.watch_instance(command.instance);
-            let reply =
-                manager.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
-            let plugged =
-                |info: &NetworkInfo| Progress::of(info.vifs.iter().map(|vif| (vif.id, &vif.status)));
-            match manager.until(&reply.answer, &mut watch, deadline, plugged).await {
-                Ok(info) => Ok(info),
-                Err(Shortfall::Gone) if reply.is_repeated => {
-                    Err(ManagerError::DeallocatedSince { instance: reply.answer.instance })
-                }
-                Err(shortfall) => {
-                    let is_ours = !reply.is_repeated && !matches!(shortfall, Shortfall::Gone);
-                    let is_undone = is_ours && manager.undo(&reply.answer, &envelope).await;
-                    let NetworkInfo { instance, host, .. } = reply.answer;
-                    Err(shortfall.into_error(Awaited::Allocation, instance, host, is_undone))
-                }
+        let (manager, deadline) = (self.clone(), Instant::now() + patience);
+        let (answer, mut watch) =
+            match self.detached(async move { manager.begin(command, envelope, deadline).await }).await? {
+                Begun::Waited(info) => return Ok(info),
+                Begun::Repeated(answer, watch) => (answer, watch),
+            };
+        match self.until(&answer, &mut watch, deadline, plugged).await {
+            Ok(info) => Ok(info),
+            Err(Shortfall::Gone) => Err(ManagerError::DeallocatedSince { instance: answer.instance }),
+            Err(shortfall) => {
+                let NetworkInfo { instance, host, .. } = answer;
+                Err(shortfall.into_error(Awaited::Allocation, instance, host, false))
             }
-        };
-        let done = self.inner.waits.spawn(wait).await;
+        }
+    }
+
+    /// Allocates, and unless that was done before, waits and undoes it when a port fails or time is over.
+    async fn begin(
+        &self,
+        command: AllocateForInstance,
+        envelope: Envelope,
+        deadline: Instant,
+    ) -> Result<Begun<NetworkInfo>, ManagerError> {
+        // Watching starts before the ports are there, so that no report is missed.
+        let mut watch = self.inner.hub.watch_instance(command.instance);
+        let reply = self.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
+        if reply.is_repeated {
+            return Ok(Begun::Repeated(reply.answer, watch));
+        }
+        match self.until(&reply.answer, &mut watch, deadline, plugged).await {
+            Ok(info) => Ok(Begun::Waited(info)),
+            Err(shortfall) => {
+                let is_undone =
+                    !matches!(shortfall, Shortfall::Gone) && self.undo(&reply.answer, &envelope).await;
+                let NetworkInfo { instance, host, .. } = reply.answer;
+                Err(shortfall.into_error(Awaited::Allocation, instance, host, is_undone))
+            }
+        }
+    }
+
+    /// Does what must come to its end also when its caller goes away.
+    pub(super) async fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, ManagerError>> + Send + 'static,
+    ) -> Result<T, ManagerError> {
+        let done = self.inner.waits.spawn(work).await;
         done.unwrap_or_else(|died| Err(SubmitError::Store(StoreError::Internal(died.to_string())).into()))
     }
 
@@ -144,13 +181,12 @@ impl Manager {
             if self.inner.no_more_waiting.is_cancelled() {
                 return Err(Shortfall::Stopping);
             }
-            // The hub tells what this manager commits. What others do on a shared ledger is seen only by looking.
-            let looks_again = self.inner.store.is_shared() || !is_known;
-            let again = if looks_again { deadline.min(Instant::now() + LOOK_AGAIN) } else { deadline };
             tokio::select! {
                 () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
                 () = self.inner.no_more_waiting.cancelled() => {}
-                () = time::sleep_until(again) => {}
+                () = self.others_may_have_written() => {}
+                () = time::sleep(LOOK_AGAIN), if !is_known => {}
+                () = time::sleep_until(deadline) => {}
             }
         }
     }
