@@ -10,12 +10,12 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_fleet_of_500_lives_its_life_and_leaves_no_address_behind() {
+async fn a_fleet_boots_500_instances_on_a_pool_that_runs_dry_and_leaves_no_address_behind() {
     let place = Place::with_fake_host();
     let daemon = place.start().await;
     let mut client = place.client().await;
     network(&mut client, "blue", &["10.1.0.0/22", "fd00:1::/64"]).await;
-    // Smaller than the fleet at its largest, so that the pool runs dry from time to time.
+    // Smaller than the fleet at its largest, so that the pool runs dry.
     network(&mut client, "green", &["10.2.0.0/24"]).await;
     let hypervisors = [place.hypervisor(8).await, place.hypervisor(9).await];
     let churn = Churn {
@@ -31,6 +31,7 @@ async fn a_fleet_of_500_lives_its_life_and_leaves_no_address_behind() {
     let summary = churn.run().await.unwrap_or_else(|error| panic!("an answer nothing explains: {error}"));
     println!("{summary:?}");
     assert!(summary.boots >= 500 && summary.migrations > 0 && summary.reboots > 0, "{summary:?}");
+    assert!(summary.starved > 0, "{summary:?}");
     let ledger = place.ledger();
     ledger.assert_whole().await;
     assert_eq!(ledger.instances().await, i64::try_from(summary.alive).unwrap());

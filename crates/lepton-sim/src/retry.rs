@@ -33,7 +33,7 @@ impl<T> Outcome<T> {
 }
 
 impl Default for RetryPolicy {
-    /// Ten attempts within about three seconds: longer than a restart of the server takes.
+    /// Ten attempts within 2.1 seconds: longer than a restart of the server takes.
     fn default() -> Self {
         Self {
             attempts: 10,
