@@ -72,7 +72,7 @@ pub use floating_pool::{
 };
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
-pub use key::Key;
+pub use key::{Key, Selection};
 pub use lepton_ipam::Block;
 pub use mac_range::{CreateMacRange, DeleteMacRange, GetMacRange, ListMacRanges};
 pub use migration::{MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration};

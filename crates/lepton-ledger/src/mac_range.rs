@@ -15,7 +15,7 @@ use lepton_ipam::MacBase;
 use lepton_types::{MacPrefix, MacRange, MacRangeId};
 
 pub(crate) use self::draw::{Drawn, draw};
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Key, Refusal, Selection, Stop, View};
 
 /// Most ranges of a ledger: whoever draws a MAC reads all of them.
 pub(crate) const MOST_MAC_RANGES: usize = 256;
@@ -35,7 +35,7 @@ impl Command for CreateMacRange {
     const NAME: &'static str = "CreateMacRange";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::MacRanges, Key::PortOfMacs(self.prefix)]
+        vec![Key::MacRanges, Key::Select(Selection::PortOfMacs(self.prefix))]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<MacRange, Stop> {

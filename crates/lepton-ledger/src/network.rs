@@ -4,7 +4,7 @@ use lepton_ipam::SubnetSpec;
 use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Key, NamedHost, Refusal, Scope, Stop, View, page};
+use crate::{Command, Key, NamedHost, Refusal, Scope, Selection, Stop, View, page};
 
 mod carve;
 mod modify;
@@ -171,7 +171,7 @@ impl Command for DeleteNetwork {
     const NAME: &'static str = "DeleteNetwork";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Network(self.network), Key::PortOn(self.network)]
+        vec![Key::Network(self.network), Key::Select(Selection::PortOn(self.network))]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {

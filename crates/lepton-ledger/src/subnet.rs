@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use lepton_ipam::{Block, SubnetSpec, first_block};
 use lepton_types::{AddressFamily, AddressMode, Cidr, Mtu, Network, NetworkId, Subnet, SubnetId};
 
-use crate::{Command, FixedIp, Frontier, Holder, Key, Refusal, Scope, Stop, View, pool};
+use crate::{Command, FixedIp, Frontier, Holder, Key, Refusal, Scope, Selection, Stop, View, pool};
 
 mod routes;
 
@@ -117,7 +117,7 @@ impl Command for DeleteSubnet {
     const NAME: &'static str = "DeleteSubnet";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Subnet(self.subnet), Key::HeldIn(self.subnet)]
+        vec![Key::Subnet(self.subnet), Key::Select(Selection::HeldIn(self.subnet))]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {

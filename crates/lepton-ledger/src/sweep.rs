@@ -1,6 +1,6 @@
 //! The sweep of quarantine: addresses that rested long enough go back to their pools.
 
-use crate::{Command, Key, Stop, View, pool};
+use crate::{Command, Key, Selection, Stop, View, pool};
 
 /// Gives back a bounded number of addresses whose quarantine is over; answers how many, zero when none is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ impl Command for SweepQuarantine {
     const NAME: &'static str = "SweepQuarantine";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Rested]
+        vec![Key::Select(Selection::Rested)]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<usize, Stop> {

@@ -13,8 +13,10 @@
 
 use std::net::IpAddr;
 
-use lepton_ledger::{Block, EntryKey, Key, RequestKey, View};
-use lepton_types::{DomainName, HostId, InstanceId, MacAddr, Name, NetworkId, PortId, ProjectId, SubnetId};
+use lepton_ledger::{Block, EntryKey, Key, RequestKey, Selection, View};
+use lepton_types::{
+    DomainName, HostId, InstanceId, Ipv4Range, MacAddr, Name, NetworkId, PortId, ProjectId, SubnetId,
+};
 
 use crate::{
     engine::Tx,
@@ -30,6 +32,7 @@ use crate::{
 #[derive(Debug, Default)]
 struct Round<'k> {
     requests: Vec<RequestKey>,
+    has_newest_network: bool,
     networks: Vec<NetworkId>,
     projects: Vec<ProjectId>,
     subnets: Vec<SubnetId>,
@@ -52,6 +55,7 @@ struct Round<'k> {
     pending_unplugs: Vec<PortId>,
     pools: Vec<Name>,
     floating_ranges: Vec<SubnetId>,
+    floating_ranges_in: Vec<Ipv4Range>,
     /// Floating IPs of which the ranges are asked for.
     ranges_of: Vec<IpAddr>,
     floating_ips: Vec<IpAddr>,
@@ -63,8 +67,7 @@ struct Round<'k> {
     dns_domains: Vec<DomainName>,
     dns_entries: Vec<EntryKey>,
     bound_names: Vec<(SubnetId, IpAddr)>,
-    /// Sets that are asked for rarely, a statement each.
-    others: Vec<&'k Key>,
+    selections: Vec<&'k Selection>,
 }
 
 impl<'k> Round<'k> {
@@ -93,6 +96,7 @@ impl<'k> Round<'k> {
                 Key::PendingUnplugs(id) => round.pending_unplugs.push(*id),
                 Key::FloatingPool(name) => round.pools.push(name.clone()),
                 Key::FloatingRange(subnet) => round.floating_ranges.push(*subnet),
+                Key::FloatingRangesIn(addresses) => round.floating_ranges_in.push(*addresses),
                 Key::FloatingRangeOf(address) => round.ranges_of.push(*address),
                 Key::FloatingIp(address) => round.floating_ips.push(*address),
                 Key::FloatingOwner(address) => round.floating_owners.push(*address),
@@ -102,32 +106,8 @@ impl<'k> Round<'k> {
                 Key::DnsDomain(name) => round.dns_domains.push(name.clone()),
                 Key::DnsEntry(key) => round.dns_entries.push(key.clone()),
                 Key::BoundNames(subnet, address) => round.bound_names.push((*subnet, *address)),
-                Key::NewestNetwork => {}
-                Key::GlobalNetworks
-                | Key::NetworkPage { .. }
-                | Key::HeldIn(_)
-                | Key::RestedIn { .. }
-                | Key::Rested
-                | Key::PortOn(_)
-                | Key::PortOfMacs(_)
-                | Key::FloatingPoolPage { .. }
-                | Key::FloatingRangesIn(_)
-                | Key::FloatingIpIn(_)
-                | Key::FloatingIpPage { .. }
-                | Key::PortPage { .. }
-                | Key::HostPortPage { .. }
-                | Key::GuestsOn(_)
-                | Key::PortsToFence { .. }
-                | Key::HostPorts(..)
-                | Key::InstancePage { .. }
-                | Key::AddressPage { .. }
-                | Key::FixedIpPage { .. }
-                | Key::DnsDomainPage { .. }
-                | Key::DnsEntryPage { .. }
-                | Key::DnsNames { .. }
-                | Key::QuotaPage { .. }
-                | Key::JournalBounds
-                | Key::Journal(_) => round.others.push(key),
+                Key::NewestNetwork => round.has_newest_network = true,
+                Key::Select(selection) => round.selections.push(selection),
             }
         }
         round
@@ -139,7 +119,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     let mut round = Round::new(&keys);
     requests::load(tx, &round.requests, view).await?;
     // Before the networks: who carves a range sees those of whoever had the counter.
-    if keys.contains(&Key::NewestNetwork) {
+    if round.has_newest_network {
         networks::load_newest(tx, view).await?;
     }
     networks::load(tx, &round.networks, view).await?;
@@ -171,8 +151,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     floating_ips::note_owners(tx, &round.floating_owners, view).await?;
     dns_domains::load(tx, &round.dns_domains, view).await?;
     pending_unplugs::load(tx, &round.pending_unplugs, view).await?;
-    for key in &round.others {
-        load_other(tx, key, view).await?;
+    for selection in &round.selections {
+        select(tx, selection, view).await?;
     }
     // A change of an instance is a change of its host. All of a batch's hosts are locked at once and in one order, lest
     // two managers wait for each other.
@@ -214,92 +194,62 @@ async fn load_macs(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<()
 async fn load_ranges(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<(), Failure> {
     floating_ranges::load_pools(tx, &round.pools, view).await?;
     floating_ranges::load(tx, &round.floating_ranges, view).await?;
-    for key in &round.others {
-        if let Key::FloatingRangesIn(addresses) = key {
-            floating_ranges::load_in(tx, *addresses, view).await?;
-        }
+    for addresses in &round.floating_ranges_in {
+        floating_ranges::load_in(tx, *addresses, view).await?;
     }
     Ok(())
 }
 
-async fn load_other(tx: &mut Tx, key: &Key, view: &mut View) -> Result<(), Failure> {
-    match key {
-        Key::NetworkPage { project, after, limit } => {
+async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(), Failure> {
+    match selection {
+        Selection::NetworkPage { project, after, limit } => {
             networks::load_page(tx, project.as_ref(), *after, *limit, view).await
         }
-        Key::GlobalNetworks => networks::load_global(tx, view).await,
-        Key::HeldIn(subnet) => fixed_ips::note_one_held_in(tx, *subnet, view).await,
-        Key::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
-        Key::Rested => fixed_ips::load_rested(tx, view).await,
-        Key::InstancePage { project, after, limit } => {
+        Selection::GlobalNetworks => networks::load_global(tx, view).await,
+        Selection::HeldIn(subnet) => fixed_ips::note_one_held_in(tx, *subnet, view).await,
+        Selection::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
+        Selection::Rested => fixed_ips::load_rested(tx, view).await,
+        Selection::InstancePage { project, after, limit } => {
             instances::load_page(tx, project.as_ref(), after.as_ref(), *limit, view).await
         }
-        Key::AddressPage { range, after, limit } => {
+        Selection::AddressPage { range, after, limit } => {
             fixed_ips::load_in_range(tx, *range, *after, *limit, view).await
         }
-        Key::FixedIpPage { subnets, after, limit } => {
+        Selection::FixedIpPage { subnets, after, limit } => {
             fixed_ips::load_page(tx, subnets, *after, *limit, view).await
         }
-        Key::PortOfMacs(macs) => ports::note_one_with(tx, *macs, view).await,
-        Key::PortOn(network) => ports::note_one_on(tx, *network, view).await,
-        Key::FloatingPoolPage { after, limit } => floating_ranges::load_page(tx, *after, *limit, view).await,
-        Key::FloatingIpIn(subnet) => floating_ips::note_one_in(tx, *subnet, view).await,
-        Key::FloatingIpPage { filter, after, limit } => {
+        Selection::PortOfMacs(macs) => ports::note_one_with(tx, *macs, view).await,
+        Selection::PortOn(network) => ports::note_one_on(tx, *network, view).await,
+        Selection::FloatingPoolPage { after, limit } => {
+            floating_ranges::load_page(tx, *after, *limit, view).await
+        }
+        Selection::FloatingIpIn(subnet) => floating_ips::note_one_in(tx, *subnet, view).await,
+        Selection::FloatingIpPage { filter, after, limit } => {
             floating_ips::load_page(tx, filter, *after, *limit, view).await
         }
-        Key::PortPage { filter, after, limit } => ports::load_page(tx, filter, *after, *limit, view).await,
-        Key::HostPortPage { host, after, limit } => {
+        Selection::PortPage { filter, after, limit } => {
+            ports::load_page(tx, filter, *after, *limit, view).await
+        }
+        Selection::HostPortPage { host, after, limit } => {
             ports::load_host_page(tx, host, *after, *limit, view).await
         }
-        Key::GuestsOn(network) => guests::load_on(tx, *network, view).await,
-        Key::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
-        Key::HostPorts(host, after) => {
+        Selection::GuestsOn(network) => guests::load_on(tx, *network, view).await,
+        Selection::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
+        Selection::HostPorts(host, after) => {
             ports::load_of_host(tx, host, *after, view).await?;
             pending_unplugs::load_of_host(tx, host, *after, view).await
         }
-        Key::DnsDomainPage { project, after, limit } => {
+        Selection::DnsDomainPage { project, after, limit } => {
             dns_domains::load_page(tx, project.as_ref(), after.as_ref(), *limit, view).await
         }
-        Key::DnsEntryPage { domain, address, after, limit } => {
+        Selection::DnsEntryPage { domain, address, after, limit } => {
             dns_entries::load_page(tx, *domain, *address, after.as_ref(), *limit, view).await
         }
-        Key::DnsNames { address, after, limit } => {
+        Selection::DnsNames { address, after, limit } => {
             dns_entries::load_names(tx, *address, after.as_ref(), *limit, view).await
         }
-        Key::QuotaPage { after, limit } => quotas::load_page(tx, after.as_ref(), *limit, view).await,
-        Key::JournalBounds => journal::load_bounds(tx, view).await,
-        Key::Journal(after) => journal::load(tx, *after, view).await,
-        Key::Request(_)
-        | Key::NewestNetwork
-        | Key::MacRanges
-        | Key::FreeMacs { .. }
-        | Key::Network(_)
-        | Key::NetworksOf(_)
-        | Key::Subnet(_)
-        | Key::Frontier(_)
-        | Key::FreeBlocks { .. }
-        | Key::Block(..)
-        | Key::FixedIp(..)
-        | Key::Instance(_)
-        | Key::NetworkInfo(_)
-        | Key::PastLives(_)
-        | Key::Port(_)
-        | Key::Mac(_)
-        | Key::PortOfMac(_)
-        | Key::PortWith(..)
-        | Key::LeasedTo(..)
-        | Key::DnsDomain(_)
-        | Key::DnsEntry(_)
-        | Key::BoundNames(..)
-        | Key::PendingUnplugs(_)
-        | Key::FloatingPool(_)
-        | Key::FloatingRange(_)
-        | Key::FloatingRangeOf(_)
-        | Key::FloatingRangesIn(_)
-        | Key::FloatingIp(_)
-        | Key::FloatingOwner(_)
-        | Key::FloatingIpsOf(_)
-        | Key::Host(_)
-        | Key::Quota(_) => Ok(()),
+        Selection::QuotaPage { after, limit } => quotas::load_page(tx, after.as_ref(), *limit, view).await,
+        Selection::JournalBounds => journal::load_bounds(tx, view).await,
+        Selection::Journal(after) => journal::load(tx, *after, view).await,
     }
 }

@@ -4,7 +4,7 @@ use lepton_types::{NetworkId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::DhcpGuest;
-use crate::{Command, Key, Scope, Stop, View};
+use crate::{Command, Key, Scope, Selection, Stop, View};
 
 /// Tells the live IPv4 addresses of a network's ports, and whose they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,11 @@ impl Command for GetDhcpGuests {
     const IS_LONG: bool = true;
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Network(self.network), Key::GuestsOn(self.network), Key::JournalBounds]
+        vec![
+            Key::Network(self.network),
+            Key::Select(Selection::GuestsOn(self.network)),
+            Key::Select(Selection::JournalBounds),
+        ]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<DhcpGuests, Stop> {

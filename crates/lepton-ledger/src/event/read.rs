@@ -3,7 +3,7 @@
 use lepton_types::{Event, ProjectId, RecordedEvent};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, JournalBounds, Key, Refusal, Scope, Stop, View};
+use crate::{Command, JournalBounds, Key, Refusal, Scope, Selection, Stop, View};
 
 /// Reads events, a bounded number of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +55,10 @@ impl Command for ReadEvents {
 
     fn keys(&self) -> Vec<Key> {
         match self.start {
-            EventStart::After(after) => vec![Key::JournalBounds, Key::Journal(after)],
-            EventStart::Newest(_) => vec![Key::JournalBounds],
+            EventStart::After(after) => {
+                vec![Key::Select(Selection::JournalBounds), Key::Select(Selection::Journal(after))]
+            }
+            EventStart::Newest(_) => vec![Key::Select(Selection::JournalBounds)],
         }
     }
 

@@ -5,8 +5,9 @@ use lepton_types::{HostReport, PortReport, PortStatus, ProjectId, RecordedEvent}
 
 use super::*;
 use crate::{
-    AddSubnet, Associate, AssociateNetwork, Command, DeleteNetwork, DisassociateNetwork, Holder,
-    ModifyNetwork, ModifySubnet, NamedHost, NetworkSpec, Refusal, ReportHost, Scope, Stop, SweepQuarantine,
+    AddSubnet, Associate, AssociateNetwork, Command, DeleteNetwork, DisassociateNetwork, Holder, Key,
+    ModifyNetwork, ModifySubnet, NamedHost, NetworkSpec, Refusal, ReportHost, Scope, Selection, Stop,
+    SweepQuarantine,
     example::{NOW, allocation, deallocation, empty, host, missing, network, unloaded, with_network},
     execute,
 };
@@ -538,7 +539,10 @@ fn what_is_forgotten_or_still_to_come_cannot_be_read_after() {
 fn reading_takes_one_round() {
     let read = ReadEvents { start: EventStart::After(5), limit: 10, filter: EventFilter::default() };
     let mut ledger = unloaded();
-    assert_eq!(missing(&mut ledger, &read), [crate::Key::JournalBounds, crate::Key::Journal(5)]);
+    assert_eq!(
+        missing(&mut ledger, &read),
+        [Key::Select(Selection::JournalBounds), Key::Select(Selection::Journal(5))]
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use lepton_types::{HostId, Port, PortId};
 use serde::{Deserialize, Serialize};
 
 use super::{check, proof};
-use crate::{Command, Key, PendingUnplug, Stop, View};
+use crate::{Command, Key, PendingUnplug, Selection, Stop, View};
 
 /// Most ports that one call is about, of each kind: each is a row that it locks, as in a host's report.
 const AT_ONCE: u16 = 256;
@@ -42,7 +42,10 @@ impl Command for FenceHost {
     const NAME: &'static str = "FenceHost";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::PortsToFence { host: self.host.clone(), limit: AT_ONCE }, Key::Host(self.host.clone())]
+        vec![
+            Key::Select(Selection::PortsToFence { host: self.host.clone(), limit: AT_ONCE }),
+            Key::Host(self.host.clone()),
+        ]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Fenced, Stop> {

@@ -4,7 +4,7 @@ use lepton_ipam::{SubnetSpec, carve};
 use lepton_types::{Cidr, Name, ProjectId};
 
 use super::{NetworkSpec, NetworkWithSubnets, new, with_subnets};
-use crate::{Command, Key, Refusal, Stop, View};
+use crate::{Command, Key, Refusal, Selection, Stop, View};
 
 /// Makes networks whose prefixes are consecutive blocks of a range. Blocks that the owner's networks occupy already are
 /// skipped; when too few are left, nothing is made.
@@ -81,7 +81,7 @@ fn name_in_request(block: Cidr, part: &str) -> String {
 }
 
 fn key_of_neighbours(project: Option<&ProjectId>) -> Key {
-    project.cloned().map_or(Key::GlobalNetworks, Key::NetworksOf)
+    project.cloned().map_or(Key::Select(Selection::GlobalNetworks), Key::NetworksOf)
 }
 
 /// The prefixes that a network of this owner meets on the same instances: its own and the global networks'.

@@ -83,12 +83,15 @@ fn each_command_misses_what_it_names() {
         [Key::Network(id)]
     );
     let keys = missing(&mut ledger, &DeleteNetwork { network: id, scope: Scope::Everything });
-    assert_eq!(keys, [Key::Network(id), Key::PortOn(id)]);
+    assert_eq!(keys, [Key::Network(id), Key::Select(Selection::PortOn(id))]);
     loaded(&mut ledger, keys);
     let delete = DeleteNetwork { network: id, scope: Scope::Everything };
     assert_eq!(decided(&mut ledger, &delete), Err(Refusal::NetworkNotFound { network: id, field: None }));
     let list = ListNetworks { project: None, after: 3, limit: 10, scope: Scope::Everything };
-    assert_eq!(missing(&mut ledger, &list), [Key::NetworkPage { project: None, after: 3, limit: 11 }]);
+    assert_eq!(
+        missing(&mut ledger, &list),
+        [Key::Select(Selection::NetworkPage { project: None, after: 3, limit: 11 })]
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use lepton_types::{NetworkId, Port};
 use uuid::Uuid;
 
 use super::View;
-use crate::{Instance, Key, Stop, dhcp::DhcpGuest};
+use crate::{Instance, Key, Selection, Stop, dhcp::DhcpGuest};
 
 impl View {
     /// Says who all the guests of a network are.
@@ -17,7 +17,7 @@ impl View {
     /// The live IPv4 addresses of a network's ports, in no certain order. What the batch itself changes is not in them, so
     /// they are for questions.
     pub(crate) fn guests_on(&mut self, network: NetworkId) -> Result<Vec<DhcpGuest>, Stop> {
-        self.need([Key::GuestsOn(network)])?;
+        self.need([Key::Select(Selection::GuestsOn(network))])?;
         if !self.is_complete {
             // Copied, since another question of the batch may be about the same network.
             return Ok(self.guests.get(&network).cloned().unwrap_or_default());

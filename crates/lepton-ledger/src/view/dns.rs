@@ -6,7 +6,7 @@ use lepton_types::{DnsDomain, DnsDomainId, DnsEntry, DomainName, Hostname, Proje
 use uuid::Uuid;
 
 use super::View;
-use crate::{EntryKey, Key, NamedEntry, Scope, Stop};
+use crate::{EntryKey, Key, NamedEntry, Scope, Selection, Stop};
 
 impl View {
     /// The domain of this name.
@@ -25,7 +25,11 @@ impl View {
         after: Option<&DomainName>,
         limit: u16,
     ) -> Result<Vec<DnsDomain>, Stop> {
-        self.need([Key::DnsDomainPage { project: project.cloned(), after: after.cloned(), limit }])?;
+        self.need([Key::Select(Selection::DnsDomainPage {
+            project: project.cloned(),
+            after: after.cloned(),
+            limit,
+        })])?;
         let later =
             after.map_or(Bound::Unbounded, |name| Bound::Excluded((name.clone(), Uuid::max().into())));
         let scope = project.cloned().map_or(Scope::Everything, Scope::Project);
@@ -47,7 +51,7 @@ impl View {
         after: Option<&(Hostname, RecordType)>,
         limit: u16,
     ) -> Result<Vec<DnsEntry>, Stop> {
-        self.need([Key::DnsEntryPage { domain, address, after: after.cloned(), limit }])?;
+        self.need([Key::Select(Selection::DnsEntryPage { domain, address, after: after.cloned(), limit })])?;
         let (name, record_type) = after.cloned().unwrap_or_else(|| (first_name(), RecordType::A));
         let key = (domain, name, record_type);
         let start = if after.is_some() { Bound::Excluded(&key) } else { Bound::Included(&key) };
@@ -63,7 +67,7 @@ impl View {
         after: Option<(DnsDomainId, Hostname)>,
         limit: u16,
     ) -> Result<Vec<NamedEntry>, Stop> {
-        self.need([Key::DnsNames { address, after: after.clone(), limit }])?;
+        self.need([Key::Select(Selection::DnsNames { address, after: after.clone(), limit })])?;
         let start = match after {
             Some((domain, name)) => Bound::Excluded((address, domain, name)),
             None => Bound::Included((address, Uuid::nil().into(), first_name())),

@@ -6,7 +6,7 @@ use lepton_types::{Cidr, ProjectId, Timestamp};
 use uuid::Uuid;
 
 use super::View;
-use crate::{AddressPlace, FixedIp, Instance, InstancePlace, Key, Stop};
+use crate::{AddressPlace, FixedIp, Instance, InstancePlace, Key, Selection, Stop};
 
 impl View {
     /// The owner rows of addresses in a range, of any subnet, in the order of the addresses.
@@ -16,7 +16,7 @@ impl View {
         after: Option<AddressPlace>,
         limit: u16,
     ) -> Result<Vec<FixedIp>, Stop> {
-        self.need([Key::AddressPage { range, after, limit }])?;
+        self.need([Key::Select(Selection::AddressPage { range, after, limit })])?;
         let start = after.map_or(Bound::Included((range.first(), Uuid::nil().into())), Bound::Excluded);
         let places = self.indexes.fixed_ips_by_address.range((start, Bound::Unbounded));
         let places = places.take_while(|(address, _)| range.contains(*address)).take(limit.into());
@@ -30,7 +30,11 @@ impl View {
         after: Option<&InstancePlace>,
         limit: u16,
     ) -> Result<Vec<Instance>, Stop> {
-        self.need([Key::InstancePage { project: project.cloned(), after: after.cloned(), limit }])?;
+        self.need([Key::Select(Selection::InstancePage {
+            project: project.cloned(),
+            after: after.cloned(),
+            limit,
+        })])?;
         let of_project = project.map(|project| InstancePlace {
             project: project.clone(),
             created_at: Timestamp::from(i64::MIN),

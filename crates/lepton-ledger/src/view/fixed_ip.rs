@@ -6,7 +6,7 @@ use lepton_types::{MacAddr, Port, Subnet};
 use uuid::Uuid;
 
 use super::View;
-use crate::{FixedIp, Key, Stop, row::Indexed};
+use crate::{FixedIp, Key, Selection, Stop, row::Indexed};
 
 impl View {
     /// The owner rows of addresses in some subnets, one subnet after the other, and in each in the order of the addresses. Of
@@ -18,7 +18,7 @@ impl View {
         limit: u16,
     ) -> Result<Vec<FixedIp>, Stop> {
         let ids = subnets.iter().map(|subnet| subnet.id).collect();
-        self.need([Key::FixedIpPage { subnets: ids, after, limit }])?;
+        self.need([Key::Select(Selection::FixedIpPage { subnets: ids, after, limit })])?;
         let (mut rows, mut after) = (Vec::new(), after);
         for subnet in subnets {
             let start = match after.take() {

@@ -9,7 +9,7 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FloatingBy, FloatingFilter, Key, Stop};
+use crate::{FloatingBy, FloatingFilter, Key, Selection, Stop};
 
 impl View {
     /// The pool of this name.
@@ -21,7 +21,7 @@ impl View {
 
     /// Pools in the order of their creation.
     pub(crate) fn floating_pool_page(&mut self, after: u64, limit: u16) -> Result<Vec<Network>, Stop> {
-        self.need([Key::FloatingPoolPage { after, limit }])?;
+        self.need([Key::Select(Selection::FloatingPoolPage { after, limit })])?;
         let later = (Bound::Excluded((after, Uuid::max().into())), Bound::Unbounded);
         let networks =
             self.indexes.networks_by_sequence.range(later).filter_map(|(_, id)| self.row::<Network>(id));
@@ -82,7 +82,7 @@ impl View {
         after: Option<IpAddr>,
         limit: u16,
     ) -> Result<Vec<FloatingIp>, Stop> {
-        self.need([Key::FloatingIpPage { filter: filter.clone(), after, limit }])?;
+        self.need([Key::Select(Selection::FloatingIpPage { filter: filter.clone(), after, limit })])?;
         let rows = self.rows::<FloatingIp>().filter(|row| after.is_none_or(|after| after < row.address));
         let wanted = rows.filter(|row| self.lets_pass(filter, row));
         Ok(wanted.take(limit.into()).cloned().collect())

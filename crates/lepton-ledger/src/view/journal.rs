@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use lepton_types::Timestamp;
 
 use super::View;
-use crate::{Change, JournalBounds, JournalEntry, JournalRow, Key, Stop};
+use crate::{Change, JournalBounds, JournalEntry, JournalRow, Key, Selection, Stop};
 
 /// How many revisions one look at the journal goes through; not fewer than an entry has, so that every look gets on.
 const SPAN: u64 = 512;
@@ -34,13 +34,13 @@ impl View {
 
     /// Where the journal begins and ends.
     pub(crate) fn journal_bounds(&mut self) -> Result<JournalBounds, Stop> {
-        self.need([Key::JournalBounds])?;
+        self.need([Key::Select(Selection::JournalBounds)])?;
         Ok(self.journal.bounds)
     }
 
     /// The entries that one look behind a revision goes through, in order; the first may begin before it.
     pub(crate) fn journal(&mut self, after: u64) -> Result<impl Iterator<Item = &JournalRow>, Stop> {
-        self.need([Key::Journal(after)])?;
+        self.need([Key::Select(Selection::Journal(after))])?;
         Ok(self.journal.rows.range(Self::journal_span(after)).map(|(_, row)| row))
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::View;
 use crate::{
     FixedIp, Frontier, Holder, Host, HostPortPlace, Instance, Key, PendingUnplug, PortFilter, PortPlace,
-    RequestKey, RequestRecord, Stop,
+    RequestKey, RequestRecord, Selection, Stop,
 };
 
 impl View {
@@ -34,7 +34,7 @@ impl View {
 
     /// The networks that every project may use.
     pub(crate) fn global_networks(&mut self) -> Result<Vec<Network>, Stop> {
-        self.need([Key::GlobalNetworks])?;
+        self.need([Key::Select(Selection::GlobalNetworks)])?;
         Ok(self.owned(None).cloned().collect())
     }
 
@@ -51,7 +51,7 @@ impl View {
         after: u64,
         limit: u16,
     ) -> Result<Vec<Network>, Stop> {
-        self.need([Key::NetworkPage { project: project.cloned(), after, limit }])?;
+        self.need([Key::Select(Selection::NetworkPage { project: project.cloned(), after, limit })])?;
         let later = (Bound::Excluded((after, Uuid::max().into())), Bound::Unbounded);
         let networks =
             self.indexes.networks_by_sequence.range(later).filter_map(|(_, id)| self.row::<Network>(id));
@@ -115,7 +115,7 @@ impl View {
 
     /// Quotas in the order of their projects.
     pub(crate) fn quota_page(&mut self, after: Option<&ProjectId>, limit: u16) -> Result<Vec<Quota>, Stop> {
-        self.need([Key::QuotaPage { after: after.cloned(), limit }])?;
+        self.need([Key::Select(Selection::QuotaPage { after: after.cloned(), limit })])?;
         let later = after.map_or(Bound::Unbounded, Bound::Excluded);
         Ok(self.tables.quotas.rows_from(later).take(limit.into()).cloned().collect())
     }
@@ -140,14 +140,14 @@ impl View {
         let rested: Vec<_> = self.known_rested().filter(|row| row.subnet == subnet).collect();
         let known_up_to = self.rested_known.get(&subnet).copied();
         if rested.is_empty() && known_up_to != Some(None) {
-            self.need([Key::RestedIn { subnet, after: known_up_to.flatten() }])?;
+            self.need([Key::Select(Selection::RestedIn { subnet, after: known_up_to.flatten() })])?;
         }
         Ok(rested)
     }
 
     /// Addresses of any subnet that rested long enough, a bounded number of them.
     pub(crate) fn rested(&mut self) -> Result<Vec<FixedIp>, Stop> {
-        self.need([Key::Rested])?;
+        self.need([Key::Select(Selection::Rested)])?;
         Ok(self.known_rested().collect())
     }
 
@@ -216,7 +216,7 @@ impl View {
         after: Option<PortPlace>,
         limit: u16,
     ) -> Result<Vec<Port>, Stop> {
-        self.need([Key::PortPage { filter: filter.clone(), after, limit }])?;
+        self.need([Key::Select(Selection::PortPage { filter: filter.clone(), after, limit })])?;
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let entries = self.indexes.ports_by_network.range((start, Bound::Unbounded));
         let ports = entries.filter_map(|(_, id)| self.row::<Port>(id));
@@ -230,7 +230,7 @@ impl View {
         after: Option<HostPortPlace>,
         limit: u16,
     ) -> Result<Vec<Port>, Stop> {
-        self.need([Key::HostPortPage { host: host.clone(), after, limit }])?;
+        self.need([Key::Select(Selection::HostPortPage { host: host.clone(), after, limit })])?;
         let (revision, id) = after.unwrap_or((Revision::default(), Uuid::nil().into()));
         let behind = (Bound::Excluded((host.clone(), revision, id)), Bound::Unbounded);
         let entries = self.indexes.ports_by_host.range(behind).take_while(|entry| entry.0 == *host);
@@ -240,7 +240,7 @@ impl View {
 
     /// The host's ports, and those on their way to it, that changed there after a revision, in the order of their changes.
     pub(crate) fn host_ports(&mut self, host: &HostId, after: Revision) -> Result<Vec<Port>, Stop> {
-        self.need([Key::HostPorts(host.clone(), after)])?;
+        self.need([Key::Select(Selection::HostPorts(host.clone(), after))])?;
         let later = (Bound::Excluded((host.clone(), after, Uuid::max().into())), Bound::Unbounded);
         let entries = self.indexes.ports_by_host.range(later).take_while(|entry| entry.0 == *host);
         Ok(entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect())
@@ -249,7 +249,7 @@ impl View {
     /// The first `limit` ports of the host, released ones before the others, those on their way to it last, and whether it
     /// has more of them.
     pub(crate) fn ports_to_fence(&mut self, host: &HostId, limit: u16) -> Result<(Vec<Port>, bool), Stop> {
-        self.need([Key::PortsToFence { host: host.clone(), limit }])?;
+        self.need([Key::Select(Selection::PortsToFence { host: host.clone(), limit })])?;
         let start = (host.clone(), Revision::default(), Uuid::nil().into());
         let entries = self.indexes.ports_by_host.range(start..).take_while(|entry| entry.0 == *host);
         let mut ports: Vec<Port> = entries.filter_map(|entry| self.row::<Port>(&entry.2)).cloned().collect();
@@ -265,7 +265,7 @@ impl View {
         host: &HostId,
         limit: u16,
     ) -> Result<(Vec<PendingUnplug>, bool), Stop> {
-        self.need([Key::PortsToFence { host: host.clone(), limit }])?;
+        self.need([Key::Select(Selection::PortsToFence { host: host.clone(), limit })])?;
         let unplugs = self.unplugs_after(host, Revision::default()).filter(|unplug| !unplug.is_fenced);
         let mut unplugs: Vec<PendingUnplug> = unplugs.cloned().collect();
         let has_more = self.left_in_part.contains(host) || unplugs.len() > limit.into();
@@ -275,7 +275,7 @@ impl View {
 
     /// The ports that must go from the host since after a revision, beside those that it has and that are released.
     pub(crate) fn unplugs_of_host(&mut self, host: &HostId, after: Revision) -> Result<Vec<PortId>, Stop> {
-        self.need([Key::HostPorts(host.clone(), after)])?;
+        self.need([Key::Select(Selection::HostPorts(host.clone(), after))])?;
         Ok(self.unplugs_after(host, after).map(|unplug| unplug.port).collect())
     }
 

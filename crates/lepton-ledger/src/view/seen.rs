@@ -9,7 +9,7 @@ use lepton_types::{FloatingIp, MacAddr, MacPrefix, NetworkId, Port, PortId, Subn
 use uuid::Uuid;
 
 use super::View;
-use crate::{FixedIp, Key, Row, Stop};
+use crate::{FixedIp, Key, Row, Selection, Stop};
 
 /// Rows that a store has seen and holds nobody from. What the tables know of them is newer, or the batch's own decision.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl View {
 
     /// A port on the network, if there is any.
     pub(crate) fn port_on(&mut self, network: NetworkId) -> Result<Option<&Port>, Stop> {
-        self.need([Key::PortOn(network)])?;
+        self.need([Key::Select(Selection::PortOn(network))])?;
         let mut ports = self.indexes.ports_by_network.range((network, Uuid::nil().into())..);
         let known = ports.next().filter(|entry| entry.0 == network).and_then(|entry| self.row(&entry.1));
         Ok(known.or_else(|| self.seen.port_on.get(&network).filter(|port| self.is_unknown::<Port>(&port.id))))
@@ -66,7 +66,7 @@ impl View {
 
     /// A port that has one of the MACs, if there is one.
     pub(crate) fn port_of_macs(&mut self, macs: MacPrefix) -> Result<Option<Port>, Stop> {
-        self.need([Key::PortOfMacs(macs)])?;
+        self.need([Key::Select(Selection::PortOfMacs(macs))])?;
         let mut ports = self.indexes.ports_by_mac.range((macs.first(), Uuid::nil().into())..);
         let id = ports.next().filter(|entry| macs.contains(entry.0)).map(|entry| entry.1);
         let known = id.and_then(|id| self.row::<Port>(&id));
@@ -76,7 +76,7 @@ impl View {
 
     /// An address of the subnet that a port has, if there is any.
     pub(crate) fn held_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
-        self.need([Key::HeldIn(subnet)])?;
+        self.need([Key::Select(Selection::HeldIn(subnet))])?;
         let mut rows = self.rows::<FixedIp>().filter(|row| row.subnet == subnet);
         let known = rows.find(|row| row.holder.port().is_some()).map(|row| row.address);
         let seen = self.seen.held_in.get(&subnet).copied();
@@ -85,7 +85,7 @@ impl View {
 
     /// An address of the range that a project has, if there is any.
     pub(crate) fn floating_ip_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
-        self.need([Key::FloatingIpIn(subnet)])?;
+        self.need([Key::Select(Selection::FloatingIpIn(subnet))])?;
         let known = self.rows::<FloatingIp>().find(|row| row.subnet == subnet).map(|row| row.address);
         let seen = self.seen.floating_ip_in.get(&subnet).copied();
         Ok(known.or_else(|| seen.filter(|address| self.is_unknown::<FloatingIp>(address))))

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     AllocateForInstance, Command, CreateNetworks, DeallocateForInstance, DeleteNetwork, Holder, NetworkSpec,
-    Refusal, ReportHost, Scope, SweepQuarantine, UndoAllocation,
+    Refusal, ReportHost, Scope, Selection, SweepQuarantine, UndoAllocation,
     example::{
         NOW, allocation, deallocation, decided, empty, fixed_ips, host, instance, made, network, requested,
     },
@@ -253,8 +253,8 @@ fn a_partial_view_asks_for_more_rested_addresses_until_there_are_none() {
     let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);
     let asks = |ledger: &mut View, after| {
         assert_eq!(ledger.rested_in(subnet), Err(Stop::Missing));
-        assert_eq!(ledger.take_missing(), [Key::RestedIn { subnet, after }]);
-        ledger.mark_loaded(Key::RestedIn { subnet, after });
+        assert_eq!(ledger.take_missing(), [Key::Select(Selection::RestedIn { subnet, after })]);
+        ledger.mark_loaded(Key::Select(Selection::RestedIn { subnet, after }));
     };
     asks(&mut ledger, None);
     let (address, until): (IpAddr, _) = ("10.1.0.9".parse().unwrap(), Timestamp::from(NOW));
@@ -272,7 +272,7 @@ fn a_partial_view_asks_for_more_rested_addresses_until_there_are_none() {
 fn a_row_that_was_only_seen_counts_until_the_view_knows_better() {
     let subnet = SubnetId::from(uuid::Uuid::from_u128(1));
     let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);
-    ledger.mark_loaded(Key::HeldIn(subnet));
+    ledger.mark_loaded(Key::Select(Selection::HeldIn(subnet)));
     assert_eq!(ledger.held_in(subnet), Ok(None));
     let (address, until): (IpAddr, _) = ("10.1.0.9".parse().unwrap(), Timestamp::from(NOW));
     ledger.note_held_in(subnet, address);

@@ -15,7 +15,7 @@
 //! | hosts | two changes get one revision, and a host misses one |
 //! | quotas | two managers count from one number, and a project gets more than it may |
 
-use lepton_ledger::{DeallocateForInstance, FixedIp, Key, Scope, View};
+use lepton_ledger::{DeallocateForInstance, FixedIp, Key, Scope, Selection, View};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::floating_ips::{associate, pool, wish};
@@ -93,14 +93,14 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
         (Key::FreeBlocks { subnet: at, after: None }, BLOCKS),
         (Key::Block(at, "10.1.0.0".parse().unwrap()), BLOCKS),
         (Key::FixedIp(at, "10.1.0.2".parse().unwrap()), FIXED_IPS),
-        (Key::RestedIn { subnet: at, after: None }, RESTING),
-        (Key::Rested, RESTING),
+        (Key::Select(Selection::RestedIn { subnet: at, after: None }), RESTING),
+        (Key::Select(Selection::Rested), RESTING),
         (Key::Instance(instance(1)), INSTANCES),
         (Key::Instance(instance(1)), PORTS),
         (Key::Port(port), PORTS),
-        (Key::PortsToFence { host: host(), limit: 1 }, PORTS),
-        (Key::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }, PORTS),
-        (Key::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }, UNPLUGS),
+        (Key::Select(Selection::PortsToFence { host: host(), limit: 1 }), PORTS),
+        (Key::Select(Selection::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }), PORTS),
+        (Key::Select(Selection::PortsToFence { host: "elsewhere".parse().unwrap(), limit: 1 }), UNPLUGS),
         (Key::PendingUnplugs(port), UNPLUGS),
         (Key::FloatingPool("nova".parse().unwrap()), RANGES),
         (Key::FloatingRangesIn("172.24.4.0/30".parse().unwrap()), RANGES),
@@ -148,7 +148,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
     let keys = vec![
         Key::Host(host()),
-        Key::RestedIn { subnet: at, after: None },
+        Key::Select(Selection::RestedIn { subnet: at, after: None }),
         Key::PendingUnplugs(port),
         Key::FloatingIp("172.24.4.1".parse().unwrap()),
         Key::Port(port),
@@ -195,7 +195,8 @@ async fn questions_lock_nothing_and_wait_for_nobody() {
     tx.rollback().await.unwrap();
 
     let mut reading = engine.read().await.unwrap();
-    let keys = vec![Key::Instance(instance(1)), Key::HostPorts(host(), Revision::default())];
+    let keys =
+        vec![Key::Instance(instance(1)), Key::Select(Selection::HostPorts(host(), Revision::default()))];
     load(&mut reading, keys, &mut View::partial(subject.now(), [0; 32])).await.unwrap();
     subject.end(1).await;
     reading.rollback().await.unwrap();
@@ -215,7 +216,11 @@ async fn two_resting() -> (Subject, Key, [Key; 2]) {
         subject.advance(quarantine);
     }
     let key = |address: &str| Key::FixedIp(at, address.parse().unwrap());
-    (subject, Key::RestedIn { subnet: at, after: None }, [key("10.1.0.2"), key("10.1.0.3")])
+    (
+        subject,
+        Key::Select(Selection::RestedIn { subnet: at, after: None }),
+        [key("10.1.0.2"), key("10.1.0.3")],
+    )
 }
 
 /// Every manager sweeps every few seconds.
@@ -225,7 +230,7 @@ async fn a_sweep_leaves_to_others_what_they_decide_on() {
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
     let others = holding(engine, lower, subject.now()).await;
     let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(subject.now(), [0; 32]));
-    load(&mut tx, vec![Key::Rested], &mut view).await.unwrap();
+    load(&mut tx, vec![Key::Select(Selection::Rested)], &mut view).await.unwrap();
     let swept: Vec<_> = view.rows::<FixedIp>().map(|row| row.address.to_string()).collect();
     assert_eq!(swept, ["10.1.0.3"]);
     tx.rollback().await.unwrap();

@@ -2,7 +2,7 @@
 //! to decide on: another manager may have changed it in between.
 
 use futures_util::future::join3;
-use lepton_ledger::{DeleteSubnet, FixedIp, Holder, Key, RemoveFixedIp, Scope, View};
+use lepton_ledger::{DeleteSubnet, FixedIp, Holder, Key, RemoveFixedIp, Scope, Selection, View};
 use lepton_types::{FloatingIp, Port};
 
 use super::{
@@ -26,11 +26,11 @@ async fn what_another_manager_changed_since_it_was_looked_for_is_loaded_as_it_is
     let mut tx = engine.write().await.unwrap();
     let view = &mut View::partial(subject.now(), [0; 32]);
     let looked_for = vec![
-        Key::HeldIn(subnet),
-        Key::PortOn(network),
+        Key::Select(Selection::HeldIn(subnet)),
+        Key::Select(Selection::PortOn(network)),
         Key::Mac(vif.mac),
-        Key::PortOfMacs("fa:16:3e:00:00:00/24".parse().unwrap()),
-        Key::FloatingIpIn(floating.subnet),
+        Key::Select(Selection::PortOfMacs("fa:16:3e:00:00:00/24".parse().unwrap())),
+        Key::Select(Selection::FloatingIpIn(floating.subnet)),
     ];
     load(&mut tx, looked_for, view).await.unwrap();
 
