@@ -19,7 +19,14 @@ use crate::{
 pub struct HostClaim {
     host: HostId,
     /// None where nobody else can have the ledger.
-    on_server: Option<(Arc<Engine>, PgConnection)>,
+    on_server: Option<Session>,
+}
+
+/// The session that has the lock.
+struct Session {
+    engine: Arc<Engine>,
+    /// None once it was lost.
+    connection: Option<PgConnection>,
 }
 
 /// Why a claim was not made.
@@ -61,13 +68,13 @@ impl HostClaim {
     ///
     /// As [`crate::Store::claim_host`]; then the claim is lost until this succeeds.
     pub async fn keep(&mut self) -> Result<(), ClaimError> {
-        let Some((engine, connection)) = &mut self.on_server else { return Ok(()) };
-        let asked = sqlx::query("select 1").execute(connection);
-        if tokio::time::timeout(engine.connections().patience(), asked).await.is_ok_and(|asked| asked.is_ok())
-        {
+        let Some(session) = &mut self.on_server else { return Ok(()) };
+        if session.answers().await {
             return Ok(());
         }
-        let engine = Arc::clone(engine);
+        // First, or the new session would meet the lock of this one, which may live on in the server.
+        session.connection = None;
+        let engine = Arc::clone(&session.engine);
         *self = claim(&engine, self.host.clone()).await?;
         Ok(())
     }
@@ -75,8 +82,31 @@ impl HostClaim {
     /// Ends the connection, as a failing network or an operator does.
     #[cfg(test)]
     pub(crate) async fn cut(&mut self) {
-        let Some((_, connection)) = &mut self.on_server else { return };
-        let _ = sqlx::query("select pg_terminate_backend(pg_backend_pid())").execute(connection).await;
+        self.tell("select pg_terminate_backend(pg_backend_pid())").await;
+    }
+
+    /// Lets the session answer nothing more, though the server keeps it, and its lock.
+    #[cfg(test)]
+    pub(crate) async fn break_session(&mut self) {
+        self.tell("begin; select 1 / 0").await;
+    }
+
+    #[cfg(test)]
+    async fn tell(&mut self, sql: &'static str) {
+        let Some(connection) = self.on_server.as_mut().and_then(|session| session.connection.as_mut()) else {
+            return;
+        };
+        let _ = sqlx::raw_sql(sql).execute(connection).await;
+    }
+}
+
+impl Session {
+    /// Whether it lives, and with it the lock.
+    async fn answers(&mut self) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        let asked = sqlx::query("select 1").execute(connection);
+        let answer = tokio::time::timeout(self.engine.connections().patience(), asked).await;
+        answer.is_ok_and(|answer| answer.is_ok())
     }
 }
 
@@ -92,7 +122,10 @@ async fn claim(engine: &Arc<Engine>, host: HostId) -> Result<HostClaim, ClaimErr
     let asked = tokio::time::timeout(patience, lock(engine, &host)).await;
     let late = |_| unknown(format!("no answer within {} ms", patience.as_millis()));
     match asked.map_err(late)?.map_err(|error| unknown(error.to_string()))? {
-        Ok(connection) => Ok(HostClaim { host, on_server: Some((Arc::clone(engine), connection)) }),
+        Ok(connection) => {
+            let session = Session { engine: Arc::clone(engine), connection: Some(connection) };
+            Ok(HostClaim { host, on_server: Some(session) })
+        }
         Err(holder) => Err(ClaimError::Held { host, holder }),
     }
 }

@@ -2,16 +2,14 @@
 
 use std::io;
 
+use futures_util::{FutureExt, future::BoxFuture};
 use lepton_agent::{Agent, Manager as AgentManager};
 use lepton_manager::{Manager, ManagerError};
 use lepton_plug::{fake, linux::Linux};
 use lepton_types::{HostChanges, HostId, HostReport, Revision};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Backend, tasks::Tasks};
-
-/// What the agent is called when it dies.
-const NAME: &str = "the agent";
+use crate::config::Backend;
 
 /// The manager of this process, as its agent sees it.
 #[derive(Clone, Debug)]
@@ -33,29 +31,24 @@ impl AgentManager for Embedded {
     }
 }
 
-/// Starts the agent of `host`.
+/// The agent of `host`, which works until `shutdown` and ends with its pass.
 ///
 /// # Errors
 ///
 /// The kernel cannot be reached.
-pub(crate) fn start(
-    tasks: &mut Tasks,
+pub(crate) fn open(
     backend: Backend,
     host: &HostId,
     manager: &Manager,
     shutdown: CancellationToken,
-) -> io::Result<()> {
+) -> io::Result<BoxFuture<'static, ()>> {
     let (host, manager) = (host.clone(), Embedded(manager.clone()));
     let seed = u64::from(std::process::id());
-    match backend {
-        Backend::Linux => {
-            let linux = Linux::open()?;
-            tasks.spawn(NAME, Agent::new(host, linux, manager, seed).run(shutdown));
-        }
+    Ok(match backend {
+        Backend::Linux => Agent::new(host, Linux::open()?, manager, seed).run(shutdown).boxed(),
         Backend::Fake => {
             tracing::warn!("agent.backend = fake: ports are plugged in memory only");
-            tasks.spawn(NAME, Agent::new(host, fake::Host::default(), manager, seed).run(shutdown));
+            Agent::new(host, fake::Host::default(), manager, seed).run(shutdown).boxed()
         }
-    }
-    Ok(())
+    })
 }

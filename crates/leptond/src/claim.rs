@@ -1,6 +1,6 @@
 //! This process's claim to be the agent of its host: the only one among those on the ledger's database.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use lepton_manager::Manager;
 use lepton_store::{ClaimError, HostClaim};
@@ -41,16 +41,117 @@ pub(crate) async fn make(
     }
 }
 
-/// Keeps the claim until `stop`. What was lost with a connection is claimed anew; where another process was faster, the log
-/// says so until one of them is stopped.
-pub(crate) async fn keep(mut claim: HostClaim, stop: CancellationToken) {
+/// Works for as long as the claim is this process's, and gives it up when the work has ended.
+///
+/// What was lost with a connection is claimed anew. Where another process was faster and keeps the host, the work is cut: two
+/// agents of one host are worse than none.
+pub(crate) async fn hold(mut claim: HostClaim, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        () = lost(&mut claim) => {}
+    }
+}
+
+/// Waits until the claim is another process's for good.
+async fn lost(claim: &mut HostClaim) {
+    let mut loss = Loss::default();
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = time::sleep(LOOK) => {}
-        }
-        if let Err(error) = claim.keep().await {
+        time::sleep(loss.pause()).await;
+        let looked = claim.keep().await;
+        if let Err(error) = &looked {
             tracing::error!(%error, "this process is not certain to be its host's only agent");
         }
+        if loss.is_final(looked.as_ref().err()) {
+            return;
+        }
+    }
+}
+
+/// For how long another process has had what was this one's.
+#[derive(Debug, Default)]
+struct Loss {
+    since: Option<Instant>,
+}
+
+impl Loss {
+    /// Whether this look at the claim was one too many that found it another's. A session that ended without a word has its lock
+    /// until the server notices, and may be this process's own; a database that does not answer says nothing about others.
+    fn is_final(&mut self, found: Option<&ClaimError>) -> bool {
+        let Some(ClaimError::Held { .. }) = found else {
+            self.since = None;
+            return false;
+        };
+        self.since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+    }
+
+    /// How long until the next look.
+    fn pause(&self) -> Duration {
+        if self.since.is_some() { PAUSE } else { LOOK }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use lepton_manager::Settings;
+    use lepton_store::{Database, StoreConfig};
+    use lepton_testkit::PrivatePostgres;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn host() -> HostId {
+        "host-1".parse().unwrap()
+    }
+
+    async fn open(database: Database) -> Manager {
+        let settings = Settings { mac_base: "fa:16:3e".parse().unwrap(), ..Settings::default() };
+        Manager::open(&StoreConfig::new(database), settings).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_another_process_keeps_is_lost_for_good() {
+        let held = ClaimError::Held { host: host(), holder: "runs elsewhere".to_owned() };
+        let unknown = ClaimError::Unknown { host: host(), problem: "no answer".to_owned() };
+        let mut loss = Loss::default();
+        assert!(!loss.is_final(Some(&held)));
+        assert_eq!(loss.pause(), PAUSE);
+        time::advance(PATIENCE).await;
+        assert!(!loss.is_final(Some(&unknown)), "who does not answer does not say who has it");
+        assert!(!loss.is_final(Some(&held)));
+        time::advance(PATIENCE - PAUSE).await;
+        assert!(!loss.is_final(Some(&held)));
+        time::advance(PAUSE).await;
+        assert!(loss.is_final(Some(&held)));
+        assert!(!loss.is_final(None));
+        assert_eq!(loss.pause(), LOOK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_is_held_for_as_long_as_the_work_lasts() {
+        let manager = open(Database::Memory).await;
+        let claim = manager.claim_host(&host()).await.unwrap();
+        let held = hold(claim, future::pending());
+        assert!(time::timeout(10 * PATIENCE, held).await.is_err());
+        let claim = manager.claim_host(&host()).await.unwrap();
+        hold(claim, future::ready(())).await;
+    }
+
+    #[tokio::test]
+    async fn the_host_is_free_for_others_once_the_work_has_ended() {
+        let url = PrivatePostgres::shared().unwrap().create_database("claim").unwrap();
+        let manager = open(Database::Postgres(url)).await;
+        let claim = manager.claim_host(&host()).await.unwrap();
+        let (end, ended) = oneshot::channel::<()>();
+        let holding = hold(claim, async { ended.await.unwrap() });
+        let other = async {
+            let error = manager.claim_host(&host()).await.unwrap_err();
+            assert!(matches!(error, ClaimError::Held { .. }), "{error}");
+            end.send(()).unwrap();
+        };
+        tokio::join!(holding, other);
+        let shutdown = CancellationToken::new();
+        assert!(make(&manager, &host(), &shutdown).await.unwrap().is_some());
     }
 }

@@ -115,12 +115,12 @@ async fn work(
     tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep, stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
         let Some(claim) = claim::make(manager, &config.host, shutdown).await? else { return Ok(()) };
-        tasks.spawn("the claim on the host", claim::keep(claim, stop.clone()));
         // Before anybody can ask for a port on it. If it cannot be noted now, the agent's first question tries again.
         if let Err(error) = manager.register(&config.host).await {
             tracing::warn!(host = %config.host, %error, "the host is not noted as one that has an agent");
         }
-        agent::start(tasks, config.backend, &config.host, manager, stop.clone()).map_err(agent_error)?;
+        let agent = agent::open(config.backend, &config.host, manager, stop.clone()).map_err(agent_error)?;
+        tasks.spawn("the agent", claim::hold(claim, agent));
     }
     beside(tasks, serve(config, listeners, manager, shutdown), shutdown).await
 }

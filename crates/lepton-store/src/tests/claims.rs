@@ -1,5 +1,7 @@
 //! Of several processes on one database one is a host's agent.
 
+use std::time::Duration;
+
 use super::harness::{Kind, Subject, host};
 use crate::ClaimError;
 
@@ -13,13 +15,8 @@ async fn a_host_is_claimed_once_until_the_claim_goes_with_its_process() {
     assert!(matches!(&error, ClaimError::Held { holder, .. } if holder.contains("process")), "{error}");
     other.claim_host(&"host-2".parse().unwrap()).await.unwrap();
     drop(first);
-    let claimed = async {
-        // The server hears of the end of a connection when it looks.
-        while other.claim_host(&host()).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), claimed).await.unwrap();
+    // The server hears of the end of a connection when it looks.
+    soon(async || other.claim_host(&host()).await.is_ok()).await;
     other.close().await;
 }
 
@@ -28,10 +25,18 @@ async fn a_claim_whose_connection_is_cut_is_made_again() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let mut claim = subject.store().claim_host(&host()).await.unwrap();
     claim.cut().await;
-    claim.keep().await.unwrap();
+    soon(async || claim.keep().await.is_ok()).await;
     let other = subject.another().await.unwrap();
     assert!(matches!(other.claim_host(&host()).await, Err(ClaimError::Held { .. })));
     other.close().await;
+}
+
+#[tokio::test]
+async fn a_claim_that_is_made_again_does_not_meet_the_lock_of_its_old_session() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let mut claim = subject.store().claim_host(&host()).await.unwrap();
+    claim.break_session().await;
+    soon(async || claim.keep().await.is_ok()).await;
 }
 
 #[tokio::test]
@@ -40,4 +45,13 @@ async fn a_ledger_that_is_one_processs_alone_claims_nothing() {
         let subject = Subject::open(kind, |_| {}).await;
         subject.store().claim_host(&host()).await.unwrap().keep().await.unwrap();
     }
+}
+
+async fn soon(mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it never came true");
 }
