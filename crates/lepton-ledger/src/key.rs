@@ -5,12 +5,13 @@ mod selection;
 use std::net::IpAddr;
 
 use lepton_types::{
-    DomainName, HostId, InstanceId, Ipv4Range, MacAddr, Name, NetworkId, PortId, ProjectId, SubnetId,
+    DomainName, HostId, InstanceId, Ipv4Range, MacAddr, MacRangeId, Name, NetworkId, PortId, ProjectId,
+    SubnetId,
 };
 
 pub use selection::Selection;
 
-use crate::{RequestKey, row::EntryKey};
+use crate::{FreeMacPlace, RequestKey, row::EntryKey};
 
 /// A row, or a small indexed set of rows, that a command needs in its view.
 ///
@@ -27,10 +28,12 @@ pub enum Key {
     NewestNetwork,
     /// All ranges of MACs.
     MacRanges,
-    /// The lowest free MACs of ranges, above `after`.
+    /// The MACs of a range that are free for longest, behind `after`.
     FreeMacs {
-        /// Only MACs above this one.
-        after: Option<MacAddr>,
+        /// Whose MACs.
+        range: MacRangeId,
+        /// Only MACs behind this one.
+        after: Option<FreeMacPlace>,
     },
     /// One subnet.
     Subnet(SubnetId),

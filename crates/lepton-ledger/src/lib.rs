@@ -74,7 +74,9 @@ pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHos
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::{Key, Selection};
 pub use lepton_ipam::Block;
-pub use mac_range::{CreateMacRange, DeleteMacRange, GetMacRange, ListMacRanges};
+pub use mac_range::{
+    CreateMacRange, DeleteMacRange, GetMacRange, ListEndingMacRanges, ListMacRanges, SweepMacRange,
+};
 pub use migration::{MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration};
 pub use network::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
@@ -87,11 +89,11 @@ pub use port::{
 pub use quota::{GetQuota, ListQuotas, QuotaPage, QuotaState, SetQuota};
 pub use refusal::{Refusal, RefusalKind, Violation};
 pub use row::{
-    EntryKey, FixedIp, FreeMac, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey, RequestRecord,
-    Row,
+    EntryKey, FixedIp, FreeMac, FreeMacPlace, Frontier, Holder, Host, Instance, PendingUnplug, RequestKey,
+    RequestRecord, Row,
 };
 pub use scope::Scope;
 pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
-pub use view::View;
+pub use view::{FREE_MACS_AT_ONCE, View};

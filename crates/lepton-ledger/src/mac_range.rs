@@ -1,10 +1,10 @@
 //! Ranges of MACs: which ones ports are given, instead of those of the configured base (ADR 17).
 //!
 //! ```text
-//!            drawn                       its port is unplugged
-//!   fresh ───────────▶ a live port's ─────────────────────────▶ free
-//!                             ▲                                  │ drawn, when no range has a fresh one
-//!                             └──────────────────────────────────┘
+//!            drawn, when none that is free suits     its port is unplugged
+//!   fresh ───────────────────────────────▶ a live port's ─────────────────▶ free
+//!                                                 ▲                          │ drawn, longest free first
+//!                                                 └──────────────────────────┘
 //! ```
 
 mod draw;
@@ -14,7 +14,7 @@ mod tests;
 use lepton_ipam::MacBase;
 use lepton_types::{MacPrefix, MacRange, MacRangeId};
 
-pub(crate) use self::draw::{Drawn, draw};
+pub(crate) use self::draw::{Drawn, MAC_ATTEMPTS, draw, longest_free};
 use crate::{Command, Key, Refusal, Selection, Stop, View};
 
 /// Most ranges of a ledger: whoever draws a MAC reads all of them.
@@ -47,9 +47,10 @@ impl Command for CreateMacRange {
             );
             return Err(Refusal::invalid_field("range", problem).into());
         }
-        let ranges = ledger.mac_ranges()?;
+        let ranges = ledger.mac_ranges_and_ending()?;
         if let Some(other) = ranges.iter().find(|other| other.prefix.overlaps(prefix)) {
-            return Err(Refusal::MacRangeOverlaps { range: prefix, other: other.prefix, id: other.id }.into());
+            let MacRange { id, prefix: other, is_ending, .. } = *other;
+            return Err(Refusal::MacRangeOverlaps { range: prefix, other, id, is_ending }.into());
         }
         if let Some(port) = ledger.port_of_macs(prefix)? {
             return Err(
@@ -62,7 +63,7 @@ impl Command for CreateMacRange {
         // Two that are made at once would get the same number, and the second is decided again.
         let number = ranges.last().map_or(0, |newest| newest.number + 1);
         let (id, created_at) = (ledger.draws().id(), ledger.now());
-        let range = MacRange { id, prefix, number, drawn: 0, created_at };
+        let range = MacRange { id, prefix, number, drawn: 0, is_ending: false, created_at };
         ledger.insert(range.clone());
         Ok(range)
     }
@@ -116,15 +117,56 @@ impl Command for DeleteMacRange {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
-        let MacRange { id, prefix, .. } = ledger.mac_range(self.range)?;
+        let range = ledger.mac_range(self.range)?;
+        let prefix = range.prefix;
         if let Some(port) = ledger.port_of_macs(prefix)? {
             return Err(
                 Refusal::MacRangeInUse { range: prefix, mac: port.mac, instance: port.instance }.into()
             );
         }
-        ledger.end_free_macs_of(id);
-        ledger.end::<MacRange>(&id);
+        // What came back may be as many as the fleet ever had, too many for one batch.
+        ledger.drop_mac_range(&range)?;
         Ok(())
+    }
+}
+
+/// Lists the ranges that were deleted and of which not all is dropped yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListEndingMacRanges;
+
+impl Command for ListEndingMacRanges {
+    type Answer = Vec<MacRangeId>;
+
+    const NAME: &'static str = "ListEndingMacRanges";
+
+    fn decide(&self, ledger: &mut View) -> Result<Vec<MacRangeId>, Stop> {
+        let ranges = ledger.mac_ranges_and_ending()?;
+        Ok(ranges.into_iter().filter(|range| range.is_ending).map(|range| range.id).collect())
+    }
+}
+
+/// Drops a bounded part of what is left of a range that was deleted; answers whether all of it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SweepMacRange {
+    /// Which one.
+    pub range: MacRangeId,
+}
+
+impl Command for SweepMacRange {
+    type Answer = bool;
+
+    const NAME: &'static str = "SweepMacRange";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::MacRanges]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<bool, Stop> {
+        let ranges = ledger.mac_ranges_and_ending()?;
+        match ranges.into_iter().find(|range| range.id == self.range && range.is_ending) {
+            Some(range) => ledger.drop_mac_range(&range),
+            None => Ok(true),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use lepton_types::{
 use self::{
     table::refusals,
     tell::{At, OwnNames, Tell},
-    words::{Listed, example, joined, of_type, wanted, whose, within},
+    words::{Listed, example, joined, of_type, out_of_range, wanted, whose, within},
 };
 use crate::{PortRef, Sought};
 
@@ -285,12 +285,14 @@ refusals! {
         range: MacRangeId = "mac_range_id",
     }
     /// The range shares MACs with one that is there.
-    #[error("{range} overlaps the range {other} of MACs; leave the common ones out")]
+    #[error("{range} overlaps the range {other} of MACs{}", out_of_range(*is_ending))]
     MacRangeOverlaps = "MAC_RANGE_OVERLAPS", Exists {
         range: MacPrefix = "range",
         other: MacPrefix = "other_range",
         /// The id of the one that is there.
         id: MacRangeId = "mac_range_id",
+        /// Whether that one was deleted and is being dropped.
+        is_ending: bool,
     }
     /// A port has a MAC of what was to become a range, or was to be one no more.
     #[error("MAC {mac} of {range} is a port's, of instance {instance}; deallocate it first")]

@@ -153,7 +153,12 @@ pub struct FreeMac {
     pub mac: MacAddr,
     /// Its range.
     pub range: MacRangeId,
+    /// Since when nobody has it. Who has waited longest is drawn first.
+    pub since: Timestamp,
 }
+
+/// A free MAC's place among those of its range.
+pub type FreeMacPlace = (Timestamp, MacAddr);
 
 /// What identifies an entry of a DNS domain: a name has one of each type.
 pub type EntryKey = (DnsDomainId, Hostname, RecordType);
@@ -339,5 +344,7 @@ row!(
     }
 );
 row!(MacRange, MacRangeId, mac_ranges, |self| self.id);
-row!(FreeMac, MacAddr, free_macs, |self| self.mac);
+row!(FreeMac, MacAddr, free_macs, |self| self.mac, |indexes, is_there| {
+    enter(&mut indexes.free_macs_by_range, (self.range, self.since, self.mac), is_there);
+});
 row!(RequestRecord, RequestKey, requests, |self| self.key.clone());

@@ -18,17 +18,18 @@ use std::{
     net::IpAddr,
 };
 
+pub use self::mac_range::FREE_MACS_AT_ONCE;
 pub(crate) use self::table::Table;
 use self::{draws::Draws, journal::Journal, seen::Seen};
 use crate::{
-    AddressPlace, Change, FixedIp, FreeMac, Frontier, Host, Instance, InstancePlace, Key, PendingUnplug,
-    RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
+    AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance, InstancePlace, Key,
+    PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
 };
 use lepton_ipam::Block;
 use lepton_types::{
     AddressFamily, Amounts, Cidr, DnsDomain, DnsDomainId, DnsEntry, DomainName, FloatingIp, FloatingRange,
-    HostId, Hostname, InstanceId, Ipv4Range, Limit, MacAddr, MacRange, Name, Network, NetworkId, Port,
-    PortId, ProjectId, Quota, Revision, Subnet, SubnetId, Timestamp,
+    HostId, Hostname, InstanceId, Ipv4Range, Limit, MacAddr, MacRange, MacRangeId, Name, Network, NetworkId,
+    Port, PortId, ProjectId, Quota, Revision, Subnet, SubnetId, Timestamp,
 };
 
 /// The part of the ledger that a batch of commands has in memory: rows as loaded, overlaid with what the batch decided.
@@ -54,8 +55,8 @@ pub struct View {
     default_limits: Amounts<Limit>,
     /// Whether the store holds ranges of MACs, as was said with the networks.
     has_mac_ranges: bool,
-    /// Up to which free MAC all are loaded; none: every one, once any were asked for.
-    free_macs_known: Option<MacAddr>,
+    /// Up to which free MAC of a range all are loaded; none: every one.
+    free_macs_known: BTreeMap<MacRangeId, Option<FreeMacPlace>>,
     /// The guests of the networks that were asked for.
     guests: BTreeMap<NetworkId, Vec<DhcpGuest>>,
     is_complete: bool,
@@ -107,6 +108,7 @@ pub struct Indexes {
     pub(crate) floating_ips_by_port: BTreeSet<(PortId, IpAddr)>,
     pub(crate) fixed_ips_by_address: BTreeSet<AddressPlace>,
     pub(crate) fixed_ips_by_lease: BTreeSet<(MacAddr, IpAddr, SubnetId)>,
+    pub(crate) free_macs_by_range: BTreeSet<(MacRangeId, Timestamp, MacAddr)>,
     pub(crate) quarantine: BTreeSet<(Timestamp, SubnetId, IpAddr)>,
     pub(crate) free_blocks: BTreeSet<(SubnetId, IpAddr)>,
     pub(crate) dns_domains_by_name: BTreeSet<(DomainName, DnsDomainId)>,
@@ -140,7 +142,7 @@ impl View {
             journal: Journal::default(),
             default_limits: Amounts::DEFAULT,
             has_mac_ranges: false,
-            free_macs_known: None,
+            free_macs_known: BTreeMap::new(),
             guests: BTreeMap::new(),
             is_complete,
             loaded: HashSet::new(),
@@ -352,9 +354,10 @@ impl View {
         self.has_mac_ranges = true;
     }
 
-    /// Says that of the free MACs all are loaded up to this one; all of them, when that is none.
-    pub fn note_free_macs(&mut self, up_to: Option<MacAddr>) {
-        self.free_macs_known = up_to;
+    /// Says that of the range's free MACs all are loaded up to this one; all of them, when that is none.
+    pub fn note_free_macs(&mut self, range: MacRangeId, up_to: Option<FreeMacPlace>) {
+        let known = self.free_macs_known.entry(range).or_insert(up_to);
+        *known = (*known).zip(up_to).map(|(known, up_to)| known.max(up_to));
     }
 
     /// Says that a host has more ports to fence than were loaded.

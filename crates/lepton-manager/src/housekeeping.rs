@@ -1,8 +1,8 @@
-//! What has to be done from time to time: quarantine that is over, answers and history that need not be kept.
+//! What has to be done from time to time: quarantine that is over, ranges of MACs that were deleted, answers and history that need not be kept.
 
 use std::time::Duration;
 
-use lepton_ledger::{Envelope, SweepQuarantine};
+use lepton_ledger::{Envelope, ListEndingMacRanges, SweepMacRange, SweepQuarantine};
 use lepton_store::StoreError;
 use tokio::time::{self, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,7 @@ pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToke
         let store = manager.store();
         let goes_on = || !shutdown.is_cancelled();
         while goes_on() && sweeps_more(&manager).await {}
+        while goes_on() && drops_more(&manager).await {}
         while goes_on() && is_more("answers", store.forget_requests(keep.requests).await) {}
         while goes_on() && is_more("events", store.forget_events(keep.events).await) {}
         while goes_on() && is_more("history", store.forget_history(keep.history).await) {}
@@ -55,6 +56,25 @@ async fn sweeps_more(manager: &Manager) -> bool {
         }
         Err(error) => {
             tracing::warn!(%error, "quarantine is not swept");
+            false
+        }
+    }
+}
+
+/// Drops some of what is left of ranges of MACs that were deleted; answers whether there is more.
+async fn drops_more(manager: &Manager) -> bool {
+    let ending = match manager.store().ask(ListEndingMacRanges).await {
+        Ok(ending) => ending,
+        Err(error) => {
+            tracing::warn!(%error, "nobody knows which ranges of MACs are ending");
+            return false;
+        }
+    };
+    let Some(&range) = ending.first() else { return false };
+    match manager.submit(SweepMacRange { range }, Envelope::of(HOUSEKEEPING), false).await {
+        Ok(is_gone) => !is_gone || ending.len() > 1,
+        Err(error) => {
+            tracing::warn!(%range, %error, "what is left of a range of MACs is not dropped");
             false
         }
     }

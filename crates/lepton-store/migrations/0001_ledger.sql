@@ -100,15 +100,18 @@ CREATE TABLE mac_ranges (
     number BIGINT NOT NULL UNIQUE,
     -- How many of its MACs were drawn, lowest first.
     drawn BIGINT NOT NULL CHECK (drawn BETWEEN 0 AND last - first + 1),
+    -- Whether it was deleted, and only its free MACs are still to be dropped.
+    is_ending BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL
 );
 
--- Those of their MACs that ports had and none has any more.
+-- Those of their MACs that ports had and none has any more. The one that is free for longest is drawn first.
 CREATE TABLE free_macs (
     mac BIGINT NOT NULL PRIMARY KEY,
-    mac_range_id UUID NOT NULL REFERENCES mac_ranges ON DELETE CASCADE
+    mac_range_id UUID NOT NULL REFERENCES mac_ranges,
+    since BIGINT NOT NULL
 );
-CREATE INDEX free_macs_by_range ON free_macs (mac_range_id);
+CREATE INDEX free_macs_by_range ON free_macs (mac_range_id, since, mac);
 
 CREATE TABLE ports (
     id UUID NOT NULL PRIMARY KEY,

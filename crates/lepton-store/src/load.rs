@@ -38,7 +38,7 @@ struct Round<'k> {
     subnets: Vec<SubnetId>,
     frontiers: Vec<SubnetId>,
     has_mac_ranges: bool,
-    free_macs: Vec<Option<MacAddr>>,
+    free_macs: Vec<mac_ranges::FreeKey>,
     free_blocks: Vec<(SubnetId, Option<IpAddr>)>,
     blocks: Vec<(SubnetId, IpAddr)>,
     fixed_ips: Vec<(SubnetId, IpAddr)>,
@@ -76,7 +76,7 @@ impl<'k> Round<'k> {
         for key in keys {
             match key {
                 Key::MacRanges => round.has_mac_ranges = true,
-                Key::FreeMacs { after } => round.free_macs.push(*after),
+                Key::FreeMacs { range, after } => round.free_macs.push((*range, *after)),
                 Key::Request(key) => round.requests.push(key.clone()),
                 Key::Network(id) => round.networks.push(*id),
                 Key::NetworksOf(project) => round.projects.push(project.clone()),
@@ -184,10 +184,7 @@ async fn load_macs(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<()
     if round.has_mac_ranges {
         mac_ranges::load(tx, view).await?;
     }
-    for after in &round.free_macs {
-        mac_ranges::load_free(tx, *after, view).await?;
-    }
-    Ok(())
+    mac_ranges::load_free(tx, &round.free_macs, view).await
 }
 
 /// Loads ranges of pools. They are locked before their blocks are.

@@ -59,14 +59,18 @@ impl Statements {
     /// | `{rows}`, a table | `values (?,?),(?,?)` | `select * from unnest($1,$2) as r (column1,column2)` |
     /// | `{in}`, a condition | `in (?,?)` | `= any($1)` |
     /// | `{lock}` | | `for update`, so that what a decision reads cannot change before it is written |
+    /// | `{lock referred}` | | `for no key update`: the same, but others may write rows that refer to it |
     /// | `{lock free}` | | `for update skip locked`: what others decide on is left to them |
     pub(crate) fn text(&self, sql: &'static str, rows: usize, width: usize, dialect: Dialect) -> Arc<str> {
         let rows = if dialect == Dialect::Sqlite { rows } else { 0 };
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let text = texts.entry((sql, rows, width, dialect)).or_insert_with(|| {
             let is_locking = dialect == (Dialect::Postgres { is_locking: true });
-            let (lock, lock_free) =
-                if is_locking { ("for update", "for update skip locked") } else { ("", "") };
+            let locks = [
+                ("{lock}", "for update"),
+                ("{lock referred}", "for no key update"),
+                ("{lock free}", "for update skip locked"),
+            ];
             let (table, condition) = match dialect {
                 Dialect::Sqlite => (
                     format!("values {}", list(rows, |_| format!("({})", list(width, |_| "?".to_owned())))),
@@ -75,7 +79,10 @@ impl Statements {
                 Dialect::Postgres { .. } => (unnested(0, width), "= any($1)".to_owned()),
             };
             let sql = sql.replace("{rows}", &table).replace("{in}", &condition);
-            sql.replace("{lock}", lock).replace("{lock free}", lock_free).into()
+            let locked = |sql: String, (mark, lock): (&str, &str)| {
+                sql.replace(mark, if is_locking { lock } else { "" })
+            };
+            locks.into_iter().fold(sql, locked).into()
         });
         Arc::clone(text)
     }
@@ -178,6 +185,9 @@ mod tests {
         assert_eq!(text(select, 3, 1, Dialect::Sqlite), "select 1 from t where id in (?,?,?) ");
         assert_eq!(text(select, 3, 1, asking), "select 1 from t where id = any($1) ");
         assert_eq!(text(select, 3, 1, locking), "select 1 from t where id = any($1) for update");
+        let referred = "select 1 from t {lock referred}";
+        assert_eq!(text(referred, 0, 0, asking), "select 1 from t ");
+        assert_eq!(text(referred, 0, 0, locking), "select 1 from t for no key update");
         let sweep = "select 1 from t {lock free}";
         assert_eq!(text(sweep, 0, 0, Dialect::Sqlite), "select 1 from t ");
         assert_eq!(text(sweep, 0, 0, asking), "select 1 from t ");

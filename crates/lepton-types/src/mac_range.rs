@@ -131,9 +131,12 @@ pub struct MacRange {
     pub prefix: MacPrefix,
     /// Its place among the ranges: they are drawn from in the order in which they were made.
     pub number: u64,
-    /// How many of its MACs were drawn, lowest first. One that came back since is kept apart, and is drawn again when no range
-    /// has a fresh one.
+    /// How many of its MACs were drawn, lowest first. One that came back since is kept apart, and is drawn again before a fresh
+    /// one is.
     pub drawn: u64,
+    /// Whether it was deleted, and only what came back of it is still to be dropped.
+    #[serde(default)]
+    pub is_ending: bool,
     /// When it was made.
     pub created_at: Timestamp,
 }

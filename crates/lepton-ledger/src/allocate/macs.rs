@@ -4,11 +4,15 @@ use lepton_ipam::{MacBase, check_requested};
 use lepton_types::{MacAddr, MacRangeId};
 
 use super::places::{Place, Wanted};
-use crate::{Key, Refusal, Stop, View, mac_range, pool};
+use crate::{
+    Key, Refusal, Stop, View,
+    mac_range::{self, Drawn, MAC_ATTEMPTS},
+    pool,
+};
 
-/// How many MACs are drawn for one port before the base counts as used up. With half of all MACs taken, one port in
+/// How many MACs of the base are drawn for one port before it counts as used up. With half of all MACs taken, one port in
 /// four billion fails.
-const MAC_ATTEMPTS: u64 = 32;
+const BASE_ATTEMPTS: u64 = 32;
 
 /// A MAC, and the range that it is of, if it is of one.
 #[derive(Clone, Copy, Debug)]
@@ -31,20 +35,35 @@ pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) ->
 }
 
 fn draw_of_ranges(ledger: &mut View, wanted: &[Wanted]) -> Result<Vec<VnicMac>, Stop> {
-    // What the MACs are going to need, if those before it in the batch draw as many each: then one round loads it for all.
-    let before = ledger.draws().decision().saturating_mul(wanted.len() as u64);
-    for (place, wanted) in (before..).zip(wanted).filter(|(_, wanted)| wanted.has_eui64()) {
-        if let Ok(likely) = ledger.nth_mac(place) {
-            ledger.want(keys_of(wanted, likely.mac));
-        }
+    if wanted.iter().any(Wanted::has_eui64) {
+        expect(ledger, wanted)?;
     }
     let mut macs = Vec::with_capacity(wanted.len());
     for wanted in wanted {
-        let drawn =
-            mac_range::draw(ledger, MAC_ATTEMPTS, |ledger, mac| has_free_addresses(ledger, wanted, mac))?;
+        let expect_all = |ledger: &mut View, macs: &[Drawn]| {
+            ledger.want(macs.iter().flat_map(|drawn| keys_of(wanted, drawn.mac)));
+        };
+        let suits = |ledger: &mut View, mac| has_free_addresses(ledger, wanted, mac);
+        let drawn = mac_range::draw(ledger, expect_all, suits)?;
         macs.push(VnicMac { mac: drawn.mac, range: Some(drawn.range) });
     }
     Ok(macs)
+}
+
+/// Asks for what the MACs are going to need, if those before this decision in the batch draw as many each: then one round loads it
+/// for all. How many of those that came back will suit is not known yet, so that fresh ones may be drawn from the first on.
+fn expect(ledger: &mut View, wanted: &[Wanted]) -> Result<(), Stop> {
+    let before = ledger.draws().decision().saturating_mul(wanted.len() as u64);
+    let free = mac_range::longest_free(ledger)?;
+    for (place, wanted) in (before..).zip(wanted).filter(|(_, wanted)| wanted.has_eui64()) {
+        let index = usize::try_from(place).unwrap_or(usize::MAX);
+        let tried = free.iter().skip(index).take(MAC_ATTEMPTS).copied();
+        let fresh = [place, place.saturating_sub(free.len() as u64)].map(|place| ledger.nth_fresh_mac(place));
+        let fresh = fresh.into_iter().filter_map(|fresh| fresh.ok().flatten());
+        let keys: Vec<Key> = tried.chain(fresh).flat_map(|drawn| keys_of(wanted, drawn.mac)).collect();
+        ledger.want(keys);
+    }
+    Ok(())
 }
 
 /// A free MAC of the base for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
@@ -58,7 +77,7 @@ fn draw_of_base(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<
     for index in 0..macs.len() {
         let mut attempts = 1;
         while macs[..index].contains(&macs[index]) || !is_free(ledger, &wanted[index], macs[index])? {
-            if attempts == MAC_ATTEMPTS {
+            if attempts == BASE_ATTEMPTS {
                 return Err(Refusal::NoMoreMacAddresses { base: base.to_string() }.into());
             }
             macs[index] = ledger.draws().mac(base);

@@ -1,13 +1,13 @@
 //! What commands tell those who follow the ledger, decided over views in memory.
 
-use lepton_ipam::SubnetSpec;
-use lepton_types::{HostReport, PortReport, PortStatus, ProjectId, RecordedEvent};
+use lepton_ipam::{MacBase, SubnetSpec};
+use lepton_types::{HostReport, MacPrefix, PortReport, PortStatus, ProjectId, RecordedEvent};
 
 use super::*;
 use crate::{
-    AddSubnet, Associate, AssociateNetwork, Command, DeleteNetwork, DisassociateNetwork, Holder, Key,
-    ModifyNetwork, ModifySubnet, NamedHost, NetworkSpec, Refusal, ReportHost, Scope, Selection, Stop,
-    SweepQuarantine,
+    AddSubnet, Associate, AssociateNetwork, Command, CreateMacRange, DeleteMacRange, DeleteNetwork,
+    DisassociateNetwork, FreeMac, Holder, Key, ModifyNetwork, ModifySubnet, NamedHost, NetworkSpec, Refusal,
+    ReportHost, Scope, Selection, Stop, SweepMacRange, SweepQuarantine,
     example::{NOW, allocation, deallocation, empty, host, missing, network, unloaded, with_network},
     execute,
 };
@@ -416,6 +416,24 @@ fn what_a_command_does_beyond_an_entrys_size_has_further_entries() {
     carried_out(&mut ledger, &report(ports, vec![])).unwrap();
     let counts: Vec<_> = entries(&ledger)[before..].iter().map(|entry| entry.events.len()).collect();
     assert_eq!(counts, [MOST_IN_ENTRY, 300 - MOST_IN_ENTRY]);
+}
+
+#[test]
+fn a_range_of_macs_that_is_dropped_bit_by_bit_is_told_as_deleted_once() {
+    let mut ledger = empty();
+    let prefix: MacPrefix = "02:16:3e:00:00:00/40".parse().unwrap();
+    let create = CreateMacRange { prefix, mac_base: MacBase::default() };
+    let made = [format!("mac_range.created [operators] range={prefix}")];
+    assert_eq!(told(&mut ledger, &create), made);
+    let range = ledger.rows::<MacRange>().next().unwrap().id;
+    for mac in (0..200).filter_map(|place| prefix.nth(place)) {
+        ledger.load(FreeMac { mac, range, since: NOW.into() });
+    }
+    let deleted = [format!("mac_range.deleted [operators] range={prefix}")];
+    assert_eq!(told(&mut ledger, &DeleteMacRange { range }), deleted);
+    assert!(ledger.rows::<MacRange>().next().is_some(), "a part of it is left");
+    assert_eq!(told(&mut ledger, &SweepMacRange { range }), [""; 0]);
+    assert_eq!(told(&mut ledger, &create), made);
 }
 
 /// A ledger whose journal has the events of so many allocations, two each, behind those of its network.

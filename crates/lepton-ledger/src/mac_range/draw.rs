@@ -1,8 +1,15 @@
-//! Drawing MACs from ranges, in constant time: the lowest fresh one of the first range that has any, then those that came back.
+//! Drawing MACs from ranges: one that came back, longest free first, then the lowest fresh one of the first range that has any.
+//!
+//! Nearly every MAC suits. One that does not belongs to an address that rests, follows from it (EUI-64) and is given to nobody:
+//! then those that are free for less long rest as well. So only a few are tried before a fresh one is drawn; all of them only
+//! where none is fresh. What the ranges hold free stays bounded by the most that ports and their resting addresses ever had.
 
 use lepton_types::{MacAddr, MacRangeId};
 
-use crate::{Stop, View};
+use crate::{FreeMac, Key, Stop, View};
+
+/// How many MACs are tried, of those that came back and of those that are fresh, before others are.
+pub(crate) const MAC_ATTEMPTS: usize = 32;
 
 /// A MAC of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,17 +20,86 @@ pub(crate) struct Drawn {
     pub(crate) range: MacRangeId,
 }
 
-/// Draws a MAC for which `suits` holds. One that does not suit is nobody's, and is kept for others.
+impl From<FreeMac> for Drawn {
+    fn from(FreeMac { mac, range, .. }: FreeMac) -> Self {
+        Self { mac, range }
+    }
+}
+
+/// Draws a MAC for which `suits` holds; `expect` is told which ones are going to be tried. One that does not suit is nobody's, and
+/// is kept for others.
 pub(crate) fn draw(
     ledger: &mut View,
-    attempts: u64,
-    mut suits: impl FnMut(&mut View, MacAddr) -> Result<bool, Stop>,
+    expect: impl Fn(&mut View, &[Drawn]),
+    suits: impl Fn(&mut View, MacAddr) -> Result<bool, Stop>,
 ) -> Result<Drawn, Stop> {
-    for skipped in 0..attempts {
-        let drawn = ledger.nth_mac(skipped)?;
+    let first = longest_free(ledger)?;
+    let tried = first.len().min(MAC_ATTEMPTS);
+    let drawn = match first_that_suits(ledger, first.into_iter().take(tried), &suits)? {
+        Some(drawn) => drawn,
+        None => match fresh(ledger, &suits)? {
+            Some(drawn) => drawn,
+            None => any_free(ledger, expect, &suits)?,
+        },
+    };
+    ledger.take_mac(drawn);
+    Ok(drawn)
+}
+
+/// Those MACs of each range that are free for longest.
+pub(crate) fn longest_free(ledger: &mut View) -> Result<Vec<Drawn>, Stop> {
+    let ranges = ledger.mac_ranges()?;
+    ledger.want(ranges.iter().map(|range| Key::FreeMacs { range: range.id, after: None }));
+    let mut all = Vec::new();
+    for range in ranges {
+        all.extend(ledger.free_macs(range.id, None)?.into_iter().map(Drawn::from));
+    }
+    Ok(all)
+}
+
+fn first_that_suits(
+    ledger: &mut View,
+    candidates: impl IntoIterator<Item = Drawn>,
+    suits: &impl Fn(&mut View, MacAddr) -> Result<bool, Stop>,
+) -> Result<Option<Drawn>, Stop> {
+    for drawn in candidates {
         if suits(ledger, drawn.mac)? {
-            ledger.take_mac(drawn);
-            return Ok(drawn);
+            return Ok(Some(drawn));
+        }
+    }
+    Ok(None)
+}
+
+fn fresh(
+    ledger: &mut View,
+    suits: &impl Fn(&mut View, MacAddr) -> Result<bool, Stop>,
+) -> Result<Option<Drawn>, Stop> {
+    for skipped in 0..MAC_ATTEMPTS as u64 {
+        let Some(drawn) = ledger.nth_fresh_mac(skipped)? else { return Ok(None) };
+        if suits(ledger, drawn.mac)? {
+            return Ok(Some(drawn));
+        }
+    }
+    Ok(None)
+}
+
+/// Any that is free, however many have to be tried.
+fn any_free(
+    ledger: &mut View,
+    expect: impl Fn(&mut View, &[Drawn]),
+    suits: &impl Fn(&mut View, MacAddr) -> Result<bool, Stop>,
+) -> Result<Drawn, Stop> {
+    for range in ledger.mac_ranges()? {
+        let mut after = None;
+        loop {
+            let free = ledger.free_macs(range.id, after)?;
+            let Some(last) = free.last() else { break };
+            after = Some((last.since, last.mac));
+            let page: Vec<Drawn> = free.into_iter().map(Drawn::from).collect();
+            expect(ledger, &page);
+            if let Some(drawn) = first_that_suits(ledger, page, suits)? {
+                return Ok(drawn);
+            }
         }
     }
     Err(ledger.mac_ranges_exhausted())

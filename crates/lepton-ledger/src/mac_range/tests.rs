@@ -41,15 +41,15 @@ fn a_range_of_which_a_port_has_a_mac_already_is_refused() {
 fn a_mac_whose_address_is_taken_is_kept_for_others() {
     let (mut ledger, made) = with_network(&["fd00:1::/64"]);
     decided(&mut ledger, &range("02:16:3e:00:00:00/46")).unwrap();
-    // Somebody has the address that follows from the lowest MAC.
-    let taken: MacAddr = "02:16:3e:00:00:00".parse().unwrap();
+    // Somebody with the lowest MAC has the address that follows from the next one.
+    let taken: MacAddr = "02:16:3e:00:00:01".parse().unwrap();
     let address = lepton_ipam::eui64(&made.subnets[0], taken);
     let wish = lepton_vnic::RequestedNetwork { network: made.network.id, fixed_ips: vec![address] };
     let first = decided(&mut ledger, &allocation(1, vec![wish])).unwrap();
     let second = decided(&mut ledger, &allocation(2, vec![])).unwrap();
-    assert_eq!(first.vifs[0].mac, taken, "its own address may be asked for");
-    assert_eq!(second.vifs[0].mac.to_string(), "02:16:3e:00:00:01");
-    assert_eq!(ledger.rows::<FreeMac>().count(), 0);
+    assert_eq!(first.vifs[0].mac.to_string(), "02:16:3e:00:00:00");
+    assert_eq!(second.vifs[0].mac.to_string(), "02:16:3e:00:00:02");
+    assert_eq!(ledger.rows::<FreeMac>().map(|free| free.mac).collect::<Vec<_>>(), [taken]);
 }
 
 #[test]

@@ -52,3 +52,12 @@ impl fmt::Display for Listed<'_> {
         }
     }
 }
+
+/// How a range of MACs gets out of another one's way.
+pub(super) fn out_of_range(is_ending: bool) -> &'static str {
+    if is_ending {
+        ", which is deleted and not all dropped yet; try again in a minute"
+    } else {
+        "; leave the common ones out"
+    }
+}

@@ -1,9 +1,14 @@
 //! Ranges of MACs and what they have to give.
 
-use lepton_types::{MacAddr, MacRange, MacRangeId, Port};
+use std::ops::Bound;
+
+use lepton_types::{MacAddr, MacRange, MacRangeId, Port, Timestamp};
 
 use super::View;
-use crate::{FreeMac, Key, Refusal, Stop, mac_range::Drawn};
+use crate::{FreeMac, FreeMacPlace, Key, Refusal, Stop, mac_range::Drawn};
+
+/// Most free MACs of a range that a view answers with, and a store loads, at once.
+pub const FREE_MACS_AT_ONCE: usize = 128;
 
 impl View {
     /// Whether there are ranges, as far as is known without asking for them.
@@ -11,42 +16,56 @@ impl View {
         self.has_mac_ranges || self.rows::<MacRange>().next().is_some()
     }
 
-    /// All ranges, in the order in which they are drawn from.
+    /// All ranges that are not ending, in the order in which they are drawn from.
     pub(crate) fn mac_ranges(&mut self) -> Result<Vec<MacRange>, Stop> {
+        let mut ranges = self.mac_ranges_and_ending()?;
+        ranges.retain(|range| !range.is_ending);
+        Ok(ranges)
+    }
+
+    /// All ranges, in the order in which they were made.
+    pub(crate) fn mac_ranges_and_ending(&mut self) -> Result<Vec<MacRange>, Stop> {
         self.need([Key::MacRanges])?;
         let mut ranges: Vec<MacRange> = self.rows().cloned().collect();
         ranges.sort_unstable_by_key(|range: &MacRange| range.number);
         Ok(ranges)
     }
 
-    /// The MAC that is drawn after so many others.
-    pub(crate) fn nth_mac(&mut self, mut skipped: u64) -> Result<Drawn, Stop> {
+    /// The MAC that no port ever had and that is drawn after so many others.
+    pub(crate) fn nth_fresh_mac(&mut self, mut skipped: u64) -> Result<Option<Drawn>, Stop> {
         for range in self.mac_ranges()? {
             let fresh = range.fresh();
             match range.prefix.nth(range.drawn + skipped.min(fresh)) {
-                Some(mac) => return Ok(Drawn { mac, range: range.id }),
+                Some(mac) => return Ok(Some(Drawn { mac, range: range.id })),
                 None => skipped -= fresh,
             }
         }
-        self.nth_free_mac(skipped)
+        Ok(None)
     }
 
-    /// A MAC that came back, after so many others.
-    fn nth_free_mac(&mut self, skipped: u64) -> Result<Drawn, Stop> {
-        let mut after = None;
-        loop {
-            self.need([Key::FreeMacs { after }])?;
-            let known = self.free_macs_known;
-            // A range that this batch has deleted took its MACs along.
-            let mut free = self.rows::<FreeMac>().filter(|free| self.row::<MacRange>(&free.range).is_some());
-            let place = usize::try_from(skipped).unwrap_or(usize::MAX);
-            if let Some(FreeMac { mac, range }) = free.nth(place).cloned() {
-                return Ok(Drawn { mac, range });
-            }
-            match known.filter(|up_to| Some(*up_to) > after) {
-                Some(up_to) => after = Some(up_to),
-                None => return Err(self.mac_ranges_exhausted()),
-            }
+    /// MACs of the range that came back, behind this one: those that are free for longest, [`FREE_MACS_AT_ONCE`] at most, and
+    /// none only when there are no more.
+    pub(crate) fn free_macs(
+        &mut self,
+        range: MacRangeId,
+        after: Option<FreeMacPlace>,
+    ) -> Result<Vec<FreeMac>, Stop> {
+        if self.free_macs_known.get(&range) != Some(&None) {
+            self.need([Key::FreeMacs { range, after }])?;
+        }
+        // What this batch adds comes behind what is not loaded yet.
+        let known = self.free_macs_known.get(&range).copied().flatten();
+        let first = after.map_or(
+            Bound::Included((range, Timestamp::from(i64::MIN), MacAddr::from([0; 6]))),
+            |(since, mac)| Bound::Excluded((range, since, mac)),
+        );
+        let found = self.indexes.free_macs_by_range.range((first, Bound::Unbounded));
+        let found = found
+            .take_while(|(of, since, mac)| *of == range && known.is_none_or(|up_to| (*since, *mac) <= up_to));
+        let macs: Vec<MacAddr> = found.take(FREE_MACS_AT_ONCE).map(|(_, _, mac)| *mac).collect();
+        match known.filter(|up_to| macs.is_empty() && Some(*up_to) > after) {
+            Some(up_to) => self.free_macs(range, Some(up_to)),
+            None => Ok(macs.iter().filter_map(|mac| self.row(mac).cloned()).collect()),
         }
     }
 
@@ -60,7 +79,7 @@ impl View {
         };
         let passed = fresh.drawn..mac.to_bits() - fresh.prefix.first().to_bits();
         for mac in passed.filter_map(|place| fresh.prefix.nth(place)) {
-            self.insert(FreeMac { mac, range });
+            self.insert(FreeMac { mac, range, since: self.now });
         }
         let drawn = mac.to_bits() - fresh.prefix.first().to_bits() + 1;
         self.replace(MacRange { drawn, ..fresh });
@@ -69,20 +88,35 @@ impl View {
     /// Keeps the MAC of a port that ends, for others.
     pub(crate) fn give_mac_back(&mut self, port: &Port) {
         if let Some(range) = port.mac_range {
-            self.insert(FreeMac { mac: port.mac, range });
+            self.insert(FreeMac { mac: port.mac, range, since: self.now });
         }
     }
 
-    /// Forgets what came back of a range that ends; the store drops what is not known here.
-    pub(crate) fn end_free_macs_of(&mut self, range: MacRangeId) {
-        let free: Vec<MacAddr> =
-            self.rows::<FreeMac>().filter(|free| free.range == range).map(|free| free.mac).collect();
-        for mac in free {
-            self.end::<FreeMac>(&mac);
+    /// Drops some of what came back of a range, and with the last of it the range, which gives no more MACs meanwhile. Answers
+    /// whether it is gone.
+    pub(crate) fn drop_mac_range(&mut self, range: &MacRange) -> Result<bool, Stop> {
+        let free = self.free_macs(range.id, None)?;
+        let is_all = match free.last() {
+            Some(last) if free.len() == FREE_MACS_AT_ONCE => {
+                self.free_macs(range.id, Some((last.since, last.mac)))?.is_empty()
+            }
+            Some(_) | None => true,
+        };
+        for free in free {
+            self.end::<FreeMac>(&free.mac);
         }
+        if is_all {
+            self.end::<MacRange>(&range.id);
+        } else {
+            self.replace(MacRange { is_ending: true, ..range.clone() });
+        }
+        Ok(is_all)
     }
 
-    pub(crate) fn mac_ranges_exhausted(&self) -> Stop {
-        Refusal::MacRangesExhausted { ranges: self.rows::<MacRange>().count() as u64 }.into()
+    pub(crate) fn mac_ranges_exhausted(&mut self) -> Stop {
+        match self.mac_ranges() {
+            Ok(ranges) => Refusal::MacRangesExhausted { ranges: ranges.len() as u64 }.into(),
+            Err(stop) => stop,
+        }
     }
 }

@@ -140,7 +140,7 @@ pub(crate) async fn load_of_projects(
     );
     let found = tx.fetch_for(SQL, projects, |project| vec![project.as_str().into()]).await?;
     enter_noting_mac_ranges(&found, view)?;
-    enter_with_subnets(tx, &found, view).await.map(drop)
+    load_their_subnets(tx, &found, view).await.map(drop)
 }
 
 /// Loads the global networks with their subnets.
@@ -193,6 +193,15 @@ async fn enter_with_subnets(
     view: &mut View,
 ) -> Result<Vec<NetworkId>, Failure> {
     enter::<Network>(found, view)?;
+    load_their_subnets(tx, found, view).await
+}
+
+/// Loads the subnets of networks that were entered; answers their ids.
+async fn load_their_subnets(
+    tx: &mut Tx,
+    found: &[crate::sql::Row],
+    view: &mut View,
+) -> Result<Vec<NetworkId>, Failure> {
     let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<NetworkId>, _>>()?;
     subnets::load_of_networks(tx, &ids, view).await?;
     for id in &ids {

@@ -5,6 +5,7 @@
 //!
 //! | lock | without it |
 //! |---|---|
+//! | ranges of MACs | two managers draw one MAC, or make ranges that overlap |
 //! | blocks | two managers write one bitmap, and bits are lost |
 //! | fixed IPs, resting addresses | an address that rested goes to two ports |
 //! | instances | a late deallocation ends the next life |
@@ -27,6 +28,7 @@ use crate::{
     load::load,
 };
 
+const MAC_RANGES: &str = "select id from mac_ranges for update nowait";
 pub(super) const BLOCKS: &str = "select first from blocks for update nowait";
 pub(super) const FIXED_IPS: &str =
     "select address from fixed_ips where port_id is not null for update nowait";
@@ -40,7 +42,7 @@ const QUOTAS: &str = "select project_id from quotas for update nowait";
 const HOSTS: &str = "select id from hosts for update nowait";
 
 /// A transaction that has loaded what the key names, to decide on it.
-async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
+pub(super) async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
     let mut tx = engine.write().await.unwrap();
     load(&mut tx, vec![key], &mut View::partial(now, [0; 32])).await.unwrap();
     tx
@@ -61,8 +63,8 @@ pub(super) async fn is_locked(engine: &std::sync::Arc<Engine>, sql: &'static str
     }
 }
 
-/// One subnet, one port that has moved to the host, one address that has rested, and one floating IP that leads to the port;
-/// answers the first two.
+/// One subnet, one port that has moved to the host, one address that has rested, one floating IP that leads to the port,
+/// and one range of MACs; answers the first two.
 pub(super) async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     let quarantine = std::time::Duration::from_secs(1);
     let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
@@ -80,6 +82,7 @@ pub(super) async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     subject.submit(pool("nova", &["172.24.4.0/30"])).await.unwrap();
     let floating_ip = subject.submit(wish()).await.unwrap().floating_ip;
     subject.submit(associate(floating_ip.address, 1)).await.unwrap();
+    subject.submit(super::mac_ranges::range("02:16:3e:00:00:00/40")).await.unwrap();
     (made.subnets[0].id, info.vifs[0].id)
 }
 
@@ -90,6 +93,7 @@ async fn each_row_that_a_batch_decides_on_is_locked() {
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
 
     for (key, sql) in [
+        (Key::MacRanges, MAC_RANGES),
         (Key::FreeBlocks { subnet: at, after: None }, BLOCKS),
         (Key::Block(at, "10.1.0.0".parse().unwrap()), BLOCKS),
         (Key::FixedIp(at, "10.1.0.2".parse().unwrap()), FIXED_IPS),
@@ -141,8 +145,8 @@ pub(super) async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
 /// Whoever waits for the rows of one table has locked those before it and none behind it.
 #[tokio::test]
 async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
-    const ORDER: [&str; 9] =
-        [RANGES, BLOCKS, FIXED_IPS, INSTANCES, PORTS, FLOATING_IPS, UNPLUGS, RESTING, HOSTS];
+    const ORDER: [&str; 10] =
+        [MAC_RANGES, RANGES, BLOCKS, FIXED_IPS, INSTANCES, PORTS, FLOATING_IPS, UNPLUGS, RESTING, HOSTS];
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let (at, port) = with_one_of_each(&subject).await;
     let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
@@ -156,6 +160,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
         Key::FixedIp(at, "10.1.0.2".parse().unwrap()),
         Key::Block(at, "10.1.0.0".parse().unwrap()),
         Key::FloatingPool("nova".parse().unwrap()),
+        Key::MacRanges,
     ];
     for (position, held) in ORDER.into_iter().enumerate() {
         let mut holder = engine.write().await.unwrap();

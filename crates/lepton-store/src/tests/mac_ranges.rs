@@ -1,18 +1,22 @@
 //! Ranges of MACs on every store: each MAC is one port's or nobody's, and comes back by proof.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::future::join_all;
-use lepton_ipam::MacBase;
-use lepton_ledger::{CreateMacRange, DeleteMacRange, Envelope, ListMacRanges};
-use lepton_types::{MacRange, NetworkInfo};
+use lepton_ipam::{MacBase, SubnetSpec};
+use lepton_ledger::{
+    CreateMacRange, DeleteMacRange, Envelope, FREE_MACS_AT_ONCE, ListEndingMacRanges, ListMacRanges,
+    SweepMacRange,
+};
+use lepton_types::{MacRange, NetworkId, NetworkInfo};
 
 use super::{
-    harness::{Kind, Subject, allocation, each_store, reason},
+    harness::{Kind, Subject, allocation, each_store, network, reason, refusal, requested, subnet},
     sound::assert_sound,
+    statements::engine,
 };
 
-fn range(prefix: &str) -> CreateMacRange {
+pub(super) fn range(prefix: &str) -> CreateMacRange {
     CreateMacRange { prefix: prefix.parse().unwrap(), mac_base: MacBase::default() }
 }
 
@@ -59,6 +63,97 @@ async fn macs_are_of_ranges_in_their_order_and_come_back_by_proof() {
         assert_eq!(ranges(subject).await, [MacRange { drawn: 2, ..first }]);
         assert_eq!(reason(subject.allocate(6).await), "MAC_RANGES_EXHAUSTED", "its free MACs went with it");
         assert_sound(&subject.dump().await);
+    })
+    .await;
+}
+
+/// However many ports come and go, what is kept of their MACs is no more than there were at once.
+#[tokio::test]
+async fn what_came_back_is_drawn_before_what_is_fresh_the_longest_free_first() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+        subject.submit(range("02:16:3e:00:00:00/40")).await.unwrap();
+        let mut macs = Vec::new();
+        for number in 1..=3 {
+            macs.push(mac(&subject.allocate(number).await.unwrap()));
+        }
+        for number in [2, 1] {
+            subject.end(number).await;
+            subject.advance(Duration::from_micros(1));
+        }
+        assert_eq!(mac(&subject.allocate(4).await.unwrap()), macs[1]);
+        assert_eq!(mac(&subject.allocate(5).await.unwrap()), macs[0]);
+        assert_eq!(subject.dump().await.free_macs, []);
+        assert_eq!(mac(&subject.allocate(6).await.unwrap()), "02:16:3e:00:00:03");
+    })
+    .await;
+}
+
+/// Allocates for these instances on a network, in few batches.
+async fn allocate_all(subject: &Subject, numbers: std::ops::RangeInclusive<u128>, on: NetworkId) {
+    let all = numbers.map(|number| subject.submit(allocation(number, vec![requested(on, &[])])));
+    assert!(join_all(all).await.into_iter().all(|outcome| outcome.is_ok()));
+}
+
+/// Ends these instances, in few batches.
+async fn end_all(subject: &Subject, numbers: std::ops::RangeInclusive<u128>) {
+    let released = join_all(numbers.map(|number| subject.deallocate(number))).await;
+    subject.unplug(released.into_iter().flat_map(|released| released.ports).collect()).await;
+}
+
+#[tokio::test]
+async fn a_mac_that_suits_is_found_behind_all_that_do_not() {
+    each_store(async |subject| {
+        let rests = SubnetSpec { quarantine: Duration::from_secs(60), ..subnet("fd00:1::/64") };
+        let resting = subject.create(network("resting", vec![rests])).await.network.id;
+        let other = subject.network("other", &["fd00:2::/64"]).await.network.id;
+        subject.submit(range("02:16:3e:00:00:00/40")).await.unwrap();
+        allocate_all(subject, 1..=255, resting).await;
+        let last = mac(&subject.submit(allocation(256, vec![requested(other, &[])])).await.unwrap());
+        end_all(subject, 1..=255).await;
+        subject.advance(Duration::from_micros(1));
+        end_all(subject, 256..=256).await;
+
+        let ways = |subject: &Subject| engine(subject).take_sent().len();
+        if subject.kind.is_durable() {
+            ways(subject);
+        }
+        let found = subject.submit(allocation(257, vec![requested(resting, &[])])).await.unwrap();
+        assert_eq!(mac(&found), last);
+        if subject.kind.is_durable() {
+            let ways = ways(subject);
+            assert!(ways < 40, "{ways} statements for 255 MACs that do not suit");
+        }
+        let again = subject.submit(allocation(258, vec![requested(resting, &[])])).await;
+        assert_eq!(reason(again), "MAC_RANGES_EXHAUSTED", "all the others' addresses rest");
+    })
+    .await;
+}
+
+/// All at once would be a statement that takes longer than one may.
+#[tokio::test]
+async fn a_range_of_many_free_macs_is_dropped_in_steps() {
+    each_store(async |subject| {
+        let on = subject.network("private", &["10.1.0.0/16"]).await.network.id;
+        let made = subject.submit(range("02:16:3e:00:00:00/40")).await.unwrap();
+        allocate_all(subject, 1..=200, on).await;
+        end_all(subject, 1..=200).await;
+        subject.submit(DeleteMacRange { range: made.id }).await.unwrap();
+        assert_sound(&subject.dump().await);
+        assert_eq!(subject.dump().await.free_macs.len(), 200 - FREE_MACS_AT_ONCE);
+        assert_eq!(ranges(subject).await, []);
+        assert_eq!(reason(subject.submit(DeleteMacRange { range: made.id }).await), "MAC_RANGE_NOT_FOUND");
+        let overlapping = refusal(subject.submit(range("02:16:3e:00:00:00/40")).await);
+        assert!(overlapping.to_string().contains("not all dropped yet"), "{overlapping}");
+        assert!(
+            mac(&subject.allocate(300).await.unwrap()).starts_with("fa:16:3e:"),
+            "it gives none any more"
+        );
+
+        assert_eq!(subject.store().ask(ListEndingMacRanges).await.unwrap(), [made.id]);
+        assert!(subject.submit(SweepMacRange { range: made.id }).await.unwrap());
+        assert_eq!(subject.dump().await.free_macs, []);
+        subject.submit(range("02:16:3e:00:00:00/40")).await.unwrap();
     })
     .await;
 }

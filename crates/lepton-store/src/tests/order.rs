@@ -3,7 +3,7 @@
 
 use futures_util::future::{join, join_all};
 use lepton_ledger::{
-    Command, DeallocateForInstance, Envelope, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota,
+    Command, DeallocateForInstance, Envelope, Key, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota,
 };
 use lepton_types::{Amounts, FixedIpState, HostReport, Limit, Quota};
 
@@ -12,7 +12,7 @@ use super::{
     floating_ips::{release as floating_release, to_address},
     harness::{Kind, Subject, allocation, host, instance, reason, refusal, requested},
     locks::{
-        BLOCKS, FIXED_IPS, FLOATING_IPS, PORTS, RANGES, RESTING, is_locked, until_somebody_waits,
+        BLOCKS, FIXED_IPS, FLOATING_IPS, PORTS, RANGES, RESTING, holding, is_locked, until_somebody_waits,
         with_one_of_each,
     },
     sound::assert_sound,
@@ -93,6 +93,20 @@ async fn a_floating_ip_that_goes_is_locked_behind_its_range() {
     let released = floating_release("172.24.4.1".parse().unwrap());
     let released = ReleaseFloatingIp { disassociates: true, ..released };
     assert_waits_without(&subject, RANGES, released, &[FLOATING_IPS]).await;
+}
+
+/// The host that the one who gives it back has locked is the next that the one who draws waits for.
+#[tokio::test]
+async fn a_mac_comes_back_while_another_manager_draws() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.submit(super::mac_ranges::range("02:16:3e:00:00:00/40")).await.unwrap();
+    subject.allocate(1).await.unwrap();
+    let released = subject.deallocate(1).await;
+    let drawing = holding(engine(&subject), Key::MacRanges, subject.now()).await;
+    subject.unplug(released.ports).await;
+    assert_eq!(subject.dump().await.free_macs.len(), 1);
+    drawing.rollback().await.unwrap();
 }
 
 async fn two_managers(cidr: &str) -> (Subject, Store, lepton_types::NetworkId) {

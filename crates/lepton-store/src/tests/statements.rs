@@ -13,11 +13,11 @@ use std::{
 
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
-    Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteNetwork, DnsPlace, Envelope,
-    EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy, FloatingSelection, Frontier,
-    GetFloatingIp, GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains, ListFixedIps,
-    ListFloatingIps, ListFloatingPools, ListNetworks, ListQuotas, Place, PortFilter, PortRef, PortsBy,
-    ReadEvents, ReportHost, Scope, SweepQuarantine, dhcp::GetDhcpGuests,
+    Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteMacRange, DeleteNetwork,
+    DnsPlace, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy,
+    FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains,
+    ListFixedIps, ListFloatingIps, ListFloatingPools, ListMacRanges, ListNetworks, ListQuotas, Place,
+    PortFilter, PortRef, PortsBy, ReadEvents, ReportHost, Scope, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -30,6 +30,7 @@ use super::floating_ips::{associate, disassociate, list, pool, release, wish};
 use super::{
     dns, find, fixed_ips,
     harness::{Kind, Subject, allocation, host, instance, network, reason, requested, subnet},
+    mac_ranges,
     migrations::{finish, setup, start},
     ports,
 };
@@ -287,6 +288,7 @@ async fn use_everything(subject: &Subject) {
     for number in 6..9 {
         let _ = subject.allocate(number).await;
     }
+    use_ranges_of_macs(subject, id).await;
     use_names(subject).await;
     use_floating_ips(subject, id).await;
     use_ports(subject, id).await;
@@ -349,6 +351,18 @@ async fn use_fixed_ips(subject: &Subject, network: NetworkId) {
     subject.submit(fixed_ips::lease("10.1.0.92", mac)).await.unwrap();
     subject.end(92).await;
     assert!(subject.submit(fixed_ips::release("10.1.0.92", mac)).await.unwrap().fixed_ip.is_some());
+}
+
+/// Uses ranges of MACs in every way that there is.
+async fn use_ranges_of_macs(subject: &Subject, network: NetworkId) {
+    let made = subject.submit(mac_ranges::range("02:16:3e:00:00:00/47")).await.unwrap();
+    // The second one has the first one's MAC.
+    for number in 80..82 {
+        subject.submit(allocation(number, vec![requested(network, &[])])).await.unwrap();
+        subject.end(number).await;
+    }
+    subject.store().ask(ListMacRanges).await.unwrap();
+    subject.submit(DeleteMacRange { range: made.id }).await.unwrap();
 }
 
 /// Uses DNS in every way that there is; instance 1 has 10.1.0.2.
