@@ -18,9 +18,9 @@ use std::{
     net::IpAddr,
 };
 
-pub use self::mac_range::FREE_MACS_AT_ONCE;
 pub(crate) use self::table::Table;
 use self::{draws::Draws, journal::Journal, seen::Seen};
+pub use self::{mac_range::FREE_MACS_AT_ONCE, seen::MOST_SEEN};
 use crate::{
     AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance, InstancePlace, Key,
     PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,

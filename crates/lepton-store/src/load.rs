@@ -203,7 +203,7 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
             networks::load_page(tx, project.as_ref(), *after, *limit, view).await
         }
         Selection::GlobalNetworks => networks::load_global(tx, view).await,
-        Selection::HeldIn(subnet) => fixed_ips::note_one_held_in(tx, *subnet, view).await,
+        Selection::HeldIn(subnet) => fixed_ips::note_some_held_in(tx, *subnet, view).await,
         Selection::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
         Selection::Rested => fixed_ips::load_rested(tx, view).await,
         Selection::InstancePage { project, after, limit } => {
@@ -215,12 +215,12 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
         Selection::FixedIpPage { subnets, after, limit } => {
             fixed_ips::load_page(tx, subnets, *after, *limit, view).await
         }
-        Selection::PortOfMacs(macs) => ports::note_one_with(tx, *macs, view).await,
-        Selection::PortOn(network) => ports::note_one_on(tx, *network, view).await,
+        Selection::PortOfMacs(macs) => ports::note_some_with(tx, *macs, view).await,
+        Selection::PortOn(network) => ports::note_some_on(tx, *network, view).await,
         Selection::FloatingPoolPage { after, limit } => {
             floating_ranges::load_page(tx, *after, *limit, view).await
         }
-        Selection::FloatingIpIn(subnet) => floating_ips::note_one_in(tx, *subnet, view).await,
+        Selection::FloatingIpIn(subnet) => floating_ips::note_some_in(tx, *subnet, view).await,
         Selection::FloatingIpPage { filter, after, limit } => {
             floating_ips::load_page(tx, filter, *after, *limit, view).await
         }

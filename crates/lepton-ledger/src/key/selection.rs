@@ -24,7 +24,7 @@ pub enum Selection {
         /// Most networks to load.
         limit: u16,
     },
-    /// Whether ports have any of these MACs: one of them is noted, if there is any.
+    /// Whether ports have any of these MACs: some of them are noted, if there are any.
     PortOfMacs(MacPrefix),
     /// Whether a subnet's addresses are held by anybody: one of them is noted, if there is any.
     HeldIn(SubnetId),

@@ -11,20 +11,23 @@ use uuid::Uuid;
 use super::View;
 use crate::{FixedIp, Key, Row, Selection, Stop};
 
+/// Most rows of a kind that a store looks for: one more than the batch may have ended, mostly.
+pub const MOST_SEEN: u16 = 2;
+
 /// Rows that a store has seen and holds nobody from. What the tables know of them is newer, or the batch's own decision.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    port_on: BTreeMap<NetworkId, Port>,
+    ports_on: BTreeMap<NetworkId, Vec<Port>>,
     with_mac: BTreeMap<MacAddr, PortId>,
-    of_macs: BTreeMap<MacPrefix, Port>,
-    held_in: BTreeMap<SubnetId, IpAddr>,
-    floating_ip_in: BTreeMap<SubnetId, IpAddr>,
+    of_macs: BTreeMap<MacPrefix, Vec<Port>>,
+    held_in: BTreeMap<SubnetId, Vec<IpAddr>>,
+    floating_ips_in: BTreeMap<SubnetId, Vec<IpAddr>>,
 }
 
 impl View {
     /// Says that the network has this port.
     pub fn note_port_on(&mut self, port: Port) {
-        self.seen.port_on.insert(port.network, port);
+        self.seen.ports_on.entry(port.network).or_default().push(port);
     }
 
     /// Says that this port has the MAC.
@@ -34,17 +37,17 @@ impl View {
 
     /// Says that this port has one of the MACs.
     pub fn note_port_of_macs(&mut self, macs: MacPrefix, port: Port) {
-        self.seen.of_macs.insert(macs, port);
+        self.seen.of_macs.entry(macs).or_default().push(port);
     }
 
     /// Says that a port has this address of the subnet.
     pub fn note_held_in(&mut self, subnet: SubnetId, address: IpAddr) {
-        self.seen.held_in.insert(subnet, address);
+        self.seen.held_in.entry(subnet).or_default().push(address);
     }
 
     /// Says that a project has this address of the range.
     pub fn note_floating_ip_in(&mut self, subnet: SubnetId, address: IpAddr) {
-        self.seen.floating_ip_in.insert(subnet, address);
+        self.seen.floating_ips_in.entry(subnet).or_default().push(address);
     }
 
     /// A port on the network, if there is any.
@@ -52,7 +55,7 @@ impl View {
         self.need([Key::Select(Selection::PortOn(network))])?;
         let mut ports = self.indexes.ports_by_network.range((network, Uuid::nil().into())..);
         let known = ports.next().filter(|entry| entry.0 == network).and_then(|entry| self.row(&entry.1));
-        Ok(known.or_else(|| self.seen.port_on.get(&network).filter(|port| self.is_unknown::<Port>(&port.id))))
+        Ok(known.or_else(|| self.still_there::<Port, _>(self.seen.ports_on.get(&network)?, |port| port.id)))
     }
 
     /// The port whose vNIC has the MAC, if there is one.
@@ -70,8 +73,8 @@ impl View {
         let mut ports = self.indexes.ports_by_mac.range((macs.first(), Uuid::nil().into())..);
         let id = ports.next().filter(|entry| macs.contains(entry.0)).map(|entry| entry.1);
         let known = id.and_then(|id| self.row::<Port>(&id));
-        let seen = self.seen.of_macs.get(&macs).filter(|port| self.is_unknown::<Port>(&port.id));
-        Ok(known.or(seen).cloned())
+        let seen = || self.still_there::<Port, _>(self.seen.of_macs.get(&macs)?, |port| port.id);
+        Ok(known.or_else(seen).cloned())
     }
 
     /// An address of the subnet that a port has, if there is any.
@@ -79,16 +82,24 @@ impl View {
         self.need([Key::Select(Selection::HeldIn(subnet))])?;
         let mut rows = self.rows::<FixedIp>().filter(|row| row.subnet == subnet);
         let known = rows.find(|row| row.holder.port().is_some()).map(|row| row.address);
-        let seen = self.seen.held_in.get(&subnet).copied();
-        Ok(known.or_else(|| seen.filter(|address| self.is_unknown::<FixedIp>(&(subnet, *address)))))
+        let key = |address: &IpAddr| (subnet, *address);
+        Ok(known.or_else(|| self.still_there::<FixedIp, _>(self.seen.held_in.get(&subnet)?, key).copied()))
     }
 
     /// An address of the range that a project has, if there is any.
     pub(crate) fn floating_ip_in(&mut self, subnet: SubnetId) -> Result<Option<IpAddr>, Stop> {
         self.need([Key::Select(Selection::FloatingIpIn(subnet))])?;
         let known = self.rows::<FloatingIp>().find(|row| row.subnet == subnet).map(|row| row.address);
-        let seen = self.seen.floating_ip_in.get(&subnet).copied();
-        Ok(known.or_else(|| seen.filter(|address| self.is_unknown::<FloatingIp>(address))))
+        let seen =
+            || self.still_there::<FloatingIp, _>(self.seen.floating_ips_in.get(&subnet)?, |address| *address);
+        Ok(known.or_else(|| seen().copied()))
+    }
+
+    /// One of those that were seen, unless the view knows better of all of them. The batch may have ended as many as the store has
+    /// looked for, and then there may be more: the last of them stands for these.
+    fn still_there<'s, R: Row, S>(&self, seen: &'s [S], key: impl Fn(&S) -> R::Key) -> Option<&'s S> {
+        let unknown = seen.iter().find(|row| self.is_unknown::<R>(&key(row)));
+        unknown.or_else(|| seen.last().filter(|_| seen.len() >= MOST_SEEN.into()))
     }
 
     /// Whether the view knows neither that the row is there nor that it is gone.

@@ -279,8 +279,13 @@ fn a_row_that_was_only_seen_counts_until_the_view_knows_better() {
     assert_eq!(ledger.held_in(subnet), Ok(Some(address)));
     assert_eq!(ledger.row::<FixedIp>(&(subnet, address)), None);
     let row = FixedIp { subnet, address, holder: Holder::Quarantine(until), since: until, lease: None };
-    ledger.load(row);
+    ledger.load(row.clone());
     assert_eq!(ledger.held_in(subnet), Ok(None), "it rests by now");
+    let other = "10.1.0.10".parse().unwrap();
+    ledger.note_held_in(subnet, other);
+    assert_eq!(ledger.held_in(subnet), Ok(Some(other)));
+    ledger.load(FixedIp { address: other, ..row });
+    assert_eq!(ledger.held_in(subnet), Ok(Some(other)), "a store looks for no more, and there may be others");
 }
 
 #[test]

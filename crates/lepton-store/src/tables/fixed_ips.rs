@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lepton_ledger::{AddressPlace, FixedIp, Holder, View};
+use lepton_ledger::{AddressPlace, FixedIp, Holder, MOST_SEEN, View};
 use lepton_types::{Cidr, Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
 
 use uuid::Uuid;
@@ -219,11 +219,10 @@ pub(crate) async fn load_in_range(
     enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
 }
 
-/// Notes an address of the subnet that a port has, if there is any, without keeping others from it.
-pub(crate) async fn note_one_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str =
-        "select address from fixed_ips where subnet_id = $1 and port_id is not null order by address limit 1";
-    for row in &tx.fetch(SQL, vec![subnet.as_uuid().into()]).await? {
+/// Notes some addresses of the subnet that ports have, if there are any, without keeping others from them.
+pub(crate) async fn note_some_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select address from fixed_ips where subnet_id = $1 and port_id is not null order by address limit $2";
+    for row in &tx.fetch(SQL, vec![subnet.as_uuid().into(), i64::from(MOST_SEEN).into()]).await? {
         view.note_held_in(subnet, row.columns().address()?);
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use lepton_ledger::{FloatingBy, FloatingFilter, Key, View};
+use lepton_ledger::{FloatingBy, FloatingFilter, Key, MOST_SEEN, View};
 use lepton_types::{FloatingIp, FloatingTarget, NetworkId, PortId, SubnetId};
 use uuid::Uuid;
 
@@ -134,10 +134,10 @@ pub(crate) async fn note_owners(tx: &mut Tx, addresses: &[IpAddr], view: &mut Vi
     Ok(())
 }
 
-/// Notes an address of the range that a project has, if there is any, without keeping others from it.
-pub(crate) async fn note_one_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select address from floating_ips where subnet_id = $1 order by address limit 1";
-    for row in &tx.fetch(SQL, vec![subnet.as_uuid().into()]).await? {
+/// Notes some addresses of the range that projects have, if there are any, without keeping others from them.
+pub(crate) async fn note_some_in(tx: &mut Tx, subnet: SubnetId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select address from floating_ips where subnet_id = $1 order by address limit $2";
+    for row in &tx.fetch(SQL, vec![subnet.as_uuid().into(), i64::from(MOST_SEEN).into()]).await? {
         view.note_floating_ip_in(subnet, row.columns().address()?);
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `ports`: instances' vNICs and their plugs.
 
-use lepton_ledger::{HostPortPlace, Key, PortFilter, PortPlace, PortsBy, View};
+use lepton_ledger::{HostPortPlace, Key, MOST_SEEN, PortFilter, PortPlace, PortsBy, View};
 use lepton_types::{
     HostId, InstanceId, MacAddr, MacPrefix, MacRangeId, NetworkId, Port, PortBinding, PortId, PortStatus,
     PortTarget, ProjectId, Revision,
@@ -193,21 +193,22 @@ pub(crate) async fn with_macs(tx: &mut Tx, macs: &[MacAddr]) -> Result<Vec<PortI
     Ok(found.iter().map(|row| row.columns().id()).collect::<Result<Vec<PortId>, _>>()?)
 }
 
-/// Notes one port that has one of these MACs, if there is any, without keeping others from it.
-pub(crate) async fn note_one_with(tx: &mut Tx, macs: MacPrefix, view: &mut View) -> Result<(), Failure> {
+/// Notes some ports that have one of these MACs, if there are any, without keeping others from them.
+pub(crate) async fn note_some_with(tx: &mut Tx, macs: MacPrefix, view: &mut View) -> Result<(), Failure> {
     const SQL: &str =
-        concat!("select ", port_columns!(), " from ports where mac between $1 and $2 order by mac limit 1");
-    let values = vec![macs.first().to_bits().into(), macs.last().to_bits().into()];
+        concat!("select ", port_columns!(), " from ports where mac between $1 and $2 order by mac limit $3");
+    let values =
+        vec![macs.first().to_bits().into(), macs.last().to_bits().into(), i64::from(MOST_SEEN).into()];
     for row in &tx.fetch(SQL, values).await? {
         view.note_port_of_macs(macs, Port::read(&mut row.columns())?);
     }
     Ok(())
 }
 
-/// Notes one port of a network, if there is any, without keeping others from it.
-pub(crate) async fn note_one_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = concat!("select ", port_columns!(), " from ports where network_id = $1 limit 1");
-    for row in &tx.fetch(SQL, vec![network.as_uuid().into()]).await? {
+/// Notes some ports of a network, if there are any, without keeping others from them.
+pub(crate) async fn note_some_on(tx: &mut Tx, network: NetworkId, view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = concat!("select ", port_columns!(), " from ports where network_id = $1 limit $2");
+    for row in &tx.fetch(SQL, vec![network.as_uuid().into(), i64::from(MOST_SEEN).into()]).await? {
         view.note_port_on(Port::read(&mut row.columns())?);
     }
     Ok(())

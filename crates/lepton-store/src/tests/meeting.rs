@@ -173,6 +173,24 @@ async fn an_address_that_becomes_the_gateway_while_it_is_given_is_not_given() {
     }
 }
 
+/// Everybody can know which MAC of a range is next, and which address follows from it.
+#[tokio::test]
+async fn an_address_that_follows_from_a_ranges_mac_and_becomes_the_gateway_is_not_given() {
+    const SQL: &str = "update subnets set gateway = 'fd00:1::16:3eff:fe00:0', version = version + 1";
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["fd00:1::/64"]).await;
+    subject.submit(super::mac_ranges::range("02:16:3e:00:00:00/40")).await.unwrap();
+    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let mut theirs = engine.write().await.unwrap();
+    theirs.execute(SQL, Vec::new()).await.unwrap();
+    let commit = async {
+        until_somebody_waits(engine).await;
+        theirs.commit().await.unwrap();
+    };
+    let (given, ()) = join(subject.allocate(1), commit).await;
+    assert_eq!(given.unwrap().vifs[0].mac.to_string(), "02:16:3e:00:00:01");
+}
+
 /// Who chooses while the gateway moves chooses neither its old address before it is free nor its new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_moves_to_and_fro_beside_allocations_leaves_a_sound_ledger() {

@@ -2,16 +2,23 @@
 //! to decide on: another manager may have changed it in between.
 
 use futures_util::future::join3;
-use lepton_ledger::{DeleteSubnet, FixedIp, Holder, Key, RemoveFixedIp, Scope, Selection, View};
-use lepton_types::{FloatingIp, Port};
+use lepton_ledger::{
+    CreateMacRange, DeleteSubnet, Envelope, FixedIp, Holder, Key, RemoveFixedIp, ReportHost, Scope,
+    Selection, View,
+};
+use lepton_types::{FloatingIp, HostReport, Port};
+use tokio::sync::oneshot;
 
 use super::{
     floating_ips::{associate, pool, to_address, wish},
-    harness::{Kind, Subject, instance, reason},
+    harness::{Kind, Subject, each_database, host, instance, reason},
     locks::{PORTS, until_somebody_waits},
     statements::engine,
 };
-use crate::load::load;
+use crate::{
+    batch::{Job, Submitted, write_batch},
+    load::load,
+};
 
 #[tokio::test]
 async fn what_another_manager_changed_since_it_was_looked_for_is_loaded_as_it_is() {
@@ -51,6 +58,35 @@ async fn what_another_manager_changed_since_it_was_looked_for_is_loaded_as_it_is
     let target = view.row::<FloatingIp>(&floating.address).unwrap().target;
     assert_eq!(target.map(|target| target.instance), Some(instance(2)));
     tx.rollback().await.unwrap();
+}
+
+/// What one command of a batch ends says nothing of what else there is: the range would take the MACs of the other port.
+#[tokio::test]
+async fn the_first_of_several_that_ends_in_the_batch_does_not_stand_for_all() {
+    each_database(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let mut macs = Vec::new();
+        for number in [1, 2] {
+            macs.push((subject.allocate(number).await.unwrap().vifs[0].mac, number));
+        }
+        let lowest = macs.into_iter().min().unwrap().1;
+        let unplugged = subject.deallocate(lowest).await.ports;
+        let report = HostReport { unplugged, revision: u64::MAX.into(), ..HostReport::default() };
+        let ends = ReportHost { host: host(), report };
+        let prefix = "fa:16:3e:00:00:00/24".parse().unwrap();
+        let makes = CreateMacRange { prefix, mac_base: "02:16:3e".parse().unwrap() };
+        let (ended, _) = oneshot::channel();
+        let (made, answer) = oneshot::channel();
+        let mut jobs: Vec<Box<dyn Job>> = vec![
+            Box::new(Submitted::new(ends, Envelope::anonymous(), false, ended)),
+            Box::new(Submitted::new(makes, Envelope::anonymous(), false, made)),
+        ];
+        write_batch(engine(subject), &mut jobs, subject.now(), [9; 32]).await.unwrap();
+        jobs.into_iter().for_each(|job| job.settle(Ok(())));
+        assert_eq!(reason(answer.await.unwrap()), "MAC_RANGE_IN_USE");
+        assert_eq!(subject.dump().await.ports.len(), 1);
+    })
+    .await;
 }
 
 /// One batch asks whether the subnet is used, and lets a floating IP lead to the address that it is used for.
