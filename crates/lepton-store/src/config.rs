@@ -95,7 +95,9 @@ pub fn postgres_url(url: &str) -> String {
     let (user, password) = user.split_once(':').unwrap_or((user, ""));
     let given = [("user", user), ("password", password), ("port", port)];
     let given = given.into_iter().filter(|(_, value)| !value.is_empty());
-    let given: Vec<_> = given.map(|(key, value)| format!("{key}={value}")).collect();
+    // Before the host both stand for themselves; among parameters they mean a space, and the next one.
+    let encoded = |value: &str| value.replace('+', "%2B").replace('&', "%26");
+    let given: Vec<_> = given.map(|(key, value)| format!("{key}={}", encoded(value))).collect();
     // What the URL says as parameters comes later, and counts.
     let (path, parameters) = path.split_once('?').unwrap_or((path, ""));
     let parameters = given.into_iter().chain((!parameters.is_empty()).then(|| parameters.to_owned()));
@@ -139,6 +141,7 @@ mod tests {
         for (url, read) in [
             ("postgres://u@/db?host=/run/pg", "postgres:///db?user=u&host=/run/pg"),
             ("postgres://u:s%40c@/db?host=/run/pg", "postgres:///db?user=u&password=s%40c&host=/run/pg"),
+            ("postgres://u:s+c&d=e@/db", "postgres:///db?user=u&password=s%2Bc%26d=e"),
             ("postgresql://u@:5433/db", "postgresql:///db?user=u&port=5433"),
             ("postgres://u@/", "postgres:///?user=u"),
         ] {

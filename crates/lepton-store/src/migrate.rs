@@ -87,3 +87,36 @@ fn explain(error: MigrateError, location: &str) -> StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_ledger_of_a_newer_program_is_told_as_one() {
+        for error in [MigrateError::VersionMissing(7), MigrateError::VersionTooNew(7, 1)] {
+            let told = explain(error, "here");
+            assert!(matches!(told, StoreError::NewerSchema { found: 7, known: 1 }), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_the_database_may_get_over_is_tried_again() {
+        let lost = || sqlx::Error::Io(io::ErrorKind::ConnectionReset.into());
+        for (error, passes) in [
+            (MigrateError::Execute(lost()), true),
+            (MigrateError::ExecuteMigration(lost(), 1), true),
+            (MigrateError::Execute(sqlx::Error::Protocol("not PostgreSQL".into())), false),
+            (MigrateError::ExecuteMigration(sqlx::Error::RowNotFound, 1), false),
+            (MigrateError::VersionMismatch(1), false),
+            (MigrateError::Dirty(1), false),
+        ] {
+            let words = error.to_string();
+            let told = explain(error, "here");
+            let StoreError::Open { location, problem, may_pass } = &told else { panic!("{told:?}") };
+            assert_eq!((&**location, &**problem, *may_pass), ("here", &*words, passes));
+        }
+    }
+}
