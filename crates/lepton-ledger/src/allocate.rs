@@ -85,7 +85,7 @@ impl Command for AllocateForInstance {
             return Err(Refusal::InstanceAlreadyAllocated { instance, incarnation, host }.into());
         }
         if self.only_known_hosts {
-            host::check(ledger, host, Some("host"))?;
+            host::must_be_registered(ledger, host, "host")?;
         }
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
         self.binding.must_be_for(wanted.len())?;

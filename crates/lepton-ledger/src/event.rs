@@ -154,7 +154,7 @@ fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     events.extend(coalesce(sets.instances).iter().filter_map(instance::event));
     events.extend(ports.iter().filter_map(|change| port::event(change, &addresses)));
     let by_themselves = fixed_ips.iter().filter(|change| !addresses.are_told_with_port(change));
-    events.extend(by_themselves.filter_map(|change| fixed_ip::event(change, &facts)));
+    events.extend(by_themselves.flat_map(|change| fixed_ip::events(change, &facts)));
     let floating_ips = coalesce(sets.floating_ips);
     events.extend(floating_ips.iter().flat_map(|change| floating_ip::events(change, &facts)));
     events.extend(coalesce(sets.dns_domains).iter().filter_map(dns::domain_event));

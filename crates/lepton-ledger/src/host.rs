@@ -8,7 +8,7 @@ mod report;
 
 pub use feed::{HostFeed, HostRevision};
 pub use fence::{FenceHost, Fenced};
-pub(crate) use register::check;
+pub(crate) use register::must_be_registered;
 pub use register::{NamedHost, RegisterHost};
 pub use report::ReportHost;
 

@@ -373,7 +373,7 @@ refusals! {
     PortNotFound = "PORT_NOT_FOUND", NotFound {
         port: PortRef = OwnNames,
     }
-    /// No agent ever called itself so, and nothing was ever allocated for it.
+    /// No agent of that name ever asked what its host must have. Of one that was to be fenced, nothing was allocated for it either.
     #[error("host {host} is not found: no agent of that name has asked this ledger for its ports")]
     HostNotFound = "HOST_NOT_FOUND", NotFound, Unfit at field {
         host: HostId = "host",

@@ -8,10 +8,19 @@ use crate::{FixedIp, Holder, RowChange};
 /// Told of an address that can be given out again, and so not of one that its subnet keeps from now on.
 const FREED: &str = "fixed_ip.freed";
 
-/// What became of an address.
-pub(super) fn event(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> Option<Event> {
+/// What became of an address. One that no host had to follow is free as soon as it is taken from its port.
+pub(super) fn events(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> impl Iterator<Item = Event> {
+    let is_port = |row: &FixedIp| matches!(row.holder, Holder::Port(_));
+    let is_free_at_once = change.before.is_some_and(is_port) && change.after.is_none();
+    let kinds = kind(change).into_iter().chain(is_free_at_once.then_some(FREED));
+    kinds.filter_map(|kind| event(kind, change, facts))
+}
+
+fn event(kind: &'static str, change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> Option<Event> {
     let row = change.after.or(change.before)?;
-    let kind = kind(change).filter(|kind| *kind != FREED || !facts.is_kept(row.subnet, row.address))?;
+    if kind == FREED && facts.is_kept(row.subnet, row.address) {
+        return None;
+    }
     let port = change.after.and_then(port_of).or_else(|| change.before.and_then(port_of));
     let event = about(kind, port, facts).with("fixed_ip", row.address).with("subnet_id", row.subnet);
     let event = event.with_some("network_id", facts.network_of(row.subnet));

@@ -7,8 +7,11 @@ use super::*;
 use crate::{
     AddSubnet, Associate, AssociateNetwork, Command, CreateMacRange, DeleteMacRange, DeleteNetwork,
     DisassociateNetwork, FreeMac, Holder, Key, ModifyNetwork, ModifySubnet, NamedHost, NetworkSpec, Refusal,
-    ReportHost, Scope, Selection, Stop, SweepMacRange, SweepQuarantine,
-    example::{NOW, allocation, deallocation, empty, host, missing, network, unloaded, with_network},
+    RemoveFixedIp, ReportHost, Scope, Selection, Stop, SweepMacRange, SweepQuarantine,
+    example::{
+        NOW, allocation, deallocation, empty, host, instance, made, missing, network, unloaded, with_network,
+        without_agents,
+    },
     execute,
 };
 
@@ -89,7 +92,7 @@ fn a_move_is_told_from_its_start_to_its_end() {
     carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
     let id = ledger.rows::<Port>().next().unwrap().id;
     let start = crate::MigrateInstanceStart {
-        instance: crate::example::instance(1),
+        instance: instance(1),
         incarnation: None,
         source: host(),
         destination: "host-2".parse().unwrap(),
@@ -111,7 +114,7 @@ fn a_move_is_told_from_its_start_to_its_end() {
         ["port.modified [p1] host=host-1 old_target_status=PENDING target_status=ACTIVE"]
     );
     let setup = crate::SetupNetworksOnHost {
-        instance: crate::example::instance(1),
+        instance: instance(1),
         incarnation: None,
         host: "host-2".parse().unwrap(),
         is_teardown: true,
@@ -128,7 +131,7 @@ fn a_move_is_told_from_its_start_to_its_end() {
     );
     carried_out(&mut ledger, &start).unwrap();
     let finish = crate::MigrateInstanceFinish {
-        instance: crate::example::instance(1),
+        instance: instance(1),
         incarnation: None,
         source: host(),
         destination: "host-2".parse().unwrap(),
@@ -302,7 +305,7 @@ fn an_address_that_has_rested_is_told_as_free() {
     let mut ledger = empty();
     let quarantine = std::time::Duration::from_secs(60);
     let spec = SubnetSpec { quarantine, ..SubnetSpec::new("10.1.0.0/24".parse().unwrap()) };
-    crate::example::made(&mut ledger, NetworkSpec { subnets: vec![spec], ..network("resting", &[]) });
+    made(&mut ledger, NetworkSpec { subnets: vec![spec], ..network("resting", &[]) });
     carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
     let ports = carried_out(&mut ledger, &deallocation(1)).unwrap().ports;
     let ended = told(&mut ledger, &report(vec![], ports));
@@ -334,7 +337,7 @@ fn what_is_reserved_or_rests_goes_with_its_subnet_whose_event_tells_it() {
     let quarantine = std::time::Duration::from_secs(60);
     let spec = |cidr: &str| SubnetSpec { quarantine, ..SubnetSpec::new(cidr.parse().unwrap()) };
     let subnets = vec![spec("10.1.0.0/24"), spec("fd00:1::/64")];
-    let made = crate::example::made(&mut ledger, NetworkSpec { subnets, ..network("resting", &[]) });
+    let made = made(&mut ledger, NetworkSpec { subnets, ..network("resting", &[]) });
     carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
     let ports = carried_out(&mut ledger, &deallocation(1)).unwrap().ports;
     carried_out(&mut ledger, &report(vec![], ports)).unwrap();
@@ -393,6 +396,8 @@ fn an_address_that_comes_to_a_living_port_or_leaves_it_is_told_by_itself() {
         (&resting, &port, of_port("added")),
         (&port, &leaving, of_port("removed")),
         (&leaving, &None, of_port("freed")),
+        (&port, &None, [of_port("removed"), of_port("freed")].concat()),
+        (&port, &resting, of_port("removed")),
         (&leaving, &resting, vec![]),
         (&None, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
         (&resting, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
@@ -434,6 +439,24 @@ fn a_range_of_macs_that_is_dropped_bit_by_bit_is_told_as_deleted_once() {
     assert!(ledger.rows::<MacRange>().next().is_some(), "a part of it is left");
     assert_eq!(told(&mut ledger, &SweepMacRange { range }), [""; 0]);
     assert_eq!(told(&mut ledger, &create), made);
+}
+
+#[test]
+fn an_address_that_no_host_has_to_follow_is_told_as_free_when_it_is_removed() {
+    let mut ledger = without_agents();
+    made(&mut ledger, network("private", &["10.1.0.0/24"]));
+    let info = carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let address = info.vifs[0].network.subnets[0].fixed_ips[0];
+    let removal = RemoveFixedIp {
+        instance: instance(1),
+        address,
+        network: None,
+        only_on: None,
+        scope: Scope::Everything,
+    };
+    let told = told(&mut ledger, &removal);
+    let of_port = |kind: &str| format!("fixed_ip.{kind} [p1] fixed_ip={address}");
+    assert_eq!(told, [of_port("removed"), of_port("freed")]);
 }
 
 /// A ledger whose journal has the events of so many allocations, two each, behind those of its network.
@@ -594,7 +617,7 @@ fn a_floating_ip_is_told_of_from_its_pool_to_its_pool() {
     let address = "172.24.4.1".parse().unwrap();
     let affects_auto_assigned = false;
     for (number, fixed_ip) in [(1, "10.1.0.2"), (2, "10.1.0.3")] {
-        let instance = crate::example::instance(number);
+        let instance = instance(number);
         let target = TargetRequest::Instance { instance, fixed_ip: None, network: None };
         let lead = AssociateFloatingIp { address, target, affects_auto_assigned, scope: scope() };
         let expected = format!("fixed_ip={fixed_ip} floating_ip=172.24.4.1 pool=nova");

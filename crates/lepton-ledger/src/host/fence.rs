@@ -3,8 +3,8 @@
 use lepton_types::{HostId, Port, PortId};
 use serde::{Deserialize, Serialize};
 
-use super::{check, proof};
-use crate::{Command, Key, PendingUnplug, Selection, Stop, View};
+use super::proof;
+use crate::{Command, Key, PendingUnplug, Refusal, Selection, Stop, View};
 
 /// Most ports that one call is about, of each kind: each is a row that it locks, as in a host's report.
 const AT_ONCE: u16 = 256;
@@ -49,7 +49,9 @@ impl Command for FenceHost {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Fenced, Stop> {
-        check(ledger, &self.host, None)?;
+        if !ledger.knows_host(&self.host)? {
+            return Err(Refusal::HostNotFound { host: self.host.clone(), field: None }.into());
+        }
         let (ports, is_cut) = ledger.ports_to_fence(&self.host, AT_ONCE)?;
         let (unplugs, is_cut_too) = ledger.unplugs_to_fence(&self.host, AT_ONCE)?;
         let (released, live): (Vec<Port>, Vec<Port>) = ports.into_iter().partition(|port| port.is_released);

@@ -37,7 +37,7 @@ impl Command for RegisterHost {
 pub struct NamedHost {
     /// Its name.
     pub id: HostId,
-    /// Whether it must be one that the ledger has met: the manager's setting, not part of the request.
+    /// Whether it must be one whose agent has been there: the manager's setting, not part of the request.
     pub must_be_known: bool,
 }
 
@@ -45,19 +45,18 @@ impl NamedHost {
     /// The host, if it is one that may be named; `field` is its path in the request.
     pub(crate) fn found(&self, ledger: &mut View, field: &str) -> Result<HostId, Stop> {
         if self.must_be_known {
-            check(ledger, &self.id, Some(field))?;
+            must_be_registered(ledger, &self.id, field)?;
         }
         Ok(self.id.clone())
     }
 }
 
-/// Refuses a host that no agent has called itself and nothing was ever allocated for; `field` is its path in the request,
-/// where the host is only a part of what is asked for.
-pub(crate) fn check(ledger: &mut View, host: &HostId, field: Option<&str>) -> Result<(), Stop> {
-    if ledger.knows_host(host)? {
+/// Refuses a host whose agent has never asked what it must have, whatever was allocated for it; `field` is its path in the request.
+pub(crate) fn must_be_registered(ledger: &mut View, host: &HostId, field: &str) -> Result<(), Stop> {
+    if ledger.is_registered(host)? {
         return Ok(());
     }
-    Err(Refusal::HostNotFound { host: host.clone(), field: field.map(str::to_owned) }.into())
+    Err(Refusal::HostNotFound { host: host.clone(), field: Some(field.to_owned()) }.into())
 }
 
 #[cfg(test)]
@@ -109,11 +108,16 @@ mod tests {
         let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
         let number = ledger.changes().len();
         let refusal = decided(&mut ledger, &only_known("nod7")).unwrap_err();
-        let host = "nod7".parse().unwrap();
-        assert_eq!(refusal, Refusal::HostNotFound { host, field: Some("host".to_owned()) });
+        let host: HostId = "nod7".parse().unwrap();
+        assert_eq!(refusal, Refusal::HostNotFound { host: host.clone(), field: Some("host".to_owned()) });
         assert_eq!(ledger.changes().len(), number);
 
-        decided(&mut ledger, &RegisterHost { host: "nod7".parse().unwrap() }).unwrap();
+        // What was allocated there while any host was accepted makes it no better known.
+        let accepted = AllocateForInstance { host: Some(host.clone()), ..allocation(2, vec![]) };
+        decided(&mut ledger, &accepted).unwrap();
+        assert_eq!(decided(&mut ledger, &only_known("nod7")).unwrap_err(), refusal);
+
+        decided(&mut ledger, &RegisterHost { host }).unwrap();
         assert_eq!(decided(&mut ledger, &only_known("nod7")).unwrap().vifs.len(), 1);
     }
 }

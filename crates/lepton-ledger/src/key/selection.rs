@@ -26,7 +26,7 @@ pub enum Selection {
     },
     /// Whether ports have any of these MACs: some of them are noted, if there are any.
     PortOfMacs(MacPrefix),
-    /// Whether a subnet's addresses are held by anybody: one of them is noted, if there is any.
+    /// Whether a subnet's addresses are held by anybody: some of them are noted, if there are any.
     HeldIn(SubnetId),
     /// Addresses of a subnet whose quarantine is over, a bounded number of them.
     RestedIn {
@@ -82,7 +82,7 @@ pub enum Selection {
         /// Most ports to load.
         limit: u16,
     },
-    /// Whether a network has ports: one of them is noted, if there is any.
+    /// Whether a network has ports: some of them are noted, if there are any.
     PortOn(NetworkId),
     /// The live ports of a network with their IPv4 addresses and their instances. There may be very many: for questions.
     GuestsOn(NetworkId),
@@ -104,7 +104,7 @@ pub enum Selection {
         /// Most pools to load.
         limit: u16,
     },
-    /// Whether a range has allocated addresses: one of them is noted, if there is any.
+    /// Whether a range has allocated addresses: some of them are noted, if there are any.
     FloatingIpIn(SubnetId),
     /// A page of floating IPs in the order of their addresses, with the ports and networks that they lead to and their pools.
     FloatingIpPage {

@@ -57,7 +57,7 @@ impl Command for SetupNetworksOnHost {
         } else if !self.is_teardown && instance.host != self.host {
             instance.must_not_move_elsewhere(&self.host)?;
             if self.only_known_hosts {
-                host::check(ledger, &self.host, Some("host"))?;
+                host::must_be_registered(ledger, &self.host, "host")?;
             }
             begin(ledger, instance, &self.host, self.binding.as_ref())?;
         }

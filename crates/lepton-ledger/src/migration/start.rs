@@ -44,7 +44,7 @@ impl Command for MigrateInstanceStart {
         }
         instance.must_not_move_elsewhere(&self.destination)?;
         if self.only_known_hosts {
-            host::check(ledger, &self.destination, Some("dest"))?;
+            host::must_be_registered(ledger, &self.destination, "dest")?;
         }
         let has_begun = begin(ledger, instance, &self.destination, self.binding.as_ref())?;
         Ok(Move { info: ledger.network_info(self.instance)?, has_begun })
