@@ -92,11 +92,11 @@ impl From<ManagerError> for Status {
                 ];
                 status(Code::DeadlineExceeded, "PORT_PLUG_TIMEOUT", message, metadata)
             }
-            ManagerError::MigrationAborted { instance, destination } => {
+            ManagerError::MigrationAborted { instance, destination, is_undone } => {
                 let metadata = [
                     ("instance_id", instance.to_string()),
                     ("destination", destination.to_string()),
-                    ("undone", true.to_string()),
+                    ("undone", is_undone.to_string()),
                 ];
                 status(Code::Aborted, "MIGRATION_ABORTED", message, metadata)
             }

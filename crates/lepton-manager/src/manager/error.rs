@@ -37,7 +37,7 @@ pub enum ManagerError {
         /// Whether it could be taken back.
         is_undone: bool,
     },
-    /// The move that the caller waited for was aborted meanwhile.
+    /// The move that the caller waited for was aborted meanwhile, or finished and followed by another one.
     #[error(
         "the move of instance {instance} to host {destination} is over, and it is not there: it was aborted before that host had plugged its ports, or has moved on"
     )]
@@ -46,6 +46,8 @@ pub enum ManagerError {
         instance: InstanceId,
         /// Where it was to go.
         destination: HostId,
+        /// Whether the instance is where it was. On yet another host it may have come there by either way.
+        is_undone: bool,
     },
     /// The instance was deallocated while the caller waited for its ports.
     #[error("instance {instance} was deallocated before host {host} had plugged its ports")]

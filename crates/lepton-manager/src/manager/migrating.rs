@@ -54,7 +54,7 @@ impl Manager {
             Ok(info) => return Ok(Begun::Waited(info)),
             Err(shortfall) => shortfall,
         };
-        let is_over = matches!(shortfall, Shortfall::Gone | Shortfall::Aborted);
+        let is_over = matches!(shortfall, Shortfall::Gone | Shortfall::Aborted { .. });
         let is_undone = !is_over && self.abort(&begun, &envelope).await;
         Err(not_moved(shortfall, &begun, migration, is_undone))
     }
@@ -80,16 +80,17 @@ fn not_moved(shortfall: Shortfall, begun: &Move, migration: Migration, is_undone
     shortfall.into_error(Awaited::Migration, begun.info.instance, migration.destination, is_undone)
 }
 
-/// How far a move has come that began so: whoever finishes it early need not wait for it. One that ended with the instance on
-/// another host than its source was finished, wherever the instance has gone since.
+/// How far a move has come that began so: whoever finishes it early need not wait for it. One that ended with the instance on its
+/// destination was finished, also when it is on its way from there by now. Of an instance that is on yet another host nobody can
+/// say by which way it came.
 fn arrival(source: &HostId, begun: &Migration, info: &NetworkInfo) -> Progress {
     if info.migration.as_ref() == Some(begun) {
         let plugs = info.vifs.iter().filter_map(|vif| Some((vif.id, &vif.destination.as_ref()?.status)));
         Progress::of(plugs)
-    } else if info.host != *source {
+    } else if info.host == begun.destination {
         Progress::Ready
     } else {
-        Progress::Short(Shortfall::Aborted)
+        Progress::Short(Shortfall::Aborted { is_home: info.host == *source })
     }
 }
 
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_move_that_ended_is_aborted_where_it_began_and_finished_anywhere_else() {
+    fn a_move_that_ended_is_finished_where_it_led_to_and_nowhere_else() {
         let host = |name: &str| name.parse::<HostId>().unwrap();
         let to = |name: &str, revision: u64| Migration { destination: host(name), revision: revision.into() };
         let begun = to("there", 7);
@@ -108,10 +109,12 @@ mod tests {
         };
         for at_home in [None, Some(to("there", 8)), Some(to("beyond", 1))] {
             let over = arrival(&host("here"), &begun, &on("here", at_home));
-            assert!(matches!(over, Progress::Short(Shortfall::Aborted)));
+            assert!(matches!(over, Progress::Short(Shortfall::Aborted { is_home: true })));
         }
-        for moved in [on("there", None), on("there", Some(to("beyond", 1))), on("beyond", None)] {
+        for moved in [on("there", None), on("there", Some(to("beyond", 1)))] {
             assert!(matches!(arrival(&host("here"), &begun, &moved), Progress::Ready));
         }
+        let elsewhere = arrival(&host("here"), &begun, &on("beyond", None));
+        assert!(matches!(elsewhere, Progress::Short(Shortfall::Aborted { is_home: false })), "by either way");
     }
 }

@@ -22,8 +22,11 @@ pub(super) enum Shortfall {
     Stopping,
     /// The instance lives no more, or anew.
     Gone,
-    /// The move that was waited for is over, and the instance is where it was.
-    Aborted,
+    /// The move that was waited for is over, and the instance is not where it led to.
+    Aborted {
+        /// Whether it is where it was.
+        is_home: bool,
+    },
 }
 
 /// How far what a caller waits for has come.
@@ -76,7 +79,9 @@ impl Shortfall {
             }
             Self::TimedOut => ManagerError::PlugTimeout { instance, host, awaited, is_undone },
             Self::Stopping => ManagerError::Stopping { instance, host, awaited, is_undone },
-            Self::Aborted => ManagerError::MigrationAborted { instance, destination: host },
+            Self::Aborted { is_home } => {
+                ManagerError::MigrationAborted { instance, destination: host, is_undone: is_home }
+            }
             Self::Gone => ManagerError::Deallocated { instance, host },
         }
     }
