@@ -23,8 +23,8 @@ const MANAGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest that the host may take: a thousand devices that are deleted one by one take 16 s.
 const HOST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long what was plugged when the host could be looked at is taken to be plugged still, when it cannot be any more: three
-/// times as long as until the next look at the latest.
+/// How long what was plugged when it was last known what the host has is taken to be plugged still: three times as long as until
+/// the next look at the latest.
 const TRUSTED: Duration = Duration::from_secs(30);
 
 /// Makes one host what its manager says, and tells the manager what became of it.
@@ -40,8 +40,8 @@ pub struct Agent<P, M> {
     /// port more on a host with a thousand does not cost a look at all of them. Of what failed nothing is known, and it is
     /// looked at by itself before it is tried again.
     state: Option<HostState>,
-    /// Since when the host cannot be looked at, or changed so that one knew what it has.
-    blind_since: Option<Instant>,
+    /// When it was last known what the host has. A look that fails may have taken long.
+    known_at: Instant,
     troubles: Troubles,
     looks: Looks,
     pace: Pace,
@@ -57,7 +57,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             manager,
             holding: Holding::default(),
             state: None,
-            blind_since: None,
+            known_at: Instant::now(),
             troubles: Troubles::default(),
             looks: Looks::begin(Instant::now()),
             pace: Pace::new(seed),
@@ -130,11 +130,10 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         }
         let desired = HostState::desired(self.holding.ports());
         match self.make_it_so(&desired).await {
-            Ok(()) => self.blind_since = None,
+            Ok(()) => self.known_at = Instant::now(),
             Err(error) => {
                 tracing::warn!(host = %self.host, %error, "the host cannot be looked at");
                 self.troubles.note_everything(&error);
-                self.blind_since.get_or_insert_with(Instant::now);
             }
         }
         is_manager_away |= self.report(&desired).await.is_none();
@@ -238,7 +237,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     /// while why of all of them nobody knows.
     fn blind_statuses(&self, desired: &HostState) -> Vec<PortReport> {
         let unknown = HostState::default();
-        let is_trusted = self.blind_since.is_none_or(|since| since.elapsed() < TRUSTED);
+        let is_trusted = self.known_at.elapsed() < TRUSTED;
         let waiting =
             self.holding.ports().filter(|port| !is_trusted || !self.holding.is_known_active(port.id));
         waiting.map(|port| status(port, desired, &unknown, &self.troubles)).collect()

@@ -52,6 +52,8 @@ struct Inner {
     fault: Option<Fault>,
     delay: Option<Delay>,
     is_hidden: bool,
+    /// How long a look takes.
+    look: Duration,
 }
 
 impl Host {
@@ -91,15 +93,27 @@ impl Host {
         self.lock().is_hidden = is_hidden;
     }
 
+    /// From now on, looks at the host take so long.
+    pub fn look_for(&self, duration: Duration) {
+        self.lock().look = duration;
+    }
+
     /// From now on, nothing fails any more, nor takes any time.
     pub fn heal(&self) {
         let mut inner = self.lock();
-        (inner.fault, inner.delay) = (None, None);
+        (inner.fault, inner.delay, inner.look) = (None, None, Duration::ZERO);
     }
 
     /// How often something was asked of the host.
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    async fn take_a_look(&self) {
+        let look = self.lock().look;
+        if !look.is_zero() {
+            time::sleep(look).await;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -135,6 +149,7 @@ impl Inner {
 
 impl Plug for Host {
     async fn observe(&mut self) -> Result<HostState, PlugError> {
+        self.take_a_look().await;
         let mut inner = self.lock();
         inner.counts.observed += 1;
         inner.must_be_visible()?;
@@ -142,6 +157,7 @@ impl Plug for Host {
     }
 
     async fn look_at(&mut self, names: &BTreeSet<IfName>) -> Result<Seen, PlugError> {
+        self.take_a_look().await;
         let mut inner = self.lock();
         inner.counts.looked_at += names.len() as u64;
         inner.must_be_visible()?;

@@ -26,6 +26,24 @@ async fn what_cannot_be_looked_at_for_long_is_not_said_to_be_plugged() {
     assert_eq!(host.state(), manager.desired());
 }
 
+/// A look that never ends fails after a minute, and so does every one after it.
+#[tokio::test(start_paused = true)]
+async fn looks_that_take_long_do_not_make_what_was_plugged_long_ago_true() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    host.look_for(HOST_TIMEOUT * 10);
+    let start = Instant::now();
+    let unknown = |ledger: &Ledger| {
+        ledger.statuses.values().filter(|status| matches!(status, PortStatus::Error(_))).count()
+    };
+    time::sleep(RESYNC * 2).await;
+    manager.until(|ledger| unknown(ledger) == 2).await;
+    assert!(start.elapsed() < RESYNC * 2 + HOST_TIMEOUT, "{:?}: the first is enough", start.elapsed());
+    host.heal();
+    // The look that is under way ends first.
+    time::sleep(HOST_TIMEOUT).await;
+    manager.until_all_active().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_look_that_fails_once_is_no_news() {
     let (manager, host, _agent) = converged([1]).await;
