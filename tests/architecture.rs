@@ -148,6 +148,7 @@ fn an_impurity_is_found_however_it_is_imported() {
         ("use std::time::{Duration, Instant};", "std::time::Instant"),
         ("fn f() -> SystemTime { SystemTime::now() }", "SystemTime::now"),
         ("fn f() -> u64 { rand::rng().random() }", "rand::rng"),
+        ("#[cfg(test)]\nmod tests;\n\nuse std::fs;", "std::fs"),
     ] {
         assert_eq!(impurities(&code(text)), [found], "{text}");
     }
@@ -173,12 +174,18 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A file's text without its comments and its tests, which stand at its end.
+/// A file's text without its comments and its tests, which are in files of their own or stand at its end.
 fn code(text: &str) -> String {
-    let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
-    lines
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .fold(String::new(), |code, line| code + line + "\n")
+    let mut code = String::new();
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    while let Some(line) = lines.next() {
+        if line.trim_start() != "#[cfg(test)]" {
+            code = code + line + "\n";
+        } else if lines.next().is_none_or(|tests| tests.starts_with("mod ") && tests.ends_with('{')) {
+            break;
+        }
+    }
+    code
 }
 
 /// What of the impure things the code uses.
