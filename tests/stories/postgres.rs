@@ -50,6 +50,28 @@ async fn of_two_agents_of_one_host_the_second_waits_for_the_first_to_end() {
 }
 
 #[tokio::test]
+async fn a_manager_that_is_told_something_else_than_the_one_before_says_so() {
+    let (_postgres, url) = server();
+    let told = |host: &str, base: &str| {
+        let base = ("network.mac_base", base);
+        Place::new(&[("agent.backend", "fake"), ("database.url", &url), ("host", host), base])
+    };
+    let (one, other) = (told("host-1", "fa:16:3e"), told("host-2", "02:16:3e"));
+    let words = "the manager of this ledger that started last was told something else";
+    let daemon = one.start().await;
+    assert!(!one.log().contains(words), "{}", one.log());
+    let second = other.start().await;
+    let log = other.log();
+    let line = log.lines().find(|line| line.contains(words)).unwrap();
+    for word in ["network.mac_base", "fa:16:3e", "02:16:3e"] {
+        assert!(line.contains(word), "{line}");
+    }
+    assert_eq!(log.matches(words).count(), 1, "the limits are the same");
+    daemon.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test]
 async fn a_database_that_does_not_exist_ends_the_start_at_once() {
     let (_postgres, url) = server();
     let place = place(&url.replace("/ledger", "/nowhere"), "host-1");

@@ -1,5 +1,6 @@
 //! [`Manager`]: submits commands, wakes the hosts, waits for a plug when asked.
 
+mod agreement;
 mod error;
 mod migrating;
 #[cfg(test)]
@@ -88,9 +89,10 @@ impl Manager {
     ///
     /// As [`Store::open`].
     pub async fn open(store: &StoreConfig, settings: Settings) -> Result<Self, StoreError> {
-        let hub = Arc::new(Hub::default());
+        let (hub, default_limits) = (Arc::new(Hub::default()), store.default_limits);
         let observer = Arc::clone(&hub);
         let store = Store::open(store, Arc::new(move |changes| observer.observe(changes))).await?;
+        agreement::look(&store, &settings, default_limits).await;
         let inner = Inner {
             store,
             hub,

@@ -268,6 +268,13 @@ CREATE TABLE counters (
     last BIGINT NOT NULL CHECK (last >= 1)
 ) {without_rowid};
 
+-- What managers were last told where all of a ledger should be told the same, and what they were told before that.
+CREATE TABLE manager_settings (
+    name TEXT {bytewise} NOT NULL PRIMARY KEY,
+    value TEXT {bytewise} NOT NULL,
+    former TEXT {bytewise}
+) {without_rowid};
+
 -- What projects have and may have: a limit of -1 is none, and where it is null the configuration's is meant.
 CREATE TABLE quotas (
     project_id TEXT {bytewise} NOT NULL PRIMARY KEY,

@@ -10,6 +10,7 @@
 //! callers, and a single caller waits for nobody. It refuses to know what a command means: that is `lepton-ledger`.
 
 mod again;
+mod agreement;
 mod apart;
 mod batch;
 mod checkpoint;

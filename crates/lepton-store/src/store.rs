@@ -18,6 +18,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    again::TimeLimit,
+    agreement,
     batch::Submitted,
     checkpoint::{self, Checkpointer},
     claim::{ClaimError, HostClaim},
@@ -184,6 +186,22 @@ impl Store {
         match &self.backend {
             Backend::Memory(_) => false,
             Backend::Engine(engine) => engine.connections().is_shared(),
+        }
+    }
+
+    /// Notes what this manager was told where all that share the ledger should be told the same; answers with what a manager was
+    /// told before, if that is something else. A ledger in memory has one manager, and notes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    pub async fn note_setting(&self, name: &str, value: &str) -> Result<Option<String>, StoreError> {
+        match &self.backend {
+            Backend::Memory(_) => Ok(None),
+            Backend::Engine(engine) => {
+                let limit = TimeLimit::from_now(engine.connections().time_limit());
+                Ok(limit.hold(agreement::note(engine, name, value)).await?)
+            }
         }
     }
 

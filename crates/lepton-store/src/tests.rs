@@ -1,5 +1,6 @@
 //! What every store must do, run on each of them.
 
+mod agreement;
 mod checkpoint;
 mod claims;
 mod dhcp;

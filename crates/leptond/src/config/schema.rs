@@ -209,7 +209,8 @@ settings! {
     /// The octets that the MAC of a new port starts with, three to five of them, as long as there is no range of MACs
     /// (`lepton mac-range create`).
     ///
-    /// Managers of one ledger must all have the same: a range is refused for the base of the manager that was asked alone.
+    /// Managers of one ledger must all have the same, and one that starts with another says so in its log: a range is refused for
+    /// the base of the manager that was asked alone. No MAC is ever two ports'.
     mac_base: MacBase, "network.mac_base", Text, "fa:16:3e";
 
     /// What the names of guests end with in the texts for DHCP servers.
@@ -247,7 +248,7 @@ settings! {
     /// How many networks a project may own whose quota nobody has set; -1: as many as it likes.
     ///
     /// What is beyond it is refused (`QUOTA_EXCEEDED`). A limit below what a project has takes nothing away. Managers that share
-    /// a ledger are to have the same limits.
+    /// a ledger are to have the same limits, and one that starts with others says so in its log.
     quota_networks: MostOf, "quota.networks", Integer, "-1";
 
     /// The same of ports, released ones included until their hosts have unplugged them.
