@@ -38,6 +38,9 @@ const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// 100,000 ports 0.24 to 0.35 pages are copied for each that is logged, and 0.33 to 0.49 at half the length.
 pub(crate) const LONG: i64 = 16_384;
 
+/// After how long without a commit the whole log is copied, however short it is: the file alone is then the ledger.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// How long the log may become before a commit copies it after all, in pages: nobody else seems to.
 pub(crate) const TOO_LONG: i64 = 8 * LONG;
 
@@ -103,12 +106,25 @@ pub(crate) struct Checkpointer {
     pub(crate) long: i64,
 }
 
+/// Why the log is looked at.
+#[derive(Clone, Copy, Debug)]
+enum Occasion {
+    Commit,
+    Idle,
+}
+
 impl Checkpointer {
     /// Copies until the store closes.
     pub(crate) async fn run(self) {
         let mut connection = None;
-        while self.wait_for_a_commit().await {
-            let pause = match self.copy(&mut connection).await {
+        let mut is_behind = false;
+        while let Some(occasion) = self.wait(is_behind).await {
+            let copied = match occasion {
+                Occasion::Commit => self.copy_if_long(&mut connection).await,
+                Occasion::Idle => self.copy_all(&mut connection).await,
+            };
+            is_behind = matches!(occasion, Occasion::Commit);
+            let pause = match copied {
                 Ok(()) => PAUSE,
                 Err(error) => {
                     tracing::warn!(%error, "SQLite's log was not copied into its file; it is tried again");
@@ -125,23 +141,25 @@ impl Checkpointer {
         }
     }
 
-    /// False when the store closes.
-    async fn wait_for_a_commit(&self) -> bool {
+    /// None when the store closes.
+    async fn wait(&self, is_behind: bool) -> Option<Occasion> {
         tokio::select! {
-            () = self.engine.log().grown.notified() => !self.closing.is_cancelled(), // cancel-safe
-            () = self.closing.cancelled() => false,
+            biased;
+            () = self.closing.cancelled() => None,
+            () = self.engine.log().grown.notified() => Some(Occasion::Commit), // cancel-safe
+            () = tokio::time::sleep(IDLE), if is_behind => Some(Occasion::Idle),
         }
     }
 
+    /// Copies what no reader keeps back.
+    async fn copy_all(&self, connection: &mut Option<SqliteConnection>) -> Result<(), sqlx::Error> {
+        let Some(connection) = self.connected(connection).await? else { return Ok(()) };
+        checkpoint(connection, COPY).await.map(drop)
+    }
+
     /// Copies a log that is long enough until little of it is left.
-    async fn copy(&self, connection: &mut Option<SqliteConnection>) -> Result<(), sqlx::Error> {
-        let connection = match connection {
-            Some(connection) => connection,
-            None => match self.engine.connections().connect(Access::Write).await? {
-                Connection::Sqlite(fresh) => connection.insert(fresh),
-                Connection::Postgres(_) => return Ok(()),
-            },
-        };
+    async fn copy_if_long(&self, connection: &mut Option<SqliteConnection>) -> Result<(), sqlx::Error> {
+        let Some(connection) = self.connected(connection).await? else { return Ok(()) };
         let mut pages = checkpoint(connection, LOOK).await?;
         if pages.logged < self.long {
             return Ok(());
@@ -159,6 +177,19 @@ impl Checkpointer {
         }
         self.engine.log().note_nearly_copied();
         Ok(())
+    }
+
+    /// A connection for the checkpointer alone; none where there is no such log.
+    async fn connected<'c>(
+        &self,
+        connection: &'c mut Option<SqliteConnection>,
+    ) -> Result<Option<&'c mut SqliteConnection>, sqlx::Error> {
+        if connection.is_none()
+            && let Connection::Sqlite(fresh) = self.engine.connections().connect(Access::Write).await?
+        {
+            *connection = Some(fresh);
+        }
+        Ok(connection.as_mut())
     }
 }
 

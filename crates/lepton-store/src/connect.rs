@@ -25,7 +25,7 @@ use crate::{
     config::{Database, StoreConfig, postgres_url},
     error::StoreError,
     failure::{Failure, explained, may_pass},
-    opened_file::{OpenedFile, make_if_missing},
+    opened_file::{BESIDE, OpenedFile, beside, make_if_missing},
 };
 
 /// Statements kept prepared on each connection; above the number of texts that there are.
@@ -53,8 +53,10 @@ pub(crate) enum Access {
 pub(crate) struct Connections {
     options: Options,
     patience: Duration,
-    /// The file, when the database is one.
+    /// The files, when the database is in some.
     file: Option<OpenedFile>,
+    /// A connection that does nothing: with the last one SQLite would remove the log, and the next would make another.
+    keeper: Mutex<Option<Connection>>,
     writing: Mutex<Vec<Connection>>,
     reading: Mutex<Vec<Connection>>,
 }
@@ -79,11 +81,13 @@ impl Connections {
             }
             Database::Postgres(url) => postgres(url, patience).map_err(|error| lasting(error.to_string()))?,
         };
-        let (writing, reading) = Default::default();
-        let mut connections = Self { options, patience, file: None, writing, reading };
+        let (writing, reading, keeper) = Default::default();
+        let mut connections = Self { options, patience, file: None, keeper, writing, reading };
         let first = connections.connect_in_time().await;
         let first = first.map_err(|(problem, may_pass)| not_opened(config, problem, may_pass))?;
         if let Database::Sqlite(path) = &config.database {
+            let keeper = connections.connect_keeper().await.map_err(|error| lasting(explained(&error)))?;
+            connections.keeper = Mutex::new(Some(keeper));
             connections.file = Some(OpenedFile::of(path).map_err(|error| lasting(error.to_string()))?);
         }
         connections.put_back(first, Access::Write);
@@ -139,13 +143,14 @@ impl Connections {
     /// Ends the connections that wait.
     pub(crate) async fn close(&self) {
         // Readers first: whoever closes SQLite's last connection must be allowed to write.
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut ending = Vec::from_iter(keeper);
         for access in [Access::Read, Access::Write] {
-            let waiting =
-                std::mem::take(&mut *self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner));
-            for connection in waiting {
-                // Unheard, the goodbye does no harm.
-                let _ = tokio::time::timeout(self.patience, connection.close()).await;
-            }
+            ending.append(&mut self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        for connection in ending {
+            // Unheard, the goodbye does no harm.
+            let _ = tokio::time::timeout(self.patience, connection.close()).await;
         }
     }
 
@@ -163,6 +168,15 @@ impl Connections {
             (Options::Sqlite { reader, .. }, Access::Read) => reader.connect().await.map(Connection::Sqlite),
             (Options::Postgres(options), _) => options.connect().await.map(Connection::Postgres),
         }
+    }
+
+    /// A connection to a file that has its log open.
+    async fn connect_keeper(&self) -> Result<Connection, sqlx::Error> {
+        let mut keeper = self.connect(Access::Read).await?;
+        if let Connection::Sqlite(keeper) = &mut keeper {
+            sqlx::query("SELECT count(*) FROM sqlite_schema").execute(keeper).await?;
+        }
+        Ok(keeper)
     }
 
     /// Connects, and again while the server is not there or starting, as long as there is time; else tells why not, and whether
@@ -202,14 +216,13 @@ fn not_opened(config: &StoreConfig, problem: String, may_pass: bool) -> StoreErr
 /// SQLite opens a file that it may not write as one that it only reads, leaves others beside it that nobody may write
 /// either, and tells of it when something is written. So the system is asked before.
 fn ensure_writable(path: &Path) -> Result<(), String> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(suffix);
-        match access(&*file, AccessFlags::R_OK | AccessFlags::W_OK) {
+    for end in [""].into_iter().chain(BESIDE) {
+        let file = beside(path, end);
+        match access(&file, AccessFlags::R_OK | AccessFlags::W_OK) {
             // What is not there will be made, or SQLite says why not.
             Ok(()) | Err(Errno::ENOENT | Errno::ENOTDIR) => {}
             Err(error) => {
-                let (file, words) = (Path::new(&file).display(), error.desc());
+                let (file, words) = (file.display(), error.desc());
                 return Err(format!(
                     "{file}: {words}; it must be readable and writable for this process's user"
                 ));

@@ -1,4 +1,5 @@
-//! The embedded ledger's file: made when there is none, and watched, because SQLite writes on to a file that has no name any more.
+//! The embedded ledger's file: made when there is none, and watched with the two beside it, because SQLite writes on to a file that
+//! has no name any more.
 
 use std::{
     fs, io,
@@ -8,32 +9,62 @@ use std::{
 
 use crate::{error::StoreError, failure::Failure};
 
-/// The file that was opened.
+/// What SQLite has beside the file as long as it is open, by how their names end: its log, and the log's index.
+pub(crate) const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// The files that were opened.
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
+    ledger: Opened,
+    beside: [Opened; 2],
+}
+
+#[derive(Debug)]
+struct Opened {
     path: PathBuf,
     identity: (u64, u64),
 }
 
 impl OpenedFile {
-    /// The file at the path, which is open.
+    /// The file at the path, which a connection has open that stays, so that those beside it stay as well.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+        let [log, index] = BESIDE.map(|end| Opened::at(beside(path, end)));
+        Ok(Self { ledger: Opened::at(path.to_owned())?, beside: [log?, index?] })
     }
 
-    /// Looks whether the path still leads to it: whoever starts next would find another ledger there, or none.
+    /// Looks whether the paths still lead to them: whoever starts next would find another ledger there, or none, or one without
+    /// what was committed last.
     pub(crate) fn ensure_in_place(&self) -> Result<(), Failure> {
-        let (is_there, words) = match identity(&self.path) {
-            Ok(identity) => (identity == self.identity, "is not the file that was opened".to_owned()),
-            Err(error) => (false, error.to_string()),
-        };
-        if is_there {
-            return Ok(());
-        }
-        let path = self.path.display();
-        let problem = format!("{path}: {words}; put the ledger back, or stop leptond before it is replaced");
-        Err(StoreError::Unavailable(problem).into())
+        let lost = self.ledger.lost("put the ledger back, or stop leptond before it is replaced");
+        let lost = lost.or_else(|| {
+            let way_out = "stop leptond, which writes what is in the log into the ledger, and start it again";
+            self.beside.iter().find_map(|file| file.lost(way_out))
+        });
+        lost.map_or(Ok(()), |problem| Err(StoreError::Unavailable(problem).into()))
     }
+}
+
+impl Opened {
+    fn at(path: PathBuf) -> io::Result<Self> {
+        Ok(Self { identity: identity(&path)?, path })
+    }
+
+    /// What is wrong where the path leads to it no more.
+    fn lost(&self, way_out: &str) -> Option<String> {
+        let words = match identity(&self.path) {
+            Ok(identity) if identity == self.identity => return None,
+            Ok(_) => "is not the file that was opened".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Some(format!("{}: {words}; {way_out}", self.path.display()))
+    }
+}
+
+/// The path of a file beside the ledger's.
+pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut file = path.as_os_str().to_owned();
+    file.push(end);
+    file.into()
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
@@ -49,10 +80,8 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 /// What is wrong when the log of a ledger is there without it: with a new file its last changes would be lost, and a ledger of
 /// those alone is none.
 pub(crate) fn make_if_missing(path: &Path) -> Result<(), String> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log = Path::new(&log);
-    if !path.exists() && fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+    let log = beside(path, BESIDE[0]);
+    if !path.exists() && fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let log = log.display();
         return Err(format!(
             "it is not there, but its log {log} is: put the ledger back, or take the log away to begin a new one"

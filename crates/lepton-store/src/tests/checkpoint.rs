@@ -1,6 +1,6 @@
 //! SQLite's log is copied into its file beside the commits, and begins anew.
 
-use std::sync::Arc;
+use std::{fs, sync::Arc};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     checkpoint::Checkpointer,
+    config::{Database, StoreConfig},
     connect::{Access, Connection},
     engine::Engine,
     lane::Backend,
@@ -70,6 +71,24 @@ async fn a_log_that_grows_begins_anew_while_others_write() {
     subject.reopen().await;
     assert_eq!(subject.dump().await, before);
     assert_sound(&before);
+}
+
+#[tokio::test]
+async fn the_file_alone_is_the_ledger_when_nothing_was_committed_for_a_while() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+    subject.allocate(1).await.unwrap();
+    let engine = engine(&subject);
+    while matches!(pages(&engine).await, (logged, copied) if copied < logged) {
+        tokio::task::yield_now().await;
+    }
+
+    let Database::Sqlite(path) = &subject.config.database else { panic!("SQLite is a file") };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("ledger.db");
+    fs::copy(path, &copy).unwrap();
+    let copied = Subject::with(Kind::Sqlite, StoreConfig::new(Database::Sqlite(copy)), elsewhere).await;
+    assert_eq!(copied.dump().await, subject.dump().await);
 }
 
 #[tokio::test]

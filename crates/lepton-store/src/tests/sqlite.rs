@@ -17,6 +17,7 @@ use crate::{
     connect::{Access, Connection},
     engine::Engine,
     lane::Backend,
+    opened_file::{BESIDE, beside},
 };
 
 fn engine(subject: &Subject) -> &Arc<Engine> {
@@ -166,6 +167,23 @@ async fn what_is_decided_while_the_ledger_is_moved_away_is_taken_back() {
     assert!(!is_there().await);
     subject.submit(new_host()).await.unwrap();
     assert!(is_there().await);
+}
+
+#[tokio::test]
+async fn a_log_that_somebody_removes_is_missed_at_once_and_what_was_in_it_kept() {
+    for end in BESIDE {
+        let mut subject = Subject::open(Kind::Sqlite, |_| {}).await;
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        let before = subject.dump().await;
+        let Database::Sqlite(path) = subject.config.database.clone() else { panic!("SQLite is a file") };
+        fs::remove_file(beside(&path, end)).unwrap();
+        let refused = subject.allocate(2).await.unwrap_err().to_string();
+        assert!(refused.contains(end) && refused.contains("stop leptond"), "{refused}");
+        subject.reopen().await;
+        assert_eq!(subject.dump().await, before, "{end}");
+        subject.allocate(2).await.unwrap();
+    }
 }
 
 #[tokio::test]
