@@ -30,10 +30,10 @@ pub struct LedgerHeld {
 
 impl LedgerFile {
     /// Holds the file, if the ledger is one. PostgreSQL is there for several.
-    pub(crate) fn hold(database: &Database) -> Result<Self, LedgerHeld> {
+    pub(crate) async fn hold(database: &Database) -> Result<Self, LedgerHeld> {
         let Database::Sqlite(path) = database else { return Ok(Self { _lock: None }) };
         let lock = lock_of(path);
-        match Lock::take(&lock) {
+        match Lock::take(&lock).await {
             Ok(held) => Ok(Self { _lock: Some(held) }),
             Err(LockError::Held(holder)) => Err(LedgerHeld { path: path.clone(), lock, holder }),
             // SQLite makes files in the same folder, and tells better what is wrong with it.
@@ -64,19 +64,19 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_ledger_is_held_by_one_at_a_time_whatever_it_is_called() {
+    #[tokio::test(start_paused = true)]
+    async fn a_ledger_is_held_by_one_at_a_time_whatever_it_is_called() {
         let folder = TempDir::new().unwrap();
         let (path, link) = (folder.path().join("lepton.db"), folder.path().join("link"));
         symlink(folder.path(), &link).unwrap();
-        let held = LedgerFile::hold(&Database::Sqlite(path.clone())).unwrap();
+        let held = LedgerFile::hold(&Database::Sqlite(path.clone())).await.unwrap();
         for name in [path.clone(), link.join("lepton.db")] {
-            let error = LedgerFile::hold(&Database::Sqlite(name)).unwrap_err().to_string();
+            let error = LedgerFile::hold(&Database::Sqlite(name)).await.unwrap_err().to_string();
             assert!(error.contains("lepton.db.lock") && error.contains("process "), "{error}");
         }
         drop(held);
-        LedgerFile::hold(&Database::Sqlite(path)).unwrap();
-        LedgerFile::hold(&Database::Memory).unwrap();
-        LedgerFile::hold(&Database::Sqlite(folder.path().join("nowhere/lepton.db"))).unwrap();
+        LedgerFile::hold(&Database::Sqlite(path)).await.unwrap();
+        LedgerFile::hold(&Database::Memory).await.unwrap();
+        LedgerFile::hold(&Database::Sqlite(folder.path().join("nowhere/lepton.db"))).await.unwrap();
     }
 }

@@ -91,8 +91,8 @@ pub enum RunError {
 /// Serves as configured until `shutdown`, then lets the calls under way finish.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     // Whoever has the state directory is the only one here: another process of the same configuration stops at this point.
-    let _state_dir = StateDir::hold(&config.state_dir)?;
-    let _ledger_file = LedgerFile::hold(&config.database)?;
+    let _state_dir = StateDir::hold(&config.state_dir).await?;
+    let _ledger_file = LedgerFile::hold(&config.database).await?;
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
     // The agent works on while calls are drained, because some of them wait for it.
     let stop = CancellationToken::new();

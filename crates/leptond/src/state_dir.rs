@@ -47,10 +47,10 @@ pub enum StateDirError {
 
 impl StateDir {
     /// Makes the directory if it is missing, and holds it.
-    pub(crate) fn hold(path: &Path) -> Result<Self, StateDirError> {
+    pub(crate) async fn hold(path: &Path) -> Result<Self, StateDirError> {
         let refused = |source| StateDirError::Refused { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(refused)?;
-        match Lock::take(&path.join(LOCK_FILE)) {
+        match Lock::take(&path.join(LOCK_FILE)).await {
             Ok(lock) => Ok(Self { _lock: lock }),
             Err(LockError::Held(holder)) => Err(StateDirError::Held { path: path.to_owned(), holder }),
             Err(LockError::Refused(source)) => Err(refused(source)),
@@ -64,16 +64,16 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_directory_is_held_by_one_at_a_time() {
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_is_held_by_one_at_a_time() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("state");
-        let held = StateDir::hold(&path).unwrap();
-        let error = StateDir::hold(&path).unwrap_err();
+        let held = StateDir::hold(&path).await.unwrap();
+        let error = StateDir::hold(&path).await.unwrap_err();
         assert!(matches!(error, StateDirError::Held { .. }), "{error:?}");
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
 
         drop(held);
-        StateDir::hold(&path).unwrap();
+        StateDir::hold(&path).await.unwrap();
     }
 }

@@ -15,9 +15,12 @@ const README: &str = include_str!("../../../deploy/README.md");
 
 /// The `[Service]` section: each key's values, in order.
 fn service() -> BTreeMap<&'static str, Vec<&'static str>> {
+    section("[Service]")
+}
+
+fn section(name: &str) -> BTreeMap<&'static str, Vec<&'static str>> {
     let lines = UNIT.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let section =
-        lines.skip_while(|line| *line != "[Service]").skip(1).take_while(|line| !line.starts_with('['));
+    let section = lines.skip_while(|line| *line != name).skip(1).take_while(|line| !line.starts_with('['));
     let mut settings = BTreeMap::new();
     for line in section {
         let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("no setting: {line}"));
@@ -58,6 +61,8 @@ fn systemd_waits_for_it_restarts_it_and_lets_it_drain() {
         // The longest shutdown.drain that there is, and the ten seconds behind it, fit in.
         ("TimeoutStopSec", "11min"),
     ]);
+    // Without this, systemd gives up for ever after five failures within ten seconds, as on a full disk.
+    assert_eq!(section("[Unit]").get("StartLimitIntervalSec"), Some(&vec!["0"]));
     assert!(README.contains("install -D -m 0755 target/release/leptond /usr/bin/leptond"));
 }
 
