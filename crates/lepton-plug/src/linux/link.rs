@@ -74,7 +74,11 @@ pub(super) async fn find(handle: &Handle, name: &IfName) -> Result<Option<Link>,
 }
 
 /// Makes a link (`ip link add …`). That it is there already is a failure; the next observation sees what is there.
-pub(super) async fn add(handle: &Handle, name: &IfName, message: LinkMessage) -> Result<(), PlugError> {
+pub(super) async fn add(
+    handle: &Handle,
+    name: &(impl ToString + ?Sized),
+    message: LinkMessage,
+) -> Result<(), PlugError> {
     handle.link().add(message).execute().await.map_err(|error| failed("create", name, &error))
 }
 

@@ -48,7 +48,9 @@ pub(super) async fn create(
         .mtu(mtu.into())
         .link_group(mark::MAKING)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build())));
-    link::add(handle, name, pair.build()).await
+    // Either of them may be what the kernel refuses: it does not say which.
+    let ends = format!("{name} with its inner end {} in {}", inner.device, inner.netns);
+    link::add(handle, &ends, pair.build()).await
 }
 
 /// What the outer end's alias says of the inner one, for people and for [`read_alias`]:

@@ -29,6 +29,17 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_guest_device_whose_name_is_taken_is_told_with_its_namespace() {
+        let mut world = World::new();
+        let container = Container::new("web");
+        container.ip(&["link", "add", "eth0", "type", "bridge"]);
+        let failures = world.try_converge(&[port(1, 1, veth(&container.netns))]).await;
+        let words = format!("cannot create {} with its inner end eth0 in /run/netns/web: File exists", device(1));
+        assert!(failures[0].to_string().starts_with(&words), "{failures:?}");
+    }
+}
+
+kernel_test! {
     async fn a_namespace_whose_file_system_does_not_answer_stops_nobody_else() {
         let mut world = World::new();
         let Some(stuck) = StuckFolder::mount("/run/stuck") else {
