@@ -47,12 +47,16 @@ async fn services_v1(place: &Place) -> Vec<String> {
     let requests = [
         ask(MessageRequest::ListServices(String::new())),
         ask(MessageRequest::FileContainingSymbol(SERVICE.into())),
+        // What errors carry.
+        ask(MessageRequest::FileContainingSymbol("google.rpc.ErrorInfo".into())),
     ];
     let mut client = ServerReflectionClient::new(place.channel().await);
     let mut answers = client.server_reflection_info(iter(requests)).await.unwrap().into_inner();
     let list = answers.next().await.unwrap().unwrap().message_response.unwrap();
-    let file = answers.next().await.unwrap().unwrap().message_response.unwrap();
-    assert!(matches!(file, MessageResponse::FileDescriptorResponse(_)), "{file:?}");
+    for _ in 0..2 {
+        let file = answers.next().await.unwrap().unwrap().message_response.unwrap();
+        assert!(matches!(file, MessageResponse::FileDescriptorResponse(_)), "{file:?}");
+    }
     let MessageResponse::ListServicesResponse(list) = list else { panic!("{list:?}") };
     list.service.into_iter().map(|service| service.name).collect()
 }

@@ -242,6 +242,8 @@ async fn routes(manager: &Manager) -> Result<(HealthReporter, Routes), RunError>
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(lepton_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // What errors carry.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let mut routes = RoutesBuilder::default();
     Api::new(manager.clone()).serve(&mut routes);
