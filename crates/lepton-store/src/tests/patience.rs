@@ -19,6 +19,19 @@ async fn setting(engine: &std::sync::Arc<Engine>, sql: &'static str) -> String {
     found[0].columns().get().unwrap()
 }
 
+/// A store with an instance, that waits no longer than [`PATIENCE`] once all of that is there; and a connection of no store's, so that
+/// nothing ends what it holds.
+async fn impatient() -> (Subject, PgConnection) {
+    let mut subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    subject.config.connect_timeout = PATIENCE;
+    subject.reopen().await;
+    let Database::Postgres(url) = &subject.config.database else { panic!("it is PostgreSQL") };
+    let others = PgConnection::connect(url).await.unwrap();
+    (subject, others)
+}
+
 #[tokio::test]
 async fn a_migration_takes_as_long_as_it_takes() {
     let mut config = StoreConfig::new(Database::Postgres(fresh_database()));
@@ -35,11 +48,7 @@ async fn a_migration_takes_as_long_as_it_takes() {
 /// Somebody else, for one an operator with `psql`, holds what one command of the batch decides on.
 #[tokio::test]
 async fn a_command_that_takes_too_long_harms_nobody_else() {
-    let subject = Subject::open(Kind::Postgres, |config| config.connect_timeout = PATIENCE).await;
-    subject.network("private", &["10.1.0.0/24"]).await;
-    subject.allocate(1).await.unwrap();
-    let Database::Postgres(url) = &subject.config.database else { panic!("it is PostgreSQL") };
-    let mut others = PgConnection::connect(url).await.unwrap();
+    let (subject, mut others) = impatient().await;
     others.execute("BEGIN").await.unwrap();
     others.execute("SELECT 1 FROM instances FOR UPDATE").await.unwrap();
 
@@ -62,12 +71,7 @@ async fn a_command_that_takes_too_long_harms_nobody_else() {
 /// Its locks would keep others out, and its connection would be one that nobody knows of.
 #[tokio::test]
 async fn nothing_lingers_of_a_batch_that_was_given_up() {
-    let subject = Subject::open(Kind::Postgres, |config| config.connect_timeout = PATIENCE).await;
-    subject.network("private", &["10.1.0.0/24"]).await;
-    subject.allocate(1).await.unwrap();
-    let Database::Postgres(url) = &subject.config.database else { panic!("it is PostgreSQL") };
-    // Not a connection of a store's: nothing ends what it holds.
-    let mut others = PgConnection::connect(url).await.unwrap();
+    let (subject, mut others) = impatient().await;
     others.execute("BEGIN").await.unwrap();
     others.execute("SELECT 1 FROM blocks FOR UPDATE").await.unwrap();
 
