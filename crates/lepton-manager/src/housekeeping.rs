@@ -97,8 +97,14 @@ fn is_more(what: &str, forgotten: Result<u64, StoreError>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use lepton_ledger::RegisterHost;
+    use futures_util::future::join_all;
+    use lepton_ledger::{
+        AllocateForInstance, BindingRequest, CreateMacRange, CreateNetworks, DeallocateForInstance,
+        DeleteMacRange, FREE_MACS_AT_ONCE, Naming, NetworkSpec, RegisterHost, Scope,
+    };
     use lepton_store::{Database, StoreConfig};
+    use lepton_types::{InstanceId, Mtu};
+    use uuid::Uuid;
 
     use super::*;
     use crate::Settings;
@@ -118,5 +124,68 @@ mod tests {
         // It has begun when it is told to stop.
         tokio::join!(biased; keep_house(manager.clone(), keep, shutdown.clone()), stop);
         assert_eq!(manager.store().forget_requests(Duration::ZERO).await.unwrap(), 1);
+    }
+
+    /// Gives an instance a vNIC on a host without an agent.
+    async fn come(manager: &Manager, instance: InstanceId) {
+        let allocation = AllocateForInstance {
+            instance,
+            project: "p1".parse().unwrap(),
+            host: "host-1".parse().ok(),
+            networks: Vec::new(),
+            allow_duplicate_networks: false,
+            binding: BindingRequest::Tap,
+            own_host: None,
+            only_known_hosts: false,
+            only_on: None,
+            mac_base: "fa:16:3e".parse().unwrap(),
+            naming: Naming::default(),
+            floating_pool: None,
+        };
+        manager.submit(allocation, Envelope::anonymous(), false).await.unwrap();
+    }
+
+    /// Takes the vNIC back, which ends it at once.
+    async fn go(manager: &Manager, instance: InstanceId) {
+        let end = DeallocateForInstance { instance, incarnation: None, only_on: None };
+        manager.submit(end, Envelope::anonymous(), false).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_range_of_macs_that_was_deleted_is_dropped() {
+        let manager = Manager::open(&StoreConfig::new(Database::Memory), Settings::default()).await.unwrap();
+        let network = NetworkSpec {
+            label: "private".parse().unwrap(),
+            project: None,
+            priority: 0,
+            mtu: Mtu::ETHERNET,
+            subnets: Vec::new(),
+            host: None,
+            is_injected: false,
+            made_before: None,
+        };
+        let made = CreateNetworks { networks: vec![network], scope: Scope::Everything };
+        manager.submit(made, Envelope::anonymous(), false).await.unwrap();
+        let prefix = "02:16:3e:00:00:00/24".parse().unwrap();
+        let range = CreateMacRange { prefix, mac_base: "fa:16:3e".parse().unwrap() };
+        let range = manager.submit(range, Envelope::anonymous(), false).await.unwrap().id;
+        let instances = || (0..2 * FREE_MACS_AT_ONCE as u128).map(|number| Uuid::from_u128(number).into());
+        join_all(instances().map(|instance| come(&manager, instance))).await;
+        join_all(instances().map(|instance| go(&manager, instance))).await;
+        manager.submit(DeleteMacRange { range }, Envelope::anonymous(), false).await.unwrap();
+        let ending = async || manager.store().ask(ListEndingMacRanges).await.unwrap();
+        assert_eq!(ending().await, [range]);
+
+        let day = Duration::from_secs(86_400);
+        let keep = Keep { requests: day, history: day, events: day };
+        let dropped = async {
+            while !ending().await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = keep_house(manager.clone(), keep, CancellationToken::new()) => {}
+            dropped = time::timeout(Duration::from_secs(30), dropped) => dropped.unwrap(),
+        }
     }
 }
