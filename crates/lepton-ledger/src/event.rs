@@ -152,7 +152,7 @@ fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     let mut events: Vec<Event> = networks.iter().flat_map(network::events).collect();
     events.extend(coalesce(sets.subnets).iter().filter_map(|change| subnet::event(change, &facts)));
     events.extend(coalesce(sets.instances).iter().filter_map(instance::event));
-    events.extend(ports.iter().filter_map(|change| port::event(change, &addresses)));
+    events.extend(ports.iter().flat_map(|change| port::events(change, &addresses)));
     let by_themselves = fixed_ips.iter().filter(|change| !addresses.are_told_with_port(change));
     events.extend(by_themselves.flat_map(|change| fixed_ip::events(change, &facts)));
     let floating_ips = coalesce(sets.floating_ips);

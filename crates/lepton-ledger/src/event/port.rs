@@ -61,17 +61,21 @@ fn port_of(row: &FixedIp) -> Option<PortId> {
     row.holder.port()
 }
 
-/// What became of a port.
-pub(super) fn event(change: &RowChange<&Port>, addresses: &Addresses) -> Option<Event> {
+/// What became of a port. One that ends where nobody waits for its host is told as released first, as any other one was.
+pub(super) fn events(change: &RowChange<&Port>, addresses: &Addresses) -> Vec<Event> {
     let fixed_ips = |port: &Port| listed(addresses.of_port.get(&port.id).into_iter().flatten());
     match (change.before, change.after) {
         (None, Some(after)) => {
             let event = about("port.created", after).with("incarnation", after.incarnation);
-            Some(event.with("mac", after.mac).with_some("fixed_ips", fixed_ips(after)))
+            vec![event.with("mac", after.mac).with_some("fixed_ips", fixed_ips(after))]
         }
-        (Some(before), None) => Some(about("port.deleted", before).with_some("fixed_ips", fixed_ips(before))),
-        (Some(before), Some(after)) => changed(before, after),
-        (None, None) => None,
+        (Some(before), None) => {
+            let released = Port { is_released: true, target: None, ..before.clone() };
+            let deleted = about("port.deleted", before).with_some("fixed_ips", fixed_ips(before));
+            changed(before, &released).into_iter().chain([deleted]).collect()
+        }
+        (Some(before), Some(after)) => changed(before, after).into_iter().collect(),
+        (None, None) => Vec::new(),
     }
 }
 

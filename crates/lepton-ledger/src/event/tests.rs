@@ -459,6 +459,21 @@ fn an_address_that_no_host_has_to_follow_is_told_as_free_when_it_is_removed() {
     assert_eq!(told, [of_port("removed"), of_port("freed")]);
 }
 
+#[test]
+fn a_port_that_no_host_has_to_unplug_is_told_as_released_and_as_deleted() {
+    let mut ledger = without_agents();
+    made(&mut ledger, network("private", &["10.1.0.0/24"]));
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    assert_eq!(
+        told(&mut ledger, &deallocation(1)),
+        [
+            "instance.deallocated [p1] host=host-1 incarnation=1",
+            "port.released [p1] host=host-1",
+            "port.deleted [p1] fixed_ips=10.1.0.2 host=host-1",
+        ]
+    );
+}
+
 /// A ledger whose journal has the events of so many allocations, two each, behind those of its network.
 fn with_journal(allocations: u128) -> View {
     let mut ledger = empty();
