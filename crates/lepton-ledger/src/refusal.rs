@@ -19,7 +19,7 @@ use lepton_types::{
 use self::{
     table::refusals,
     tell::{At, OwnNames, Tell},
-    words::{Listed, example, joined, of_type, out_of_range, wanted, whose, within},
+    words::{Listed, example, floating, joined, of_type, out_of_range, wanted, whose, within},
 };
 use crate::{PortRef, Sought};
 
@@ -389,10 +389,11 @@ refusals! {
         pool: Name = "pool",
     }
     /// Projects have addresses of what was to be deleted.
-    #[error("floating IP {address} of pool {pool} is allocated; release it first")]
+    #[error("{} of pool {pool} is allocated; release it first", floating(*address))]
     FloatingPoolInUse = "FLOATING_POOL_IN_USE", Unfit {
         pool: Name = "pool",
-        address: IpAddr = "floating_ip",
+        /// One of them, if one is known.
+        address: Option<IpAddr> = "floating_ip",
     }
     /// A range shares addresses with one that is there.
     #[error("{range} overlaps {other} of pool {other_pool}; leave the common addresses out")]

@@ -153,6 +153,21 @@ fn b54_what_projects_have_is_not_deleted() {
     assert!(again.starts_with("FLOATING_RANGE_NOT_FOUND: pool nova has no range 172.24.4.0/30"), "{again}");
 }
 
+/// Of a range with two allocated addresses, the one that was seen is released in the batch that deletes the pool.
+#[test]
+fn an_address_that_is_not_in_use_is_not_told_as_the_one_that_is() {
+    let mut ledger = empty();
+    decided(&mut ledger, &pool("nova", &["172.24.4.0/30"])).unwrap();
+    let delete = DeleteFloatingPool { name: "nova".parse().unwrap() };
+    let range = ledger.rows::<FloatingRange>().next().unwrap().clone();
+    ledger.replace(FloatingRange { allocated: 1, ..range.clone() });
+    let refused = told(decided(&mut ledger, &delete));
+    assert_eq!(refused, "FLOATING_POOL_IN_USE: a floating IP of pool nova is allocated; release it first");
+    ledger.note_floating_ip_in(range.subnet, "172.24.4.2".parse().unwrap());
+    let refused = told(decided(&mut ledger, &delete));
+    assert!(refused.contains(": floating IP 172.24.4.2 of pool nova is allocated"), "{refused}");
+}
+
 #[test]
 fn a_pool_that_nobody_uses_is_deleted_with_its_ranges() {
     let mut ledger = empty();

@@ -16,6 +16,10 @@ pub(super) fn wanted(address: Option<IpAddr>) -> String {
     address.map_or_else(|| "an IPv4 address".to_owned(), |address| format!("the IPv4 address {address}"))
 }
 
+pub(super) fn floating(address: Option<IpAddr>) -> String {
+    address.map_or_else(|| "a floating IP".to_owned(), |address| format!("floating IP {address}"))
+}
+
 pub(super) fn whose(project: Option<&ProjectId>) -> String {
     project.map_or_else(|| "what all projects share".to_owned(), ToString::to_string)
 }
