@@ -8,7 +8,9 @@ mod text;
 
 use std::net::IpAddr;
 
-use lepton_types::{AddressFamily, Cidr, InstanceId, Port, PortId, ProjectId, SubnetId, Timestamp};
+use lepton_types::{
+    AddressFamily, Cidr, FloatingIp, InstanceId, Port, PortId, ProjectId, SubnetId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 pub use text::{AddressPattern, AddressPatternError, AddressPrefix, AddressPrefixError, AddressText};
@@ -41,7 +43,7 @@ pub enum WantedAddresses {
         /// Only those behind this one.
         after: Option<AddressPlace>,
     },
-    /// Those that are written so.
+    /// Those that are written so, and those to which floating IPs lead that are.
     Written {
         /// What their texts begin with.
         text: AddressText,
@@ -77,8 +79,10 @@ pub struct FoundInstance {
     pub project: ProjectId,
     /// The vNIC that has the address.
     pub port: PortId,
-    /// The address.
+    /// The address, which is a fixed IP.
     pub address: IpAddr,
+    /// The floating IP by which it was found.
+    pub floating: Option<IpAddr>,
 }
 
 /// What was found by one call.
@@ -142,7 +146,7 @@ impl FindInstances {
             let Some(id) = held_by(row) else { continue };
             let port = ledger.port(id)?.filter(|port| !port.is_released);
             let port = port.filter(|port| project.is_none_or(|project| port.project == *project));
-            page.found.extend(port.map(|port| found(port, row.address)));
+            page.found.extend(port.map(|port| found(port, row.address, None)));
         }
         if rows.len() < usize::from(LOOKS) {
             page.next = None;
@@ -158,6 +162,11 @@ impl FindInstances {
         after: Option<&InstancePlace>,
     ) -> Result<FoundInstances, Stop> {
         let instances = ledger.instance_page(project, after, LOOKS)?;
+        let mut ports = Vec::new();
+        for instance in &instances {
+            ports.extend(ledger.ports_of(instance)?);
+        }
+        ledger.need(ports.iter().map(|port| Key::FloatingIpsOf(port.id)))?;
         let mut page = FoundInstances::default();
         for instance in &instances {
             let of_instance = ledger.written_of(instance, &is_wanted)?;
@@ -186,7 +195,7 @@ impl FindInstances {
         };
         let port = ledger.port(target.port)?.filter(|port| !port.is_released);
         let port = port.filter(|port| project.is_none_or(|project| port.project == *project));
-        let found = port.map(|port| found(port, target.address)).into_iter().collect();
+        let found = port.map(|port| found(port, target.address, Some(floating))).into_iter().collect();
         Ok(FoundInstances { found, next: None })
     }
 }
@@ -206,12 +215,13 @@ fn held_by(row: &FixedIp) -> Option<PortId> {
     }
 }
 
-fn found(port: &Port, address: IpAddr) -> FoundInstance {
-    FoundInstance { instance: port.instance, project: port.project.clone(), port: port.id, address }
+fn found(port: &Port, address: IpAddr, floating: Option<IpAddr>) -> FoundInstance {
+    FoundInstance { instance: port.instance, project: port.project.clone(), port: port.id, address, floating }
 }
 
 impl View {
-    /// The instance's addresses that are wanted, in the order of its vNICs, IPv4 before IPv6.
+    /// The instance's addresses that are wanted, in the order of its vNICs, IPv4 before IPv6; and in the place of one that is
+    /// not wanted the floating IPs that are and lead to it.
     fn written_of(
         &mut self,
         instance: &Instance,
@@ -220,10 +230,20 @@ impl View {
         let mut all = Vec::new();
         for port in self.ports_of(instance)? {
             let held = self.fixed_ips_of(port.id).into_iter().filter(|row| held_by(row).is_some());
-            let mut addresses: Vec<_> =
-                held.map(|row| row.address).filter(|address| is_wanted(*address)).collect();
+            let mut addresses: Vec<_> = held.map(|row| (row.address, row.subnet)).collect();
             addresses.sort_unstable();
-            all.extend(addresses.into_iter().map(|address| found(&port, address)));
+            let floating_ips = self.floating_ips_of(port.id);
+            for (address, subnet) in addresses {
+                if is_wanted(address) {
+                    all.push(found(&port, address, None));
+                    continue;
+                }
+                let leads_to_it = |row: &&FloatingIp| {
+                    row.target.is_some_and(|target| (target.address, target.subnet) == (address, subnet))
+                };
+                let wanted = floating_ips.iter().filter(leads_to_it).filter(|row| is_wanted(row.address));
+                all.extend(wanted.map(|row| found(&port, address, Some(row.address))));
+            }
         }
         Ok(all)
     }

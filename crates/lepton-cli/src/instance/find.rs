@@ -48,11 +48,11 @@ struct WhichOptions {
     #[arg(long, value_name = "CIDR")]
     cidr: Option<String>,
 
-    /// Addresses whose text begins so, for example 10.1.
+    /// Addresses whose text begins so, for example 10.1., or to which floating IPs lead whose text does
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
-    /// Addresses at the beginning of whose text this regular expression matches
+    /// Addresses at the beginning of whose text this regular expression matches, or of that of floating IPs that lead to them
     #[arg(long, value_name = "PATTERN")]
     regex: Option<String>,
 

@@ -3,7 +3,7 @@
 use lepton_proto::v1 as pb;
 use serde::Serialize;
 
-use super::{View, table::Table};
+use super::{View, network::present, table::Table};
 
 /// `lepton.v1.FindInstancesResponse`, but for its pages, which are one list here.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,7 @@ struct FoundInstanceView {
     address: String,
     project_id: String,
     port_id: String,
+    floating_ip: Option<String>,
 }
 
 impl FoundInstancesView {
@@ -30,18 +31,19 @@ impl FoundInstancesView {
 
 impl From<pb::FoundInstance> for FoundInstanceView {
     fn from(found: pb::FoundInstance) -> Self {
-        let pb::FoundInstance { instance_id, address, project_id, port_id } = found;
-        Self { instance_id, address, project_id, port_id }
+        let pb::FoundInstance { instance_id, address, project_id, port_id, floating_ip } = found;
+        Self { instance_id, address, project_id, port_id, floating_ip: present(floating_ip) }
     }
 }
 
 impl View for FoundInstancesView {
     fn to_text(&self) -> String {
-        let mut table = Table::with_header(["INSTANCE", "ADDRESS", "PROJECT", "PORT"]);
+        let mut table = Table::with_header(["INSTANCE", "ADDRESS", "FLOATING IP", "PROJECT", "PORT"]);
         for found in &self.found {
             table.row([
                 found.instance_id.clone(),
                 found.address.clone(),
+                found.floating_ip.clone().unwrap_or_default(),
                 found.project_id.clone(),
                 found.port_id.clone(),
             ]);

@@ -153,6 +153,7 @@ fn found(address: &str, next: &str) -> Turn {
         address: address.into(),
         project_id: "p1".into(),
         port_id: PORT.into(),
+        floating_ip: String::new(),
     };
     pb::FindInstancesResponse { found: vec![found], next_page_token: next.into() }.into()
 }
@@ -174,7 +175,15 @@ async fn find_goes_on_behind_pages_without_anything() {
 #[tokio::test]
 async fn find_follows_a_floating_ip() {
     let arguments = ["instance", "find", "--floating", "172.24.4.1"];
-    let mut text = with_requests(&arguments, [found("10.1.0.2", "")]).await;
+    let led_to = pb::FoundInstance {
+        instance_id: INSTANCE.into(),
+        address: "10.1.0.2".into(),
+        project_id: "p1".into(),
+        port_id: PORT.into(),
+        floating_ip: "172.24.4.1".into(),
+    };
+    let led_to = || pb::FindInstancesResponse { found: vec![led_to.clone()], ..Default::default() }.into();
+    let mut text = in_every_format(&arguments, led_to).await;
     text += &shown(&arguments, [pb::FindInstancesResponse::default().into()]).await;
     assert_snapshot!(text);
 }

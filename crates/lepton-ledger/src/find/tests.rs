@@ -163,28 +163,61 @@ fn led_to(floating: &str) -> FindInstances {
     FindInstances { wanted: WantedAddresses::LedToBy(floating.parse().unwrap()), ..within("::/0") }
 }
 
-#[test]
-fn a_floating_ip_finds_the_fixed_ip_that_it_leads_to_while_it_does() {
-    let mut ledger = three();
+/// A floating IP of p1.
+fn floating_ip(ledger: &mut View) -> IpAddr {
     let ranges = vec!["172.24.4.0/24".parse().unwrap()];
     let pool = CreateFloatingPool { name: "nova".parse().unwrap(), ranges, interface: None };
-    decided(&mut ledger, &pool).unwrap();
+    decided(ledger, &pool).unwrap();
     let wish = AllocateFloatingIp {
         project: "p1".parse().ok(),
         pool: "nova".parse().unwrap(),
         address: None,
         scope: Scope::Everything,
     };
-    let address = decided(&mut ledger, &wish).unwrap().floating_ip.address;
+    decided(ledger, &wish).unwrap().floating_ip.address
+}
+
+/// Lets a floating IP lead to an address of an instance; answers with it.
+fn led(ledger: &mut View, floating: IpAddr, number: u128) -> IpAddr {
+    let target = TargetRequest::Instance { instance: instance(number), fixed_ip: None, network: None };
+    let (affects_auto_assigned, scope) = (false, Scope::Everything);
+    let lead = AssociateFloatingIp { address: floating, target, affects_auto_assigned, scope };
+    decided(ledger, &lead).unwrap().floating_ip.floating_ip.target.unwrap().address
+}
+
+/// As Nova's filter `ip` found an instance by the addresses that the world knows it by.
+#[test]
+fn a_text_finds_what_floating_ips_lead_to_in_the_place_of_the_address() {
+    let mut ledger = three();
+    let floating = floating_ip(&mut ledger);
+    assert_eq!(decided(&mut ledger, &matching("172")).unwrap(), FoundInstances::default());
+    let address = led(&mut ledger, floating, 2);
+    let found = decided(&mut ledger, &matching(r"172\.24")).unwrap();
+    assert_eq!(shown(&found), [format!("2 {address}")]);
+    assert_eq!(found.found[0].floating, Some(floating));
+    let all = decided(&mut ledger, &matching(".")).unwrap().found;
+    assert!(all.len() == 9 && all.iter().all(|found| found.floating.is_none()), "once each: {all:?}");
+    let prefix = AddressText::Prefix("172.24.4.".parse().unwrap());
+    assert_eq!(decided(&mut ledger, &written(prefix.clone(), None)).unwrap(), found);
+    let of_ipv6 = written(prefix, Some(AddressFamily::V6));
+    assert_eq!(decided(&mut ledger, &of_ipv6).unwrap(), FoundInstances::default());
+    let of_p2 = FindInstances { scope: Scope::Project("p2".parse().unwrap()), ..matching("172") };
+    assert_eq!(decided(&mut ledger, &of_p2).unwrap(), FoundInstances::default());
+    // Both are written so: the address itself is told.
+    let both = decided(&mut ledger, &matching("1")).unwrap().found;
+    assert!(both.iter().all(|found| found.floating.is_none()), "{both:?}");
+}
+
+#[test]
+fn a_floating_ip_finds_the_fixed_ip_that_it_leads_to_while_it_does() {
+    let mut ledger = three();
+    let address = floating_ip(&mut ledger);
     assert_eq!(decided(&mut ledger, &led_to("172.24.4.1")).unwrap(), FoundInstances::default());
-    let target = TargetRequest::Instance { instance: instance(1), fixed_ip: None, network: None };
-    let lead =
-        AssociateFloatingIp { address, target, affects_auto_assigned: false, scope: Scope::Everything };
-    let leads_to = decided(&mut ledger, &lead).unwrap().floating_ip.floating_ip.target.unwrap();
+    let leads_to = led(&mut ledger, address, 1);
 
     let found = decided(&mut ledger, &led_to("172.24.4.1")).unwrap();
-    assert_eq!(shown(&found), [format!("1 {}", leads_to.address)]);
-    assert_eq!((found.found[0].port, found.next), (leads_to.port, None));
+    assert_eq!(shown(&found), [format!("1 {leads_to}")]);
+    assert_eq!((found.found[0].floating, found.next), (Some(address), None));
     for (project, scope, expected) in [
         ("p1", Scope::Everything, 1),
         ("p1", Scope::Project("p1".parse().unwrap()), 1),

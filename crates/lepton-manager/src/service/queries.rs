@@ -13,6 +13,7 @@ fn message(found: FoundInstance) -> v1::FoundInstance {
         address: found.address.to_string(),
         project_id: found.project.into(),
         port_id: found.port.to_string(),
+        floating_ip: found.floating.map(|address| address.to_string()).unwrap_or_default(),
     }
 }
 

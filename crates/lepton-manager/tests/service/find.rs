@@ -78,9 +78,15 @@ async fn an_instance_is_found_by_the_floating_ip_that_leads_to_it() {
     let by = |address: &str| search(Which::FloatingIp(address.into()));
     assert_eq!(found(&server, by("172.24.4.1")).await, [(instance(2), "10.1.0.3".to_owned())]);
     assert_eq!(found(&server, by("172.24.4.2")).await, [], "it leads nowhere");
+    let mut queries = QueriesClient::new(server.channel().await);
+    for which in [Which::Pattern(r"172\.24\.".into()), Which::Prefix("172.24.4.1".into())] {
+        let mut page = queries.find_instances(search(which)).await.unwrap().into_inner();
+        let only = page.found.remove(0);
+        assert_eq!((&*only.instance_id, &*only.address), (&*instance(2), "10.1.0.3"));
+        assert_eq!((&*only.floating_ip, page.found.len()), ("172.24.4.1", 0));
+    }
     let of_others = v1::FindInstancesRequest { project_id: "red".into(), ..by("172.24.4.1") };
     assert_eq!(found(&server, of_others).await, []);
-    let mut queries = QueriesClient::new(server.channel().await);
     let problem = Problem::of(queries.find_instances(by("172.24.4.3")).await);
     let (metadata, words) = ([("floating_ip", "172.24.4.3")], ["172.24.4.3"]);
     problem.assert(Code::NotFound, "FLOATING_IP_NOT_FOUND", &metadata, &words);
