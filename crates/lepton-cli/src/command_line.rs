@@ -230,25 +230,39 @@ mod tests {
         "watch",
     ];
 
-    fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
+    /// All commands, and whether they have this option.
+    fn leaves(option: &str) -> Vec<(String, bool)> {
+        let mut found = Vec::new();
+        collect(&CommandLine::command(), "", option, &mut found);
+        assert!(found.len() > 40, "{found:?}");
+        found
+    }
+
+    fn collect(command: &clap::Command, path: &str, option: &str, found: &mut Vec<(String, bool)>) {
         let path = format!("{path} {}", command.get_name());
         let mut parts = command.get_subcommands().filter(|part| part.get_name() != "help").peekable();
         if parts.peek().is_none() {
-            let has_dry_run = command.get_arguments().any(|argument| argument.get_long() == Some("dry-run"));
-            found.push((path, has_dry_run));
+            let has_it = command.get_arguments().any(|argument| argument.get_long() == Some(option));
+            found.push((path, has_it));
             return;
         }
-        parts.for_each(|part| leaves(part, &path, found));
+        parts.for_each(|part| collect(part, &path, option, found));
     }
 
     #[test]
     fn whatever_changes_something_has_a_dry_run() {
-        let mut found = Vec::new();
-        leaves(&CommandLine::command(), "", &mut found);
-        assert!(found.len() > 40, "{found:?}");
-        for (path, has_dry_run) in found {
+        for (path, has_dry_run) in leaves("dry-run") {
             let is_question = QUESTIONS.iter().any(|name| path.ends_with(&format!(" {name}")));
             assert_eq!(has_dry_run, !is_question, "{path}");
+        }
+    }
+
+    /// Events are followed by a command of their own.
+    #[test]
+    fn every_list_can_be_watched() {
+        for (path, has_watch) in leaves("watch") {
+            let is_list = [" list", " find"].iter().any(|name| path.ends_with(name));
+            assert_eq!(has_watch, is_list && path != " lepton event list", "{path}");
         }
     }
 }

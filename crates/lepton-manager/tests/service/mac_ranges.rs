@@ -5,7 +5,7 @@ use tonic::{Code, transport::Channel};
 
 use crate::{
     problem::Problem,
-    server::{Server, allocation, instance},
+    server::{Options, Server, allocation, instance},
 };
 
 const RANGE: &str = "02:16:3e:00:00:00/47";
@@ -83,6 +83,23 @@ async fn what_is_no_range_or_another_ones_is_refused() {
     let problem = server.refuses(async |client| client.allocate_for_instance(allocation(3)).await).await;
     let words = ["1 ranges", "make another range"];
     problem.assert(Code::ResourceExhausted, "MAC_RANGES_EXHAUSTED", &[("ranges", "1")], &words);
+}
+
+/// A port of the time when the configured base was another one.
+#[tokio::test]
+async fn no_range_is_made_of_what_a_port_has() {
+    let options = Options { mac_base: "02:16:3e:00:00", ..Options::default() };
+    let server = Server::with(options).await;
+    server.network("blue", &["10.0.0.0/24"]).await;
+    let mac = server.allocate(allocation(1)).await.vifs[0].mac_address.clone();
+    let server = server.restart_with(Options::default()).await;
+    let wide = "02:16:3e:00:00:00/24";
+    let problem = Problem::of(client(&server).await.create_mac_range(create(wide)).await);
+    let metadata = [("range", wide), ("mac_address", &*mac), ("instance_id", &*instance(1))];
+    problem.assert(Code::FailedPrecondition, "MAC_RANGE_IN_USE", &metadata, &[&mac, "deallocate"]);
+    let ports = server.deallocate(1).await;
+    server.unplugged(&ports).await;
+    client(&server).await.create_mac_range(create(wide)).await.unwrap();
 }
 
 #[tokio::test]

@@ -269,6 +269,19 @@ async fn a_route_that_guests_could_not_use_is_refused() {
 }
 
 #[tokio::test]
+async fn a_network_has_at_most_64_subnets() {
+    let server = Server::start().await;
+    let id = server.network("blue", &["10.0.0.0/24", "fd00::/64"]).await.id;
+    let mut subnets = server.subnets().await;
+    for number in 1..63 {
+        subnets.add_subnet(addition(&id, &format!("10.0.{number}.0/24"))).await.unwrap();
+    }
+    let problem = Problem::of(subnets.add_subnet(addition(&id, "10.1.0.0/24")).await);
+    problem.assert_fields(&[("subnet", "the network has 64 subnets")]);
+    server.allocate(allocation(1)).await;
+}
+
+#[tokio::test]
 async fn a_subnet_has_at_most_64_routes() {
     let (server, _, id) = with_subnet("10.0.0.0/24").await;
     let mut client = server.subnets().await;

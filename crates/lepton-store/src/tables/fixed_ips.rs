@@ -230,6 +230,9 @@ pub(crate) async fn note_some_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut 
 
 /// Deletes the addresses of subnets that end which no port has: they are neither reserved any longer, nor need they rest.
 /// One that a port has keeps its subnet, by its foreign key.
+///
+/// Here alone a change costs by what is there: SQLite takes 11 µs of processor time an address (100,000 at rest in a subnet among
+/// as many others, all cached), so batches that wait behind the end of such a subnet wait a second.
 pub(crate) async fn delete_portless_in(tx: &mut Tx, subnets: &[SubnetId]) -> Result<(), Failure> {
     const SQL: &str = "delete from fixed_ips where port_id is null and subnet_id {in}";
     tx.execute_for(SQL, subnets, |id| vec![id.as_uuid().into()]).await.map(drop)

@@ -56,10 +56,10 @@ pub(super) fn engine(subject: &Subject) -> &Arc<Engine> {
 }
 
 /// How often each statement was sent, rows left out.
-pub(super) type Cost = BTreeMap<&'static str, usize>;
+type Cost = BTreeMap<&'static str, usize>;
 
 /// Carries the commands out as one batch, all of which must work; answers with what it costs.
-pub(super) async fn cost<C: Command>(
+async fn cost<C: Command>(
     subject: &Subject,
     commands: impl IntoIterator<Item = C>,
 ) -> (Cost, Vec<C::Answer>) {
