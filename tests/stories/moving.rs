@@ -129,7 +129,8 @@ fn an_instance_moves_between_two_kernels_and_is_plugged_at_both_until_it_has_arr
         for host in [&source, &target] {
             eventually("nothing of ours is left", async || own_links_in(host.name).is_empty()).await;
         }
-        assert_eq!((ledger.ports().await, ledger.fixed_ips().await), (0, 0));
+        let has_nothing = async || (ledger.ports().await, ledger.fixed_ips().await) == (0, 0);
+        eventually("both hosts have said so", has_nothing).await;
         tokio::join!(source.daemon.stop(), target.daemon.stop());
     });
 }
