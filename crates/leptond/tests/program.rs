@@ -290,7 +290,7 @@ fn the_end_of_its_terminal_is_a_good_stop() {
     let place = Place::new();
     // Whoever runs the tests may ignore the signal, and leptond would do so too.
     let mut command = Command::new("env");
-    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_leptond")]).stdin(Stdio::null());
+    command.env_clear().args(["--default-signal=HUP", env!("CARGO_BIN_EXE_leptond")]).stdin(Stdio::null());
     let mut daemon = place.start_as(command, Stdio::piped());
     assert_eq!(place.notification(), "READY=1");
     daemon.signal(Signal::SIGHUP);
