@@ -3,11 +3,10 @@
 
 use futures_util::future::join3;
 use lepton_ledger::{
-    CreateMacRange, DeleteSubnet, Envelope, FixedIp, Holder, Key, RemoveFixedIp, ReportHost, Scope,
-    Selection, View,
+    Command, CreateMacRange, DeleteSubnet, FixedIp, Holder, Key, Refusal, RemoveFixedIp, ReportHost, Scope,
+    Selection, Stop, View,
 };
 use lepton_types::{FloatingIp, HostReport, Port};
-use tokio::sync::oneshot;
 
 use super::{
     floating_ips::{associate, pool, to_address, wish},
@@ -15,10 +14,7 @@ use super::{
     locks::{PORTS, until_somebody_waits},
     statements::engine,
 };
-use crate::{
-    batch::{Job, Submitted, write_batch},
-    load::load,
-};
+use crate::{engine::Tx, load::load};
 
 #[tokio::test]
 async fn what_another_manager_changed_since_it_was_looked_for_is_loaded_as_it_is() {
@@ -75,18 +71,29 @@ async fn the_first_of_several_that_ends_in_the_batch_does_not_stand_for_all() {
         let ends = ReportHost { host: host(), report };
         let prefix = "fa:16:3e:00:00:00/24".parse().unwrap();
         let makes = CreateMacRange { prefix, mac_base: "02:16:3e".parse().unwrap() };
-        let (ended, _) = oneshot::channel();
-        let (made, answer) = oneshot::channel();
-        let mut jobs: Vec<Box<dyn Job>> = vec![
-            Box::new(Submitted::new(ends, Envelope::anonymous(), false, ended)),
-            Box::new(Submitted::new(makes, Envelope::anonymous(), false, made)),
-        ];
-        write_batch(engine(subject), &mut jobs, subject.now(), [9; 32]).await.unwrap();
-        jobs.into_iter().for_each(|job| job.settle(Ok(())));
-        assert_eq!(reason(answer.await.unwrap()), "MAC_RANGE_IN_USE");
-        assert_eq!(subject.dump().await.ports.len(), 1);
+        let mut tx = engine(subject).write().await.unwrap();
+        let view = &mut View::partial(subject.now(), [9; 32]);
+        decided(&mut tx, view, &ends).await.unwrap();
+        let refusal = decided(&mut tx, view, &makes).await.unwrap_err();
+        assert_eq!(refusal.reason(), "MAC_RANGE_IN_USE");
+        tx.rollback().await.unwrap();
     })
     .await;
+}
+
+/// Decides a command of a batch, loading what it misses.
+async fn decided<C: Command>(tx: &mut Tx, view: &mut View, command: &C) -> Result<C::Answer, Refusal> {
+    loop {
+        match view.attempt(0, |view| command.decide(view)) {
+            Ok(answer) => return Ok(answer),
+            Err(Stop::Refused(refusal)) => return Err(refusal),
+            Err(Stop::Missing) => {
+                let missing = view.take_missing();
+                load(tx, missing, view).await.unwrap();
+            }
+            Err(other @ Stop::Unreadable(_)) => panic!("{other:?}"),
+        }
+    }
 }
 
 /// One batch asks whether the subnet is used, and lets a floating IP lead to the address that it is used for.
