@@ -34,15 +34,15 @@ const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 /// connection copies at the moment, the log is left to that one.
 const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
-/// How long the log grows before it is copied, in pages of 4 KiB. A page that many batches change is copied once: with
-/// 100,000 ports 0.24 to 0.35 pages are copied for each that is logged, and 0.33 to 0.49 at half the length.
-pub(crate) const LONG: i64 = 16_384;
+/// How long the log grows before it is copied, in pages of 4 KiB. A page that many batches change is copied once, and commits wait
+/// behind the fsync of what is copied: the longer, the seldomer.
+pub(crate) const LONG: i64 = 65_536;
 
 /// After how long without a commit the whole log is copied, however short it is: the file alone is then the ledger.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// How long the log may become before a commit copies it after all, in pages: nobody else seems to.
-pub(crate) const TOO_LONG: i64 = 8 * LONG;
+pub(crate) const TOO_LONG: i64 = 4 * LONG;
 
 /// So few pages are copied between two batches without anybody's noticing.
 const FEW: i64 = 128;
@@ -117,15 +117,18 @@ impl Checkpointer {
     /// Copies until the store closes.
     pub(crate) async fn run(self) {
         let mut connection = None;
-        let mut is_behind = false;
+        // Of the one before, if that was killed.
+        let mut is_behind = true;
         while let Some(occasion) = self.wait(is_behind).await {
             let copied = match occasion {
-                Occasion::Commit => self.copy_if_long(&mut connection).await,
+                Occasion::Commit => self.copy_if_long(&mut connection).await.map(|()| true),
                 Occasion::Idle => self.copy_all(&mut connection).await,
             };
-            is_behind = matches!(occasion, Occasion::Commit);
             let pause = match copied {
-                Ok(()) => PAUSE,
+                Ok(is_some_left) => {
+                    is_behind = is_some_left;
+                    PAUSE
+                }
                 Err(error) => {
                     tracing::warn!(%error, "SQLite's log was not copied into its file; it is tried again");
                     connection = None;
@@ -151,10 +154,10 @@ impl Checkpointer {
         }
     }
 
-    /// Copies what no reader keeps back.
-    async fn copy_all(&self, connection: &mut Option<SqliteConnection>) -> Result<(), sqlx::Error> {
-        let Some(connection) = self.connected(connection).await? else { return Ok(()) };
-        checkpoint(connection, COPY).await.map(drop)
+    /// Copies what no reader keeps back; answers whether some is left.
+    async fn copy_all(&self, connection: &mut Option<SqliteConnection>) -> Result<bool, sqlx::Error> {
+        let Some(connection) = self.connected(connection).await? else { return Ok(false) };
+        Ok(checkpoint(connection, COPY).await?.left() > 0)
     }
 
     /// Copies a log that is long enough until little of it is left.

@@ -1,8 +1,8 @@
 //! SQLite's log is copied into its file beside the commits, and begins anew.
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -79,9 +79,12 @@ async fn the_file_alone_is_the_ledger_when_nothing_was_committed_for_a_while() {
     subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
     subject.allocate(1).await.unwrap();
     let engine = engine(&subject);
-    while matches!(pages(&engine).await, (logged, copied) if copied < logged) {
-        tokio::task::yield_now().await;
-    }
+    let copied = async {
+        while matches!(pages(&engine).await, (logged, copied) if copied < logged) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), copied).await.unwrap();
 
     let Database::Sqlite(path) = &subject.config.database else { panic!("SQLite is a file") };
     let elsewhere = tempfile::tempdir().unwrap();
