@@ -35,7 +35,9 @@ impl OpenedFile {
     /// Looks whether the paths still lead to them: whoever starts next would find another ledger there, or none, or one without
     /// what was committed last.
     pub(crate) fn ensure_in_place(&self) -> Result<(), Failure> {
-        let lost = self.ledger.lost("put the ledger back, or stop leptond before it is replaced");
+        let lost = self.ledger.lost(
+            "put the ledger back, or copy it from /proc/PID/fd before leptond ends, with which it is gone",
+        );
         let lost = lost.or_else(|| {
             let way_out = "stop leptond, which writes what is in the log into the ledger, and start it again";
             self.beside.iter().find_map(|file| file.lost(way_out))
