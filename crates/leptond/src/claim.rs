@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 /// How long a start waits for the one before it to end, or for the database to find out that it has.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Pause before it is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Pause before a start tries again. Longer than [`LOOK`]: when all have lost their connections, whoever had the host is faster than
+/// somebody who has been given its name by mistake.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// How often it is made sure that the claim still holds.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Claims the host; none when the shutdown came first.
 ///
@@ -56,7 +57,7 @@ pub(crate) async fn hold(mut claim: HostClaim, work: impl Future<Output = ()>) {
 async fn lost(claim: &mut HostClaim) {
     let mut loss = Loss::default();
     loop {
-        time::sleep(loss.pause()).await;
+        time::sleep(LOOK).await;
         let looked = claim.keep().await;
         if let Err(error) = &looked {
             tracing::error!(%error, "this process is not certain to be its host's only agent");
@@ -82,11 +83,6 @@ impl Loss {
             return false;
         };
         self.since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
-    }
-
-    /// How long until the next look.
-    fn pause(&self) -> Duration {
-        if self.since.is_some() { PAUSE } else { LOOK }
     }
 }
 
@@ -116,16 +112,14 @@ mod tests {
         let unknown = ClaimError::Unknown { host: host(), problem: "no answer".to_owned() };
         let mut loss = Loss::default();
         assert!(!loss.is_final(Some(&held)));
-        assert_eq!(loss.pause(), PAUSE);
         time::advance(PATIENCE).await;
         assert!(!loss.is_final(Some(&unknown)), "who does not answer does not say who has it");
         assert!(!loss.is_final(Some(&held)));
-        time::advance(PATIENCE - PAUSE).await;
+        time::advance(PATIENCE - LOOK).await;
         assert!(!loss.is_final(Some(&held)));
-        time::advance(PAUSE).await;
+        time::advance(LOOK).await;
         assert!(loss.is_final(Some(&held)));
         assert!(!loss.is_final(None));
-        assert_eq!(loss.pause(), LOOK);
     }
 
     #[tokio::test(start_paused = true)]
