@@ -1,12 +1,15 @@
 //! Drawing MACs from ranges: one that came back, longest free first, then the lowest fresh one of the first range that has any.
 //!
 //! Nearly every MAC suits. One that does not belongs to an address that rests, follows from it (EUI-64) and is given to nobody:
-//! then those that are free for less long rest as well. So only a few are tried before a fresh one is drawn; all of them only
+//! then those that are free for less long rest as well. So only a few are tried before a fresh one is drawn; thousands only
 //! where none is fresh. What the ranges hold free stays bounded by the most that ports and their resting addresses ever had.
 
 use lepton_types::{MacAddr, MacRangeId};
 
 use crate::{FreeMac, Key, Stop, View};
+
+/// How many pages of each range's MACs that came back are looked through for one that suits, where none is fresh.
+const MOST_PAGES: usize = 32;
 
 /// How many MACs are tried, of those that came back and of those that are fresh, before others are.
 pub(crate) const MAC_ATTEMPTS: usize = 32;
@@ -46,15 +49,16 @@ pub(crate) fn draw(
     Ok(drawn)
 }
 
-/// Those MACs of each range that are free for longest.
+/// Those MACs of all ranges that are free for longest, in that order.
 pub(crate) fn longest_free(ledger: &mut View) -> Result<Vec<Drawn>, Stop> {
     let ranges = ledger.mac_ranges()?;
     ledger.want(ranges.iter().map(|range| Key::FreeMacs { range: range.id, after: None }));
     let mut all = Vec::new();
     for range in ranges {
-        all.extend(ledger.free_macs(range.id, None)?.into_iter().map(Drawn::from));
+        all.extend(ledger.free_macs(range.id, None)?);
     }
-    Ok(all)
+    all.sort_unstable_by_key(|free| (free.since, free.mac));
+    Ok(all.into_iter().map(Drawn::from).collect())
 }
 
 fn first_that_suits(
@@ -83,7 +87,7 @@ fn fresh(
     Ok(None)
 }
 
-/// Any that is free, however many have to be tried.
+/// Any that is free, though thousands have to be tried.
 fn any_free(
     ledger: &mut View,
     expect: impl Fn(&mut View, &[Drawn]),
@@ -91,7 +95,7 @@ fn any_free(
 ) -> Result<Drawn, Stop> {
     for range in ledger.mac_ranges()? {
         let mut after = None;
-        loop {
+        for _ in 0..MOST_PAGES {
             let free = ledger.free_macs(range.id, after)?;
             let Some(last) = free.last() else { break };
             after = Some((last.since, last.mac));

@@ -1,6 +1,6 @@
 //! Commands about ranges of MACs, decided over views in memory.
 
-use lepton_types::MacAddr;
+use lepton_types::{MacAddr, MacRange, Timestamp};
 
 use super::*;
 use crate::{
@@ -50,6 +50,21 @@ fn a_mac_whose_address_is_taken_is_kept_for_others() {
     assert_eq!(first.vifs[0].mac.to_string(), "02:16:3e:00:00:00");
     assert_eq!(second.vifs[0].mac.to_string(), "02:16:3e:00:00:02");
     assert_eq!(ledger.rows::<FreeMac>().map(|free| free.mac).collect::<Vec<_>>(), [taken]);
+}
+
+#[test]
+fn of_what_came_back_to_all_ranges_the_mac_that_is_free_for_longest_is_drawn() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    for (prefix, since) in [("02:16:3e:00:00:00/46", 2), ("02:16:3f:00:00:00/46", 1)] {
+        let made = decided(&mut ledger, &range(prefix)).unwrap();
+        let mac = made.prefix.first();
+        ledger.load(FreeMac { mac, range: made.id, since: Timestamp::from(since) });
+        ledger.replace(MacRange { drawn: 1, ..made });
+    }
+    for (number, wanted) in (1..).zip(["02:16:3f:00:00:00", "02:16:3e:00:00:00", "02:16:3e:00:00:01"]) {
+        let info = decided(&mut ledger, &allocation(number, vec![])).unwrap();
+        assert_eq!(info.vifs[0].mac.to_string(), wanted);
+    }
 }
 
 #[test]

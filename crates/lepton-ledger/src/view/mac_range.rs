@@ -97,10 +97,9 @@ impl View {
     pub(crate) fn drop_mac_range(&mut self, range: &MacRange) -> Result<bool, Stop> {
         let free = self.free_macs(range.id, None)?;
         let is_all = match free.last() {
-            Some(last) if free.len() == FREE_MACS_AT_ONCE => {
-                self.free_macs(range.id, Some((last.since, last.mac)))?.is_empty()
-            }
-            Some(_) | None => true,
+            // Of a whole page this batch may have taken some.
+            Some(last) => self.free_macs(range.id, Some((last.since, last.mac)))?.is_empty(),
+            None => true,
         };
         for free in free {
             self.end::<FreeMac>(&free.mac);

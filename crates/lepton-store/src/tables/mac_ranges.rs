@@ -55,8 +55,7 @@ impl Stored for MacRange {
 
 impl Stored for FreeMac {
     const INSERT: &'static str = "insert into free_macs (mac, mac_range_id, since) {rows}";
-    /// Nothing about it changes.
-    const UPDATE: &'static str = "update free_macs set mac_range_id = v.column2
+    const UPDATE: &'static str = "update free_macs set mac_range_id = v.column2, since = v.column3
          from ({rows}) as v where free_macs.mac = v.column1";
     const DELETE: Option<&'static str> = Some("delete from free_macs where mac {in}");
 
