@@ -56,13 +56,7 @@ pub struct PortAddress {
     pub is_leaving: bool,
 }
 
-/// Most ports of a host that a call looks at which wants those of one project.
-const LOOKS: u16 = 256;
-
 /// Shows a page of ports, by network and within it in the order of their ids.
-///
-/// Of a host and a project, which no index has together, a bounded number is looked at: the page may have fewer than the limit,
-/// or none, and yet a next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPorts {
     /// Which ones.
@@ -144,37 +138,12 @@ impl Command for ListPorts {
             (asked, own) => asked.as_ref().or(own).cloned(),
         };
         let filter = PortFilter { project, by: self.filter.by.clone() };
-        let (rows, next) = if filter.project.is_some() && matches!(filter.by, PortsBy::Host(_)) {
-            self.among_hosts(ledger, &filter)?
-        } else {
-            let mut rows = ledger.port_page(&filter, self.after, page::looks(self.limit))?;
-            let next = page::cut(&mut rows, self.limit, place_of);
-            (rows, next)
-        };
+        let mut rows = ledger.port_page(&filter, self.after, page::looks(self.limit))?;
+        let next = page::cut(&mut rows, self.limit, |port| (port.network, port.id));
         ledger.need(rows.iter().flat_map(|port| [Key::Port(port.id), Key::Network(port.network)]))?;
         let ports = rows.into_iter().map(|port| ledger.port_info(port)).collect::<Result<_, _>>()?;
         Ok(PortPage { ports, next })
     }
-}
-
-impl ListPorts {
-    /// A project's ports among the next ones of a host, and behind which to go on.
-    fn among_hosts(
-        &self,
-        ledger: &mut View,
-        filter: &PortFilter,
-    ) -> Result<(Vec<Port>, Option<PortPlace>), Stop> {
-        let of_host = PortFilter { project: None, by: filter.by.clone() };
-        let mut rows = ledger.port_page(&of_host, self.after, LOOKS)?;
-        let last = rows.last().filter(|_| rows.len() == usize::from(LOOKS)).map(place_of);
-        rows.retain(|port| filter.lets_pass(port));
-        let next = page::cut(&mut rows, self.limit, place_of);
-        Ok((rows, next.or(last)))
-    }
-}
-
-fn place_of(port: &Port) -> PortPlace {
-    (port.network, port.id)
 }
 
 impl PortFilter {

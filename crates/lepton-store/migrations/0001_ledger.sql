@@ -149,7 +149,6 @@ CREATE INDEX ports_by_revision ON ports (host_id, revision);
 CREATE INDEX ports_by_target ON ports (target_host_id, target_revision) WHERE target_host_id IS NOT NULL;
 CREATE INDEX ports_by_network ON ports (network_id, id);
 CREATE INDEX ports_by_project ON ports (project_id, network_id, id);
-CREATE INDEX ports_by_host ON ports (host_id, network_id, id);
 
 CREATE TABLE fixed_ips (
     -- No cascade: a subnet does not end while another manager gives out one of its addresses.

@@ -229,8 +229,7 @@ macro_rules! page_of {
 
 /// Loads a page of ports with their addresses and networks.
 ///
-/// Instances have so few ports that theirs are sorted; the others' pages follow an index. Nobody asks for a host's ports of one
-/// project.
+/// Instances and hosts have so few ports that theirs are sorted; the others' pages follow an index.
 pub(crate) async fn load_page(
     tx: &mut Tx,
     filter: &PortFilter,
@@ -243,7 +242,7 @@ pub(crate) async fn load_page(
     const ON_NETWORK: &str = page_of!("network_id = $4");
     const OF_PROJECT_ON_NETWORK: &str = page_of!("project_id = $4 and network_id = $5");
     const OF_INSTANCE: &str = page_of!("instance_id = $4 and ($5 is null or project_id = $5)");
-    const ON_HOST: &str = page_of!("host_id = $4");
+    const ON_HOST: &str = page_of!("host_id = $4 and ($5 is null or project_id = $5)");
     let project = || Value::from(filter.project.clone().map(String::from));
     let (sql, of) = match (&filter.by, &filter.project) {
         (PortsBy::Any, None) => (ALL, vec![]),
@@ -253,7 +252,7 @@ pub(crate) async fn load_page(
             (OF_PROJECT_ON_NETWORK, vec![own.as_str().into(), network.as_uuid().into()])
         }
         (PortsBy::Instance(instance), _) => (OF_INSTANCE, vec![instance.as_uuid().into(), project()]),
-        (PortsBy::Host(host), _) => (ON_HOST, vec![host.as_str().into()]),
+        (PortsBy::Host(host), _) => (ON_HOST, vec![host.as_str().into(), project()]),
     };
     let (network, port) = after.unwrap_or((Uuid::nil().into(), Uuid::nil().into()));
     let place = vec![network.as_uuid().into(), port.as_uuid().into(), i64::from(limit).into()];

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use futures_util::future::join_all;
 use lepton_ledger::{
     AllocateForInstance, GetPort, ListPorts, PortFilter, PortPlace, PortRef, PortsBy, RemoveFixedIp, Scope,
 };
@@ -32,41 +31,6 @@ async fn all(subject: &Subject, question: ListPorts, limit: u16) -> Vec<PortPlac
         let Some(next) = page.next else { return places };
         after = Some(next);
     }
-}
-
-/// A call looks at 256 ports of a host.
-#[tokio::test]
-async fn a_projects_ports_among_a_hosts_are_found_behind_pages_without_any() {
-    each_store(async |subject| {
-        subject.network("blue", &["10.1.0.0/16"]).await;
-        for made in join_all((0..300).map(|number| subject.allocate(number))).await {
-            made.unwrap();
-        }
-        let mut expected = Vec::new();
-        for number in 300..303 {
-            let other = AllocateForInstance { project: "p2".parse().unwrap(), ..allocation(number, vec![]) };
-            let info = subject.submit(other).await.unwrap();
-            expected.push((info.vifs[0].network.id, info.vifs[0].id));
-        }
-        expected.sort_unstable();
-        let question = list(PortFilter { project: "p2".parse().ok(), by: PortsBy::Host(host()) });
-        for limit in [1, 2, 1000] {
-            let (mut found, mut after, mut calls) = (Vec::new(), None, 0);
-            loop {
-                let page = ListPorts { after, limit, ..question.clone() };
-                let page = subject.store().ask(page).await.unwrap();
-                assert!(page.ports.len() <= usize::from(limit));
-                found.extend(page.ports.iter().map(|info| (info.port.network, info.port.id)));
-                calls += 1;
-                let Some(next) = page.next else { break };
-                assert!(after.is_none_or(|after| after < next));
-                after = Some(next);
-            }
-            assert_eq!(found, expected, "by {limit}");
-            assert!((2..=5).contains(&calls), "{calls}");
-        }
-    })
-    .await;
 }
 
 #[tokio::test]
