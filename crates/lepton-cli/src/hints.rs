@@ -71,7 +71,6 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
     let name = last.split('[').next().unwrap_or(last);
     Some(match name {
         "address" => "ADDRESS",
-        "addresses" => "--dns",
         "address_mode" => "--address-mode",
         "allocation_pools" | "first" | "last" => "--pool",
         "allow_duplicate_networks" => "--allow-duplicate-networks",
@@ -80,7 +79,7 @@ pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
         "dest" => "--to",
         "destination" => "DESTINATION",
         "dhcp_server" => "--dhcp-server",
-        "dns" => "--dns",
+        "dns" | "addresses" => "--dns",
         "domain" => "DOMAIN",
         "fixed_ips" => "--network …,ip=",
         "floating_ip" => "--floating",

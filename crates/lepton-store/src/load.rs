@@ -112,6 +112,14 @@ impl<'k> Round<'k> {
         }
         round
     }
+
+    /// Says what was loaded beside what was asked for.
+    fn mark_loaded(self, view: &mut View) {
+        self.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
+        self.quotas.into_iter().for_each(|project| view.mark_loaded(Key::Quota(project)));
+        self.ports.into_iter().for_each(|port| view.mark_loaded(Key::Port(port)));
+        self.blocks.into_iter().for_each(|(subnet, first)| view.mark_loaded(Key::Block(subnet, first)));
+    }
 }
 
 /// Loads everything that the keys name into the view and says so in it. The order is the one that the module tells.
@@ -169,13 +177,8 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     dns_entries::load(tx, &round.dns_entries, view).await?;
     dns_entries::load_bound(tx, &round.bound_names, view).await?;
     quotas::load(tx, &round.quotas, view).await?;
-    round.hosts.into_iter().for_each(|host| view.mark_loaded(Key::Host(host)));
-    round.quotas.into_iter().for_each(|project| view.mark_loaded(Key::Quota(project)));
-    round.ports.into_iter().for_each(|port| view.mark_loaded(Key::Port(port)));
-    round.blocks.into_iter().for_each(|(subnet, first)| view.mark_loaded(Key::Block(subnet, first)));
-    for key in keys {
-        view.mark_loaded(key);
-    }
+    round.mark_loaded(view);
+    keys.into_iter().for_each(|key| view.mark_loaded(key));
     Ok(())
 }
 
