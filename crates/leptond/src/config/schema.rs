@@ -154,7 +154,8 @@ settings! {
     /// How many connections there may be at once over the unix socket, and apart from them how many over TCP, 1 to 65536; further
     /// ones wait until one closes, and the log says so.
     ///
-    /// Each takes a file descriptor: the process may open some hundred more than both together (`LimitNOFILE` of its service).
+    /// Each takes a file descriptor: the process must be allowed as many as both together, some hundred more and, with TLS, 4,096 for
+    /// those that have not shown a certificate yet (`LimitNOFILE` of its service).
     max_connections: ConnectionLimit, "listen.max_connections", Integer, "4096";
 
     /// The server's certificate chain (PEM), for example `/etc/lepton/tls/server.crt`.
