@@ -1,4 +1,5 @@
-//! What has to be done from time to time: quarantine that is over, ranges of MACs that were deleted, answers and history that need not be kept.
+//! What has to be done from time to time: quarantine that is over, what is left of subnets and of ranges of MACs that were deleted,
+//! answers and history that need not be kept.
 
 use std::time::Duration;
 
@@ -36,14 +37,19 @@ pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToke
             () = shutdown.cancelled() => return,
             _ = period.tick() => {} // cancel-safe
         }
-        let store = manager.store();
-        let goes_on = || !shutdown.is_cancelled();
-        while goes_on() && sweeps_more(&manager).await {}
-        while goes_on() && drops_more(&manager).await {}
-        while goes_on() && is_more("answers", store.forget_requests(keep.requests).await) {}
-        while goes_on() && is_more("events", store.forget_events(keep.events).await) {}
-        while goes_on() && is_more("history", store.forget_history(keep.history).await) {}
+        keep_house_once(&manager, keep, || !shutdown.is_cancelled()).await;
     }
+}
+
+/// Does what is to be done, a bounded part at a time, for as long as that is wanted.
+async fn keep_house_once(manager: &Manager, keep: Keep, goes_on: impl Fn() -> bool) {
+    let store = manager.store();
+    while goes_on() && is_more("subnets", store.drop_ended_subnets().await) {}
+    while goes_on() && sweeps_more(manager).await {}
+    while goes_on() && drops_more(manager).await {}
+    while goes_on() && is_more("answers", store.forget_requests(keep.requests).await) {}
+    while goes_on() && is_more("events", store.forget_events(keep.events).await) {}
+    while goes_on() && is_more("history", store.forget_history(keep.history).await) {}
 }
 
 /// Gives back some of the addresses that have rested long enough; answers whether there may be more.
@@ -85,11 +91,11 @@ fn is_more(what: &str, forgotten: Result<u64, StoreError>) -> bool {
     match forgotten {
         Ok(0) => false,
         Ok(rows) => {
-            tracing::debug!(what, rows, "what is old is forgotten");
+            tracing::debug!(what, rows, "what is old or was deleted is dropped");
             true
         }
         Err(error) => {
-            tracing::warn!(what, %error, "what is old is not forgotten yet");
+            tracing::warn!(what, %error, "what is old or was deleted is not dropped yet");
             false
         }
     }
@@ -98,12 +104,13 @@ fn is_more(what: &str, forgotten: Result<u64, StoreError>) -> bool {
 #[cfg(test)]
 mod tests {
     use futures_util::future::join_all;
+    use lepton_ipam::SubnetSpec;
     use lepton_ledger::{
         AllocateForInstance, BindingRequest, CreateMacRange, CreateNetworks, DeallocateForInstance,
-        DeleteMacRange, FREE_MACS_AT_ONCE, Naming, NetworkSpec, RegisterHost, Scope,
+        DeleteMacRange, DeleteNetwork, FREE_MACS_AT_ONCE, Naming, NetworkSpec, RegisterHost, Scope,
     };
     use lepton_store::{Database, StoreConfig};
-    use lepton_types::{InstanceId, Mtu};
+    use lepton_types::{InstanceId, Mtu, NetworkId};
     use uuid::Uuid;
 
     use super::*;
@@ -151,21 +158,39 @@ mod tests {
         manager.submit(end, Envelope::anonymous(), false).await.unwrap();
     }
 
-    #[tokio::test]
-    async fn what_is_left_of_a_range_of_macs_that_was_deleted_is_dropped() {
-        let manager = Manager::open(&StoreConfig::new(Database::Memory), Settings::default()).await.unwrap();
+    async fn make_network(manager: &Manager, subnets: Vec<SubnetSpec>) -> NetworkId {
         let network = NetworkSpec {
             label: "private".parse().unwrap(),
             project: None,
             priority: 0,
             mtu: Mtu::ETHERNET,
-            subnets: Vec::new(),
+            subnets,
             host: None,
             is_injected: false,
             made_before: None,
         };
         let made = CreateNetworks { networks: vec![network], scope: Scope::Everything };
-        manager.submit(made, Envelope::anonymous(), false).await.unwrap();
+        manager.submit(made, Envelope::anonymous(), false).await.unwrap()[0].network.id
+    }
+
+    /// A ledger in memory has nothing left of them.
+    #[tokio::test]
+    async fn what_is_left_of_subnets_that_were_deleted_is_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = StoreConfig::new(Database::Sqlite(directory.path().join("ledger.db")));
+        let manager = Manager::open(&config, Settings::default()).await.unwrap();
+        let network = make_network(&manager, vec![SubnetSpec::new("10.1.0.0/24".parse().unwrap())]).await;
+        let delete = DeleteNetwork { network, scope: Scope::Everything };
+        manager.submit(delete, Envelope::anonymous(), false).await.unwrap();
+        let day = Duration::from_secs(86_400);
+        keep_house_once(&manager, Keep { requests: day, history: day, events: day }, || true).await;
+        assert_eq!(manager.store().drop_ended_subnets().await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_range_of_macs_that_was_deleted_is_dropped() {
+        let manager = Manager::open(&StoreConfig::new(Database::Memory), Settings::default()).await.unwrap();
+        make_network(&manager, Vec::new()).await;
         let prefix = "02:16:3e:00:00:00/24".parse().unwrap();
         let range = CreateMacRange { prefix, mac_base: "fa:16:3e".parse().unwrap() };
         let range = manager.submit(range, Envelope::anonymous(), false).await.unwrap().id;

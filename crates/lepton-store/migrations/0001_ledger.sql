@@ -37,17 +37,26 @@ CREATE TABLE subnets (
     routes TEXT {bytewise} NOT NULL,
     dhcp_server TEXT {bytewise},
     interface TEXT {bytewise},
-    version BIGINT NOT NULL
+    version BIGINT NOT NULL,
+    -- For what refers to it only as long as somebody has an address.
+    is_there BOOLEAN NOT NULL DEFAULT TRUE CHECK (is_there),
+    UNIQUE (id, is_there)
 );
 CREATE INDEX subnets_by_network ON subnets (network_id);
 
+-- Subnets that were deleted, and of whose frontiers, blocks and addresses without a port something is left, which is of no
+-- subnet any more and is dropped bit by bit (ADR 18).
+CREATE TABLE ended_subnets (
+    subnet_id UUID NOT NULL PRIMARY KEY
+) {without_rowid};
+
 CREATE TABLE frontiers (
-    subnet_id UUID NOT NULL PRIMARY KEY REFERENCES subnets ON DELETE CASCADE,
+    subnet_id UUID NOT NULL PRIMARY KEY,
     next BYTEA
 );
 
 CREATE TABLE blocks (
-    subnet_id UUID NOT NULL REFERENCES subnets ON DELETE CASCADE,
+    subnet_id UUID NOT NULL,
     first BYTEA NOT NULL,
     taken BYTEA NOT NULL CHECK (length(taken) = 32),
     free BIGINT NOT NULL CHECK (free BETWEEN 0 AND 256),
@@ -151,8 +160,7 @@ CREATE INDEX ports_by_network ON ports (network_id, id);
 CREATE INDEX ports_by_project ON ports (project_id, network_id, id);
 
 CREATE TABLE fixed_ips (
-    -- No cascade: a subnet does not end while another manager gives out one of its addresses.
-    subnet_id UUID NOT NULL REFERENCES subnets,
+    subnet_id UUID NOT NULL,
     address BYTEA NOT NULL,
     -- Deferred, since an address may leave one port for another in the transaction that ends the first.
     port_id UUID REFERENCES ports DEFERRABLE INITIALLY DEFERRED,
@@ -165,6 +173,10 @@ CREATE TABLE fixed_ips (
     lease_mac BIGINT,
     leased_at BIGINT,
     lease_secs BIGINT,
+    -- No cascade: a subnet does not end while a port has one of its addresses, or another manager gives it one. What no port
+    -- has refers to nothing, and may outlive its subnet.
+    is_held BOOLEAN GENERATED ALWAYS AS (CASE WHEN port_id IS NOT NULL THEN TRUE END) STORED,
+    FOREIGN KEY (subnet_id, is_held) REFERENCES subnets (id, is_there),
     PRIMARY KEY (subnet_id, address),
     CHECK ((port_id IS NOT NULL) <> (reserved_for IS NOT NULL OR quarantined_until IS NOT NULL)),
     CHECK (leaving_at IS NULL OR port_id IS NOT NULL),

@@ -2,7 +2,8 @@
 //!
 //! An address of a pool has a block, whose row two managers cannot change at once. Of any other address that somebody asks for
 //! by name, only the subnet says whether it is its gateway or its DHCP server, and subnets are not locked as they are loaded.
-//! So whoever has written looks once more, and whoever comes second sees what the first one wrote:
+//! So whoever has written looks once more, and whoever comes second sees what the first one wrote. So does whoever reserves an
+//! address, in a pool or not: no foreign key keeps the subnet that it is of.
 //!
 //! ```text
 //! gives an address:  insert fixed_ips ─▶ subnet as it was read? (for share)   waits for who changes the subnet
@@ -56,7 +57,7 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
     nobody_has(tx, &kept).await
 }
 
-/// The subnet of an address that was given, or reserved, by its name and that is in no pool, with the version that was read.
+/// The subnet of an address that was given by its name and is in no pool, or that was reserved, with the version that was read.
 fn given_by_name(
     change: &RowChange<FixedIp>,
     view: &View,
@@ -64,8 +65,9 @@ fn given_by_name(
 ) -> Option<(SubnetId, u64)> {
     let given = change.after.as_ref().filter(|_| change.before.is_none())?;
     let subnet = view.row::<Subnet>(&given.subnet)?;
-    let is_in_pool = subnet.pools.iter().any(|pool| pool.contains(given.address));
-    (!is_in_pool && !follows_from_new_mac(given, view, new)).then_some((subnet.id, subnet.version))
+    let is_held_in_pool =
+        given.holder.port().is_some() && subnet.pools.iter().any(|pool| pool.contains(given.address));
+    (!is_held_in_pool && !follows_from_new_mac(given, view, new)).then_some((subnet.id, subnet.version))
 }
 
 /// Whether EUI-64 (RFC 4291 appendix A) has made it from the MAC of a port that this very batch has made and whose MAC was drawn at

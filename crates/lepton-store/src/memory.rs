@@ -37,8 +37,8 @@ impl Memory {
         match old {
             Old::Requests => view.forget_requests(before),
             Old::Events => view.forget_events(before),
-            // It keeps none.
-            Old::History => 0,
+            // It keeps neither.
+            Old::History | Old::EndedSubnets => 0,
         }
     }
 

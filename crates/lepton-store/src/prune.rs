@@ -1,4 +1,4 @@
-//! Pruning: what is old goes, a bounded number of rows at a time, between the batches of the lane that writes.
+//! Pruning: what is old, or is of nobody any more, goes, a bounded number of rows at a time, between the batches of the lane that writes.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
     engine::Engine,
     error::StoreError,
     failure::Failure,
-    tables::{history, journal, requests},
+    tables::{ended_subnets, history, journal, requests},
 };
 
 /// What is dropped when it is old.
@@ -21,6 +21,8 @@ pub(crate) enum Old {
     History,
     /// What commands did, as those who follow the ledger are told.
     Events,
+    /// What is left of subnets that were deleted, however old it is.
+    EndedSubnets,
 }
 
 /// Rows to drop, and who waits for how many there were.
@@ -38,6 +40,7 @@ pub(crate) async fn prune(engine: &Arc<Engine>, old: Old, before: Timestamp) -> 
         Old::Requests => requests::forget(&mut tx, before).await,
         Old::History => history::forget(&mut tx, before).await,
         Old::Events => journal::forget(&mut tx, before).await,
+        Old::EndedSubnets => ended_subnets::drop_some(&mut tx).await,
     };
     match dropped {
         Ok(0) => tx.rollback().await.map(|()| 0),

@@ -174,6 +174,15 @@ impl Store {
         self.prune(Old::Events, age).await
     }
 
+    /// Drops a bounded number of rows that subnets have left behind that were deleted; answers how many, zero when nothing is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::forget_requests`].
+    pub async fn drop_ended_subnets(&self) -> Result<u64, StoreError> {
+        self.prune(Old::EndedSubnets, Duration::ZERO).await
+    }
+
     async fn prune(&self, old: Old, age: Duration) -> Result<u64, StoreError> {
         let before = (self.clock)().before(age);
         let (caller, dropped) = oneshot::channel();

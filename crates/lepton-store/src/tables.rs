@@ -3,6 +3,7 @@
 pub(crate) mod blocks;
 pub(crate) mod dns_domains;
 pub(crate) mod dns_entries;
+pub(crate) mod ended_subnets;
 pub(crate) mod fixed_ips;
 pub(crate) mod floating_ips;
 pub(crate) mod floating_ranges;

@@ -6,6 +6,7 @@ mod claims;
 mod dhcp;
 mod dns;
 mod durable;
+mod ended_subnets;
 mod events;
 mod find;
 mod fixed_ips;

@@ -16,7 +16,7 @@ use crate::{
     error::StoreError,
     failure::Failure,
     table::{self, Stored},
-    tables::{dns_entries, fixed_ips, instances, networks},
+    tables::{dns_entries, ended_subnets, instances, networks},
     together::Together,
 };
 
@@ -150,10 +150,6 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     free_macs.end(tx).await?;
     mac_ranges.end(tx).await?;
     instances.end(tx).await?;
-    if !ended.is_empty() {
-        let ended: Vec<SubnetId> = ended.into_iter().collect();
-        fixed_ips::delete_portless_in(tx, &ended).await?;
-    }
     subnets.end(tx).await?;
     networks.end(tx).await?;
     requests.end(tx).await?;
@@ -162,6 +158,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     let mut together = Together::default();
     networks.put(&mut together);
     subnets.put(&mut together);
+    ended_subnets::note(&mut together, &subnets.ended());
     Net::new(sets.frontiers).put(&mut together);
     Net::new(sets.blocks).put(&mut together);
     instances.put(&mut together);
@@ -211,10 +208,14 @@ impl<'c, R: Stored> Net<'c, R> {
         self
     }
 
-    async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
+    /// The rows that end, as they were.
+    fn ended(&self) -> Vec<&'c R> {
         let ended = self.changes.iter().filter(|change| change.after.is_none());
-        let rows: Vec<&R> = ended.filter_map(|change| change.before).collect();
-        table::delete(tx, &rows).await
+        ended.filter_map(|change| change.before).collect()
+    }
+
+    async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
+        table::delete(tx, &self.ended()).await
     }
 
     fn put(&self, together: &mut Together) {

@@ -22,7 +22,7 @@ impl Stored for Block {
     const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) {rows}";
     const UPDATE: &'static str = "update blocks set taken = v.column3, free = v.column4 from ({rows}) as v
          where blocks.subnet_id = v.column1 and blocks.first = v.column2";
-    /// A block goes with its subnet, by the foreign key.
+    /// A block goes with its subnet (`ended_subnets`).
     const DELETE: Option<&'static str> = None;
 
     fn values(&self) -> Vec<Value> {

@@ -29,6 +29,14 @@ macro_rules! fixed_ip_columns {
 
 pub(super) use fixed_ip_columns;
 
+/// A row whose subnet has ended is of nobody any more (`ended_subnets`), which matters to whoever does not come from a subnet. A
+/// scalar question, so that PostgreSQL makes no join of it that begins with the subnets.
+macro_rules! of_a_subnet {
+    () => {
+        "(select is_there from subnets where subnets.id = fixed_ips.subnet_id)"
+    };
+}
+
 impl Stored for FixedIp {
     const INSERT: &'static str = concat!("insert into fixed_ips (", fixed_ip_columns!(), ") {rows}");
     const UPDATE: &'static str =
@@ -128,8 +136,10 @@ pub(crate) async fn leased(
     tx: &mut Tx,
     leases: &[(MacAddr, IpAddr)],
 ) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
-    const SQL: &str =
-        "select subnet_id, address, port_id from fixed_ips where (lease_mac, address) in ({rows})";
+    const SQL: &str = concat!(
+        "select subnet_id, address, port_id from fixed_ips where (lease_mac, address) in ({rows}) and ",
+        of_a_subnet!()
+    );
     let values = |(mac, address): &(MacAddr, IpAddr)| vec![mac.to_bits().into(), (*address).into()];
     let mut keys = Vec::new();
     for row in &tx.fetch_for(SQL, leases, values).await? {
@@ -204,8 +214,9 @@ pub(crate) async fn load_in_range(
     const SQL: &str = concat!(
         "select ",
         fixed_ip_columns!(),
-        " from fixed_ips where (address, subnet_id) > ($1, $2) and address <= $3 and length(address) = $4
-         order by address, subnet_id limit $5"
+        " from fixed_ips where (address, subnet_id) > ($1, $2) and address <= $3 and length(address) = $4 and ",
+        of_a_subnet!(),
+        " order by address, subnet_id limit $5"
     );
     let (address, subnet) = after.unwrap_or((range.first(), Uuid::nil().into()));
     let length = i64::from(range.family().bits() / 8);
@@ -228,24 +239,15 @@ pub(crate) async fn note_some_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut 
     Ok(())
 }
 
-/// Deletes the addresses of subnets that end which no port has: they are neither reserved any longer, nor need they rest.
-/// One that a port has keeps its subnet, by its foreign key.
-///
-/// Here alone a change costs by what is there: SQLite takes 11 µs of processor time an address (100,000 at rest in a subnet among
-/// as many others, all cached), so batches that wait behind the end of such a subnet wait a second.
-pub(crate) async fn delete_portless_in(tx: &mut Tx, subnets: &[SubnetId]) -> Result<(), Failure> {
-    const SQL: &str = "delete from fixed_ips where port_id is null and subnet_id {in}";
-    tx.execute_for(SQL, subnets, |id| vec![id.as_uuid().into()]).await.map(drop)
-}
-
 /// Loads addresses of any subnet that have rested long enough, the longest rested first. It is in no hurry: those that
 /// somebody else decides on, another manager's sweep for one, are left to them.
 pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(
         "select ",
         fixed_ip_columns!(),
-        " from fixed_ips where quarantined_until <= $1 and reserved_for is null
-         order by quarantined_until limit $2 {lock free}"
+        " from fixed_ips where quarantined_until <= $1 and reserved_for is null and ",
+        of_a_subnet!(),
+        " order by quarantined_until limit $2 {lock free}"
     );
     let values = vec![view.now().micros().into(), i64::from(AT_ONCE).into()];
     enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)

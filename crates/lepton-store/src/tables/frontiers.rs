@@ -16,7 +16,7 @@ impl Stored for Frontier {
     const INSERT: &'static str = "insert into frontiers (subnet_id, next) {rows}";
     const UPDATE: &'static str =
         "update frontiers set next = v.column2 from ({rows}) as v where frontiers.subnet_id = v.column1";
-    /// A frontier goes with its subnet, by the foreign key.
+    /// A frontier goes with its subnet (`ended_subnets`).
     const DELETE: Option<&'static str> = None;
 
     fn values(&self) -> Vec<Value> {

@@ -104,10 +104,11 @@ impl Dump {
         let mut tx = engine.read().await.unwrap();
         let mut view = View::partial(Timestamp::default(), [0; 32]);
         journal::load_bounds(&mut tx, &mut view).await.unwrap();
+        assert_eq!(left_for_ever(&mut tx).await, 0, "rows are of no subnet, and nobody will drop them");
         let dump = Self {
             networks: rows(&mut tx, NETWORKS).await,
             subnets: rows(&mut tx, SUBNETS).await,
-            frontiers: rows(&mut tx, "select subnet_id, next from frontiers order by subnet_id").await,
+            frontiers: rows(&mut tx, FRONTIERS).await,
             blocks: rows(&mut tx, BLOCKS).await,
             free: free(&mut tx).await,
             instances: rows(&mut tx, INSTANCES).await,
@@ -150,10 +151,12 @@ impl Dump {
 
 const NETWORKS: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version from networks order by id";
 const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version from subnets order by id";
-const BLOCKS: &str = "select subnet_id, first, taken from blocks order by subnet_id, first";
+const FRONTIERS: &str =
+    "select subnet_id, next from frontiers where subnet_id in (select id from subnets) order by subnet_id";
+const BLOCKS: &str = "select subnet_id, first, taken from blocks where subnet_id in (select id from subnets) order by subnet_id, first";
 const INSTANCES: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id, destination_revision from instances order by id";
 const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target, mac_range_id from ports order by id";
-const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac, leased_at, lease_secs from fixed_ips order by subnet_id, address";
+const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac, leased_at, lease_secs from fixed_ips where subnet_id in (select id from subnets) order by subnet_id, address";
 const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
 const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, port_id, created_at from dns_entries order by domain_id, name, type";
 const FLOATING_RANGES: &str =
@@ -190,8 +193,19 @@ async fn journal_rows(tx: &mut Tx) -> Vec<JournalRow> {
     found.iter().map(|row| journal::read(&mut row.columns()).unwrap()).collect()
 }
 
+/// How many rows are of a subnet that is neither there nor noted as one that has ended.
+async fn left_for_ever(tx: &mut Tx) -> i64 {
+    const SQL: &str = "select count(*) from
+             (select subnet_id from frontiers union all select subnet_id from blocks union all
+              select subnet_id from fixed_ips) as had
+         where subnet_id not in (select id from subnets union all select subnet_id from ended_subnets)";
+    tx.fetch(SQL, Vec::new()).await.unwrap()[0].columns().get().unwrap()
+}
+
 async fn free(tx: &mut Tx) -> Vec<i64> {
-    let found = tx.fetch("select free from blocks order by subnet_id, first", Vec::new()).await.unwrap();
+    const SQL: &str =
+        "select free from blocks where subnet_id in (select id from subnets) order by subnet_id, first";
+    let found = tx.fetch(SQL, Vec::new()).await.unwrap();
     found.iter().map(|row| row.columns().get().unwrap()).collect()
 }
 

@@ -310,6 +310,7 @@ async fn use_everything(subject: &Subject) {
     );
     let unused = subject.network("unused", &["10.3.0.0/24"]).await.network.id;
     subject.submit(DeleteNetwork { network: unused, scope: Scope::Everything }).await.unwrap();
+    while subject.store().drop_ended_subnets().await.unwrap() > 0 {}
     let read = ReadEvents { start: EventStart::After(0), limit: 100, filter: EventFilter::default() };
     subject.store().ask(read).await.unwrap();
     subject.store().forget_events(Duration::ZERO).await.unwrap();
