@@ -34,15 +34,33 @@ const LOOK: &str = "PRAGMA wal_checkpoint(NOOP)";
 /// connection copies at the moment, the log is left to that one.
 const COPY: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
-/// How long the log grows before it is copied, in pages of 4 KiB. A page that many batches change is copied once, and commits wait
-/// behind the fsync of what is copied: the longer, the seldomer.
-pub(crate) const LONG: i64 = 65_536;
+/// When the log is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copying {
+    /// How long the log grows before it is copied, in pages of 4 KiB. A page that many batches change is copied once, and
+    /// commits wait behind the fsync of what is copied: the longer, the seldomer.
+    pub long: u32,
+    /// After how long without a commit the whole log is copied, however short it is: the file alone is then the ledger.
+    pub idle: Duration,
+}
 
-/// After how long without a commit the whole log is copied, however short it is: the file alone is then the ledger.
-const IDLE: Duration = Duration::from_secs(1);
+impl Copying {
+    /// The usual way.
+    pub const DEFAULT: Self = Self { long: 65_536, idle: Duration::from_secs(1) };
 
-/// How long the log may become before a commit copies it after all, in pages: nobody else seems to.
-pub(crate) const TOO_LONG: i64 = 4 * LONG;
+    /// How long the log may become before a commit copies it after all, in pages: nobody else seems to.
+    pub(crate) fn too_long(self) -> i64 {
+        4 * i64::from(self.long)
+    }
+
+    /// The size to which a log is cut that became longer than it should and begins anew, in bytes.
+    pub(crate) fn size_limit(self) -> i64 {
+        i64::from(self.long) * FRAME
+    }
+}
+
+/// A page of the log with what SQLite writes before it, in bytes.
+const FRAME: i64 = 4096 + 24;
 
 /// So few pages are copied between two batches without anybody's noticing.
 const FEW: i64 = 128;
@@ -102,8 +120,7 @@ impl Pages {
 pub(crate) struct Checkpointer {
     pub(crate) engine: Arc<Engine>,
     pub(crate) closing: CancellationToken,
-    /// How long the log grows before it is copied, in pages.
-    pub(crate) long: i64,
+    pub(crate) copying: Copying,
 }
 
 /// Why the log is looked at.
@@ -124,11 +141,9 @@ impl Checkpointer {
                 Occasion::Commit => self.copy_if_long(&mut connection).await.map(|()| true),
                 Occasion::Idle => self.copy_all(&mut connection).await,
             };
+            is_behind = *copied.as_ref().unwrap_or(&true);
             let pause = match copied {
-                Ok(is_some_left) => {
-                    is_behind = is_some_left;
-                    PAUSE
-                }
+                Ok(_) => PAUSE,
                 Err(error) => {
                     tracing::warn!(%error, "SQLite's log was not copied into its file; it is tried again");
                     connection = None;
@@ -150,7 +165,7 @@ impl Checkpointer {
             biased;
             () = self.closing.cancelled() => None,
             () = self.engine.log().grown.notified() => Some(Occasion::Commit), // cancel-safe
-            () = tokio::time::sleep(IDLE), if is_behind => Some(Occasion::Idle),
+            () = tokio::time::sleep(self.copying.idle), if is_behind => Some(Occasion::Idle),
         }
     }
 
@@ -164,7 +179,7 @@ impl Checkpointer {
     async fn copy_if_long(&self, connection: &mut Option<SqliteConnection>) -> Result<(), sqlx::Error> {
         let Some(connection) = self.connected(connection).await? else { return Ok(()) };
         let mut pages = checkpoint(connection, LOOK).await?;
-        if pages.logged < self.long {
+        if pages.logged < self.copying.long.into() {
             return Ok(());
         }
         for _ in 0..MOST_TIMES {

@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use lepton_types::{Amounts, Limit};
 
+use crate::checkpoint::Copying;
+
 /// Where the ledger is.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Database {
@@ -33,6 +35,8 @@ pub struct StoreConfig {
     pub connect_timeout: Duration,
     /// What projects may have whose limits nobody has set.
     pub default_limits: Amounts<Limit>,
+    /// When SQLite's log is copied into its file.
+    pub copying: Copying,
 }
 
 impl StoreConfig {
@@ -44,6 +48,7 @@ impl StoreConfig {
             batch_limit: 256,
             connect_timeout: Duration::from_secs(5),
             default_limits: Amounts::DEFAULT,
+            copying: Copying::DEFAULT,
         }
     }
 }

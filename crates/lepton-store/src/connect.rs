@@ -21,7 +21,7 @@ use sqlx::{
 };
 
 use crate::{
-    checkpoint,
+    checkpoint::Copying,
     config::{Database, StoreConfig, postgres_url},
     error::StoreError,
     failure::{Failure, explained, may_pass},
@@ -77,7 +77,7 @@ impl Connections {
             Database::Sqlite(path) => {
                 make_if_missing(path).map_err(lasting)?;
                 ensure_writable(path).map_err(lasting)?;
-                sqlite(path, patience)
+                sqlite(path, patience, config.copying)
             }
             Database::Postgres(url) => postgres(url, patience).map_err(|error| lasting(error.to_string()))?,
         };
@@ -232,7 +232,7 @@ fn ensure_writable(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn sqlite(path: &Path, patience: Duration) -> Options {
+fn sqlite(path: &Path, patience: Duration, copying: Copying) -> Options {
     let writer = SqliteConnectOptions::new()
         .filename(path)
         // It is made once, at the start; where it is missing later, somebody has moved it away.
@@ -247,7 +247,8 @@ fn sqlite(path: &Path, patience: Duration) -> Options {
         // is slower: where a row splits pages of an index, SQLite goes through the whole cache at the commit.
         .pragma("cache_size", "-8192")
         // The log is copied into the file beside the commits, see `checkpoint`.
-        .pragma("wal_autocheckpoint", checkpoint::TOO_LONG.to_string())
+        .pragma("wal_autocheckpoint", copying.too_long().to_string())
+        .pragma("journal_size_limit", copying.size_limit().to_string())
         // What a statement sorts or looks up on the way needs no file.
         .pragma("temp_store", "memory")
         .disable_statement_logging();

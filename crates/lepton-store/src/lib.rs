@@ -21,7 +21,6 @@ mod engine;
 mod error;
 mod failure;
 mod lane;
-
 mod load;
 mod memory;
 mod migrate;
@@ -35,6 +34,7 @@ mod tables;
 mod together;
 mod write;
 
+pub use checkpoint::Copying;
 pub use claim::{ClaimError, HostClaim};
 pub use config::{Database, DatabaseError, StoreConfig, postgres_url};
 pub use error::{StoreError, SubmitError};

@@ -21,7 +21,7 @@ use crate::{
     again::TimeLimit,
     agreement,
     batch::Submitted,
-    checkpoint::{self, Checkpointer},
+    checkpoint::Checkpointer,
     claim::{ClaimError, HostClaim},
     config::StoreConfig,
     engine::{Engine, READERS},
@@ -96,7 +96,7 @@ impl Store {
             && !engine.connections().is_shared()
         {
             let (engine, closing) = (Arc::clone(engine), closing.clone());
-            lanes.spawn(Checkpointer { engine, closing, long: checkpoint::LONG }.run());
+            lanes.spawn(Checkpointer { engine, closing, copying: config.copying }.run());
         }
         let (next_reader, lanes) = (AtomicUsize::new(0), Mutex::new(lanes));
         Ok(Self { backend, clock, writer, readers, long_reader, next_reader, closing, lanes })

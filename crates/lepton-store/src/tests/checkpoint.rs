@@ -2,15 +2,14 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 
 use super::{
     harness::{Kind, Subject},
     sound::assert_sound,
 };
 use crate::{
-    checkpoint::Checkpointer,
+    checkpoint::Copying,
     config::{Database, StoreConfig},
     connect::{Access, Connection},
     engine::Engine,
@@ -18,7 +17,10 @@ use crate::{
 };
 
 /// Pages after which the log counts as long here.
-const LONG: i64 = 200;
+const LONG: u32 = 200;
+
+/// Longer than any test takes.
+const NEVER: Duration = Duration::from_secs(3600);
 
 /// Commits within which the log must have begun anew. Each logs some 25 pages; this many are a tenth of what SQLite lets
 /// gather before it helps itself.
@@ -32,13 +34,23 @@ fn engine(subject: &Subject) -> Arc<Engine> {
 }
 
 /// Pages in the log, and how many of them are in the file as well.
-async fn pages(engine: &Engine) -> (i64, i64) {
+pub(super) async fn pages(engine: &Engine) -> (i64, i64) {
     let mut connection = engine.connections().take(Access::Write).await.unwrap();
     let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such a log") };
     let (_, logged, copied): (i64, i64, i64) =
         sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(sqlite).await.unwrap();
     engine.connections().put_back(connection, Access::Write);
     (logged, copied)
+}
+
+/// Waits until nothing is in the log alone.
+async fn all_copied(engine: &Engine) {
+    let copied = async {
+        while matches!(pages(engine).await, (logged, copied) if copied < logged) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), copied).await.unwrap();
 }
 
 /// Commits until the log is shorter than it was, and tells how long it became.
@@ -57,15 +69,11 @@ async fn write_until_the_log_begins_anew(subject: &Subject, engine: &Engine) -> 
 
 #[tokio::test]
 async fn a_log_that_grows_begins_anew_while_others_write() {
-    let mut subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    let copying = Copying { long: LONG, idle: NEVER };
+    let mut subject = Subject::open(Kind::Sqlite, |config| config.copying = copying).await;
     subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
-    let (engine, closing, mut tasks) = (engine(&subject), CancellationToken::new(), JoinSet::new());
-    let checkpointer = Checkpointer { engine: Arc::clone(&engine), closing: closing.clone(), long: LONG };
-    tasks.spawn(checkpointer.run());
-    let longest = write_until_the_log_begins_anew(&subject, &engine).await;
-    assert!(longest >= LONG, "it began anew at {longest} pages");
-    closing.cancel();
-    tasks.join_all().await;
+    let longest = write_until_the_log_begins_anew(&subject, &engine(&subject)).await;
+    assert!(longest >= LONG.into(), "it began anew at {longest} pages");
 
     let before = subject.dump().await;
     subject.reopen().await;
@@ -78,13 +86,7 @@ async fn the_file_alone_is_the_ledger_when_nothing_was_committed_for_a_while() {
     let subject = Subject::open(Kind::Sqlite, |_| {}).await;
     subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
     subject.allocate(1).await.unwrap();
-    let engine = engine(&subject);
-    let copied = async {
-        while matches!(pages(&engine).await, (logged, copied) if copied < logged) {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(60), copied).await.unwrap();
+    all_copied(&engine(&subject)).await;
 
     let Database::Sqlite(path) = &subject.config.database else { panic!("SQLite is a file") };
     let elsewhere = tempfile::tempdir().unwrap();
@@ -94,9 +96,44 @@ async fn the_file_alone_is_the_ledger_when_nothing_was_committed_for_a_while() {
     assert_eq!(copied.dump().await, subject.dump().await);
 }
 
+/// A connection that sees the ledger as it is now until its transaction ends.
+async fn snapshot(engine: &Engine) -> Connection {
+    let mut connection = engine.connections().take(Access::Read).await.unwrap();
+    let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such a log") };
+    for sql in ["BEGIN", "SELECT count(*) FROM networks"] {
+        sqlx::query(sql).execute(&mut *sqlite).await.unwrap();
+    }
+    connection
+}
+
+#[tokio::test]
+async fn what_a_reader_keeps_back_is_copied_when_it_is_gone() {
+    let subject = Subject::open(Kind::Sqlite, |config| config.copying.idle = Duration::ZERO).await;
+    let engine = engine(&subject);
+    let before = snapshot(&engine).await;
+    subject.network("blue", &["10.1.0.0/16"]).await;
+    let (of_blue, _) = pages(&engine).await;
+    let between = snapshot(&engine).await;
+    subject.network("green", &["10.2.0.0/16"]).await;
+    let (_, copied) = pages(&engine).await;
+    assert!(copied < of_blue, "{copied} of {of_blue}");
+    drop(before);
+    // The first reader kept this back, and the second one keeps the rest.
+    let copied_in_part = async {
+        while matches!(pages(&engine).await, (_, copied) if copied < of_blue) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(60), copied_in_part).await.unwrap();
+    let (logged, copied) = pages(&engine).await;
+    assert!(copied < logged, "{copied} of {logged}");
+    drop(between);
+    all_copied(&engine).await;
+}
+
 #[tokio::test]
 async fn what_is_left_of_the_log_is_copied_between_two_batches() {
-    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    let subject = Subject::open(Kind::Sqlite, |config| config.copying.idle = NEVER).await;
     subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
     let engine = engine(&subject);
     let (logged, copied) = pages(&engine).await;
