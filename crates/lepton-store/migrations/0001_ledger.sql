@@ -145,13 +145,16 @@ CREATE TABLE ports (
     target_host_id TEXT {bytewise} CHECK (target_host_id <> host_id),
     target_revision BIGINT,
     target TEXT {bytewise},
+    -- Since when it is its instance's, with which it was made; 0 once it is released.
+    alive_since BIGINT NOT NULL GENERATED ALWAYS AS (CASE WHEN is_released THEN 0 ELSE created_at END) STORED,
     CHECK ((target_host_id IS NULL) = (target_revision IS NULL)),
     CHECK ((target_host_id IS NULL) = (target IS NULL)),
     CHECK (target_host_id IS NULL OR NOT is_released)
 );
 CREATE UNIQUE INDEX ports_by_mac ON ports (mac);
 CREATE INDEX ports_by_mac_range ON ports (mac_range_id) WHERE mac_range_id IS NOT NULL;
-CREATE UNIQUE INDEX ports_by_instance ON ports (instance_id, incarnation, position);
+-- Whoever has an instance knows since when it lives; its own id is the caller's, and falls anywhere (ADR 10).
+CREATE UNIQUE INDEX ports_by_instance ON ports (alive_since, instance_id, incarnation, position);
 -- Devices are named by the counted bits of their ports' ids, so this order keeps a batch's ports together (ADR 10).
 CREATE UNIQUE INDEX ports_by_device ON ports (device);
 CREATE INDEX ports_by_revision ON ports (host_id, revision);

@@ -36,6 +36,7 @@ mod queue;
 mod quotas;
 mod requests;
 mod seen;
+mod side_by_side;
 mod sound;
 mod sqlite;
 mod statements;

@@ -200,7 +200,10 @@ fn page(filter: &FloatingFilter) -> (&'static str, Vec<Value>) {
     const OF_PROJECT: &str = page_of!("project_id = $4 and ($5 is null or pool_id = $5)");
     const OF_POOL: &str = page_of!("pool_id = $4");
     const TO_ADDRESS: &str = page_leading!("fixed_address = $4");
-    const TO_INSTANCE: &str = page_leading!("port_id in (select id from ports where instance_id = $4)");
+    const TO_INSTANCE: &str = page_leading!(
+        "port_id in (select ports.id from instances join ports on ports.instance_id = instances.id
+                 and ports.alive_since = instances.created_at where instances.id = $4)"
+    );
     const BY_HOST: &str = concat!(
         "select * from (select * from (",
         page_leading!("network_id in (select id from networks where host_id = $4)"),

@@ -6,7 +6,7 @@ use lepton_ledger::{Instance, InstancePlace, Key, View};
 use lepton_types::{HostId, InstanceId, Migration, PortId, ProjectId};
 use uuid::Uuid;
 
-use super::{enter, ports};
+use super::ports;
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -109,20 +109,21 @@ pub(crate) async fn load(
 ) -> Result<Found, Failure> {
     const SQL: &str =
         concat!("select ", instance_columns!(), " from instances where id {in} order by id {lock}");
-    let mut hosts = Vec::new();
+    let (mut hosts, mut alive) = (Vec::new(), Vec::new());
     let mut strangers: BTreeSet<InstanceId> = of_past_lives.iter().copied().collect();
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
         let instance = Instance::read(&mut row.columns())?;
         hosts.push(instance.host.clone());
         hosts.extend(instance.migration.as_ref().map(|migration| migration.destination.clone()));
         strangers.remove(&instance.id);
+        alive.push((instance.id, instance.created_at));
         view.load(instance);
     }
     for dead in load_past_lives(tx, of_past_lives, view).await? {
         strangers.remove(&dead);
     }
     let known: Vec<InstanceId> = ids.iter().copied().filter(|id| !strangers.contains(id)).collect();
-    let ports = ports::load_of_instances(tx, &known, view).await?;
+    let ports = ports::load_of_instances(tx, &known, &alive, view).await?;
     Ok(Found { hosts, ports })
 }
 
@@ -154,9 +155,14 @@ pub(crate) async fn load_page(
     let (sql, project) = project.map_or((ALL, behind), |project| (OF_PROJECT, project.as_str()));
     let values = vec![created_at.into(), id.into(), i64::from(limit).into(), project.into()];
     let found = tx.fetch(sql, values).await?;
-    enter::<Instance>(&found, view)?;
-    let ids = found.iter().map(|row| row.columns().id()).collect::<Result<Vec<InstanceId>, _>>()?;
-    ports::load_of_instances(tx, &ids, view).await?;
+    let mut alive = Vec::with_capacity(found.len());
+    for row in &found {
+        let instance = Instance::read(&mut row.columns())?;
+        alive.push((instance.id, instance.created_at));
+        view.load(instance);
+    }
+    let ids: Vec<InstanceId> = alive.iter().map(|(id, _)| *id).collect();
+    ports::load_of_instances(tx, &ids, &alive, view).await?;
     for id in ids {
         view.mark_loaded(Key::Instance(id));
     }

@@ -31,7 +31,7 @@ async fn load_ports(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<
         " from instances where id {in}) as i
              left join (select ",
         port_columns!(),
-        " from ports) as p on p.instance_id = i.id
+        ", alive_since from ports) as p on p.instance_id = i.id and p.alive_since = i.created_at
              left join (select ",
         fixed_ip_columns!(),
         " from fixed_ips) as f on f.port_id = p.id
@@ -44,13 +44,15 @@ async fn load_ports(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Result<
     for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
         let mut columns = row.columns();
         let instance = Instance::read(&mut columns)?;
-        // One that is not there may have left ports behind, which are no part of this.
+        // Of lives that ended there may be ports still, which are no part of this.
         view.mark_loaded(Key::Instance(instance.id));
         view.load(instance);
         if let Some(port) = joined::<Port>(&mut columns, width(port_columns!()))? {
             ports.insert(port.id);
             view.load(port);
         }
+        // What it was joined by.
+        columns.skip(1);
         if let Some(fixed_ip) = joined::<FixedIp>(&mut columns, width(fixed_ip_columns!()))? {
             view.load(fixed_ip);
         }
@@ -70,6 +72,7 @@ async fn load_networks(tx: &mut Tx, ids: &[InstanceId], view: &mut View) -> Resu
         network_columns!(),
         " from networks where id in (
                  select ports.network_id from ports join instances on instances.id = ports.instance_id
+                     and instances.created_at = ports.alive_since
                  where instances.id {in}
              )) as n
              left join (select ",

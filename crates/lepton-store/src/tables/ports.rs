@@ -3,7 +3,7 @@
 use lepton_ledger::{HostPortPlace, Key, MOST_SEEN, PortFilter, PortPlace, PortsBy, View};
 use lepton_types::{
     HostId, InstanceId, MacAddr, MacPrefix, MacRangeId, NetworkId, Port, PortBinding, PortId, PortStatus,
-    PortTarget, ProjectId, Revision,
+    PortTarget, ProjectId, Revision, Timestamp,
 };
 
 use std::collections::BTreeSet;
@@ -29,6 +29,9 @@ macro_rules! port_columns {
 }
 
 pub(super) use port_columns;
+
+/// Where released ports stand among those of instances, which otherwise stand where their instance's life began.
+const RELEASED: i64 = 0;
 
 impl Stored for Port {
     const INSERT: &'static str =
@@ -154,14 +157,23 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[PortId], view: &mut View) -> Result
 }
 
 /// Loads the ports of instances, of any incarnation, with their addresses; answers which they are.
+///
+/// `alive` are those of the instances that live and are in the view.
 pub(super) async fn load_of_instances(
     tx: &mut Tx,
     ids: &[InstanceId],
+    alive: &[(InstanceId, Timestamp)],
     view: &mut View,
 ) -> Result<Vec<PortId>, Failure> {
-    const SQL: &str =
-        concat!("select ", port_columns!(), " from ports where instance_id {in} order by id {lock}");
-    let found = tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await?;
+    const SQL: &str = concat!(
+        "select ",
+        port_columns!(),
+        " from ports where (alive_since, instance_id) in ({rows}) order by id {lock}"
+    );
+    let released = ids.iter().map(|id| (RELEASED, *id));
+    let places: Vec<(i64, InstanceId)> =
+        released.chain(alive.iter().map(|(id, since)| (since.micros(), *id))).collect();
+    let found = tx.fetch_for(SQL, &places, |(since, id)| vec![(*since).into(), id.as_uuid().into()]).await?;
     enter_with_addresses(tx, &found, view).await
 }
 
@@ -241,7 +253,10 @@ pub(crate) async fn load_page(
     const OF_PROJECT: &str = page_of!("project_id = $4");
     const ON_NETWORK: &str = page_of!("network_id = $4");
     const OF_PROJECT_ON_NETWORK: &str = page_of!("project_id = $4 and network_id = $5");
-    const OF_INSTANCE: &str = page_of!("instance_id = $4 and ($5 is null or project_id = $5)");
+    const OF_INSTANCE: &str = page_of!(
+        "(alive_since, instance_id) in (select 0, $4 union all select created_at, id from instances where id = $4)
+             and ($5 is null or project_id = $5)"
+    );
     const ON_HOST: &str = page_of!("host_id = $4 and ($5 is null or project_id = $5)");
     let project = || Value::from(filter.project.clone().map(String::from));
     let (sql, of) = match (&filter.by, &filter.project) {
