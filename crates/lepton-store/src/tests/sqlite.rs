@@ -3,10 +3,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use lepton_ledger::{Command, Envelope, GetInstanceNwInfo, RegisterHost, Scope, Stop, SweepQuarantine, View};
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
 
 use super::{
     harness::{Kind, Subject, each_database, instance},
@@ -255,4 +259,38 @@ async fn sqlite_counts_no_memory_and_shares_no_page_cache() {
     engine.connections().put_back(connection, Access::Read);
     assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
     assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+}
+
+#[tokio::test]
+async fn a_ledger_is_copied_as_the_guide_says_while_others_write() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
+    subject.allocate(1).await.unwrap();
+    let Database::Sqlite(path) = &subject.config.database else { panic!("SQLite is a file") };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("copy.db");
+    let guide = include_str!("../../../../deploy/README.md");
+    assert!(guide.contains("sqlite3 /var/lib/lepton/lepton.db \"VACUUM INTO '/var/backups/lepton.db'\""));
+
+    let is_copied = AtomicBool::new(false);
+    let writing = async {
+        let mut number = 1;
+        while !is_copied.load(Ordering::Relaxed) {
+            number += 1;
+            subject.allocate(number).await.unwrap();
+        }
+        number
+    };
+    let copying = async {
+        let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+        sqlx::query("VACUUM INTO $1").bind(copy.to_str()).execute(&mut connection).await.unwrap();
+        is_copied.store(true, Ordering::Relaxed);
+    };
+    let (written, ()) = tokio::join!(writing, copying);
+    assert!(written > 1);
+
+    let copied = Subject::with(Kind::Sqlite, StoreConfig::new(Database::Sqlite(copy)), elsewhere).await;
+    let dump = copied.dump().await;
+    assert_sound(&dump);
+    assert!(dump.instances.iter().any(|found| found.id == instance(1)));
 }
