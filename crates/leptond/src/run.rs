@@ -22,6 +22,7 @@ use tracing::field;
 use crate::{
     agent, claim,
     config::{Config, Roles},
+    descriptors,
     ledger_file::{LedgerFile, LedgerHeld},
     listen::{Addresses, ListenError, Listeners},
     state_dir::{StateDir, StateDirError},
@@ -93,6 +94,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     // Whoever has the state directory is the only one here: another process of the same configuration stops at this point.
     let _state_dir = StateDir::hold(&config.state_dir).await?;
     let _ledger_file = LedgerFile::hold(&config.database).await?;
+    descriptors::make_room(&config.listen);
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
     // The agent works on while calls are drained, because some of them wait for it.
     let stop = CancellationToken::new();

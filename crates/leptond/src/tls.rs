@@ -28,7 +28,7 @@ mod handshakes;
 mod keeper;
 mod validity;
 
-pub(crate) use handshakes::handshakes;
+pub(crate) use handshakes::{MOST_HANDSHAKES, handshakes};
 pub(crate) use keeper::Keeper;
 
 use validity::Validity;

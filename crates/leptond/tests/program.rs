@@ -317,6 +317,45 @@ fn a_daemon_that_was_started_to_outlive_its_terminal_does() {
     assert_eq!(log.matches("stopping").count(), 1, "{log}");
 }
 
+/// A command that becomes leptond under these limits of the shell's.
+fn limited(limits: &str) -> Command {
+    let mut command = Command::new("sh");
+    let line = format!("{limits} && exec \"$0\" \"$@\"");
+    command.env_clear().args(["-c", &line, env!("CARGO_BIN_EXE_leptond")]).stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn as_many_files_may_be_open_as_the_system_allows() {
+    let place = Place::new();
+    let mut command = limited("ulimit -S -n 300 && ulimit -H -n 700");
+    command.args(["--listen-max-connections=94"]);
+    let mut daemon = place.start_as(command, Stdio::piped());
+    assert_eq!(place.notification(), "READY=1");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.0.id())).unwrap();
+    let files: Vec<&str> =
+        limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    assert_eq!(files[3..5], ["700", "700"]);
+    assert!(daemon.stop());
+    let mut log = String::new();
+    daemon.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(!log.contains("max_connections"), "94 for each of two faces and 512 are 700: {log}");
+}
+
+#[test]
+fn fewer_files_than_connections_may_need_are_warned_of() {
+    let place = Place::new();
+    let mut command = limited("ulimit -n 700");
+    command.args(["--listen-max-connections=95"]);
+    let mut daemon = place.start_as(command, Stdio::piped());
+    assert_eq!(place.notification(), "READY=1");
+    assert!(daemon.stop());
+    let mut log = String::new();
+    daemon.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let warning = log.lines().find(|line| line.contains("listen.max_connections")).unwrap();
+    assert!(warning.contains("702") && warning.contains("700"), "{warning}");
+}
+
 #[test]
 fn the_right_that_the_agent_lacks_is_named() {
     let place = Place::new();

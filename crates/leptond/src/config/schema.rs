@@ -154,8 +154,9 @@ settings! {
     /// How many connections there may be at once over the unix socket, and apart from them how many over TCP, 1 to 65536; further
     /// ones wait until one closes, and the log says so.
     ///
-    /// Each takes a file descriptor: the process must be allowed as many as both together, some hundred more and, with TLS, 4,096 for
-    /// those that have not shown a certificate yet (`LimitNOFILE` of its service).
+    /// Each takes a file descriptor: the process must be allowed as many as both together, 512 more and, with TLS, 4,096 for those
+    /// that have not shown a certificate yet (`LimitNOFILE` of its service). leptond takes what it is allowed, and warns at its
+    /// start when that is less.
     max_connections: ConnectionLimit, "listen.max_connections", Integer, "4096";
 
     /// The server's certificate chain (PEM), for example `/etc/lepton/tls/server.crt`.
@@ -264,7 +265,7 @@ settings! {
     /// How many requests may wait for the ledger, 1 to 1000000; the next one is answered `QUEUE_FULL`.
     ///
     /// That many changes, and apart from them that many questions and dry runs for each of the two readers that answer those
-    /// in turn.
+    /// in turn, and for the one that answers what takes long, such as a network's DHCP hosts.
     queue_limit: QueueLimit, "queue.limit", Integer, "4096";
 
     /// How long the answer to a `request_id` is remembered, 24 hours to 365 days.

@@ -11,7 +11,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Most handshakes at once. Whoever opens connections and says nothing holds this many for [`HANDSHAKE_TIMEOUT`], and no
 /// more descriptors and memory than that.
-const MOST_HANDSHAKES: usize = 4096;
+pub(crate) const MOST_HANDSHAKES: usize = 4096;
 
 /// The connections whose handshake succeeded, each with what was current when it began.
 ///
