@@ -23,8 +23,9 @@ const MANAGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest that the host may take: a thousand devices that are deleted one by one take 16 s.
 const HOST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long what was plugged when it was last known what the host has is taken to be plugged still: three times as long as until
-/// the next look at the latest.
+/// How long what was plugged when it was last known what the host has is taken to be plugged still, from the beginning of the
+/// first look that fails on: three times as long as until the next look at the latest. So one that fails at once is no news,
+/// however long the manager has kept the agent from looking before, and one that takes that long is enough.
 const TRUSTED: Duration = Duration::from_secs(30);
 
 /// Makes one host what its manager says, and tells the manager what became of it.
@@ -40,8 +41,8 @@ pub struct Agent<P, M> {
     /// port more on a host with a thousand does not cost a look at all of them. Of what failed nothing is known, and it is
     /// looked at by itself before it is tried again.
     state: Option<HostState>,
-    /// When it was last known what the host has. A look that fails may have taken long.
-    known_at: Instant,
+    /// Since when nobody knows what the host has: when the first look began that failed; none while it is known.
+    blind_since: Option<Instant>,
     troubles: Troubles,
     looks: Looks,
     pace: Pace,
@@ -57,7 +58,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             manager,
             holding: Holding::default(),
             state: None,
-            known_at: Instant::now(),
+            blind_since: None,
             troubles: Troubles::default(),
             looks: Looks::begin(Instant::now()),
             pace: Pace::new(seed),
@@ -128,10 +129,11 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         if self.holding.revision().is_none() {
             return is_manager_away;
         }
-        let desired = HostState::desired(self.holding.ports());
+        let (desired, begun) = (HostState::desired(self.holding.ports()), Instant::now());
         match self.make_it_so(&desired).await {
-            Ok(()) => self.known_at = Instant::now(),
+            Ok(()) => self.blind_since = None,
             Err(error) => {
+                self.blind_since.get_or_insert(begun);
                 tracing::warn!(host = %self.host, %error, "the host cannot be looked at");
                 self.troubles.note_everything(&error);
             }
@@ -237,7 +239,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     /// while why of all of them nobody knows.
     fn blind_statuses(&self, desired: &HostState) -> Vec<PortReport> {
         let unknown = HostState::default();
-        let is_trusted = self.known_at.elapsed() < TRUSTED;
+        let is_trusted = self.blind_since.is_none_or(|since| since.elapsed() < TRUSTED);
         let waiting =
             self.holding.ports().filter(|port| !is_trusted || !self.holding.is_known_active(port.id));
         waiting.map(|port| status(port, desired, &unknown, &self.troubles)).collect()

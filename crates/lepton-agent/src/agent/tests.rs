@@ -51,6 +51,8 @@ struct Ledger {
     /// What goes wrong.
     is_down: bool,
     is_silent: bool,
+    /// How long an answer takes.
+    delay: Duration,
     loses_news: bool,
     lost_answers: u32,
 }
@@ -85,6 +87,14 @@ impl FakeManager {
 
     fn set(&self, change: impl FnOnce(&mut Ledger)) {
         change(&mut self.ledger.lock().unwrap());
+    }
+
+    /// Takes as long as its answers are to take.
+    async fn think(&self) {
+        let delay = self.ledger.lock().unwrap().delay;
+        if !delay.is_zero() {
+            time::sleep(delay).await;
+        }
     }
 
     /// What the host must have.
@@ -125,6 +135,7 @@ impl Manager for FakeManager {
         if is_silent {
             std::future::pending::<()>().await;
         }
+        self.think().await;
         let ledger = self.ledger.lock().unwrap();
         if ledger.is_down {
             return Err("down");
@@ -141,6 +152,7 @@ impl Manager for FakeManager {
     }
 
     async fn report(&self, _: &HostId, report: HostReport) -> Result<(), Self::Error> {
+        self.think().await;
         let is_answer_lost = {
             let mut ledger = self.ledger.lock().unwrap();
             if ledger.is_down {

@@ -56,3 +56,20 @@ async fn a_look_that_fails_once_is_no_news() {
     time::sleep(RESYNC * 2).await;
     assert_eq!((*manager.reports.borrow(), errors(&manager.ledger.lock().unwrap())), (reports, 0));
 }
+
+/// Until the next look the manager takes its time, and the look takes some as well.
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_once_is_no_news_however_slow_the_manager_is() {
+    let (manager, host, _agent) = converged([1, 2]).await;
+    manager.set(|ledger| ledger.delay = MANAGER_TIMEOUT - Duration::from_secs(1));
+    manager.want([port(3)]);
+    manager.until_all_active().await;
+    // The host was looked at before that was reported.
+    let reports = *manager.reports.borrow();
+    host.hide(true);
+    host.look_for(TRUSTED / 2);
+    time::sleep(TRUSTED * 3 / 2).await;
+    host.hide(false);
+    host.heal();
+    assert_eq!((*manager.reports.borrow(), errors(&manager.ledger.lock().unwrap())), (reports, 0));
+}
