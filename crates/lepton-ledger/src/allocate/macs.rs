@@ -54,7 +54,8 @@ fn draw_of_ranges(ledger: &mut View, wanted: &[Wanted]) -> Result<Vec<VnicMac>, 
 /// for all. How many of those that came back will suit is not known yet, so that fresh ones may be drawn from the first on.
 fn expect(ledger: &mut View, wanted: &[Wanted]) -> Result<(), Stop> {
     let before = ledger.draws().decision().saturating_mul(wanted.len() as u64);
-    let free = mac_range::longest_free(ledger)?;
+    let most = before.saturating_add((wanted.len() + MAC_ATTEMPTS) as u64);
+    let free = mac_range::longest_free(ledger, usize::try_from(most).unwrap_or(usize::MAX))?;
     for (place, wanted) in (before..).zip(wanted).filter(|(_, wanted)| wanted.has_eui64()) {
         let index = usize::try_from(place).unwrap_or(usize::MAX);
         let tried = free.iter().skip(index).take(MAC_ATTEMPTS).copied();

@@ -4,6 +4,8 @@
 //! then those that are free for less long rest as well. So only a few are tried before a fresh one is drawn; thousands only
 //! where none is fresh. What the ranges hold free stays bounded by the most that ports and their resting addresses ever had.
 
+use std::collections::BTreeMap;
+
 use lepton_types::{MacAddr, MacRangeId};
 
 use crate::{FreeMac, Key, Stop, View};
@@ -36,9 +38,8 @@ pub(crate) fn draw(
     expect: impl Fn(&mut View, &[Drawn]),
     suits: impl Fn(&mut View, MacAddr) -> Result<bool, Stop>,
 ) -> Result<Drawn, Stop> {
-    let first = longest_free(ledger)?;
-    let tried = first.len().min(MAC_ATTEMPTS);
-    let drawn = match first_that_suits(ledger, first.into_iter().take(tried), &suits)? {
+    let first = longest_free(ledger, MAC_ATTEMPTS)?;
+    let drawn = match first_that_suits(ledger, first, &suits)? {
         Some(drawn) => drawn,
         None => match fresh(ledger, &suits)? {
             Some(drawn) => drawn,
@@ -49,16 +50,24 @@ pub(crate) fn draw(
     Ok(drawn)
 }
 
-/// Those MACs of all ranges that are free for longest, in that order.
-pub(crate) fn longest_free(ledger: &mut View) -> Result<Vec<Drawn>, Stop> {
+/// Those MACs of all ranges that are free for longest, in that order, so many at most; of one range no more than are loaded at once.
+pub(crate) fn longest_free(ledger: &mut View, most: usize) -> Result<Vec<Drawn>, Stop> {
     let ranges = ledger.mac_ranges()?;
     ledger.want(ranges.iter().map(|range| Key::FreeMacs { range: range.id, after: None }));
-    let mut all = Vec::new();
+    let mut longest = BTreeMap::new();
     for range in ranges {
-        all.extend(ledger.free_macs(range.id, None)?);
+        for place in ledger.free_mac_places(range.id, None, most)? {
+            // Whoever is behind the last of so many is behind all, and so is what comes after it.
+            if longest.len() == most && longest.last_key_value().is_some_and(|(last, _)| place > *last) {
+                break;
+            }
+            longest.insert(place, range.id);
+            if longest.len() > most {
+                longest.pop_last();
+            }
+        }
     }
-    all.sort_unstable_by_key(|free| (free.since, free.mac));
-    Ok(all.into_iter().map(Drawn::from).collect())
+    Ok(longest.into_iter().map(|((_, mac), range)| Drawn { mac, range }).collect())
 }
 
 fn first_that_suits(

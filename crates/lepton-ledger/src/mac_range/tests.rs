@@ -4,7 +4,7 @@ use lepton_types::{MacAddr, MacRange, Timestamp};
 
 use super::*;
 use crate::{
-    FreeMac,
+    FREE_MACS_AT_ONCE, FixedIp, FreeMac, Holder,
     example::{allocation, decided, empty, loaded, missing, unloaded, with_network},
 };
 
@@ -65,6 +65,36 @@ fn of_what_came_back_to_all_ranges_the_mac_that_is_free_for_longest_is_drawn() {
         let info = decided(&mut ledger, &allocation(number, vec![])).unwrap();
         assert_eq!(info.vifs[0].mac.to_string(), wanted);
     }
+}
+
+/// A range without a fresh MAC, in which one that suits came back behind so many whose EUI-64 addresses rest.
+fn with_one_behind(unsuitable: u64) -> (View, MacAddr) {
+    let (mut ledger, made) = with_network(&["fd00:1::/64"]);
+    let of = decided(&mut ledger, &range("02:16:3e:00:00:00/34")).unwrap();
+    for place in 0..=unsuitable {
+        let mac = of.prefix.nth(place).unwrap();
+        let since = Timestamp::from(i64::try_from(place).unwrap());
+        ledger.load(FreeMac { mac, range: of.id, since });
+        if place < unsuitable {
+            let (subnet, address) = (made.subnets[0].id, lepton_ipam::eui64(&made.subnets[0], mac));
+            let holder = Holder::Quarantine(Timestamp::from(i64::MAX));
+            ledger.load(FixedIp { subnet, address, holder, since, lease: None });
+        }
+    }
+    let suits = of.prefix.nth(unsuitable).unwrap();
+    ledger.replace(MacRange { drawn: of.fresh(), ..of });
+    (ledger, suits)
+}
+
+/// Where no MAC is fresh, 32 pages of each range are looked through: a batch that looked through all would hold up the others.
+#[test]
+fn a_bounded_number_of_macs_that_do_not_suit_is_looked_through() {
+    let bound = 32 * FREE_MACS_AT_ONCE as u64;
+    let (mut ledger, suits) = with_one_behind(bound - 1);
+    assert_eq!(decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].mac, suits);
+    let (mut ledger, _) = with_one_behind(bound);
+    let refused = decided(&mut ledger, &allocation(1, vec![])).unwrap_err();
+    assert_eq!(refused.reason(), "MAC_RANGES_EXHAUSTED");
 }
 
 #[test]

@@ -50,6 +50,17 @@ impl View {
         range: MacRangeId,
         after: Option<FreeMacPlace>,
     ) -> Result<Vec<FreeMac>, Stop> {
+        let places = self.free_mac_places(range, after, FREE_MACS_AT_ONCE)?;
+        Ok(places.into_iter().filter_map(|(_, mac)| self.row(&mac).cloned()).collect())
+    }
+
+    /// The places of such MACs, `most` at most and never more than [`FREE_MACS_AT_ONCE`].
+    pub(crate) fn free_mac_places(
+        &mut self,
+        range: MacRangeId,
+        after: Option<FreeMacPlace>,
+        most: usize,
+    ) -> Result<Vec<FreeMacPlace>, Stop> {
         if self.free_macs_known.get(&range) != Some(&None) {
             self.need([Key::FreeMacs { range, after }])?;
         }
@@ -62,10 +73,11 @@ impl View {
         let found = self.indexes.free_macs_by_range.range((first, Bound::Unbounded));
         let found = found
             .take_while(|(of, since, mac)| *of == range && known.is_none_or(|up_to| (*since, *mac) <= up_to));
-        let macs: Vec<MacAddr> = found.take(FREE_MACS_AT_ONCE).map(|(_, _, mac)| *mac).collect();
-        match known.filter(|up_to| macs.is_empty() && Some(*up_to) > after) {
-            Some(up_to) => self.free_macs(range, Some(up_to)),
-            None => Ok(macs.iter().filter_map(|mac| self.row(mac).cloned()).collect()),
+        let found = found.take(most.min(FREE_MACS_AT_ONCE));
+        let places: Vec<FreeMacPlace> = found.map(|(_, since, mac)| (*since, *mac)).collect();
+        match known.filter(|up_to| places.is_empty() && Some(*up_to) > after) {
+            Some(up_to) => self.free_mac_places(range, Some(up_to), most),
+            None => Ok(places),
         }
     }
 
