@@ -1,13 +1,8 @@
 //! Bodies that are no request: what gRPC itself refuses says its reason as every other error does.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
-
-use http_body::Frame;
 use lepton_proto::v1;
-use tonic::{Code, Status, body::Body, codegen::Bytes};
+use lepton_testkit::Stalled;
+use tonic::{Code, Status, body::Body};
 
 use crate::{problem::Problem, server::Server};
 
@@ -59,27 +54,12 @@ async fn a_service_whose_requests_are_small_takes_no_large_ones() {
     assert_eq!(problem.reason, "INVALID_FIELD");
 }
 
-/// A body that does not end.
-struct Stalled(Option<&'static str>);
-
-impl http_body::Body for Stalled {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        self.0.take().map_or(Poll::Pending, |text| Poll::Ready(Some(Ok(Frame::data(text.into())))))
-    }
-}
-
 #[tokio::test]
 async fn a_request_that_does_not_arrive_is_incomplete() {
     let server = Server::start().await;
     let before = server.dump().await;
     tokio::time::pause();
-    let headers = server.send("CreateNetworks", &[], Body::new(Stalled(Some("\0\0\0\0\x09ab")))).await;
+    let headers = server.send("CreateNetworks", &[], Body::new(Stalled::behind("\0\0\0\0\x09ab"))).await;
     tokio::time::resume();
     let problem = Problem::read(&Status::from_header_map(&headers).unwrap());
     let words = ["within 30 seconds", "nothing of it was done"];

@@ -1,23 +1,24 @@
 //! What one caller, or many, can make the server hold.
 
 use std::{
-    future,
-    pin::{Pin, pin},
-    task::{Context, Poll},
+    future::{self, Future},
+    pin::pin,
+    sync::mpsc,
 };
 
-use http_body::Frame;
 use lepton_proto::v1::{GetNetworkRequest, network_manager_client::NetworkManagerClient};
+use lepton_testkit::Stalled;
 use tokio::{
     io::AsyncReadExt as _,
     net::TcpStream,
-    task::JoinSet,
-    time::{Duration, Instant},
+    task::{self, JoinSet},
+    time::{self, Duration, Instant},
 };
 use tonic::{
     Code, Status,
     body::Body,
-    codegen::{Bytes, Service as _, http},
+    codegen::{Service as _, http},
+    transport::Channel,
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -27,35 +28,58 @@ use crate::{
     told,
 };
 
-/// A body of which something comes and then nothing more.
-struct Stalled(Option<&'static str>);
+/// A clock that goes on only when a test says so, as long as this lives. One that is paused and nothing more goes on by itself
+/// whenever nobody has anything to do, also while something is on its way through a socket.
+struct StoppedClock {
+    _held: mpsc::Sender<()>,
+}
 
-impl http_body::Body for Stalled {
-    type Data = Bytes;
-    type Error = Status;
+impl StoppedClock {
+    fn start() -> Self {
+        time::pause();
+        let (held, dropped) = mpsc::channel();
+        // While a blocking task runs, tokio leaves the clock alone.
+        task::spawn_blocking(move || dropped.recv());
+        Self { _held: held }
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        self.0.take().map_or(Poll::Pending, |text| Poll::Ready(Some(Ok(Frame::data(text.into())))))
+    /// How many seconds pass until the work ends. In each of them the server answers some calls over the channel, so that it has
+    /// done by then all that it has to do.
+    async fn seconds_until<T>(&self, channel: &Channel, work: impl Future<Output = T>) -> (u64, T) {
+        let mut work = pin!(work);
+        for second in 0..60 {
+            let calls = async {
+                for _ in 0..4 {
+                    let check = HealthCheckRequest::default();
+                    HealthClient::new(channel.clone()).check(check).await.expect("the server serves");
+                }
+            };
+            tokio::select! {
+                biased;
+                done = &mut work => return (second, done),
+                () = calls => time::advance(Duration::from_secs(1)).await,
+            }
+        }
+        panic!("it took longer than a minute");
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_request_that_stalls_is_ended() {
+    let clock = StoppedClock::start();
     let server = Served::plain_tcp(&[]).await;
     let mut channel = server.plain().await.unwrap();
     let request = http::Request::post("http://localhost/lepton.v1.NetworkManager/ListNetworks")
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .body(Body::new(Stalled(Some("\0\0\0\0\x09ab"))))
+        .body(Body::new(Stalled::behind("\0\0\0\0\x09ab")))
         .unwrap();
     future::poll_fn(|context| channel.poll_ready(context)).await.unwrap();
-    let (start, answer) = (Instant::now(), channel.call(request).await.unwrap());
-    let refused = Status::from_header_map(answer.headers()).unwrap();
+    // What is behind it on the same connection is answered meanwhile.
+    let (seconds, answer) = clock.seconds_until(&channel.clone(), channel.call(request)).await;
+    let refused = Status::from_header_map(answer.unwrap().headers()).unwrap();
     assert_eq!(reason(&refused), (Code::DeadlineExceeded, "REQUEST_INCOMPLETE".to_owned()));
-    assert_eq!(start.elapsed().as_secs(), 30);
+    assert!((30..=31).contains(&seconds), "{seconds} s");
     assert_eq!(server.calls(), 0);
     assert!(told(Ok(channel)).await.is_ok(), "the connection serves on");
 }
@@ -102,13 +126,16 @@ async fn a_connection_beyond_the_limit_is_served_when_another_one_closes() {
     in_time(second).await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_connection_on_which_nothing_is_said_gives_its_place_back() {
-    let server = Served::plain_tcp(&[("listen.max_connections", "1")]).await;
+    let clock = StoppedClock::start();
+    let server = Served::on_both(&[("listen.max_connections", "1")]).await;
     let mut silent = TcpStream::connect(server.tcp()).await.unwrap();
-    let start = Instant::now();
-    told(server.plain().await).await.unwrap();
-    assert_eq!(start.elapsed().as_secs(), 10);
+    let over_unix = server.over_unix().await.unwrap();
+    let second = async { told(server.plain().await).await };
+    let (seconds, told) = clock.seconds_until(&over_unix, second).await;
+    told.unwrap();
+    assert!((10..=11).contains(&seconds), "{seconds} s");
     // Whatever the server said of itself, and the end.
     silent.read_to_end(&mut Vec::new()).await.unwrap();
 }
@@ -123,7 +150,7 @@ async fn those_without_a_certificate_take_no_place() {
 }
 
 /// Such a connection would hold its place, with a certificate of long ago.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_does_not_end_is_cut_when_its_connection_is_far_too_old() {
     let authority = Authority::new();
     let server = Served::with_tls(&authority, &[("tls.max_connection_age", "1m")]).await;
@@ -131,6 +158,8 @@ async fn what_does_not_end_is_cut_when_its_connection_is_far_too_old() {
     let start = Instant::now();
     let watch = HealthClient::new(channel).watch(HealthCheckRequest::default()).await;
     let mut watch = watch.unwrap().into_inner();
+    // From here on there is nothing to do but to wait.
+    time::pause();
     while watch.message().await.is_ok_and(|said| said.is_some()) {}
     let limit = Duration::from_secs(60 + 1 + 11 * 60);
     assert!((limit..limit * 2).contains(&start.elapsed()), "{:?}", start.elapsed());
