@@ -306,7 +306,7 @@ refusals! {
     TooManyMacRanges = "TOO_MANY_MAC_RANGES", Exhausted {
         most: u64 = "limit",
     }
-    /// Every MAC of every range is a port's.
+    /// Every MAC of every range is a port's, or so many that came back do not suit that no more were tried.
     #[error("the {ranges} ranges of MACs have none left that suits; make another range, or deallocate instances")]
     MacRangesExhausted = "MAC_RANGES_EXHAUSTED", Exhausted {
         /// How many ranges there are.

@@ -10,8 +10,11 @@ use lepton_types::{MacAddr, MacRangeId};
 
 use crate::{FreeMac, Key, Stop, View};
 
-/// How many pages of each range's MACs that came back are looked through for one that suits, where none is fresh.
+/// How many pages of a range's MACs that came back are looked through for one that suits, where none is fresh.
 const MOST_PAGES: usize = 32;
+
+/// How many of all ranges' together: each may take two rounds of loading, in each of which all is decided anew.
+const MOST_PAGES_OF_ALL: usize = 64;
 
 /// How many MACs are tried, of those that came back and of those that are fresh, before others are.
 pub(crate) const MAC_ATTEMPTS: usize = 32;
@@ -96,24 +99,30 @@ fn fresh(
     Ok(None)
 }
 
-/// Any that is free, though thousands have to be tried.
+/// One that is free, though thousands have to be tried; not all, where there are very many.
 fn any_free(
     ledger: &mut View,
     expect: impl Fn(&mut View, &[Drawn]),
     suits: &impl Fn(&mut View, MacAddr) -> Result<bool, Stop>,
 ) -> Result<Drawn, Stop> {
-    for range in ledger.mac_ranges()? {
-        let mut after = None;
-        for _ in 0..MOST_PAGES {
-            let free = ledger.free_macs(range.id, after)?;
-            let Some(last) = free.last() else { break };
-            after = Some((last.since, last.mac));
+    let mut places: Vec<_> = ledger.mac_ranges()?.iter().map(|range| (range.id, None)).collect();
+    let mut left = MOST_PAGES_OF_ALL;
+    // A page of each before the next one of any: one range full of such MACs does not hide another.
+    for _ in 0..MOST_PAGES {
+        places.truncate(left);
+        left -= places.len();
+        let mut further = Vec::with_capacity(places.len());
+        for (range, after) in places {
+            let free = ledger.free_macs(range, after)?;
+            let Some(last) = free.last() else { continue };
+            further.push((range, Some((last.since, last.mac))));
             let page: Vec<Drawn> = free.into_iter().map(Drawn::from).collect();
             expect(ledger, &page);
             if let Some(drawn) = first_that_suits(ledger, page, suits)? {
                 return Ok(drawn);
             }
         }
+        places = further;
     }
     Err(ledger.mac_ranges_exhausted())
 }

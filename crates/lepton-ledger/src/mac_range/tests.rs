@@ -1,6 +1,6 @@
 //! Commands about ranges of MACs, decided over views in memory.
 
-use lepton_types::{MacAddr, MacRange, Timestamp};
+use lepton_types::{MacAddr, MacRange, Subnet, Timestamp};
 
 use super::*;
 use crate::{
@@ -67,34 +67,59 @@ fn of_what_came_back_to_all_ranges_the_mac_that_is_free_for_longest_is_drawn() {
     }
 }
 
-/// A range without a fresh MAC, in which one that suits came back behind so many whose EUI-64 addresses rest.
-fn with_one_behind(unsuitable: u64) -> (View, MacAddr) {
-    let (mut ledger, made) = with_network(&["fd00:1::/64"]);
-    let of = decided(&mut ledger, &range("02:16:3e:00:00:00/34")).unwrap();
+/// A ledger with an EUI-64 subnet.
+fn with_eui64() -> (View, Subnet) {
+    let (ledger, mut made) = with_network(&["fd00:1::/64"]);
+    (ledger, made.subnets.remove(0))
+}
+
+/// Makes a range without a fresh MAC to which so many came back whose EUI-64 addresses rest, and then one that suits.
+fn with_one_behind(ledger: &mut View, subnet: &Subnet, prefix: &str, unsuitable: u64) -> MacAddr {
+    let of = decided(ledger, &range(prefix)).unwrap();
     for place in 0..=unsuitable {
         let mac = of.prefix.nth(place).unwrap();
         let since = Timestamp::from(i64::try_from(place).unwrap());
         ledger.load(FreeMac { mac, range: of.id, since });
         if place < unsuitable {
-            let (subnet, address) = (made.subnets[0].id, lepton_ipam::eui64(&made.subnets[0], mac));
+            let address = lepton_ipam::eui64(subnet, mac);
             let holder = Holder::Quarantine(Timestamp::from(i64::MAX));
-            ledger.load(FixedIp { subnet, address, holder, since, lease: None });
+            ledger.load(FixedIp { subnet: subnet.id, address, holder, since, lease: None });
         }
     }
     let suits = of.prefix.nth(unsuitable).unwrap();
     ledger.replace(MacRange { drawn: of.fresh(), ..of });
-    (ledger, suits)
+    suits
 }
 
 /// Where no MAC is fresh, 32 pages of each range are looked through: a batch that looked through all would hold up the others.
 #[test]
 fn a_bounded_number_of_macs_that_do_not_suit_is_looked_through() {
     let bound = 32 * FREE_MACS_AT_ONCE as u64;
-    let (mut ledger, suits) = with_one_behind(bound - 1);
+    let (mut ledger, subnet) = with_eui64();
+    let suits = with_one_behind(&mut ledger, &subnet, "02:16:3e:00:00:00/34", bound - 1);
     assert_eq!(decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].mac, suits);
-    let (mut ledger, _) = with_one_behind(bound);
+    let (mut ledger, subnet) = with_eui64();
+    with_one_behind(&mut ledger, &subnet, "02:16:3e:00:00:00/34", bound);
     let refused = decided(&mut ledger, &allocation(1, vec![])).unwrap_err();
     assert_eq!(refused.reason(), "MAC_RANGES_EXHAUSTED");
+}
+
+/// 64 pages of all ranges together, a page of each in turn.
+#[test]
+fn one_range_whose_macs_do_not_suit_does_not_hide_another_and_all_are_bounded() {
+    let pages = |count: u64| count * FREE_MACS_AT_ONCE as u64;
+    for (behind, is_found) in [(pages(16) - 1, true), (pages(16), false)] {
+        let (mut ledger, subnet) = with_eui64();
+        for prefix in ["02:16:3e:00:00:00/34", "02:16:3e:00:40:00/34", "02:16:3e:00:80:00/34"] {
+            with_one_behind(&mut ledger, &subnet, prefix, pages(32));
+        }
+        let suits = with_one_behind(&mut ledger, &subnet, "02:16:3e:00:c0:00/34", behind);
+        let found = decided(&mut ledger, &allocation(1, vec![])).map(|info| info.vifs[0].mac);
+        match found {
+            Ok(mac) => assert!(is_found && mac == suits),
+            Err(refused) => assert!(!is_found && refused.reason() == "MAC_RANGES_EXHAUSTED"),
+        }
+    }
 }
 
 #[test]
