@@ -1,6 +1,6 @@
 //! `lepton fixed`: addresses of networks one by one, for an instance or kept back.
 
-use std::num::NonZeroUsize;
+use std::{net::IpAddr, num::NonZeroUsize};
 
 use clap::{Subcommand, ValueEnum};
 use lepton_proto::v1 as pb;
@@ -302,7 +302,12 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
         let page = client.ask(request, async |mut calls, request| calls.fixed.list_fixed_ips(request).await);
         page.await.map(|page| (page.fixed_ips, page.next_page_token))
     };
-    let (fixed_ips, has_more) = pages::fetch(options.limit, page).await?;
+    // What is no address, which only a newer server can say, comes first.
+    let key = |fixed_ip: &pb::FixedIp| {
+        let address = fixed_ip.address.parse::<IpAddr>().ok();
+        (address, fixed_ip.address.clone(), fixed_ip.subnet_id.clone())
+    };
+    let (fixed_ips, has_more) = pages::fetch_distinct(options.limit, key, page).await?;
     if fixed_ips.is_empty() {
         output.remark("There are none; what is free is not listed.");
     }

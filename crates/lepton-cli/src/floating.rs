@@ -2,7 +2,7 @@
 
 mod pool;
 
-use std::num::NonZeroUsize;
+use std::{net::IpAddr, num::NonZeroUsize};
 
 use clap::Subcommand;
 use lepton_proto::v1::{self as pb, list_floating_ips_request::Selection};
@@ -35,7 +35,7 @@ pub(crate) enum FloatingCommand {
     Associate(AssociateOptions),
     /// Let an address lead nowhere; its project keeps it
     Disassociate(DisassociateOptions),
-    /// List addresses that projects have
+    /// List addresses that projects have, in their order
     List(ListOptions),
     /// Show an address and where it leads
     Show {
@@ -304,7 +304,11 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
             client.ask(request, async |mut calls, request| calls.floating.list_floating_ips(request).await);
         page.await.map(|page| (page.floating_ips, page.next_page_token))
     };
-    let (floating_ips, has_more) = pages::fetch(options.limit, page).await?;
+    // What is no address, which only a newer server can say, comes first.
+    let key = |floating_ip: &pb::FloatingIp| {
+        (floating_ip.address.parse::<IpAddr>().ok(), floating_ip.address.clone())
+    };
+    let (floating_ips, has_more) = pages::fetch_distinct(options.limit, key, page).await?;
     if floating_ips.is_empty() {
         output.remark("There are none; `lepton floating allocate` gives a project one.");
     }

@@ -18,7 +18,7 @@ use crate::{
 /// What can be done with ports.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PortCommand {
-    /// List ports, by network
+    /// List ports, by network and id
     List(ListOptions),
     /// Show a port
     Show {
@@ -48,7 +48,7 @@ pub(crate) struct ListOptions {
     )]
     instance: String,
 
-    /// Only ports that are active on this host
+    /// Only ports that are active on this host; with a limit those that have not changed for longest
     #[arg(
         long,
         value_name = "HOST",
@@ -103,7 +103,8 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
         let page = client.ask(request, async |mut calls, request| calls.ports.list_ports(request).await);
         page.await.map(|page| (page.ports, page.next_page_token))
     };
-    let (ports, has_more) = pages::fetch(limit, page).await?;
+    let key = |port: &pb::Port| (port.network_id.clone(), port.id.clone());
+    let (ports, has_more) = pages::fetch_distinct(limit, key, page).await?;
     if ports.is_empty() {
         output.remark("There are none; `lepton instance allocate` gives an instance its ports.");
     }

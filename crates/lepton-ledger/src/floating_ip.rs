@@ -23,10 +23,12 @@ use crate::{Command, Key, Refusal, Scope, Stop, View, pool};
 
 mod associate;
 mod list;
+mod on_host;
 
 pub use associate::{AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, TargetRequest};
 pub use list::{
-    FloatingBy, FloatingFilter, FloatingIpPage, FloatingSelection, GetFloatingIp, ListFloatingIps,
+    FloatingBy, FloatingFilter, FloatingIpPage, FloatingPlace, FloatingSelection, GetFloatingIp,
+    ListFloatingIps,
 };
 
 /// A floating IP with what follows from other rows.

@@ -63,8 +63,8 @@ pub use fixed_ip::{
 };
 pub use floating_ip::{
     AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingBy,
-    FloatingFilter, FloatingIpInfo, FloatingIpPage, FloatingSelection, GetFloatingIp, ListFloatingIps,
-    ReleaseFloatingIp, TargetRequest,
+    FloatingFilter, FloatingIpInfo, FloatingIpPage, FloatingPlace, FloatingSelection, GetFloatingIp,
+    ListFloatingIps, ReleaseFloatingIp, TargetRequest,
 };
 pub use floating_pool::{
     CreateFloatingPool, DeleteFloatingPool, DeleteFloatingRanges, FloatingPool, FloatingPoolPage,
@@ -84,7 +84,8 @@ pub use network::{
 };
 pub use network_info::GetInstanceNwInfo;
 pub use port::{
-    GetPort, ListPorts, PortAddress, PortFilter, PortInfo, PortPage, PortPlace, PortRef, PortsBy,
+    GetPort, ListPorts, PortAddress, PortFilter, PortInfo, PortListPlace, PortPage, PortPlace, PortRef,
+    PortSelection, PortsBy,
 };
 pub use quota::{GetQuota, ListQuotas, QuotaPage, QuotaState, SetQuota};
 pub use refusal::{Refusal, RefusalKind, Violation};

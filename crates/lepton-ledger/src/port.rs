@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use lepton_types::{HostId, InstanceId, MacAddr, Name, NetworkId, Port, PortId, ProjectId, SubnetId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Holder, Key, Refusal, Scope, Stop, View, page};
+use crate::{Command, Holder, HostPortPlace, Key, Refusal, Scope, Stop, View, page};
 
 /// Shows one port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,23 +56,47 @@ pub struct PortAddress {
     pub is_leaving: bool,
 }
 
-/// Shows a page of ports, by network and within it in the order of their ids.
+/// Shows a page of ports, by network and within it in the order of their ids; a host's in the order in which they changed.
+///
+/// Only by the latter a host's have an index. Of a host and a project the project's are gone through by network and id, and a
+/// bounded number is looked at: the page may have fewer than the limit, or none, and yet a next one. So a tenant learns nothing
+/// of what others have there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPorts {
-    /// Which ones.
-    pub filter: PortFilter,
-    /// Only ports behind this one.
-    pub after: Option<PortPlace>,
+    /// Only this project's.
+    pub project: Option<ProjectId>,
+    /// Which of them.
+    pub selection: PortSelection,
+    /// Only ports behind this place, which an earlier page of the same list has told.
+    pub after: Option<PortListPlace>,
     /// Most ports to show; not zero.
     pub limit: u16,
     /// What the caller may see.
     pub scope: Scope,
 }
 
-/// Where a port is in the order in which ports are listed.
+/// What a list of ports asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortSelection {
+    /// What is looked up so.
+    By(PortsBy),
+    /// Those that are active on this host.
+    OnHost(HostId),
+}
+
+/// Where a list of ports goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PortListPlace {
+    /// Behind this port, by network and id.
+    Behind(PortPlace),
+    /// Behind this port of a host, in the order in which they changed.
+    OnHost(HostPortPlace),
+}
+
+/// Where a port is by network and id.
 pub type PortPlace = (NetworkId, PortId);
 
-/// Which ports a page is about.
+/// Which ports a page is about that go by network and id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortFilter {
     /// Only this project's.
@@ -91,8 +115,6 @@ pub enum PortsBy {
     Network(NetworkId),
     /// By their instance.
     Instance(InstanceId),
-    /// By the host on which they are active.
-    Host(HostId),
 }
 
 /// A page of ports.
@@ -100,8 +122,8 @@ pub enum PortsBy {
 pub struct PortPage {
     /// The ports.
     pub ports: Vec<PortInfo>,
-    /// Behind which port the next page starts; none on the last page.
-    pub next: Option<PortPlace>,
+    /// From where to go on; none when all was looked at.
+    pub next: Option<PortListPlace>,
 }
 
 impl Command for GetPort {
@@ -133,17 +155,71 @@ impl Command for ListPorts {
     const NAME: &'static str = "ListPorts";
 
     fn decide(&self, ledger: &mut View) -> Result<PortPage, Stop> {
-        let project = match (&self.filter.project, self.scope.project()) {
+        let project = match (&self.project, self.scope.project()) {
             (Some(asked), Some(own)) if asked != own => return Ok(PortPage::default()),
             (asked, own) => asked.as_ref().or(own).cloned(),
         };
-        let filter = PortFilter { project, by: self.filter.by.clone() };
-        let mut rows = ledger.port_page(&filter, self.after, page::looks(self.limit))?;
-        let next = page::cut(&mut rows, self.limit, |port| (port.network, port.id));
+        let (rows, next) = match (&self.selection, project) {
+            (PortSelection::By(by), project) => {
+                self.by_network(ledger, &PortFilter { project, by: by.clone() })?
+            }
+            (PortSelection::OnHost(host), Some(project)) => self.of_project_on(ledger, project, host)?,
+            (PortSelection::OnHost(host), None) => self.on_host(ledger, host)?,
+        };
         ledger.need(rows.iter().flat_map(|port| [Key::Port(port.id), Key::Network(port.network)]))?;
         let ports = rows.into_iter().map(|port| ledger.port_info(port)).collect::<Result<_, _>>()?;
         Ok(PortPage { ports, next })
     }
+}
+
+impl ListPorts {
+    fn by_network(
+        &self,
+        ledger: &mut View,
+        filter: &PortFilter,
+    ) -> Result<(Vec<Port>, Option<PortListPlace>), Stop> {
+        let mut rows = ledger.port_page(filter, self.behind(), page::looks(self.limit))?;
+        let next = page::cut(&mut rows, self.limit, by_network);
+        Ok((rows, next))
+    }
+
+    /// Those on a host among the next ones of a project.
+    fn of_project_on(
+        &self,
+        ledger: &mut View,
+        project: ProjectId,
+        host: &HostId,
+    ) -> Result<(Vec<Port>, Option<PortListPlace>), Stop> {
+        let filter = PortFilter { project: Some(project), by: PortsBy::Any };
+        let looks = page::looks(self.limit).max(page::LOOKS);
+        let rows = ledger.port_page(&filter, self.behind(), looks)?;
+        let last = rows.last().filter(|_| rows.len() == usize::from(looks)).map(by_network);
+        let placed = rows.into_iter().map(|port| (by_network(&port), port));
+        Ok(page::pick(placed, last, self.limit, |port| port.host == *host))
+    }
+
+    /// The next ones of a host, in the order in which they changed.
+    fn on_host(&self, ledger: &mut View, host: &HostId) -> Result<(Vec<Port>, Option<PortListPlace>), Stop> {
+        let after = match self.after {
+            Some(PortListPlace::OnHost(place)) => Some(place),
+            Some(PortListPlace::Behind(_)) | None => None,
+        };
+        let mut rows = ledger.host_port_page(host, after, page::looks(self.limit))?;
+        let next = page::cut(&mut rows, self.limit, |port| PortListPlace::OnHost((port.revision, port.id)));
+        Ok((rows, next))
+    }
+
+    /// Behind which port the page begins that goes by network and id.
+    fn behind(&self) -> Option<PortPlace> {
+        match self.after {
+            Some(PortListPlace::Behind(place)) => Some(place),
+            Some(PortListPlace::OnHost(_)) | None => None,
+        }
+    }
+}
+
+fn by_network(port: &Port) -> PortListPlace {
+    PortListPlace::Behind((port.network, port.id))
 }
 
 impl PortFilter {
@@ -154,7 +230,6 @@ impl PortFilter {
                 PortsBy::Any => true,
                 PortsBy::Network(network) => port.network == *network,
                 PortsBy::Instance(instance) => port.instance == *instance,
-                PortsBy::Host(host) => port.host == *host,
             }
     }
 }

@@ -267,6 +267,9 @@ row!(Network, NetworkId, networks, |self| self.id, |indexes, is_there| {
     if self.is_external {
         enter(&mut indexes.pools, (self.label.clone(), self.id), is_there);
     }
+    if let Some(host) = &self.host {
+        enter(&mut indexes.networks_by_host, (host.clone(), self.id), is_there);
+    }
 });
 row!(Subnet, SubnetId, subnets, |self| self.id, |indexes, is_there| {
     enter(&mut indexes.subnets_by_network, (self.network, self.family(), self.cidr, self.id), is_there);
@@ -310,6 +313,7 @@ row!(FloatingRange, SubnetId, floating_ranges, |self| self.subnet, |indexes, is_
 row!(FloatingIp, IpAddr, floating_ips, |self| self.address, |indexes, is_there| {
     if let Some(target) = self.target {
         enter(&mut indexes.floating_ips_by_port, (target.port, self.address), is_there);
+        enter(&mut indexes.floating_ips_by_network, (target.network, self.address), is_there);
     }
 });
 row!(Frontier, SubnetId, frontiers, |self| self.subnet);

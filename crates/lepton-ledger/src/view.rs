@@ -94,6 +94,7 @@ pub struct Tables {
 pub struct Indexes {
     pub(crate) networks_by_project: BTreeSet<(Option<ProjectId>, u64, NetworkId)>,
     pub(crate) networks_by_sequence: BTreeSet<(u64, NetworkId)>,
+    pub(crate) networks_by_host: BTreeSet<(HostId, NetworkId)>,
     pub(crate) subnets_by_network: BTreeSet<(NetworkId, AddressFamily, Cidr, SubnetId)>,
     pub(crate) instances_by_project: BTreeSet<InstancePlace>,
     pub(crate) ports_by_instance: BTreeSet<(InstanceId, u64, u16, PortId)>,
@@ -106,6 +107,7 @@ pub struct Indexes {
     pub(crate) pools: BTreeSet<(Name, NetworkId)>,
     pub(crate) floating_ranges_by_pool: BTreeSet<(NetworkId, Ipv4Range, SubnetId)>,
     pub(crate) floating_ips_by_port: BTreeSet<(PortId, IpAddr)>,
+    pub(crate) floating_ips_by_network: BTreeSet<(NetworkId, IpAddr)>,
     pub(crate) fixed_ips_by_address: BTreeSet<AddressPlace>,
     pub(crate) fixed_ips_by_lease: BTreeSet<(MacAddr, IpAddr, SubnetId)>,
     pub(crate) free_macs_by_range: BTreeSet<(MacRangeId, Timestamp, MacAddr)>,

@@ -23,7 +23,7 @@ CREATE INDEX networks_by_project ON networks (project_id, sequence);
 -- A pool of floating IPs is asked for by its name.
 CREATE UNIQUE INDEX networks_by_pool ON networks (label) WHERE is_external;
 CREATE INDEX networks_of_pools ON networks (sequence) WHERE is_external;
-CREATE INDEX networks_by_host ON networks (host_id) WHERE host_id IS NOT NULL;
+CREATE INDEX networks_by_host ON networks (host_id, id) WHERE host_id IS NOT NULL;
 
 CREATE TABLE subnets (
     id UUID NOT NULL PRIMARY KEY,

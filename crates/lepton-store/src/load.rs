@@ -227,6 +227,12 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
         Selection::FloatingIpPage { filter, after, limit } => {
             floating_ips::load_page(tx, filter, *after, *limit, view).await
         }
+        Selection::NetworksOnHost { host, from, limit } => {
+            networks::load_on_host(tx, host, *from, *limit, view).await
+        }
+        Selection::FloatingIpsOn { networks, after, limit } => {
+            floating_ips::load_on(tx, networks, *after, *limit, view).await
+        }
         Selection::PortPage { filter, after, limit } => {
             ports::load_page(tx, filter, *after, *limit, view).await
         }

@@ -11,6 +11,7 @@ mod events;
 mod find;
 mod fixed_ips;
 mod floating_ips;
+mod floating_on_host;
 mod harness;
 mod history;
 mod hosts;

@@ -134,8 +134,13 @@ async fn addresses_are_made_to_lead_somewhere_and_nowhere() {
 #[tokio::test]
 async fn list_shows_addresses_of_all_pages() {
     let arguments = ["floating", "list", "--project", "p1", "--pool", "nova", "--auto-assigned"];
-    let mut text = with_requests(&arguments, [page(vec![loose()], "b"), page(vec![leading()], "")]).await;
+    let higher = pb::FloatingIp { address: "172.24.4.11".into(), ..leading() };
+    let mut text = with_requests(&arguments, [page(vec![loose()], "b"), page(vec![higher], "")]).await;
     text += &in_every_format(&["floating", "list", "--limit", "1"], || page(vec![leading()], "b")).await;
+    // A host's may come twice, in whatever order, and behind pages without any.
+    let lower = pb::FloatingIp { address: "172.24.4.9".into(), ..leading() };
+    let pages = [page(vec![loose()], "b"), page(vec![], "c"), page(vec![lower, leading()], "")];
+    text += &with_requests(&["floating", "list", "--host", "node-1"], pages).await;
     for selection in [["--fixed-ip", "10.1.0.2"], ["--instance", INSTANCE], ["--host", "node-1"]] {
         let arguments = [&["floating", "list"], &selection[..]].concat();
         text += &with_requests(&arguments, [page(vec![], "")]).await;

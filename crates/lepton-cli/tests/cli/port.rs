@@ -79,6 +79,11 @@ async fn list_shows_ports_of_all_pages() {
     let arguments = ["port", "list", "--project", "p1", "--network", NETWORK];
     let mut text = with_requests(&arguments, [page(vec![plugged()], "b"), page(vec![failed()], "")]).await;
     text += &in_every_format(&["port", "list", "--limit", "1"], || page(vec![moving()], "b")).await;
+    // A host's may come twice, and behind pages without any: each is shown once, as it was told last.
+    let pages = [page(vec![failed(), plugged()], "3/b"), page(vec![], "9/c"), page(vec![moving()], "")];
+    text += &with_requests(&["port", "list", "--host", "node-1"], pages).await;
+    let pages = [page(vec![plugged()], "3/b"), page(vec![moving()], "4/b"), page(vec![failed()], "5/b")];
+    text += &with_requests(&["port", "list", "--host", "node-1", "--limit", "2"], pages).await;
     text += &with_requests(&["port", "list", "--host", "node-9"], [page(vec![], "")]).await;
     text += &with_requests(&["port", "list", "--instance", INSTANCE], [page(vec![plugged()], "")]).await;
     text += &shown(&["port", "list", "--instance", INSTANCE, "--host", "node-9"], []).await;

@@ -14,9 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::Place;
 use crate::{AddressPlace, Command, FixedIp, Key, PortFilter, PortsBy, Scope, Stop, View, page};
 
-/// Most addresses that a call looks at which does not want all of them; of a host's, most ports.
-const LOOKS: u16 = 256;
-
 /// Shows a page of addresses that are not free, in their order, IPv4 before IPv6; of a host those of one port after the other,
 /// the port first that changed first.
 ///
@@ -205,7 +202,7 @@ impl ListFixedIps {
     /// another page follows.
     fn looks(&self) -> u16 {
         let wants_all = self.state.is_none() && self.project.is_none() && self.scope == Scope::Everything;
-        if wants_all { page::looks(self.limit) } else { LOOKS }
+        if wants_all { page::looks(self.limit) } else { page::LOOKS }
     }
 
     /// What the address is, if it is wanted and the caller's to see.

@@ -115,6 +115,24 @@ pub enum Selection {
         /// Most floating IPs to load.
         limit: u16,
     },
+    /// A page of the networks whose own host this is, in the order of their ids, without their subnets.
+    NetworksOnHost {
+        /// Which host.
+        host: HostId,
+        /// Only this one and those behind it.
+        from: NetworkId,
+        /// Most networks to load.
+        limit: u16,
+    },
+    /// A page of floating IPs that lead to some networks.
+    FloatingIpsOn {
+        /// Which networks, in the order in which the page goes through them.
+        networks: Vec<NetworkId>,
+        /// Of the first one, only those behind this address.
+        after: Option<IpAddr>,
+        /// Most floating IPs to load.
+        limit: u16,
+    },
     /// A page of DNS domains in the order of their names.
     DnsDomainPage {
         /// Only this project's public domains and those of no project.

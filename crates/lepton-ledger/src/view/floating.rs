@@ -9,7 +9,7 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FloatingBy, FloatingFilter, Key, Selection, Stop};
+use crate::{FloatingFilter, Key, Selection, Stop};
 
 impl View {
     /// The pool of this name.
@@ -84,37 +84,54 @@ impl View {
     ) -> Result<Vec<FloatingIp>, Stop> {
         self.need([Key::Select(Selection::FloatingIpPage { filter: filter.clone(), after, limit })])?;
         let rows = self.rows::<FloatingIp>().filter(|row| after.is_none_or(|after| after < row.address));
-        let wanted = rows.filter(|row| self.lets_pass(filter, row));
+        let wanted = rows.filter(|row| filter.lets_pass(row));
         Ok(wanted.take(limit.into()).cloned().collect())
     }
 
-    fn lets_pass(&self, filter: &FloatingFilter, row: &FloatingIp) -> bool {
-        let is_of_project = filter.project.as_ref().is_none_or(|project| *project == row.project);
-        let target = row.target.as_ref();
-        let is_wanted = match &filter.by {
-            FloatingBy::Pool(pool) => row.pool == *pool,
-            FloatingBy::FixedIp(address) => target.is_some_and(|target| target.address == *address),
-            FloatingBy::Instance(instance) => target.is_some_and(|target| target.instance == *instance),
-            FloatingBy::Host(host) => {
-                target.and_then(|target| self.known_floating_host(target)).as_ref() == Some(host)
-            }
-            FloatingBy::Any => true,
+    /// Networks whose own host this is, in the order of their ids, from one on.
+    pub(crate) fn networks_on_host(
+        &mut self,
+        host: &HostId,
+        from: NetworkId,
+        limit: u16,
+    ) -> Result<Vec<NetworkId>, Stop> {
+        self.need([Key::Select(Selection::NetworksOnHost { host: host.clone(), from, limit })])?;
+        let entries = self.indexes.networks_by_host.range((host.clone(), from)..);
+        let of_host = entries.take_while(|entry| entry.0 == *host).map(|entry| entry.1);
+        Ok(of_host.take(limit.into()).collect())
+    }
+
+    /// Floating IPs that lead to the networks, one network after the other; of the first those behind an address alone.
+    pub(crate) fn floating_ips_on(
+        &mut self,
+        networks: &[NetworkId],
+        after: Option<IpAddr>,
+        limit: u16,
+    ) -> Result<Vec<FloatingIp>, Stop> {
+        let selection = Selection::FloatingIpsOn { networks: networks.to_vec(), after, limit };
+        self.need([Key::Select(selection)])?;
+        let lowest = IpAddr::from([0, 0, 0, 0]);
+        let behind = |(position, network): (usize, &NetworkId)| {
+            let start = match after.filter(|_| position == 0) {
+                Some(after) => Bound::Excluded((*network, after)),
+                None => Bound::Included((*network, lowest)),
+            };
+            let network = *network;
+            let entries = self.indexes.floating_ips_by_network.range((start, Bound::Unbounded));
+            entries.take_while(move |entry| entry.0 == network).map(|entry| entry.1)
         };
-        is_of_project && is_wanted && (filter.shows_auto_assigned || !row.is_auto_assigned)
+        let addresses = networks.iter().enumerate().flat_map(behind).take(limit.into());
+        Ok(addresses.filter_map(|address| self.row::<FloatingIp>(&address)).cloned().collect())
     }
 
     /// The host whose router is to carry what is sent to the fixed IP: the network's own, else the port's; none while the port is
     /// moved between two.
     pub(crate) fn floating_host(&mut self, target: &FloatingTarget) -> Result<Option<HostId>, Stop> {
         self.need([Key::Network(target.network), Key::Port(target.port)])?;
-        Ok(self.known_floating_host(target))
-    }
-
-    fn known_floating_host(&self, target: &FloatingTarget) -> Option<HostId> {
-        let of_network = self.row::<Network>(&target.network)?.host.clone();
-        of_network.or_else(|| {
+        let Some(network) = self.row::<Network>(&target.network) else { return Ok(None) };
+        Ok(network.host.clone().or_else(|| {
             let port = self.row::<Port>(&target.port)?;
             port.target.is_none().then(|| port.host.clone())
-        })
+        }))
     }
 }

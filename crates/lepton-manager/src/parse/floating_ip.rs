@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use lepton_ledger::{
     AllocateFloatingIp, AssociateFloatingIp, CreateFloatingPool, DeleteFloatingPool, DeleteFloatingRanges,
-    DisassociateFloatingIp, FloatingSelection, GetFloatingIp, ListFloatingIps, ListFloatingPools, Refusal,
-    ReleaseFloatingIp, Scope, TargetRequest, range_spec,
+    DisassociateFloatingIp, FloatingPlace, FloatingSelection, GetFloatingIp, ListFloatingIps,
+    ListFloatingPools, Refusal, ReleaseFloatingIp, Scope, TargetRequest, range_spec,
 };
 use lepton_proto::v1::{self, list_floating_ips_request::Selection};
-use lepton_types::Ipv4Range;
+use lepton_types::{Ipv4Range, Revision};
 use uuid::Uuid;
 
 use super::{Fields, page};
@@ -191,7 +191,10 @@ pub(crate) fn list_floating_ips(
     let project = fields.optional("project_id", &request.project_id);
     let selection = selection(&mut fields, request.selection.as_ref());
     let limit = page::limit(&mut fields, request.page_size);
-    let after = page::after(&mut fields, &request.page_token, |token| token.parse().ok());
+    let asks_host = matches!(request.selection, Some(Selection::Host(_)));
+    let is_by_target = asks_host && project.is_none() && scope.project().is_none();
+    let read = if is_by_target { place_on_host } else { place_behind };
+    let after = page::after(&mut fields, &request.page_token, read);
     let shows_auto_assigned = request.show_auto_assigned;
     fields.finish(selection.map(|selection| ListFloatingIps {
         project,
@@ -213,4 +216,63 @@ fn selection(fields: &mut Fields, selection: Option<&Selection>) -> Option<Float
         }
         Some(Selection::Host(text)) => FloatingSelection::Host(fields.required("host", text)?),
     })
+}
+
+/// The token of the page behind a place.
+pub(crate) fn page_token(place: FloatingPlace) -> String {
+    let behind = |address: Option<IpAddr>| address.map(|address| format!("/{address}")).unwrap_or_default();
+    match place {
+        FloatingPlace::Behind(address) => address.to_string(),
+        FloatingPlace::OnNetwork(network, address) => format!("network/{network}{}", behind(address)),
+        FloatingPlace::OnPort((revision, port), address) => {
+            format!("port/{revision}/{port}{}", behind(address))
+        }
+    }
+}
+
+fn place_behind(token: &str) -> Option<FloatingPlace> {
+    token.parse().ok().map(FloatingPlace::Behind)
+}
+
+fn place_on_host(token: &str) -> Option<FloatingPlace> {
+    let parts: Vec<&str> = token.split('/').collect();
+    let behind = |address: &[&str]| match address {
+        [] => Some(None),
+        [address] => Some(Some(address.parse().ok()?)),
+        _ => None,
+    };
+    match &parts[..] {
+        ["network", network, address @ ..] => {
+            Some(FloatingPlace::OnNetwork(network.parse().ok()?, behind(address)?))
+        }
+        ["port", revision, port, address @ ..] => {
+            let revision = Revision::from(revision.parse::<u64>().ok()?);
+            Some(FloatingPlace::OnPort((revision, port.parse().ok()?), behind(address)?))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_token_round_trips() {
+        let address: IpAddr = "172.24.4.7".parse().unwrap();
+        let network = "99999999-0001-4000-8000-000000000001".parse().unwrap();
+        let port = (Revision::from(7), "aaaaaaaa-0001-4000-8000-000000000001".parse().unwrap());
+        let behind = FloatingPlace::Behind(address);
+        assert_eq!(place_behind(&page_token(behind)), Some(behind));
+        assert_eq!(place_on_host(&page_token(behind)), None);
+        for address in [None, Some(address)] {
+            for place in [FloatingPlace::OnNetwork(network, address), FloatingPlace::OnPort(port, address)] {
+                assert_eq!(place_on_host(&page_token(place)), Some(place));
+                assert_eq!(place_behind(&page_token(place)), None);
+            }
+        }
+        for token in ["", "network", "port/7", "network/x", "port/7/x/172.24.4.7/172.24.4.7", "x/7"] {
+            assert_eq!((place_behind(token), place_on_host(token)), (None, None), "{token:?}");
+        }
+    }
 }

@@ -132,7 +132,7 @@ impl FloatingIps for Api {
         let page = self.ask_within(&request, floating_ip::list_floating_ips).await?;
         Ok(Response::new(v1::ListFloatingIpsResponse {
             floating_ips: page.floating_ips.into_iter().map(message).collect(),
-            next_page_token: page.next.map(|next| next.to_string()).unwrap_or_default(),
+            next_page_token: page.next.map(floating_ip::page_token).unwrap_or_default(),
         }))
     }
 }

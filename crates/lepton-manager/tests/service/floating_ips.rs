@@ -191,6 +191,35 @@ async fn floating_ips_are_found_by_whatever_they_have_to_do_with() {
     assert_eq!(found(&mut client, rest).await, ["172.24.4.2"]);
 }
 
+/// A call looks at 64 networks.
+#[tokio::test]
+async fn what_a_host_carries_is_told_behind_a_page_without_any() {
+    let (server, mut client) = with_pool(&["172.24.4.0/24"]).await;
+    for number in 0..64 {
+        let routed = network(&format!("net{number}"), &["10.9.0.0/24"]);
+        server.create(v1::NetworkSpec { host: HOST.into(), ..routed }).await;
+    }
+    for number in [1_u128, 2] {
+        client.allocate_floating_ip(wish()).await.unwrap();
+        client.associate_floating_ip(associate(&format!("172.24.4.{number}"), number)).await.unwrap();
+    }
+    let mut request = list(Some(Selection::Host(HOST.into())));
+    request.page_size = 1;
+    let mut pages = Vec::new();
+    loop {
+        let page = client.list_floating_ips(request.clone()).await.unwrap().into_inner();
+        pages.push(page.floating_ips.into_iter().map(|row| row.address).collect::<Vec<_>>());
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![], vec!["172.24.4.1".to_owned()], vec!["172.24.4.2".to_owned()]]);
+    request.page_token = "172.24.4.1".into();
+    Problem::of(client.list_floating_ips(request).await)
+        .assert_fields(&[("page_token", "not a next_page_token")]);
+}
+
 #[tokio::test]
 async fn every_refusal_of_a_pool_says_what_it_is_about() {
     let (_server, mut client) = with_pool(&["172.24.4.0/30"]).await;

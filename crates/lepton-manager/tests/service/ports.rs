@@ -5,7 +5,7 @@ use tonic::{Code, transport::Channel};
 
 use crate::{
     problem::Problem,
-    server::{PROJECT, Server, UNKNOWN, allocation, instance, network},
+    server::{HOST, OTHER_HOST, PROJECT, Server, UNKNOWN, allocation, instance, network, port_ids},
 };
 
 async fn ports(server: &Server) -> PortsClient<Channel> {
@@ -72,6 +72,55 @@ async fn pages_of_ports_follow_each_other() {
     }
     assert_eq!(sizes, [2, 2, 1]);
     assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+}
+
+/// The ids on each page, one page after the other.
+async fn pages(client: &mut PortsClient<Channel>, mut request: v1::ListPortsRequest) -> Vec<Vec<String>> {
+    let mut pages = Vec::new();
+    loop {
+        let page = client.list_ports(request.clone()).await.unwrap().into_inner();
+        pages.push(page.ports.into_iter().map(|port| port.id).collect());
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return pages;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hosts_ports_come_as_they_changed_and_one_projects_on_pages_that_may_be_short() {
+    let server = Server::start().await;
+    let id = server.create(network("blue", &["10.1.0.0/16"])).await.id;
+    let request = |number, count, host: &str| v1::AllocateForInstanceRequest {
+        host: host.into(),
+        networks: vec![v1::RequestedNetwork { network_id: id.clone(), ..Default::default() }; count],
+        allow_duplicate_networks: true,
+        ..allocation(number)
+    };
+    let first = port_ids(&server.allocate(request(1, 1, OTHER_HOST)).await);
+    for number in 2..=6 {
+        server.allocate(request(number, 60, HOST)).await;
+    }
+    let last = port_ids(&server.allocate(request(7, 1, OTHER_HOST)).await);
+    let mut client = ports(&server).await;
+    let on_host = v1::ListPortsRequest { host: OTHER_HOST.into(), page_size: 1, ..Default::default() };
+    assert_eq!(pages(&mut client, on_host.clone()).await, [first.clone(), last.clone()]);
+
+    let of_project = v1::ListPortsRequest { project_id: PROJECT.into(), page_size: 10, ..on_host.clone() };
+    let short = pages(&mut client, of_project.clone()).await;
+    assert_eq!(short.len(), 2, "256 of 302 are looked at, and then the rest");
+    let mut found = short.concat();
+    found.sort_unstable();
+    assert_eq!(found, {
+        let mut both = [first, last].concat();
+        both.sort_unstable();
+        both
+    });
+
+    // What goes by one order does not go on in the other one.
+    let token = client.list_ports(on_host.clone()).await.unwrap().into_inner().next_page_token;
+    let wrong = v1::ListPortsRequest { page_token: token, ..of_project };
+    Problem::of(client.list_ports(wrong).await).assert_fields(&[("page_token", "not a next_page_token")]);
 }
 
 #[tokio::test]

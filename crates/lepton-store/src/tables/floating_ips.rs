@@ -204,16 +204,6 @@ fn page(filter: &FloatingFilter) -> (&'static str, Vec<Value>) {
         "port_id in (select ports.id from instances join ports on ports.instance_id = instances.id
                  and ports.alive_since = instances.created_at where instances.id = $4)"
     );
-    const BY_HOST: &str = concat!(
-        "select * from (select * from (",
-        page_leading!("network_id in (select id from networks where host_id = $4)"),
-        ") as of_network union all select * from (",
-        page_leading!(
-            "port_id in (select ports.id from ports join networks on networks.id = ports.network_id
-                 where ports.host_id = $4 and ports.target_host_id is null and networks.host_id is null)"
-        ),
-        ") as of_port) as on_host order by address limit $2"
-    );
     let project = || Value::from(filter.project.clone().map(String::from));
     let shows_auto_assigned = || Value::from(filter.shows_auto_assigned);
     match (&filter.by, &filter.project) {
@@ -227,8 +217,35 @@ fn page(filter: &FloatingFilter) -> (&'static str, Vec<Value>) {
         (FloatingBy::Pool(pool), None) => (OF_POOL, vec![shows_auto_assigned(), pool.as_uuid().into()]),
         (FloatingBy::FixedIp(address), _) => (TO_ADDRESS, vec![project(), (*address).into()]),
         (FloatingBy::Instance(id), _) => (TO_INSTANCE, vec![project(), id.as_uuid().into()]),
-        (FloatingBy::Host(host), _) => (BY_HOST, vec![project(), host.as_str().into()]),
     }
+}
+
+/// Loads a page of the floating IPs that lead to networks, one network after the other; of the first those behind an address
+/// alone.
+pub(crate) async fn load_on(
+    tx: &mut Tx,
+    networks: &[NetworkId],
+    after: Option<IpAddr>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        floating_ip_columns!(),
+        " from floating_ips where network_id = $1 and address > $2 order by address limit $3"
+    );
+    let (mut after, mut left) = (after.map_or_else(Vec::new, address_bytes), usize::from(limit));
+    for network in networks {
+        let most = i64::try_from(left).unwrap_or(i64::MAX);
+        let behind = std::mem::take(&mut after);
+        let found = tx.fetch(SQL, vec![network.as_uuid().into(), behind.into(), most.into()]).await?;
+        enter::<FloatingIp>(&found, view)?;
+        left = left.saturating_sub(found.len());
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Loads the pools of floating IPs, and the ports and networks that they lead to.

@@ -1,7 +1,7 @@
 //! `networks`: layer-2 networks.
 
 use lepton_ledger::{Key, View};
-use lepton_types::{Mtu, Name, Network, NetworkId, ProjectId, Timestamp};
+use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Timestamp};
 
 use super::{enter, subnets};
 use crate::{
@@ -185,6 +185,23 @@ pub(crate) async fn load_page(
         }
     };
     enter_with_subnets(tx, &found, view).await.map(drop)
+}
+
+/// Loads a page of the networks whose own host this is, in the order of their ids, from one on. Nobody asks for their subnets.
+pub(crate) async fn load_on_host(
+    tx: &mut Tx,
+    host: &HostId,
+    from: NetworkId,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str = concat!(
+        "select ",
+        network_columns!(),
+        " from networks where host_id = $1 and id >= $2 order by id limit $3"
+    );
+    let values = vec![host.as_str().into(), from.as_uuid().into(), i64::from(limit).into()];
+    enter::<Network>(&tx.fetch(SQL, values).await?, view)
 }
 
 async fn enter_with_subnets(

@@ -13,7 +13,7 @@ use lepton_types::{InstanceId, NetworkId};
 
 use super::{
     each_store,
-    harness::{Kind, Subject, each_database, host, instance, reason, requested},
+    harness::{Kind, Subject, each_database, host, instance, reason},
     sound::assert_sound,
 };
 use crate::{Store, SubmitError};
@@ -182,45 +182,6 @@ async fn a_deallocation_takes_floating_ips_off_and_the_address_is_free_for_anoth
         subject.allocate(2).await.unwrap();
         let done = subject.submit(associate(address, 2)).await.unwrap();
         assert_eq!((done.previous_instance, done.floating_ip.host), (None, Some(host())));
-    })
-    .await;
-}
-
-/// A network's own host carries its floating IPs, else the port's host does; a page is cut the same way for both.
-#[tokio::test]
-async fn floating_ips_are_listed_by_the_host_that_is_to_carry_them() {
-    each_store(async |subject| {
-        let router: lepton_types::HostId = "router-1".parse().unwrap();
-        let routed = lepton_ledger::NetworkSpec {
-            host: Some(lepton_ledger::NamedHost { id: router.clone(), must_be_known: false }),
-            ..super::harness::network("routed", vec![super::harness::subnet("10.2.0.0/24")])
-        };
-        let routed = subject.create(routed).await.network.id;
-        let plain = subject.network("plain", &["10.1.0.0/24"]).await.network.id;
-        subject.submit(pool("nova", &["172.24.4.0/24"])).await.unwrap();
-        let both = vec![requested(plain, &["10.1.0.7"]), requested(routed, &["10.2.0.7"])];
-        subject.submit(super::harness::allocation(1, both)).await.unwrap();
-        for (network, fixed_ip) in
-            [(plain, "10.1.0.7"), (routed, "10.2.0.7"), (plain, "10.1.0.7"), (routed, "10.2.0.7")]
-        {
-            let address = allocated(subject).await;
-            subject.submit(to_address(address, Some(network), fixed_ip)).await.unwrap();
-        }
-        let last = |addresses: Vec<IpAddr>| -> Vec<u8> {
-            addresses
-                .into_iter()
-                .map(|address| match address {
-                    IpAddr::V4(address) => address.octets()[3],
-                    IpAddr::V6(_) => panic!("pools have IPv4 addresses"),
-                })
-                .collect()
-        };
-        let on = |host: &lepton_types::HostId| list(FloatingSelection::Host(host.clone()));
-        assert_eq!(last(listed(subject, on(&host())).await), [1, 3]);
-        assert_eq!(last(listed(subject, on(&router)).await), [2, 4]);
-        let page = subject.store().ask(ListFloatingIps { limit: 1, ..on(&router) }).await.unwrap();
-        let rest = ListFloatingIps { after: page.next, ..on(&router) };
-        assert_eq!(last(listed(subject, rest).await), [4]);
     })
     .await;
 }
