@@ -129,6 +129,7 @@ impl Command for AllocateForInstance {
             has_names,
             created_at: ledger.now(),
             migration: None,
+            arrivals: Vec::new(),
         });
         if let Some(pool) = &self.floating_pool {
             ledger.assign_floating_ip(self.instance, pool)?;

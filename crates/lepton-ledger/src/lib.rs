@@ -77,7 +77,9 @@ pub use lepton_ipam::Block;
 pub use mac_range::{
     CreateMacRange, DeleteMacRange, GetMacRange, ListEndingMacRanges, ListMacRanges, SweepMacRange,
 };
-pub use migration::{MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration};
+pub use migration::{
+    IsMoveFinished, MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration,
+};
 pub use network::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,
     GetNetwork, ListNetworks, ModifyNetwork, NetworkPage, NetworkSpec, NetworkWithSubnets,

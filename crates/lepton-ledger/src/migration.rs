@@ -24,7 +24,7 @@ pub use self::{
     setup::{SetupNetworksOnHost, UndoMigration},
     start::MigrateInstanceStart,
 };
-use crate::{BindingRequest, Instance, Key, PendingUnplug, Refusal, Stop, View, host::proof};
+use crate::{BindingRequest, Command, Instance, Key, PendingUnplug, Refusal, Stop, View, host::proof};
 
 /// What a request to move an instance has come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,37 @@ pub struct Move {
     pub info: NetworkInfo,
     /// Whether this request began the move; otherwise it was under way, or there was nothing to move.
     pub has_begun: bool,
+}
+
+impl Move {
+    /// Whether this very move of the instance was finished, wherever the instance is by now.
+    fn is_finished(&self, instance: &Instance) -> bool {
+        self.info.migration.as_ref().is_some_and(|migration| instance.arrivals.contains(migration))
+    }
+}
+
+/// Asks whether a move that is over was finished, wherever the instance has gone from there. Of the last
+/// [`Instance::MOST_ARRIVALS`] moves of the same life this is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsMoveFinished {
+    /// What the request that began the move was answered.
+    pub begun: Move,
+}
+
+impl Command for IsMoveFinished {
+    type Answer = bool;
+
+    const NAME: &'static str = "IsMoveFinished";
+
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::Instance(self.begun.info.instance)]
+    }
+
+    fn decide(&self, ledger: &mut View) -> Result<bool, Stop> {
+        let NetworkInfo { instance, incarnation, .. } = &self.begun.info;
+        let found = ledger.instance(*instance)?.filter(|found| found.incarnation == *incarnation);
+        Ok(found.is_some_and(|found| self.begun.is_finished(found)))
+    }
 }
 
 /// The hosts that have an instance's ports: its own, and the one that it is being moved to.

@@ -87,9 +87,26 @@ pub struct Instance {
     pub created_at: Timestamp,
     /// The move to another host that is under way, if there is one.
     pub migration: Option<Migration>,
+    /// The moves of this life that were finished, the latest last; at most [`Instance::MOST_ARRIVALS`]. Whoever waits for a move
+    /// finds it here, also when the instance has moved on before it looked.
+    pub arrivals: Vec<Migration>,
 }
 
 impl Instance {
+    /// Most finished moves that are kept of an instance: of so many one after the other the first is still known.
+    pub const MOST_ARRIVALS: usize = 4;
+
+    /// The instance as it is when the move that is under way is finished.
+    pub(crate) fn arrived(mut self) -> Self {
+        if let Some(migration) = self.migration.take() {
+            self.host = migration.destination.clone();
+            self.arrivals.push(migration);
+            let forgotten = self.arrivals.len().saturating_sub(Self::MOST_ARRIVALS);
+            self.arrivals.drain(..forgotten);
+        }
+        self
+    }
+
     /// Refuses what is about another life of the instance.
     pub(crate) fn must_be(&self, incarnation: Option<u64>) -> Result<(), Refusal> {
         let (instance, live) = (self.id, self.incarnation);

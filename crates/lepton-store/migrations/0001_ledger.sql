@@ -94,6 +94,8 @@ CREATE TABLE instances (
     -- The move that is under way: where to, and that host's revision when it began.
     destination_id TEXT {bytewise} CHECK (destination_id <> host_id),
     destination_revision BIGINT,
+    -- Of its finished moves the last ones, as JSON; null when it has never moved.
+    arrivals TEXT {bytewise},
     CHECK ((destination_id IS NULL) = (destination_revision IS NULL))
 );
 -- In the order of allocation, so that what comes side by side stands side by side (ADR 10).

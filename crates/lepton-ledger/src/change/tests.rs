@@ -18,6 +18,7 @@ fn life(incarnation: u64) -> Instance {
         has_names: false,
         created_at: Timestamp::from(NOW),
         migration: None,
+        arrivals: Vec::new(),
     }
 }
 

@@ -67,7 +67,7 @@ fn arrive(ledger: &mut View, instance: Instance, destination: &HostId) -> Result
             leave_at_destination(ledger, &port)?;
         }
     }
-    ledger.replace(Instance { host: destination.clone(), migration: None, ..instance });
+    ledger.replace(instance.arrived());
     Ok(())
 }
 

@@ -92,7 +92,7 @@ impl Command for UndoMigration {
         // Another move there has another revision.
         if instance.migration.is_none() || instance.migration != *migration {
             let is_where_it_was = instance.migration.is_none() && instance.host == self.begun.info.host;
-            return Ok(Undone { is_undone: is_where_it_was });
+            return Ok(Undone { is_undone: is_where_it_was && !self.begun.is_finished(&instance) });
         }
         if let Some(key) = &self.request {
             ledger.request(key)?;

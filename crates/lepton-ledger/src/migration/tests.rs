@@ -331,6 +331,33 @@ fn an_undo_ends_its_own_move_and_no_other_one() {
 }
 
 #[test]
+fn a_finished_move_is_known_as_such_wherever_the_instance_goes_from_there() {
+    let (mut ledger, _) = on_a();
+    let is_finished =
+        |ledger: &mut View, begun: &Move| decided(ledger, &IsMoveFinished { begun: begun.clone() }).unwrap();
+    let aborted = decided(&mut ledger, &start(1, "a", "b")).unwrap();
+    decided(&mut ledger, &setup(1, "b", true)).unwrap();
+    let begun = decided(&mut ledger, &start(1, "a", "b")).unwrap();
+    assert!(!is_finished(&mut ledger, &begun));
+    decided(&mut ledger, &finish(1, "a", "b")).unwrap();
+    decided(&mut ledger, &start(1, "b", "a")).unwrap();
+    decided(&mut ledger, &finish(1, "b", "a")).unwrap();
+    assert!(is_finished(&mut ledger, &begun) && !is_finished(&mut ledger, &aborted));
+    let undo = |begun: &Move| UndoMigration { begun: begun.clone(), request: None };
+    assert_eq!(decided(&mut ledger, &undo(&begun)), Ok(Undone { is_undone: false }), "it is home again");
+    assert_eq!(decided(&mut ledger, &undo(&aborted)), Ok(Undone { is_undone: true }));
+
+    for (from, to) in [("a", "b"), ("b", "a"), ("a", "b")] {
+        assert!(is_finished(&mut ledger, &begun), "of the last four");
+        decided(&mut ledger, &start(1, from, to)).unwrap();
+        decided(&mut ledger, &finish(1, from, to)).unwrap();
+    }
+    assert!(!is_finished(&mut ledger, &begun), "forgotten");
+    decided(&mut ledger, &deallocation(1)).unwrap();
+    assert!(!is_finished(&mut ledger, &begun));
+}
+
+#[test]
 fn an_instance_without_vnics_moves_too() {
     let mut ledger = crate::example::empty();
     let on_a = AllocateForInstance { host: Some(named("a")), ..allocation(1, vec![]) };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use lepton_ledger::{Envelope, MigrateInstanceStart, Move, Reply, UndoMigration};
+use lepton_ledger::{
+    Envelope, GetInstanceNwInfo, IsMoveFinished, MigrateInstanceStart, Move, Reply, Scope, UndoMigration,
+};
 use lepton_types::{HostId, Migration, NetworkInfo};
 use tokio::time::Instant;
 
@@ -66,7 +68,31 @@ impl Manager {
         watch: &mut InstanceWatch,
         deadline: Instant,
     ) -> Result<NetworkInfo, Shortfall> {
-        self.until(&begun.info, watch, deadline, |info| arrival(&begun.info.host, migration, info)).await
+        let seen =
+            self.until(&begun.info, watch, deadline, |info| arrival(&begun.info.host, migration, info)).await;
+        match seen {
+            // Between two looks it may have come there and gone on.
+            Err(Shortfall::Aborted { .. }) if self.was_finished(begun).await => self.now(begun).await,
+            seen => seen,
+        }
+    }
+
+    /// Whether the ledger knows that this very move was finished.
+    async fn was_finished(&self, begun: &Move) -> bool {
+        match self.ask(IsMoveFinished { begun: begun.clone() }).await {
+            Ok(is_finished) => is_finished,
+            Err(error) => {
+                tracing::warn!(%error, instance = %begun.info.instance, "it is not known how the move ended");
+                false
+            }
+        }
+    }
+
+    /// The instance's vNICs as they are, after a move that was finished.
+    async fn now(&self, begun: &Move) -> Result<NetworkInfo, Shortfall> {
+        let NetworkInfo { instance, incarnation, .. } = begun.info;
+        let info = self.ask(GetInstanceNwInfo { instance, scope: Scope::Everything }).await;
+        info.ok().filter(|info| info.incarnation == incarnation).ok_or(Shortfall::Gone)
     }
 
     /// Takes a move back; answers whether that is certain.
@@ -81,8 +107,8 @@ fn not_moved(shortfall: Shortfall, begun: &Move, migration: Migration, is_undone
 }
 
 /// How far a move has come that began so: whoever finishes it early need not wait for it. One that ended with the instance on its
-/// destination was finished, also when it is on its way from there by now. Of an instance that is on yet another host nobody can
-/// say by which way it came.
+/// destination was finished, also when it is on its way from there by now. Of an instance that is elsewhere the ledger knows more
+/// ([`IsMoveFinished`]).
 fn arrival(source: &HostId, begun: &Migration, info: &NetworkInfo) -> Progress {
     if info.migration.as_ref() == Some(begun) {
         let plugs = info.vifs.iter().filter_map(|vif| Some((vif.id, &vif.destination.as_ref()?.status)));

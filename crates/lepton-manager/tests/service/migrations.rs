@@ -196,6 +196,27 @@ async fn a_repetition_or_a_move_that_was_under_way_is_not_aborted() {
     assert_eq!(server.info(1).await.unwrap().destination, THERE);
 }
 
+/// Who asks again, or looks late, is told the truth of the move that it began, and not where the instance is by now.
+#[tokio::test]
+async fn a_move_that_was_finished_is_no_aborted_one_when_the_instance_is_back() {
+    let (server, _) = one_instance().await;
+    let mut calls = waiting(&server, 600, 0).await;
+    says(&server, PortStatus::Pending).await;
+    let mut client = server.client().await;
+    client.migrate_instance_finish(finish(1)).await.unwrap();
+    assert_eq!(calls.join_next().await.unwrap().unwrap().unwrap().into_inner().host, THERE);
+    let (source, dest) = (THERE.to_owned(), HOST.to_owned());
+    let back = v1::MigrateInstanceStartRequest { source: source.clone(), dest: dest.clone(), ..start(1) };
+    client.migrate_instance_start(back).await.unwrap();
+    client
+        .migrate_instance_finish(v1::MigrateInstanceFinishRequest { source, dest, ..finish(1) })
+        .await
+        .unwrap();
+    let mut again = waiting(&server, 600, 0).await;
+    let told = again.join_next().await.unwrap().unwrap().unwrap().into_inner();
+    assert_eq!((&*told.host, &*told.destination), (HOST, ""), "it went there, and came back");
+}
+
 #[tokio::test]
 async fn who_waits_for_a_move_that_ends_is_told_how() {
     let (server, _) = one_instance().await;

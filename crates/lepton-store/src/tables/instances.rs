@@ -11,7 +11,7 @@ use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value, damaged},
+    sql::{Columns, Value, damaged, json_text},
     table::Stored,
     together::Together,
 };
@@ -20,7 +20,7 @@ use crate::{
 macro_rules! instance_columns {
     () => {
         "id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
-             destination_revision"
+             destination_revision, arrivals"
     };
 }
 
@@ -29,12 +29,12 @@ pub(super) use instance_columns;
 impl Stored for Instance {
     const INSERT: &'static str =
         "insert into instances (id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
-             destination_revision)
+             destination_revision, arrivals)
          {rows}";
     const UPDATE: &'static str =
         "update instances set incarnation = v.column2, project_id = v.column3, host_id = v.column4,
              hostname = v.column5, has_names = v.column6, created_at = v.column7, destination_id = v.column8,
-             destination_revision = v.column9
+             destination_revision = v.column9, arrivals = v.column10
          from ({rows}) as v where instances.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from instances where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
@@ -55,13 +55,14 @@ impl Stored for Instance {
             self.created_at.micros().into(),
             migration.map(|migration| migration.destination.to_string()).into(),
             migration.map(|migration| migration.revision.number()).into(),
+            Some(&self.arrivals).filter(|arrivals| !arrivals.is_empty()).map(json_text).into(),
         ]
     }
 
-    /// All but the move: what has ended is on its way no more.
+    /// All but the moves: what has ended is on its way no more, and nobody waits for it.
     fn history_values(&self) -> Vec<Value> {
         let mut values = self.values();
-        values.truncate(values.len() - 2);
+        values.truncate(values.len() - 3);
         values
     }
 
@@ -79,6 +80,7 @@ impl Stored for Instance {
             has_names: columns.get()?,
             created_at: columns.get::<i64>()?.into(),
             migration: migration(columns.parsed_option()?, columns.number_option()?)?,
+            arrivals: columns.json_option()?.unwrap_or_default(),
         })
     }
 }

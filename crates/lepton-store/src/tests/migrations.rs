@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 use lepton_ledger::{
     AllocateForInstance, BindingRequest, DeallocateForInstance, Envelope, FenceHost, GetInstanceNwInfo,
-    HostFeed, MigrateInstanceFinish, MigrateInstanceStart, ReportHost, Scope, SetupNetworksOnHost,
+    HostFeed, IsMoveFinished, MigrateInstanceFinish, MigrateInstanceStart, Move, ReportHost, Scope,
+    SetupNetworksOnHost,
 };
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
 
@@ -253,4 +254,21 @@ async fn two_managers_move_instances_under_load_and_leave_a_sound_ledger() {
         assert_eq!((dump.instances.len(), dump.ports.len(), dump.fixed_ips.len()), (0, 0, 0), "{kind:?}");
         assert_eq!((dump.pending_unplugs.len(), dump.history.ports.len()), (0, 48));
     }
+}
+
+#[tokio::test]
+async fn a_finished_move_is_known_as_such_after_the_way_back() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        let is_finished =
+            async |begun: &Move| subject.store().ask(IsMoveFinished { begun: begun.clone() }).await.unwrap();
+        let begun = subject.submit(start(1, "host-1", "host-2")).await.unwrap();
+        assert!(!is_finished(&begun).await);
+        subject.submit(finish(1, "host-1", "host-2")).await.unwrap();
+        let back = subject.submit(start(1, "host-2", "host-1")).await.unwrap();
+        subject.submit(finish(1, "host-2", "host-1")).await.unwrap();
+        assert!(is_finished(&begun).await && is_finished(&back).await);
+    })
+    .await;
 }
