@@ -4,7 +4,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::{
     config::{Listen, TcpListen},
-    tls::MOST_HANDSHAKES,
+    tls::Handshakes,
 };
 
 /// Files beside the connections: the ledger, the kernel's sockets, a tap for each port that is being made, `nft`.
@@ -31,7 +31,7 @@ pub(crate) fn make_room(listen: &Listen) {
 /// Files that are open when there are as many connections as there may be.
 fn needed(listen: &Listen) -> rlim_t {
     let faces = u32::from(listen.unix.is_some()) + u32::from(listen.tcp.is_some());
-    let handshakes = if matches!(listen.tcp, Some(TcpListen::Tls(_))) { MOST_HANDSHAKES } else { 0 };
+    let handshakes = if matches!(listen.tcp, Some(TcpListen::Tls(_))) { Handshakes::MOST } else { 0 };
     let count = |number: usize| rlim_t::try_from(number).unwrap_or(rlim_t::MAX);
     let connections = count(listen.max_connections.get()).saturating_mul(faces.into());
     connections.saturating_add(count(handshakes)).saturating_add(OTHERS)

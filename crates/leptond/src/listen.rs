@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! UnixSocket ──────────┐
-//!                      ├─► Admission ─► HTTP/2 ─► Authorise ─► Arrival ─► routes
-//! TcpListener ─► TLS? ─┘   (of each)
+//!                      ├─► Admission, TLS? ─► HTTP/2 ─► Authorise ─► Arrival ─► routes
+//! TcpListener ─────────┘   (of each)
 //! ```
 //!
 //! They accept until the shutdown, then let the calls under way finish. Who calls is [`lepton_manager::Authorise`]'s business.
@@ -31,7 +31,7 @@ use tower::layer::util::{Identity, Stack};
 
 use crate::{
     config::{Listen, Mistakes, TcpListen, TlsListen},
-    tls::{self, Keeper},
+    tls::{Handshakes, Keeper},
 };
 
 mod connection;
@@ -225,7 +225,7 @@ async fn serve_unix(
 ) -> Result<(), tonic::transport::Error> {
     let Some(UnixSocket { listener, file }) = socket else { return Ok(()) };
     let admission = Admission::new("listen.unix", most, None);
-    let incoming = admission.admit(patient(UnixListenerStream::new(listener)));
+    let incoming = admission.admit(patient(UnixListenerStream::new(listener)), 1, accepted);
     let stop = async {
         shutdown.cancelled().await;
         drop(file);
@@ -244,12 +244,12 @@ async fn serve_tcp(
     // Small answers must not wait for a full packet.
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)));
     let Some(Tls { keeper, max_connection_age }) = tls else {
-        let incoming = Admission::new("listen.tcp", most, None).admit(incoming);
+        let incoming = Admission::new("listen.tcp", most, None).admit(incoming, 1, accepted);
         return server.add_routes(routes).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await;
     };
-    // Who has no certificate takes none of the places.
     let admission = Admission::new("listen.tcp", most, Some(max_connection_age));
-    let incoming = admission.admit(tls::handshakes(incoming, keeper.current()));
+    let handshakes = Handshakes::new(keeper.current());
+    let incoming = admission.admit(incoming, Handshakes::MOST, move |tcp| handshakes.begin(tcp));
     // No grace: where one is set, tonic 0.14 does not tell the client to go, and cuts the connection when it is over.
     let serving = server
         .max_connection_age(max_connection_age)
@@ -259,6 +259,11 @@ async fn serve_tcp(
         served = serving => served,
         never = keeper.keep() => match never {},
     }
+}
+
+/// A connection that needs no handshake.
+async fn accepted<C>(stream: C) -> Option<C> {
+    Some(stream)
 }
 
 /// The connections, with a pause after each that could not be accepted.

@@ -1,7 +1,7 @@
 //! TLS for the TCP listener: the PEM files, proven to fit together, at start and whenever they change.
 //!
 //! ```text
-//! files ─► Credentials ─► Keeper ──current──► handshakes ─► connections
+//! files ─► Credentials ─► Keeper ──current──► Handshakes ─► connections
 //!   ▲                       │
 //!   └── looks each second ──┘
 //! ```
@@ -28,7 +28,7 @@ mod handshakes;
 mod keeper;
 mod validity;
 
-pub(crate) use handshakes::{MOST_HANDSHAKES, handshakes};
+pub(crate) use handshakes::Handshakes;
 pub(crate) use keeper::Keeper;
 
 use validity::Validity;

@@ -2,12 +2,12 @@
 //! more.
 //!
 //! ```text
-//! accepted ─► Admission: a place is free? ─► Connection ─► HTTP/2
-//!                 └ waits until one is          └ ends: says nothing at first; is far too old
+//! a place is free? ─► accepted ─► handshake, with TLS ─► takes the place ─► Connection ─► HTTP/2
+//!   └ waits until one is            └ has its time         └ or the next      └ ends: says nothing at first; is far too old
 //! ```
 
 use std::{
-    future::Future,
+    future::{self, Future},
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use lepton_manager::ConnectionEnd;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -50,7 +50,7 @@ pub(super) struct Admission {
     listener: &'static str,
     most: usize,
     places: Arc<Semaphore>,
-    /// Whether somebody waits, as the log was told.
+    /// Whether there is no place, as the log was told.
     is_full: AtomicBool,
     max_age: Option<Duration>,
 }
@@ -62,17 +62,49 @@ impl Admission {
         Self { listener, most, places, is_full: AtomicBool::new(false), max_age }
     }
 
-    /// The connections, each when there is a place for it. While there is none nothing more is accepted: who connects then
-    /// waits in the listener's backlog, as behind every server that is full.
-    pub(super) fn admit<C>(
+    /// The connections, each when there is a place for it and its handshake has succeeded. While there is no place nothing more is
+    /// accepted: who connects then waits in the listener's backlog, as behind every server that is full.
+    ///
+    /// A handshake takes no place, so that who cannot prove who he is keeps nobody out. At most `at_once` go on beside each other,
+    /// and go on when there is no place any more; who has come through then waits for the next one.
+    pub(super) fn admit<A, C, H: Future<Output = Option<C>>>(
         self,
-        incoming: impl Stream<Item = io::Result<C>>,
+        incoming: impl Stream<Item = io::Result<A>>,
+        at_once: usize,
+        handshake: impl Fn(A) -> H,
     ) -> impl Stream<Item = io::Result<Connection<C>>> {
         let admission = Arc::new(self);
-        incoming.then(move |accepted| {
+        let shake = {
             let admission = Arc::clone(&admission);
-            async move { Ok(Connection::new(accepted?, admission.place().await, admission.max_age)) }
+            move |accepted: io::Result<A>| {
+                let (admission, handshake) = (Arc::clone(&admission), accepted.map(&handshake));
+                async move {
+                    match handshake {
+                        Ok(handshake) => Some(Ok(admission.connection(handshake.await?).await)),
+                        Err(error) => Some(Err(error)),
+                    }
+                }
+            }
+        };
+        // All in one buffer, which polls everything in it: a stage that waits for a place by itself would let handshakes stand
+        // still until their time is over.
+        admission.accept(incoming).map(shake).buffer_unordered(at_once).filter_map(future::ready)
+    }
+
+    /// What comes in, the next of it when a place is free.
+    fn accept<A>(
+        self: Arc<Self>,
+        incoming: impl Stream<Item = io::Result<A>>,
+    ) -> impl Stream<Item = io::Result<A>> {
+        stream::unfold((self, Box::pin(incoming)), |(admission, mut incoming)| async move {
+            drop(admission.place().await);
+            let accepted = incoming.next().await?;
+            Some((accepted, (admission, incoming)))
         })
+    }
+
+    async fn connection<C>(&self, stream: C) -> Connection<C> {
+        Connection::new(stream, self.place().await, self.max_age)
     }
 
     async fn place(&self) -> OwnedSemaphorePermit {

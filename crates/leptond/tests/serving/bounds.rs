@@ -126,6 +126,29 @@ async fn a_connection_beyond_the_limit_is_served_when_another_one_closes() {
     in_time(second).await.unwrap();
 }
 
+/// Else those whose handshakes have begun meanwhile would be cut for having taken too long.
+#[tokio::test]
+async fn a_handshake_goes_on_while_others_wait_for_a_place() {
+    let authority = Authority::new();
+    let server = Served::with_tls(&authority, &[("listen.max_connections", "1")]).await;
+    let identity = authority.client(&[COMPUTE]);
+    // All three are accepted before one of them has the place.
+    let slow = TcpStream::connect(server.tcp()).await.unwrap();
+    let client = async || server.tls(&authority, Some(&identity)).await.unwrap();
+    let (first, second) = in_time(async { tokio::join!(client(), client()) }).await;
+    let (served, waits) = tokio::select! {
+        told = told(Ok(first.clone())) => { told.unwrap(); (first, second) }
+        told = told(Ok(second.clone())) => { told.unwrap(); (second, first) }
+    };
+    // Time enough for the other one to come to where it waits.
+    for _ in 0..50 {
+        told(Ok(served.clone())).await.unwrap();
+    }
+    in_time(authority.shake(slow)).await.unwrap();
+    drop(served);
+    in_time(told(Ok(waits))).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_connection_on_which_nothing_is_said_gives_its_place_back() {
     let clock = StoppedClock::start();

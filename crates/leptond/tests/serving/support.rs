@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
@@ -25,8 +25,16 @@ use leptond::{
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
 use tempfile::TempDir;
 use tokio::{
+    net::TcpStream,
     sync::{Semaphore, watch},
     task::JoinSet,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        self, ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, pem::PemObject},
+    },
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -83,6 +91,20 @@ impl Authority {
         params.not_after = date_time_ymd(2020, 1, 2);
         let (cert, key) = self.sign(&params);
         Identity::from_pem(cert, key)
+    }
+
+    /// Does the client's part of a handshake until the server has proved who it is.
+    pub(crate) async fn shake(&self, tcp: TcpStream) -> io::Result<()> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        let provider = rustls::crypto::ring::default_provider();
+        let config = ClientConfig::builder_with_provider(provider.into())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let server = SERVER_NAME.try_into().unwrap();
+        TlsConnector::from(Arc::new(config)).connect(server, tcp).await.map(drop)
     }
 
     fn sign(&self, params: &CertificateParams) -> (String, String) {
