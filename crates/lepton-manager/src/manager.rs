@@ -11,7 +11,7 @@ use std::{future, sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
 use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
-use lepton_store::{ClaimError, HostClaim, Store, StoreConfig, StoreError, SubmitError};
+use lepton_store::{ClaimError, Claimant, HostClaim, Store, StoreConfig, StoreError, SubmitError};
 use lepton_types::{DomainName, HostChanges, HostId, HostReport, Name, Revision};
 use tokio::time;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -152,13 +152,22 @@ impl Manager {
         self.submit(register, Envelope::of(&agent_of(host)), false).await
     }
 
-    /// Claims a host for this process's agent; on a shared ledger, for it alone.
+    /// Claims a host for this process's agent; on a shared ledger, for it alone. See [`Store::claim_host`].
     ///
     /// # Errors
     ///
-    /// [`ClaimError::Held`] when another process has it.
-    pub async fn claim_host(&self, host: &HostId) -> Result<HostClaim, ClaimError> {
-        self.inner.store.claim_host(host).await
+    /// [`ClaimError`]: another process has it, or may have it.
+    pub async fn claim_host(
+        &self,
+        host: &HostId,
+        outlasted: Option<Claimant>,
+    ) -> Result<HostClaim, ClaimError> {
+        self.inner.store.claim_host(host, outlasted).await
+    }
+
+    /// Waits for the ledger's store to die, and tells how; for ever, when all is well. Cancel-safe.
+    pub async fn death(&self) -> StoreError {
+        self.inner.store.death().await
     }
 
     /// What a host must have: everything, or what changed after the revision that it holds.

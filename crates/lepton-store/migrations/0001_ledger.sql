@@ -292,6 +292,13 @@ CREATE TABLE manager_settings (
     former TEXT {bytewise}
 ) {without_rowid};
 
+-- Whose each host's agent is on PostgreSQL: the process that claimed the host last and has not given it up. Whether it is
+-- there a lock of its session says, see `claim`.
+CREATE TABLE host_claims (
+    host_id TEXT {bytewise} NOT NULL PRIMARY KEY,
+    claimant UUID NOT NULL
+) {without_rowid};
+
 -- What projects have and may have: a limit of -1 is none, and where it is null the configuration's is meant.
 CREATE TABLE quotas (
     project_id TEXT {bytewise} NOT NULL PRIMARY KEY,

@@ -108,6 +108,17 @@ impl Engine {
         self.connections.close().await;
     }
 
+    /// Lets every statement panic, or none any more.
+    #[cfg(test)]
+    pub(crate) fn let_statements_panic(&self, do_so: bool) {
+        self.sent.clear_poison();
+        let poison = || {
+            let _held = self.sent.lock();
+            assert!(!do_so, "a fault in a statement, which this test expects");
+        };
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(poison));
+    }
+
     #[cfg(test)]
     fn note_sent(&self, literals: Vec<&'static str>, text: &Arc<str>) {
         let mut sent = self.sent.lock().expect("whoever counts does not panic");

@@ -116,7 +116,7 @@ impl Lane {
     async fn serve_prune(&self, prune: Prune) {
         let mut again = Again::new(self.patience(), MOST_CONFLICTS);
         let dropped = loop {
-            let failure = match self.prune(prune.old, prune.before).await {
+            let failure = match caught(self.prune(prune.old, prune.before)).await {
                 Ok(dropped) => break Ok(dropped),
                 Err(failure) => failure,
             };
@@ -194,10 +194,9 @@ impl Lane {
         }
     }
 
-    /// Carries the batch out once. A fault in a command is an error of its batch, not the end of the lane.
+    /// Carries the batch out once.
     async fn attempt(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let carried_out = AssertUnwindSafe(self.carry_out(batch)).catch_unwind();
-        let changes = carried_out.await.unwrap_or_else(|fault| Err(panicked(&*fault).into()))?;
+        let changes = caught(self.carry_out(batch)).await?;
         if let Purpose::Write(observer) = &self.purpose {
             tell(observer, &changes);
         }
@@ -205,7 +204,7 @@ impl Lane {
     }
 
     async fn carry_out(&self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Change>, Failure> {
-        let (now, seed) = ((self.clock)(), fresh_seed()?);
+        let (now, seed) = ((self.clock)(), random_bytes()?);
         match (&self.backend, &self.purpose) {
             (Backend::Memory(memory), _) => Ok(memory.write(batch, now, seed)),
             (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await,
@@ -226,8 +225,13 @@ impl Lane {
     }
 }
 
+/// What work comes to. A fault in it is an error of its batch, not the end of the lane.
+async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|fault| Err(panicked(&*fault).into()))
+}
+
 /// What a panic said, as an error.
-fn panicked(fault: &(dyn Any + Send)) -> StoreError {
+pub(crate) fn panicked(fault: &(dyn Any + Send)) -> StoreError {
     let said = fault.downcast_ref::<&str>().copied().map(str::to_owned);
     let said = said.or_else(|| fault.downcast_ref::<String>().cloned());
     StoreError::Internal(format!("a panic: {}", said.unwrap_or_default()))
@@ -256,9 +260,10 @@ fn tell(observer: &Observer, changes: &[Change]) {
     }
 }
 
-fn fresh_seed() -> Result<[u8; 32], Failure> {
-    let mut seed = [0; 32];
-    let drawn = SysRng.try_fill_bytes(&mut seed);
+/// Fresh bytes of the system's, of which nobody can guess any.
+pub(crate) fn random_bytes<const COUNT: usize>() -> Result<[u8; COUNT], StoreError> {
+    let mut bytes = [0; COUNT];
+    let drawn = SysRng.try_fill_bytes(&mut bytes);
     drawn.map_err(|error| StoreError::Internal(format!("the system gives no random bytes: {error}")))?;
-    Ok(seed)
+    Ok(bytes)
 }

@@ -31,11 +31,12 @@ mod statement;
 mod store;
 mod table;
 mod tables;
+mod tasks;
 mod together;
 mod write;
 
 pub use checkpoint::Copying;
-pub use claim::{ClaimError, HostClaim};
+pub use claim::{ClaimError, Claimant, HostClaim};
 pub use config::{Database, DatabaseError, StoreConfig, postgres_url};
 pub use error::{StoreError, SubmitError};
 pub use store::{Observer, Store};

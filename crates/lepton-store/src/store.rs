@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -11,10 +11,7 @@ use std::{
 
 use lepton_ledger::{Change, Command, Envelope, Reply};
 use lepton_types::HostId;
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinSet,
-};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,7 +19,7 @@ use crate::{
     agreement,
     batch::Submitted,
     checkpoint::Checkpointer,
-    claim::{ClaimError, HostClaim},
+    claim::{ClaimError, Claimant, HostClaim},
     config::StoreConfig,
     engine::{Engine, READERS},
     error::{StoreError, SubmitError},
@@ -30,6 +27,7 @@ use crate::{
     memory::Memory,
     migrate::migrate,
     prune::{Old, Prune},
+    tasks::Tasks,
 };
 
 /// Told of every batch's changes, after they are durable; it must not wait for anything.
@@ -48,7 +46,8 @@ pub struct Store {
     long_reader: mpsc::Sender<Work>,
     next_reader: AtomicUsize,
     closing: CancellationToken,
-    lanes: Mutex<JoinSet<()>>,
+    tasks: Tasks,
+    claimant: Claimant,
 }
 
 impl fmt::Debug for Store {
@@ -80,13 +79,13 @@ impl Store {
                 Backend::Engine(engine)
             }
         };
-        let mut lanes = JoinSet::new();
         let closing = CancellationToken::new();
-        let mut start = |purpose: Purpose| {
+        let tasks = Tasks::new(closing.clone());
+        let start = |purpose: Purpose| {
             let (sender, queue) = mpsc::channel(config.queue_limit);
             let (backend, clock, closing) = (backend.clone(), Arc::clone(&clock), closing.clone());
             let lane = Lane { backend, purpose, clock, batch_limit: config.batch_limit, closing };
-            lanes.spawn(lane.run(queue));
+            tasks.spawn("the task that decides commands", lane.run(queue));
             sender
         };
         let writer = start(Purpose::Write(observer));
@@ -96,10 +95,11 @@ impl Store {
             && !engine.connections().is_shared()
         {
             let (engine, closing) = (Arc::clone(engine), closing.clone());
-            lanes.spawn(Checkpointer { engine, closing, copying: config.copying }.run());
+            let checkpointer = Checkpointer { engine, closing, copying: config.copying };
+            tasks.spawn("the task that copies SQLite's log", checkpointer.run());
         }
-        let (next_reader, lanes) = (AtomicUsize::new(0), Mutex::new(lanes));
-        Ok(Self { backend, clock, writer, readers, long_reader, next_reader, closing, lanes })
+        let (next_reader, claimant) = (AtomicUsize::new(0), Claimant::fresh()?);
+        Ok(Self { backend, clock, writer, readers, long_reader, next_reader, closing, tasks, claimant })
     }
 
     /// Carries a command out; its answer is durable.
@@ -214,13 +214,23 @@ impl Store {
         }
     }
 
-    /// Claims a host for this process's agent.
+    /// Claims a host for this process's agent, also from an owner that was found absent, [`ClaimError::Absent`], for so long that
+    /// it is not waited for any more.
     ///
     /// # Errors
     ///
-    /// [`ClaimError::Held`] when another process on the same database has it.
-    pub async fn claim_host(&self, host: &HostId) -> Result<HostClaim, ClaimError> {
-        HostClaim::make(&self.backend, host).await
+    /// [`ClaimError`]: another process on the same database has it, or may have it.
+    pub async fn claim_host(
+        &self,
+        host: &HostId,
+        outlasted: Option<Claimant>,
+    ) -> Result<HostClaim, ClaimError> {
+        HostClaim::make(&self.backend, self.claimant, host, outlasted).await
+    }
+
+    /// Waits for what the store cannot do without to die, a lane say, and tells how; for ever, when all is well. Cancel-safe.
+    pub async fn death(&self) -> StoreError {
+        self.tasks.death().await
     }
 
     /// Where the ledger is, for tests that look behind the store.
@@ -232,8 +242,7 @@ impl Store {
     /// Takes nothing new on, answers everything that waits, then closes the database.
     pub async fn close(&self) {
         self.closing.cancel();
-        let mut lanes = std::mem::take(&mut *self.lanes.lock().unwrap_or_else(PoisonError::into_inner));
-        while lanes.join_next().await.is_some() {}
+        self.tasks.finish().await;
         if let Backend::Engine(engine) = &self.backend {
             engine.close().await;
         }

@@ -1,9 +1,18 @@
 //! This process's claim to be the agent of its host: the only one among those on the ledger's database.
+//!
+//! ```text
+//! make: Held, Unknown, … ── for PATIENCE ──► ends the process
+//!       Absent ── for SETTLE in a row ──► claims it all the same ─┐
+//!       free ─────────────────────────────────────────────────────┴─► hold ── a look each LOOK ──► Held, Absent: work is cut
+//! ```
+//!
+//! With a restart of the database every claim's lock is gone, and its holder needs a look to take it again. [`SETTLE`] is longer
+//! than that takes, so nobody is faster; see [`lepton_store::HostClaim`] for how the two know of each other.
 
 use std::{future::Future, time::Duration};
 
 use lepton_manager::Manager;
-use lepton_store::{ClaimError, HostClaim};
+use lepton_store::{ClaimError, Claimant, HostClaim};
 use lepton_types::HostId;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
@@ -11,12 +20,33 @@ use tokio_util::sync::CancellationToken;
 /// How long a start waits for the one before it to end, or for the database to find out that it has.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Pause before a start tries again. Longer than [`LOOK`]: when all have lost their connections, whoever had the host is faster than
-/// somebody who has been given its name by mistake.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Pause before a start tries again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How often it is made sure that the claim still holds.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long that may take, claiming it again included; then it is tried anew.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// How long a start finds the host's owner absent before it takes its place: all of that time the owner could have claimed the
+/// host again, had it been there.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// How often a claim that stays lost is told of.
+const REMINDER: Duration = Duration::from_mins(1);
+
+/// How long giving the claim up may take, of the time that the stop has for it.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+const _: () = assert!(
+    SETTLE.as_millis() > PAUSE.as_millis() + LOOK.as_millis() + 2 * ANSWER.as_millis(),
+    "an owner whose look began before the database was back, and came to nothing, has another one before it is too late"
+);
+const _: () = assert!(
+    PATIENCE.as_secs() > HostClaim::LONGEST_SILENCE.as_secs() && PATIENCE.as_secs() > SETTLE.as_secs(),
+    "a start outlasts one before it whose machine died"
+);
 
 /// Claims the host; none when the shutdown came first.
 ///
@@ -28,124 +58,152 @@ pub(crate) async fn make(
     host: &HostId,
     shutdown: &CancellationToken,
 ) -> Result<Option<HostClaim>, ClaimError> {
-    let deadline = Instant::now() + PATIENCE;
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(None),
+        made = arrive(|outlasted| manager.claim_host(host, outlasted)) => made.map(Some),
+    }
+}
+
+/// Tries until the host is had, or is another's for good.
+async fn arrive<C, A: Future<Output = Result<C, ClaimError>>>(
+    mut attempt: impl FnMut(Option<Claimant>) -> A,
+) -> Result<C, ClaimError> {
+    let (mut arrival, mut told) = (Arrival::begin(), None);
     loop {
-        match manager.claim_host(host).await {
-            Ok(claim) => return Ok(Some(claim)),
-            Err(error) if Instant::now() >= deadline => return Err(error),
-            Err(error) => tracing::warn!(%error, "waiting for the host"),
+        let error = match attempt(arrival.outlasted()).await {
+            Ok(claim) => return Ok(claim),
+            Err(error) => error,
+        };
+        if arrival.ends_with(&error) {
+            return Err(error);
         }
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(None),
-            () = time::sleep(PAUSE) => {}
+        if told.as_ref() != Some(&error) {
+            tracing::warn!(%error, "waiting for the host");
+            told = Some(error);
         }
+        time::sleep(PAUSE).await;
+    }
+}
+
+/// What a start has seen of the host's owner so far.
+#[derive(Debug)]
+struct Arrival {
+    deadline: Instant,
+    /// Who is absent, and since when without a break.
+    absent: Option<(Claimant, Instant)>,
+}
+
+impl Arrival {
+    fn begin() -> Self {
+        Self { deadline: Instant::now() + PATIENCE, absent: None }
+    }
+
+    /// Who need not be waited for any more.
+    fn outlasted(&self) -> Option<Claimant> {
+        self.absent.filter(|(_, since)| since.elapsed() >= SETTLE).map(|(owner, _)| owner)
+    }
+
+    /// Whether the wait is over with what was found. Waiting for somebody absent comes to an end by itself.
+    fn ends_with(&mut self, found: &ClaimError) -> bool {
+        let ClaimError::Absent { owner, .. } = found else {
+            // Where the database does not answer, the owner cannot have come back either.
+            self.absent = None;
+            return Instant::now() >= self.deadline;
+        };
+        if self.absent.is_none_or(|(absent, _)| absent != *owner) {
+            self.absent = Some((*owner, Instant::now()));
+        }
+        false
     }
 }
 
 /// Works for as long as the claim is this process's, and gives it up when the work has ended.
 ///
-/// What was lost with a connection is claimed anew. Where another process was faster and keeps the host, the work is cut: two
-/// agents of one host are worse than none.
-pub(crate) async fn hold(mut claim: HostClaim, work: impl Future<Output = ()>) {
+/// What was lost with a connection is claimed anew. Where another process has claimed the host meanwhile, the work is cut at once:
+/// two agents of one host are worse than none.
+///
+/// # Errors
+///
+/// Whose it is now.
+pub(crate) async fn hold(mut claim: HostClaim, work: impl Future<Output = ()>) -> Result<(), ClaimError> {
     tokio::select! {
         () = work => {}
-        () = lost(&mut claim) => {}
+        error = lost(&mut claim) => return Err(error),
+    }
+    // Unheard, it costs the next one some seconds.
+    let _ = time::timeout(FAREWELL, claim.release()).await;
+    Ok(())
+}
+
+/// What can be looked at again and again: a claim, or what a test says of one.
+trait Keep {
+    /// As [`HostClaim::keep`].
+    fn keep(&mut self) -> impl Future<Output = Result<(), ClaimError>> + Send;
+}
+
+impl Keep for HostClaim {
+    fn keep(&mut self) -> impl Future<Output = Result<(), ClaimError>> + Send {
+        HostClaim::keep(self)
     }
 }
 
-/// Waits until the claim is another process's for good.
-async fn lost(claim: &mut HostClaim) {
-    let mut loss = Loss::default();
+/// Waits until the claim is another process's, which it then stays.
+async fn lost(claim: &mut impl Keep) -> ClaimError {
+    let mut worry = Worry::default();
     loop {
         time::sleep(LOOK).await;
-        let looked = claim.keep().await;
-        if let Err(error) = &looked {
-            tracing::error!(%error, "this process is not certain to be its host's only agent");
-        }
-        if loss.is_final(looked.as_ref().err()) {
-            return;
+        let Ok(looked) = time::timeout(ANSWER, claim.keep()).await else {
+            worry.tell(Some(&format_args!("no answer within {} ms", ANSWER.as_millis())));
+            continue;
+        };
+        match looked {
+            Ok(()) => worry.tell(None),
+            Err(error @ (ClaimError::Held { .. } | ClaimError::Absent { .. })) => return error,
+            // A session that ended without a word has its lock until the server notices; a database that does not answer says
+            // nothing about others.
+            Err(error @ (ClaimError::Lingering { .. } | ClaimError::Unknown { .. })) => {
+                worry.tell(Some(&error))
+            }
         }
     }
 }
 
-/// For how long another process has had what was this one's.
+/// What the log was told of a claim that is lost.
 #[derive(Debug, Default)]
-struct Loss {
-    since: Option<Instant>,
+struct Worry {
+    told: Option<Instant>,
 }
 
-impl Loss {
-    /// Whether this look at the claim was one too many that found it another's. A session that ended without a word has its lock
-    /// until the server notices, and may be this process's own; a database that does not answer says nothing about others.
-    fn is_final(&mut self, found: Option<&ClaimError>) -> bool {
-        let Some(ClaimError::Held { .. }) = found else {
-            self.since = None;
-            return false;
-        };
-        self.since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE
+/// What the log is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    Lost,
+    Found,
+}
+
+impl Worry {
+    fn tell(&mut self, problem: Option<&dyn std::fmt::Display>) {
+        match (self.news(problem.is_none()), problem) {
+            (Some(News::Lost), Some(error)) => {
+                tracing::error!(%error, "this process is not certain to be its host's only agent");
+            }
+            (Some(News::Found), None) => tracing::info!("this process is its host's only agent again"),
+            _ => {}
+        }
+    }
+
+    /// Whether this look is worth a line: the first that finds the claim lost, or held again, and one a minute while it is lost.
+    fn news(&mut self, is_held: bool) -> Option<News> {
+        if is_held {
+            return self.told.take().map(|_| News::Found);
+        }
+        if self.told.is_some_and(|told| told.elapsed() < REMINDER) {
+            return None;
+        }
+        self.told = Some(Instant::now());
+        Some(News::Lost)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future;
-
-    use lepton_manager::Settings;
-    use lepton_store::{Database, StoreConfig};
-    use lepton_testkit::PrivatePostgres;
-    use tokio::sync::oneshot;
-
-    use super::*;
-
-    fn host() -> HostId {
-        "host-1".parse().unwrap()
-    }
-
-    async fn open(database: Database) -> Manager {
-        let settings = Settings { mac_base: "fa:16:3e".parse().unwrap(), ..Settings::default() };
-        Manager::open(&StoreConfig::new(database), settings).await.unwrap()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_host_that_another_process_keeps_is_lost_for_good() {
-        let held = ClaimError::Held { host: host(), holder: "runs elsewhere".to_owned() };
-        let unknown = ClaimError::Unknown { host: host(), problem: "no answer".to_owned() };
-        let mut loss = Loss::default();
-        assert!(!loss.is_final(Some(&held)));
-        time::advance(PATIENCE).await;
-        assert!(!loss.is_final(Some(&unknown)), "who does not answer does not say who has it");
-        assert!(!loss.is_final(Some(&held)));
-        time::advance(PATIENCE - LOOK).await;
-        assert!(!loss.is_final(Some(&held)));
-        time::advance(LOOK).await;
-        assert!(loss.is_final(Some(&held)));
-        assert!(!loss.is_final(None));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_claim_is_held_for_as_long_as_the_work_lasts() {
-        let manager = open(Database::Memory).await;
-        let claim = manager.claim_host(&host()).await.unwrap();
-        let held = hold(claim, future::pending());
-        assert!(time::timeout(10 * PATIENCE, held).await.is_err());
-        let claim = manager.claim_host(&host()).await.unwrap();
-        hold(claim, future::ready(())).await;
-    }
-
-    #[tokio::test]
-    async fn the_host_is_free_for_others_once_the_work_has_ended() {
-        let url = PrivatePostgres::shared().unwrap().create_database("claim").unwrap();
-        let manager = open(Database::Postgres(url)).await;
-        let claim = manager.claim_host(&host()).await.unwrap();
-        let (end, ended) = oneshot::channel::<()>();
-        let holding = hold(claim, async { ended.await.unwrap() });
-        let other = async {
-            let error = manager.claim_host(&host()).await.unwrap_err();
-            assert!(matches!(error, ClaimError::Held { .. }), "{error}");
-            end.send(()).unwrap();
-        };
-        tokio::join!(holding, other);
-        let shutdown = CancellationToken::new();
-        assert!(make(&manager, &host(), &shutdown).await.unwrap().is_some());
-    }
-}
+mod tests;

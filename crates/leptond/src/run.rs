@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use lepton_manager::{Api, Manager, SMALL_REQUEST, keep_house};
 use lepton_store::{ClaimError, Database, StoreError};
+use lepton_types::HostId;
 use sd_notify::NotifyState;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
@@ -105,7 +107,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     worked
 }
 
-/// Listens, now that the ledger can answer, starts the tasks, and serves.
+/// Listens, now that the ledger can answer, starts the tasks, and serves. Nobody who calls waits for the host's claim.
 async fn work(
     config: &Config,
     manager: &Manager,
@@ -114,17 +116,52 @@ async fn work(
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
     let listeners = Listeners::bind(&config.listen).await?;
-    tasks.spawn("the housekeeper", keep_house(manager.clone(), config.keep, stop.clone()));
+    let house = keep_house(manager.clone(), config.keep, stop.clone());
+    tasks.spawn("the housekeeper", house.map(Ok));
+    tasks.spawn("the ledger", watch_ledger(manager.clone(), stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
-        let Some(claim) = claim::make(manager, &config.host, shutdown).await? else { return Ok(()) };
         // Before anybody can ask for a port on it. If it cannot be noted now, the agent's first question tries again.
         if let Err(error) = manager.register(&config.host).await {
             tracing::warn!(host = %config.host, %error, "the host is not noted as one that has an agent");
         }
         let agent = agent::open(config.backend, &config.host, manager, stop.clone()).map_err(agent_error)?;
-        tasks.spawn("the agent", claim::hold(claim, agent));
+        let waits = Waits { shutdown: shutdown.clone(), stop: stop.clone() };
+        tasks.spawn("the agent", work_on_host(manager.clone(), config.host.clone(), agent, waits));
     }
     beside(tasks, serve(config, listeners, manager, shutdown), shutdown).await
+}
+
+/// What a task waits for, beside its work.
+struct Waits {
+    /// The process is told to stop.
+    shutdown: CancellationToken,
+    /// No call is under way any more.
+    stop: CancellationToken,
+}
+
+/// Lets the agent work, as soon as the host is this process's. Who waits for a port on it meanwhile waits as for an agent that is
+/// just starting; once the process stops, the agent does not start any more.
+async fn work_on_host(
+    manager: Manager,
+    host: HostId,
+    agent: impl Future<Output = ()>,
+    waits: Waits,
+) -> Result<(), RunError> {
+    match claim::make(&manager, &host, &waits.shutdown).await? {
+        Some(claim) => Ok(claim::hold(claim, agent).await?),
+        None => {
+            waits.stop.cancelled().await;
+            Ok(())
+        }
+    }
+}
+
+/// Ends with the error when the ledger's store dies: it does not come back to life, and its callers would be told so for ever.
+async fn watch_ledger(manager: Manager, stop: CancellationToken) -> Result<(), RunError> {
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        died = manager.death() => Err(died.into()),
+    }
 }
 
 /// What an agent that could not start lacked.
@@ -161,10 +198,13 @@ async fn beside(
         served = &mut serving => return served,
         dead = tasks.ended() => dead,
     };
-    tracing::error!(error = &dead as &(dyn Error + 'static), "a part of the daemon died, so all of it stops");
+    tracing::error!(
+        error = &dead as &(dyn Error + 'static),
+        "a part of the daemon ended, so all of it stops"
+    );
     shutdown.cancel();
     serving.await?;
-    Err(dead.into())
+    Err(dead)
 }
 
 /// The manager over its ledger; none when the shutdown came first.

@@ -7,10 +7,12 @@ use std::{
 
 use tokio::task::{Id, JoinError, JoinSet};
 
+use crate::run::RunError;
+
 /// The tasks of a daemon, none of which may end before it is told to.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
-    running: JoinSet<()>,
+    running: JoinSet<Result<(), RunError>>,
     names: HashMap<Id, &'static str>,
 }
 
@@ -25,16 +27,21 @@ pub struct TaskEnded {
 
 impl Tasks {
     /// Starts a task, by a name such as `the agent`.
-    pub(crate) fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = Result<(), RunError>> + Send + 'static,
+    ) {
         let id = self.running.spawn(task).id();
         self.names.insert(id, name);
     }
 
-    /// Waits for the first task to end. Cancel-safe.
-    pub(crate) async fn ended(&mut self) -> TaskEnded {
+    /// Waits for the first task to end, and tells why it did. Cancel-safe.
+    pub(crate) async fn ended(&mut self) -> RunError {
         match self.running.join_next_with_id().await {
-            Some(Ok((id, ()))) => TaskEnded { name: self.name(id), source: None },
-            Some(Err(error)) => TaskEnded { name: self.name(error.id()), source: Some(error) },
+            Some(Ok((_, Err(error)))) => error,
+            Some(Ok((id, Ok(())))) => TaskEnded { name: self.name(id), source: None }.into(),
+            Some(Err(error)) => TaskEnded { name: self.name(error.id()), source: Some(error) }.into(),
             None => future::pending().await,
         }
     }
@@ -42,8 +49,14 @@ impl Tasks {
     /// Waits for all tasks, which have been told to end.
     pub(crate) async fn finish(&mut self) {
         while let Some(ended) = self.running.join_next_with_id().await {
-            if let Err(error) = ended {
-                tracing::error!(task = self.name(error.id()), %error, "a task did not end well");
+            match ended {
+                Ok((_, Ok(()))) => {}
+                Ok((id, Err(error))) => {
+                    tracing::error!(task = self.name(id), %error, "a task did not end well")
+                }
+                Err(error) => {
+                    tracing::error!(task = self.name(error.id()), %error, "a task did not end well")
+                }
             }
         }
     }
@@ -55,6 +68,8 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
+    use lepton_store::StoreError;
+
     use super::*;
 
     #[tokio::test]
@@ -62,12 +77,16 @@ mod tests {
         let mut tasks = Tasks::default();
         tasks.spawn("the gardener", future::pending());
         tasks.spawn("the cook", async { panic!("no salt") });
-        let ended = tasks.ended().await;
+        let RunError::Task(ended) = tasks.ended().await else { panic!("it panicked") };
         assert_eq!(ended.name, "the cook");
         assert!(ended.source.unwrap().to_string().contains("no salt"));
 
-        tasks.spawn("the guest", async {});
-        let ended = tasks.ended().await;
+        tasks.spawn("the guest", async { Ok(()) });
+        let RunError::Task(ended) = tasks.ended().await else { panic!("it returned") };
         assert!(ended.to_string().contains("the guest") && ended.source.is_none(), "{ended}");
+
+        tasks.spawn("the waiter", async { Err(RunError::Ledger(StoreError::Closed)) });
+        let ended = tasks.ended().await;
+        assert!(matches!(ended, RunError::Ledger(StoreError::Closed)), "{ended}");
     }
 }

@@ -8,6 +8,7 @@ use lepton_types::NetworkId;
 
 use super::{
     each_store,
+    harness::each_database,
     harness::{Kind, Subject, fixed_ips, instance, network},
     sound::assert_sound,
     statements::engine,
@@ -53,6 +54,56 @@ async fn a_command_that_panics_harms_nobody_else() {
             .ask(GetInstanceNwInfo { instance: instance(3), scope: Scope::Everything })
             .await
             .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fault_while_what_is_old_is_forgotten_harms_nobody_else() {
+    each_database(async |subject| {
+        let engine = engine(subject);
+        engine.let_statements_panic(true);
+        let forgotten = subject.store().forget_history(Duration::ZERO).await;
+        engine.let_statements_panic(false);
+        let error = forgotten.unwrap_err().to_string();
+        assert!(error.contains("a panic"), "{error}");
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.store().forget_history(Duration::ZERO).await.unwrap();
+    })
+    .await;
+}
+
+/// Panics where nobody expects it: when it is over.
+#[derive(Clone)]
+struct Fatal;
+
+impl Command for Fatal {
+    type Answer = ();
+
+    const NAME: &'static str = "Fatal";
+
+    fn decide(&self, _: &mut View) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+impl Drop for Fatal {
+    fn drop(&mut self) {
+        panic!("a fault that ends a lane, which this test expects");
+    }
+}
+
+#[tokio::test]
+async fn a_lane_that_dies_is_told_of() {
+    each_store(async |subject| {
+        let death = subject.store().death();
+        tokio::pin!(death);
+        assert!((&mut death).now_or_never().is_none());
+        subject.submit(Fatal).await.unwrap();
+        let died = death.await.to_string();
+        assert!(died.contains("decides commands") && died.contains("ends a lane"), "{died}");
+        // For whoever asks later as well.
+        assert_eq!(subject.store().death().await.to_string(), died);
     })
     .await;
 }

@@ -2,10 +2,17 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, time::Duration};
 
+use lepton_manager::{Manager, Settings};
+use lepton_proto::v1::{
+    AllocateForInstanceRequest, CreateNetworksRequest, NetworkSpec, PortStatus,
+    network_manager_client::NetworkManagerClient,
+};
+use lepton_store::StoreConfig;
+use lepton_testkit::PrivatePostgres;
 use leptond::{RunError, StateDirError, run};
-use support::Place;
+use support::{Place, in_time};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -37,4 +44,57 @@ async fn nobody_can_connect_before_the_ledger_is_open_and_no_other_daemon_gets_i
     };
     let (ended, ()) = tokio::join!(daemon, others);
     ended.unwrap();
+}
+
+/// The one before it has the host until the database finds out that it has ended.
+#[tokio::test]
+async fn who_calls_is_served_while_the_host_is_still_anothers_and_its_ports_are_plugged_once_it_is_not() {
+    let (place, url) = (Place::new(), PrivatePostgres::shared().unwrap().create_database("serving").unwrap());
+    let before = Manager::open(&StoreConfig::new(url.parse().unwrap()), Settings::default()).await.unwrap();
+    let claim = before.claim_host(&"node1".parse().unwrap(), None).await.unwrap();
+
+    let shutdown = CancellationToken::new();
+    let daemon = run(place.config(&[("database.url", &url), ("hosts.accept", "known")]), shutdown.clone());
+    let callers = async {
+        let mut client = NetworkManagerClient::new(place.connect().await);
+        let blue = NetworkSpec { label: "blue".into(), ..Default::default() };
+        let create = CreateNetworksRequest { networks: vec![blue], ..Default::default() };
+        client.create_networks(create).await.unwrap();
+        let mut allocate = AllocateForInstanceRequest {
+            instance_id: "6ba7b810-9dad-11d1-80b4-00c04fd430c8".into(),
+            project_id: "blue".into(),
+            host: "node1".into(),
+            ..Default::default()
+        };
+        let pending = client.allocate_for_instance(allocate.clone()).await.unwrap().into_inner();
+        assert_eq!(pending.vifs[0].status(), PortStatus::Pending);
+
+        claim.release().await;
+        allocate.instance_id = "6ba7b811-9dad-11d1-80b4-00c04fd430c8".into();
+        allocate.wait_for_active = Duration::from_secs(60).try_into().ok();
+        let active = client.allocate_for_instance(allocate).await.unwrap().into_inner();
+        assert_eq!(active.vifs[0].status(), PortStatus::Active);
+        shutdown.cancel();
+    };
+    let (ended, ()) = in_time(async { tokio::join!(daemon, callers) }).await;
+    ended.unwrap();
+    before.close().await;
+}
+
+#[tokio::test]
+async fn a_daemon_whose_host_is_anothers_stops_as_any() {
+    let (place, url) =
+        (Place::new(), PrivatePostgres::shared().unwrap().create_database("stopping").unwrap());
+    let before = Manager::open(&StoreConfig::new(url.parse().unwrap()), Settings::default()).await.unwrap();
+    let _claim = before.claim_host(&"node1".parse().unwrap(), None).await.unwrap();
+
+    let shutdown = CancellationToken::new();
+    let daemon = run(place.config(&[("database.url", &url)]), shutdown.clone());
+    let stop = async {
+        place.connect().await;
+        shutdown.cancel();
+    };
+    let (ended, ()) = in_time(async { tokio::join!(daemon, stop) }).await;
+    ended.unwrap();
+    before.close().await;
 }

@@ -12,9 +12,15 @@ use leptond::{
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
 
 /// How long a run may take before the test fails; those that end by themselves take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a run comes to.
+pub(crate) async fn in_time<T>(run: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, run).await.unwrap()
+}
 
 /// A folder for a daemon's state and socket.
 pub(crate) struct Place {
@@ -37,7 +43,20 @@ impl Place {
 
     /// Runs a daemon that nobody stops, to its end.
     pub(crate) async fn run(&self) -> Result<(), RunError> {
-        timeout(PATIENCE, run(self.config(&[]), CancellationToken::new())).await.unwrap()
+        in_time(run(self.config(&[]), CancellationToken::new())).await
+    }
+
+    /// Connects to the daemon, as soon as it serves.
+    pub(crate) async fn connect(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("unix:{}", self.socket().display())).unwrap();
+        loop {
+            let connected = endpoint.connect().await;
+            let Ok(channel) = connected else {
+                tokio::task::yield_now().await;
+                continue;
+            };
+            return channel;
+        }
     }
 
     /// The configuration of a daemon that plugs nothing for real, with these settings more.
