@@ -1,5 +1,6 @@
 //! [`Change`]: what every command that changes something has beside its subject.
 
+use clap::builder::NonEmptyStringValueParser;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ pub(crate) struct ChangeOptions {
 
     /// Token that makes the command safe to repeat: the same id gets the same answer and changes nothing twice
     /// [default: a fresh UUID]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     request_id: Option<String>,
 }
 

@@ -9,6 +9,17 @@ pub(crate) fn number<T: FromStr>(expected: &'static str) -> impl Fn(&str) -> Res
     move |text| text.parse().map_err(|_| format!("expected {expected}"))
 }
 
+/// The same of numbers that are not 0, which to the server would mean that none was given.
+pub(crate) fn positive<T: FromStr + Default + PartialEq>(
+    expected: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        number(expected)(text).and_then(|given: T| {
+            if given == T::default() { Err(format!("expected {expected}")) } else { Ok(given) }
+        })
+    }
+}
+
 /// At most how many to show.
 pub(crate) fn limit(text: &str) -> Result<NonZeroUsize, String> {
     number("a whole number, 1 or more")(text)

@@ -8,7 +8,7 @@ use crate::{
     change::{Change, ChangeOptions},
     client::Calls,
     error::Error,
-    number::number,
+    number::positive,
     output::{NetworksView, Output},
     settings::Settings,
     subnet_options::{CommonOptions, family},
@@ -25,16 +25,16 @@ pub(crate) struct CarveOptions {
     ranges: Vec<String>,
 
     /// How many networks; several get _0, _1 and so on behind their label
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, allow_negative_numbers = true, value_parser = number::<u32>("a whole number, 1 or more"))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, allow_negative_numbers = true, value_parser = positive::<u32>("a whole number, 1 or more"))]
     count: u32,
 
     /// Addresses of each IPv4 prefix, rounded up to a power of two [default: 256]
-    #[arg(long, value_name = "ADDRESSES", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true, value_parser = number::<u64>("a whole number of addresses"))]
-    size: u64,
+    #[arg(long, value_name = "ADDRESSES", allow_negative_numbers = true, value_parser = positive::<u64>("a whole number of addresses, 1 or more"))]
+    size: Option<u64>,
 
     /// Length of each IPv6 prefix [default: 64]
-    #[arg(long, value_name = "BITS", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true, value_parser = number::<u32>("a whole number of bits, up to 128"))]
-    prefix_length_v6: u32,
+    #[arg(long, value_name = "BITS", allow_negative_numbers = true, value_parser = positive::<u32>("a whole number of bits, 1 to 128"))]
+    prefix_length_v6: Option<u32>,
 
     #[command(flatten)]
     subnets: CommonOptions,
@@ -49,8 +49,8 @@ pub(super) async fn run(options: CarveOptions, settings: &Settings, output: Outp
     let mut request = pb::CarveNetworksRequest {
         network: Some(options.network.into()),
         num_networks: options.count,
-        network_size: options.size,
-        prefix_length_v6: options.prefix_length_v6,
+        network_size: options.size.unwrap_or_default(),
+        prefix_length_v6: options.prefix_length_v6.unwrap_or_default(),
         request_id: change.request_id.clone(),
         validate_only: change.is_dry_run,
         ..pb::CarveNetworksRequest::default()

@@ -18,7 +18,7 @@ pub struct AddDnsEntry {
     pub name: Hostname,
     /// Where it leads.
     pub address: IpAddr,
-    /// An instance that has the address, with which the entry ends then.
+    /// An instance that has the address as a fixed IP, with which the entry ends then.
     pub instance: Option<InstanceId>,
 }
 
@@ -28,7 +28,7 @@ impl Command for AddDnsEntry {
     const NAME: &'static str = "AddDnsEntry";
 
     fn keys(&self) -> Vec<Key> {
-        keys(&self.domain, self.instance)
+        keys(&self.domain, self.address, self.instance)
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NamedEntry, Stop> {
@@ -57,7 +57,7 @@ pub struct ModifyDnsEntry {
     pub name: Hostname,
     /// Where it is to lead.
     pub address: IpAddr,
-    /// An instance that has the address, with which the entry ends from now on.
+    /// An instance that has the address as a fixed IP, with which the entry ends from now on.
     pub instance: Option<InstanceId>,
 }
 
@@ -67,7 +67,7 @@ impl Command for ModifyDnsEntry {
     const NAME: &'static str = "ModifyDnsEntry";
 
     fn keys(&self) -> Vec<Key> {
-        keys(&self.domain, self.instance)
+        keys(&self.domain, self.address, self.instance)
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NamedEntry, Stop> {
@@ -85,19 +85,23 @@ impl Command for ModifyDnsEntry {
     }
 }
 
-fn keys(domain: &DomainName, instance: Option<InstanceId>) -> Vec<Key> {
-    std::iter::once(Key::DnsDomain(domain.clone())).chain(instance.map(Key::Instance)).collect()
+fn keys(domain: &DomainName, address: IpAddr, instance: Option<InstanceId>) -> Vec<Key> {
+    let ends_with = instance.map_or(Key::FloatingIp(address), Key::Instance);
+    vec![Key::DnsDomain(domain.clone()), ends_with]
 }
 
-/// With what an entry for this address ends: with the instance's fixed IP, if an instance is given. From then on the
-/// instance's end has to look for names.
+/// With what an entry for this address ends: with the instance's fixed IP, if an instance is given, whose end has to look for
+/// names from then on; else with the floating IP, if it is one that a project has, whoever's it is.
 fn bond(
     ledger: &mut View,
     scope: &Scope,
     address: IpAddr,
     instance: Option<InstanceId>,
 ) -> Result<Option<NameBond>, Stop> {
-    let Some(id) = instance else { return Ok(None) };
+    let Some(id) = instance else {
+        let floating_ip = ledger.floating_ip(address)?;
+        return Ok(floating_ip.map(|row| NameBond { subnet: row.subnet, port: None }));
+    };
     let found = ledger.instance(id)?.filter(|instance| scope.owns(Some(&instance.project))).cloned();
     let instance = found.ok_or(Refusal::InstanceNotFound { instance: id })?;
     for port in ledger.ports_of(&instance)? {
@@ -107,6 +111,8 @@ fn bond(
             return Ok(Some(NameBond { subnet: held.subnet, port: Some(port.id) }));
         }
     }
-    let problem = format!("{address} is no address of instance {id}");
+    let problem = format!(
+        "{address} is no fixed IP of instance {id}; an entry for a floating IP ends with that, and is added without an instance"
+    );
     Err(Refusal::invalid_field("address", problem).into())
 }

@@ -178,7 +178,7 @@ async fn every_refusal_says_what_it_is_about() {
     server.allocate(allocation(1)).await;
     let foreign = v1::AddDnsEntryRequest { instance_id: instance(1), ..addition("web", "10.0.0.3") };
     let problem = Problem::of(client.add_dns_entry(foreign).await);
-    problem.assert_fields(&[("address", "10.0.0.3 is no address of instance")]);
+    problem.assert_fields(&[("address", "10.0.0.3 is no fixed IP of instance")]);
 
     client.delete_dns_domain(domain_deletion()).await.unwrap();
     for problem in [

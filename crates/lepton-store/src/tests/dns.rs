@@ -12,6 +12,7 @@ use lepton_types::{DnsEntry, DnsScope};
 
 use super::{
     each_store,
+    floating_ips::{associate, disassociate, pool, release, wish},
     harness::{Kind, Subject, allocation, each_database, instance, reason},
     locks::until_somebody_waits,
     sound::assert_sound,
@@ -177,6 +178,33 @@ async fn names_end_in_the_transaction_that_ends_what_they_are_bound_to() {
         let events = subject.store().ask(read).await.unwrap().events;
         let ended: Vec<_> = events.iter().filter(|event| event.event.kind == "dns_entry.deleted").collect();
         assert_eq!((ended.len(), &*ended[0].event.about["domain"]), (1, "example.org"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_of_a_floating_ip_end_when_it_is_released_and_not_before() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        subject.submit(domain("example.org")).await.unwrap();
+        subject.submit(pool("nova", &["172.24.4.0/24"])).await.unwrap();
+        let address = subject.submit(wish()).await.unwrap().floating_ip.address;
+        let text = address.to_string();
+        subject.submit(addition("www", &text)).await.unwrap();
+        // What leads elsewhere first ends with it as well once it leads there.
+        subject.submit(addition("mail", "192.0.2.1")).await.unwrap();
+        subject.submit(modification("mail", &text)).await.unwrap();
+        // Of one that nobody has yet.
+        subject.submit(addition("later", "172.24.4.77")).await.unwrap();
+        subject.submit(associate(address, 1)).await.unwrap();
+        subject.submit(disassociate(address)).await.unwrap();
+        let all = || async { found(subject, DnsPlace::Address(address)).await };
+        assert_eq!(all().await, [format!("mail {text}"), format!("www {text}")]);
+        subject.submit(release(address)).await.unwrap();
+        assert_eq!(all().await, [""; 0]);
+        let left = found(subject, DnsPlace::Address("172.24.4.77".parse().unwrap())).await;
+        assert_eq!(left, ["later 172.24.4.77"]);
     })
     .await;
 }
