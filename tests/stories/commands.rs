@@ -130,3 +130,40 @@ async fn a_mistyped_host_is_refused_where_hosts_must_be_known_and_never_fenced()
     json(at, &format!("host fence {HOST} --dry-run")).await;
     daemon.stop().await;
 }
+
+#[tokio::test]
+async fn an_operator_asks_who_had_an_address_and_is_told_at_any_moment() {
+    let place = Place::with_fake_host();
+    let daemon = place.start().await;
+    let at = &place.endpoint();
+    json(at, "network create blue --cidr 10.1.0.0/30").await;
+    let mut ports = Vec::new();
+    for number in [1, 2] {
+        let instance = instance_id(number);
+        let info = json(at, &format!("instance allocate {instance} --project {PROJECT} --wait")).await;
+        ports.push(info["vifs"][0]["id"].clone());
+        if number == 1 {
+            json(at, &format!("instance deallocate {instance}")).await;
+            eventually("the port is unplugged", async || place.ledger().ports().await == 0).await;
+        }
+    }
+    // What has ended outlives the daemon that has seen it end.
+    daemon.kill().await;
+    let daemon = place.start().await;
+    let holdings = json(at, "history 10.1.0.2").await["holdings"].take();
+    let [first, second] = &holdings.as_array().unwrap()[..] else { panic!("{holdings}") };
+    assert_eq!((&first["port_id"], &second["port_id"]), (&ports[0], &ports[1]));
+    assert_eq!((&first["host_id"], &second["until"]), (&HOST.into(), &Value::Null));
+    let moment = |holding: &Value, name: &str| holding[name].as_str().unwrap().to_owned();
+    for (moment, expected) in [
+        (moment(first, "since"), vec![first]),
+        (moment(first, "until"), vec![]),
+        (moment(second, "since"), vec![second]),
+    ] {
+        let told = json(at, &format!("history 10.1.0.2 --at {moment}")).await;
+        assert_eq!(told["holdings"].as_array().unwrap().iter().collect::<Vec<_>>(), expected, "{moment}");
+    }
+    let mac = first["mac"].as_str().unwrap();
+    assert_eq!(json(at, &format!("history {mac}")).await["holdings"][0]["port_id"], ports[0]);
+    daemon.stop().await;
+}

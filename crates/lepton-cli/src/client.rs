@@ -4,7 +4,7 @@ use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
     dhcp_client::DhcpClient, dns_client::DnsClient, events_client::EventsClient,
-    fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient,
+    fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient, history_client::HistoryClient,
     mac_ranges_client::MacRangesClient, network_manager_client::NetworkManagerClient,
     ports_client::PortsClient, queries_client::QueriesClient, quotas_client::QuotasClient,
     subnets_client::SubnetsClient,
@@ -38,6 +38,8 @@ pub(crate) struct Calls {
     pub(crate) events: EventsClient<Channel>,
     /// Floating IPs and their pools.
     pub(crate) floating: FloatingIpsClient<Channel>,
+    /// What was.
+    pub(crate) history: HistoryClient<Channel>,
     /// MACs that ports are given.
     pub(crate) mac_ranges: MacRangesClient<Channel>,
     /// Ports.
@@ -83,6 +85,7 @@ impl Client {
             fixed: FixedIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             events: EventsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             floating: FloatingIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            history: HistoryClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             mac_ranges: MacRangesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             queries: QueriesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),

@@ -13,6 +13,7 @@ use crate::{
     event::{self, EventCommand},
     fixed::{self, FixedCommand},
     floating::{self, FloatingCommand},
+    history::{self, HistoryOptions},
     host::{self, HostCommand},
     instance::{self, InstanceCommand},
     mac_range::{self, MacRangeCommand},
@@ -91,6 +92,10 @@ enum Command {
     /// What happened, and what happens
     #[command(subcommand)]
     Event(EventCommand),
+    /// Who held an address or a MAC, and when
+    ///
+    /// For example: lepton history 10.1.0.5 --at 2026-11-17T14:03Z
+    History(HistoryOptions),
     /// Fence hosts that are gone
     #[command(subcommand)]
     Host(HostCommand),
@@ -176,6 +181,9 @@ impl CommandLine {
             Command::Event(command) => {
                 connected(connection, async |settings| event::run(command, &settings, output).await)
             }
+            Command::History(options) => {
+                connected(connection, async |settings| history::run(options, &settings, output).await)
+            }
             Command::Host(command) => {
                 connected(connection, async |settings| host::run(command, &settings, output).await)
             }
@@ -216,9 +224,10 @@ mod tests {
     }
 
     /// The names of commands that only ask, whatever they ask about.
-    const QUESTIONS: [&str; 11] = [
+    const QUESTIONS: [&str; 12] = [
         "completion",
         "find",
+        "history",
         "hosts",
         "leases",
         "list",

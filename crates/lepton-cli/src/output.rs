@@ -10,6 +10,7 @@ mod event;
 mod find;
 mod fixed;
 mod floating;
+mod history;
 mod host;
 mod instance;
 mod mac_range;
@@ -34,6 +35,7 @@ pub(crate) use self::{
     find::FoundInstancesView,
     fixed::{FixedIpView, FixedIpsView, LeaseView},
     floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},
+    history::HoldingsView,
     host::FencedView,
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     mac_range::{MacRangeView, MacRangesView},

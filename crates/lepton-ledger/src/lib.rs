@@ -24,6 +24,7 @@ mod find;
 mod fixed_ip;
 mod floating_ip;
 mod floating_pool;
+mod history;
 mod host;
 mod journal;
 mod key;
@@ -69,6 +70,9 @@ pub use floating_ip::{
 pub use floating_pool::{
     CreateFloatingPool, DeleteFloatingPool, DeleteFloatingRanges, FloatingPool, FloatingPoolPage,
     ListFloatingPools, PoolRange, range_spec,
+};
+pub use history::{
+    End, Held, Holdable, HolderPage, Holding, HoldingFilter, HoldingPlace, ListHolders, PastPort, Shelf, When,
 };
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};

@@ -7,6 +7,7 @@ mod find;
 mod fixed_ip;
 mod floating;
 mod forget;
+mod history;
 mod journal;
 mod lookup;
 mod mac_range;
@@ -19,7 +20,7 @@ use std::{
 };
 
 pub(crate) use self::table::Table;
-use self::{draws::Draws, journal::Journal, seen::Seen};
+use self::{draws::Draws, history::History, journal::Journal, seen::Seen};
 pub use self::{mac_range::FREE_MACS_AT_ONCE, seen::MOST_SEEN};
 use crate::{
     AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance, InstancePlace, Key,
@@ -52,6 +53,7 @@ pub struct View {
     /// Whose floating IPs are, as far as that was asked before they were loaded.
     floating_owners: BTreeMap<IpAddr, ProjectId>,
     journal: Journal,
+    history: History,
     default_limits: Amounts<Limit>,
     /// Whether the store holds ranges of MACs, as was said with the networks.
     has_mac_ranges: bool,
@@ -142,6 +144,7 @@ impl View {
             seen: Seen::default(),
             floating_owners: BTreeMap::new(),
             journal: Journal::default(),
+            history: History::default(),
             default_limits: Amounts::DEFAULT,
             has_mac_ranges: false,
             free_macs_known: BTreeMap::new(),

@@ -77,6 +77,7 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.FloatingIps/DisassociateFloatingIp", &[Admin, Member]),
     ("/lepton.v1.FloatingIps/GetFloatingIp", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.FloatingIps/ListFloatingIps", &[Admin, Compute, Member, Reader]),
+    ("/lepton.v1.History/ListHolders", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.Events/WatchEvents", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.Events/ListEvents", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.Queries/FindInstances", &[Admin, Compute, Member, Reader]),

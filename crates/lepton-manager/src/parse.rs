@@ -6,6 +6,7 @@ pub(crate) mod event;
 mod fields;
 pub(crate) mod fixed_ip;
 pub(crate) mod floating_ip;
+pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod mac_range;

@@ -6,6 +6,7 @@ mod dns;
 mod events;
 mod fixed_ips;
 mod floating_ips;
+mod history;
 mod mac_ranges;
 mod ports;
 mod queries;
@@ -24,6 +25,7 @@ use lepton_proto::{
         events_server::EventsServer,
         fixed_ips_server::FixedIpsServer,
         floating_ips_server::FloatingIpsServer,
+        history_server::HistoryServer,
         mac_ranges_server::MacRangesServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
         ports_server::PortsServer,
@@ -65,12 +67,13 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 11] = [
+    pub const SERVICES: [&str; 12] = [
         DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
         FixedIpsServer::<Self>::NAME,
         FloatingIpsServer::<Self>::NAME,
+        HistoryServer::<Self>::NAME,
         MacRangesServer::<Self>::NAME,
         NetworkManagerServer::<Self>::NAME,
         PortsServer::<Self>::NAME,
@@ -93,6 +96,7 @@ impl Api {
             EventsServer takes SMALL_REQUEST;
             FixedIpsServer takes SMALL_REQUEST;
             FloatingIpsServer takes SMALL_REQUEST;
+            HistoryServer takes SMALL_REQUEST;
             MacRangesServer takes SMALL_REQUEST;
             NetworkManagerServer takes LARGE_REQUEST;
             PortsServer takes SMALL_REQUEST;

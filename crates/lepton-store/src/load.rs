@@ -22,9 +22,9 @@ use crate::{
     engine::Tx,
     failure::Failure,
     tables::{
-        blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, guests, hosts,
-        instances, journal, mac_ranges, network_info, networks, pending_unplugs, ports, quotas, requests,
-        subnets,
+        blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, guests,
+        holdings, hosts, instances, journal, mac_ranges, network_info, networks, pending_unplugs, ports,
+        quotas, requests, subnets,
     },
 };
 
@@ -255,6 +255,7 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
             dns_entries::load_names(tx, *address, after.as_ref(), *limit, view).await
         }
         Selection::QuotaPage { after, limit } => quotas::load_page(tx, after.as_ref(), *limit, view).await,
+        Selection::Holdings(filter) => holdings::load(tx, filter, view).await,
         Selection::JournalBounds => journal::load_bounds(tx, view).await,
         Selection::Journal(after) => journal::load(tx, *after, view).await,
     }

@@ -37,8 +37,9 @@ impl Memory {
         match old {
             Old::Requests => view.forget_requests(before),
             Old::Events => view.forget_events(before),
-            // It keeps neither.
-            Old::History | Old::EndedSubnets => 0,
+            Old::History => view.forget_history(before),
+            // It keeps nothing of them.
+            Old::EndedSubnets => 0,
         }
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod floating_ranges;
 pub(crate) mod frontiers;
 pub(crate) mod guests;
 pub(crate) mod history;
+pub(crate) mod holdings;
 pub(crate) mod hosts;
 pub(crate) mod instances;
 pub(crate) mod journal;

@@ -11,6 +11,7 @@ mod event;
 mod fixed;
 mod fixtures;
 mod floating;
+mod history;
 mod host;
 mod instance;
 mod mac_range;

@@ -14,6 +14,7 @@ use lepton_proto::v1::{
     events_server::{Events, EventsServer},
     fixed_ips_server::{FixedIps, FixedIpsServer},
     floating_ips_server::{FloatingIps, FloatingIpsServer},
+    history_server::{History, HistoryServer},
     mac_ranges_server::{MacRanges, MacRangesServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
     ports_server::{Ports, PortsServer},
@@ -74,6 +75,7 @@ impl Server {
             .add_service(FixedIpsServer::from_arc(Arc::clone(&script)))
             .add_service(EventsServer::from_arc(Arc::clone(&script)))
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
+            .add_service(HistoryServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
             .add_service(MacRangesServer::from_arc(Arc::clone(&script)))
@@ -265,6 +267,10 @@ played!(FloatingIps {
     disassociate_floating_ip: DisassociateFloatingIpRequest => DisassociateFloatingIpResponse,
     get_floating_ip: GetFloatingIpRequest => FloatingIp,
     list_floating_ips: ListFloatingIpsRequest => ListFloatingIpsResponse,
+});
+
+played!(History {
+    list_holders: ListHoldersRequest => ListHoldersResponse,
 });
 
 played!(Ports {

@@ -7,7 +7,9 @@ use lepton_types::{
     SubnetId, Timestamp,
 };
 
-use crate::{AddressPlace, FloatingFilter, HostPortPlace, InstancePlace, PortFilter, PortPlace};
+use crate::{
+    AddressPlace, FloatingFilter, HoldingFilter, HostPortPlace, InstancePlace, PortFilter, PortPlace,
+};
 
 /// Rows that a command finds by a condition: pages of a list, one row of many, a bounded number of them. Few commands of a
 /// batch ask for such, so each is loaded by a statement of its own.
@@ -169,6 +171,8 @@ pub enum Selection {
         /// Most quotas to load.
         limit: u16,
     },
+    /// A page of holdings in the order of their ends, and before when what ended may be forgotten. For questions.
+    Holdings(HoldingFilter),
     /// Where the journal begins and ends.
     JournalBounds,
     /// What one look behind a revision goes through of the journal.

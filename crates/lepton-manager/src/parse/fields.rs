@@ -1,9 +1,9 @@
 //! [`Fields`]: collects what is wrong with a request, field by field.
 
-use std::{fmt::Display, net::IpAddr, str::FromStr, time::Duration};
+use std::{fmt::Display, net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use lepton_ledger::{Refusal, Violation};
-use lepton_types::{Name, Shown};
+use lepton_types::{Name, Shown, Timestamp};
 
 /// Most violations that are told of at once.
 const MOST_VIOLATIONS: usize = 16;
@@ -93,6 +93,21 @@ impl Fields {
         }
         let parsed = Duration::try_from(span);
         parsed.map_err(|_| self.wrong(field, format!("{span} is negative or out of range"))).ok()
+    }
+
+    /// Parses a moment, of which less than a microsecond is dropped; an absent one is none.
+    pub(crate) fn moment(&mut self, field: &str, time: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
+        /// The years 1 to 9999 (google/protobuf/timestamp.proto).
+        const SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+
+        let time = time?;
+        if SECONDS.contains(&time.seconds) && (0..1_000_000_000).contains(&time.nanos) {
+            return Some(Timestamp::from(time.seconds * 1_000_000 + i64::from(time.nanos / 1000)));
+        }
+        let problem =
+            format!("{} s and {} ns since 1970 are no time of the years 1 to 9999", time.seconds, time.nanos);
+        self.wrong(field, problem);
+        None
     }
 
     /// The parsed request, if nothing was wrong.

@@ -13,6 +13,7 @@ mod find;
 mod fixed_ips;
 mod floating_ips;
 mod forms;
+mod history;
 mod hosts;
 mod instance_names;
 mod long_input;

@@ -63,6 +63,7 @@ fn rows(named: &Named) -> Vec<Row> {
         of_dns(named),
         of_floating_ips(named),
         of_quotas(),
+        of_history(named),
         of_events(),
     ]
     .into_iter()
@@ -236,6 +237,16 @@ fn of_quotas() -> Vec<Row> {
         row("/lepton.v1.Quotas/GetQuota", &request, answer)
     };
     vec![get(FOREIGN, Answer::Denied), get("", Answer::Silent)]
+}
+
+fn of_history(named: &Named) -> Vec<Row> {
+    let of = |address: &str, project_id: &str| {
+        let what = Some(v1::list_holders_request::What::Address(address.into()));
+        let request = v1::ListHoldersRequest { what, project_id: project_id.into(), ..Default::default() };
+        row("/lepton.v1.History/ListHolders", &request, Answer::Silent)
+    };
+    let addresses = ["10.66.0.2", &*named.floating_ip];
+    addresses.into_iter().flat_map(|address| [of(address, ""), of(address, FOREIGN)]).collect()
 }
 
 fn of_events() -> Vec<Row> {

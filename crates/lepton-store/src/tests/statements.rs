@@ -14,11 +14,11 @@ use std::{
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
     Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteMacRange, DeleteNetwork,
-    DnsPlace, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy,
-    FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Holder, HostFeed, ListDnsDomains,
-    ListFixedIps, ListFloatingIps, ListFloatingPools, ListMacRanges, ListNetworks, ListPorts, ListQuotas,
-    NamedHost, NetworkSpec, Place, PortRef, PortSelection, PortsBy, ReadEvents, ReportHost, Scope,
-    SweepQuarantine, dhcp::GetDhcpGuests,
+    DnsPlace, End, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy,
+    FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Held, Holder, HoldingPlace,
+    HostFeed, ListDnsDomains, ListFixedIps, ListFloatingIps, ListFloatingPools, ListHolders, ListMacRanges,
+    ListNetworks, ListPorts, ListQuotas, NamedHost, NetworkSpec, Place, PortRef, PortSelection, PortsBy,
+    ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
     HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
@@ -31,7 +31,7 @@ use super::floating_ips::{associate, disassociate, list, pool, release, wish};
 use super::{
     dns, find, fixed_ips,
     harness::{Kind, Subject, allocation, host, instance, network, reason, requested, subnet},
-    mac_ranges,
+    history, mac_ranges,
     migrations::{finish, setup, start},
     ports,
 };
@@ -294,6 +294,7 @@ async fn use_everything(subject: &Subject) {
     use_names(subject).await;
     use_floating_ips(subject, id).await;
     use_ports(subject, id).await;
+    use_history(subject).await;
     use_fixed_ips(subject, id).await;
     subject.deallocate(4).await;
     subject.submit(FenceHost { host: host() }).await.unwrap();
@@ -318,6 +319,20 @@ async fn use_everything(subject: &Subject) {
     subject.store().forget_events(Duration::ZERO).await.unwrap();
     subject.store().forget_requests(Duration::ZERO).await.unwrap();
     subject.store().forget_history(Duration::ZERO).await.unwrap();
+}
+
+/// Asks who held what, of each kind, and goes on behind what ended and behind what lasts.
+async fn use_history(subject: &Subject) {
+    let any = ports::list(PortSelection::By(PortsBy::Any));
+    let ports = subject.store().ask(any).await.unwrap().ports;
+    let addresses = ["10.1.0.2", "172.24.4.1"].map(|text| Held::Address(text.parse().unwrap()));
+    for of in addresses.into_iter().chain([Held::Mac(ports[0].port.mac)]) {
+        let shelf = if matches!(of, Held::Mac(_)) { Shelf::Mac } else { Shelf::FloatingIp };
+        let place = |until| Some(HoldingPlace { until, shelf });
+        for after in [None, place(End::At(subject.now())), place(End::NotYet)] {
+            subject.store().ask(ListHolders { after, ..history::of(of) }).await.unwrap();
+        }
+    }
 }
 
 /// Looks at ports in every way that there is.

@@ -1,0 +1,180 @@
+//! The history as a view knows it: holdings that were asked for, or, in memory, all that has ended of what can be held.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
+};
+
+use lepton_types::{FloatingIp, MacAddr, Port, PortId, SubnetId, Timestamp};
+use uuid::Uuid;
+
+use super::View;
+use crate::{End, Ended, FixedIp, Held, Holdable, Holding, HoldingFilter, Key, PastPort, Selection, Stop};
+
+/// Most things that a complete view forgets at once.
+const FORGOTTEN_AT_ONCE: usize = 1024;
+
+/// What a view knows of what was.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// In a partial view: what was asked for.
+    pages: BTreeMap<HoldingFilter, Vec<Holding>>,
+    remembered_since: Option<Timestamp>,
+    ports: BTreeMap<PortId, Port>,
+    ports_by_mac: BTreeSet<(MacAddr, Timestamp, PortId)>,
+    fixed_ips: BTreeMap<(IpAddr, Timestamp, SubnetId, PortId), FixedIp>,
+    floating_ips: BTreeMap<(IpAddr, Timestamp, Timestamp), FloatingIp>,
+    /// All of it in the order in which it ended.
+    order: VecDeque<(Timestamp, Ended)>,
+}
+
+impl View {
+    /// Says which holdings a page has, in their order, when the store was asked for it.
+    pub fn note_holdings(&mut self, filter: HoldingFilter, holdings: Vec<Holding>) {
+        self.history.pages.insert(filter, holdings);
+    }
+
+    /// Says before when what ended may be forgotten.
+    pub fn note_remembered_since(&mut self, moment: Option<Timestamp>) {
+        self.history.remembered_since = moment;
+    }
+
+    /// A page of holdings, in their order. What the batch itself changes is not in it, so it is for questions.
+    pub(crate) fn holding_page(&mut self, filter: &HoldingFilter) -> Result<Vec<Holding>, Stop> {
+        self.need([Key::Select(Selection::Holdings(filter.clone()))])?;
+        if !self.is_complete {
+            return Ok(self.history.pages.get(filter).cloned().unwrap_or_default());
+        }
+        let mut holdings = match filter.of {
+            Held::Address(address) => self.holdings_of_address(address),
+            Held::Mac(mac) => self.holdings_of_mac(mac),
+        };
+        holdings.retain(|holding| {
+            let is_behind = filter.after.is_none_or(|after| holding.place() > after);
+            holding.is_real() && holding.until > End::At(filter.beyond) && is_behind
+        });
+        holdings.sort_unstable_by_key(Holding::place);
+        holdings.truncate(filter.limit.into());
+        Ok(holdings)
+    }
+
+    /// Before when what ended may be forgotten, when holdings are loaded; none: nothing is.
+    pub(crate) fn remembered_since(&self) -> Option<Timestamp> {
+        self.history.remembered_since
+    }
+
+    fn holdings_of_address(&self, address: IpAddr) -> Vec<Holding> {
+        let first = (address, Timestamp::from(i64::MIN), Uuid::nil().into(), Uuid::nil().into());
+        let past = self.history.fixed_ips.range(first..).take_while(|(key, _)| key.0 == address);
+        let past = past.filter_map(|(key, row)| self.of_fixed_ip(row, End::At(key.1)));
+        let places = self.indexes.fixed_ips_by_address.range((address, Uuid::nil().into())..);
+        let places = places.take_while(|place| place.0 == address);
+        let rows = places.filter_map(|(address, subnet)| self.row::<FixedIp>(&(*subnet, *address)));
+        let lasting = rows.filter_map(|row| self.of_fixed_ip(row, End::NotYet));
+        let first = (address, Timestamp::from(i64::MIN), Timestamp::from(i64::MIN));
+        let floating = self.history.floating_ips.range(first..).take_while(|(key, _)| key.0 == address);
+        let floating = floating.map(|(key, row)| self.of_floating_ip(row, End::At(key.1)));
+        let lasting_floating = self.row(&address).map(|row| self.of_floating_ip(row, End::NotYet));
+        past.chain(lasting).chain(floating).chain(lasting_floating).collect()
+    }
+
+    fn holdings_of_mac(&self, mac: MacAddr) -> Vec<Holding> {
+        let first = (mac, Timestamp::from(i64::MIN), Uuid::nil().into());
+        let past = self.history.ports_by_mac.range(first..).take_while(|key| key.0 == mac);
+        let past = past.filter_map(|key| Some((self.history.ports.get(&key.2)?, End::At(key.1))));
+        let live = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..);
+        let live = live.take_while(|entry| entry.0 == mac);
+        let live = live.filter_map(|entry| Some((self.row::<Port>(&entry.1)?, End::NotYet)));
+        let holding = |(port, until): (&Port, End)| Holding {
+            what: Holdable::Mac,
+            project: port.project.clone(),
+            port: Some(port.into()),
+            since: port.created_at,
+            until,
+        };
+        past.chain(live).map(holding).collect()
+    }
+
+    /// What a port held; nothing when no port did.
+    fn of_fixed_ip(&self, row: &FixedIp, until: End) -> Option<Holding> {
+        let port = self.port_that_was(row.holder.port()?)?;
+        Some(Holding {
+            what: Holdable::FixedIp { address: row.address, subnet: row.subnet },
+            project: port.project.clone(),
+            port: Some(port.into()),
+            since: row.since,
+            until,
+        })
+    }
+
+    fn of_floating_ip(&self, row: &FloatingIp, until: End) -> Holding {
+        let port = row.target.and_then(|target| self.port_that_was(target.port)).map(PastPort::from);
+        Holding { port, ..Holding::of_floating_ip(row, until) }
+    }
+
+    fn port_that_was(&self, id: PortId) -> Option<&Port> {
+        self.row(&id).or_else(|| self.history.ports.get(&id))
+    }
+
+    /// Keeps what has ended, now, of what can be held.
+    pub(super) fn keep_ended(&mut self, ended: Ended) {
+        let (now, history) = (self.now, &mut self.history);
+        match &ended {
+            Ended::Port(port) => {
+                history.ports_by_mac.insert((port.mac, now, port.id));
+                history.ports.insert(port.id, port.clone());
+            }
+            Ended::FixedIp(row) => {
+                history.fixed_ips.extend(key_of_fixed_ip(row, now).map(|key| (key, row.clone())));
+            }
+            Ended::FloatingIp(row) => {
+                history.floating_ips.insert((row.address, now, row.since), row.clone());
+            }
+            Ended::Network(_) | Ended::Subnet(_) | Ended::Instance(_) => return,
+        }
+        history.order.push_back((now, ended));
+    }
+
+    /// Drops a bounded number of things of which a complete view keeps that they ended before a moment; answers how many.
+    pub fn forget_history(&mut self, before: Timestamp) -> u64 {
+        let history = &mut self.history;
+        let mut dropped = 0;
+        while dropped < FORGOTTEN_AT_ONCE
+            && let Some((at, ended)) = history.order.pop_front_if(|(at, _)| *at < before)
+        {
+            match ended {
+                Ended::Port(port) => {
+                    history.ports_by_mac.remove(&(port.mac, at, port.id));
+                    history.ports.remove(&port.id);
+                }
+                Ended::FixedIp(row) => {
+                    key_of_fixed_ip(&row, at).and_then(|key| history.fixed_ips.remove(&key));
+                }
+                Ended::FloatingIp(row) => {
+                    history.floating_ips.remove(&(row.address, at, row.since));
+                }
+                Ended::Network(_) | Ended::Subnet(_) | Ended::Instance(_) => {}
+            }
+            history.remembered_since = history.remembered_since.max(Some(before));
+            dropped += 1;
+        }
+        dropped as u64
+    }
+}
+
+impl Holding {
+    /// What a project had, but for the port that it led to.
+    pub fn of_floating_ip(row: &FloatingIp, until: End) -> Self {
+        let what = Holdable::FloatingIp {
+            address: row.address,
+            subnet: row.subnet,
+            pool: row.pool,
+            leads_to: row.target.map(|target| target.address),
+        };
+        Self { what, project: row.project.clone(), port: None, since: row.since, until }
+    }
+}
+
+fn key_of_fixed_ip(row: &FixedIp, ended_at: Timestamp) -> Option<(IpAddr, Timestamp, SubnetId, PortId)> {
+    row.holder.port().map(|port| (row.address, ended_at, row.subnet, port))
+}
