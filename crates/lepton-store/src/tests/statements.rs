@@ -506,6 +506,8 @@ async fn what_a_host_has_is_read_in_its_order_and_not_sorted() {
                     // A page of one row is sorted as fast as it is not.
                     tx.execute("set local enable_sort = off", vec![]).await.unwrap();
                     tx.execute("discard plans", vec![]).await.unwrap();
+                    // Nor does it walk in that order through what other hosts have.
+                    assert_eq!(scans_of_postgres(&mut tx, page).await, Vec::<String>::new(), "{page}");
                     steps_of_postgres(&mut tx, page).await
                 }
             };
