@@ -161,6 +161,25 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_small_disk_is_not_filled_by_the_ledgers_log_alone() {
+        let place = Place::with_fake_host();
+        let disk = Disk::mount(&place.file("state"));
+        let daemon = place.start().await;
+        let mut client = place.client().await;
+        network(&mut client, "blue", &["10.1.0.0/16", "fd00:1::/64"]).await;
+        let mut story = Story::default();
+        // Some 30 KiB of the log each, one behind the other: twice what the disk has.
+        for _ in 0..64 {
+            let refusals = story.allocate(&client, 16).await;
+            assert!(refusals.is_empty(), "{refusals:?}");
+        }
+        story.assert_kept(&place, &mut client).await;
+        daemon.stop().await;
+        drop(disk);
+    }
+}
+
+kernel_test! {
     async fn a_daemon_whose_log_is_on_the_full_disk_lives_on_and_drains_when_it_is_stopped() {
         let place = Place::with_fake_host().with_log("state/leptond.log");
         let disk = Disk::mount(&place.file("state"));

@@ -65,6 +65,10 @@ const FRAME: i64 = 4096 + 24;
 /// So few pages are copied between two batches without anybody's noticing.
 const FEW: i64 = 128;
 
+/// What part of the room on its disk the log may become: a fourth. The file grows by as much at most, and the log goes on growing
+/// meanwhile.
+const PARTS: i64 = 4;
+
 /// Most times that the log is copied in a row. Each copies what was logged during the one before, which is less.
 const MOST_TIMES: usize = 8;
 
@@ -175,11 +179,20 @@ impl Checkpointer {
         Ok(checkpoint(connection, COPY).await?.left() > 0)
     }
 
+    /// How long the log grows before it is copied here, in pages: on a small disk a part of the room that is left, since a log that
+    /// has taken all of it cannot be copied any more.
+    fn long(&self) -> i64 {
+        let long = i64::from(self.copying.long);
+        let Some(bytes) = self.engine.connections().room() else { return long };
+        let part = i64::try_from(bytes).unwrap_or(i64::MAX) / FRAME / PARTS;
+        long.min(part.max(FEW))
+    }
+
     /// Copies a log that is long enough until little of it is left.
     async fn copy_if_long(&self, connection: &mut Option<SqliteConnection>) -> Result<(), sqlx::Error> {
         let Some(connection) = self.connected(connection).await? else { return Ok(()) };
         let mut pages = checkpoint(connection, LOOK).await?;
-        if pages.logged < self.copying.long.into() {
+        if pages.logged < self.long() {
             return Ok(());
         }
         for _ in 0..MOST_TIMES {

@@ -135,6 +135,11 @@ impl Connections {
         self.file.as_ref().map_or(Ok(()), OpenedFile::ensure_in_place)
     }
 
+    /// Bytes that are free on the disk of the file, when the database is one.
+    pub(crate) fn room(&self) -> Option<u64> {
+        self.file.as_ref().and_then(OpenedFile::room)
+    }
+
     /// Keeps a connection, outside any transaction, for the next batch.
     pub(crate) fn put_back(&self, connection: Connection, access: Access) {
         self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).push(connection);

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::sys::statvfs::statvfs;
+
 use crate::{error::StoreError, failure::Failure};
 
 /// What SQLite has beside the file as long as it is open, by how their names end: its log, and the log's index.
@@ -30,6 +32,12 @@ impl OpenedFile {
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let [log, index] = BESIDE.map(|end| Opened::at(beside(path, end)));
         Ok(Self { ledger: Opened::at(path.to_owned())?, beside: [log?, index?] })
+    }
+
+    /// Bytes that are free on its disk; none where the system does not say.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let disk = statvfs(&self.ledger.path).ok()?;
+        Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
     }
 
     /// Looks whether the paths still lead to them: whoever starts next would find another ledger there, or none, or one without
