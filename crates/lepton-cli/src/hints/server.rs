@@ -32,9 +32,14 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
             "the link to leptond is slow or lossy: run the command again, or with less in it"
         }
         "REQUEST_TOO_LARGE" => "do it in several steps, with less in each",
-        "ROLE_NOT_ALLOWED" => "use a certificate whose role includes the call: `--cert` and `--key`",
+        "ROLE_NOT_ALLOWED" => {
+            "call with a certificate of such a role over TLS (`--cert`, `--key`), or over leptond's unix socket as root"
+        }
         "SHUTTING_DOWN" => "run the command again when leptond is back",
-        "UNAUTHENTICATED" => "say who you are with `--cert` and `--key`",
+        "UNAUTHENTICATED" => {
+            "over TLS say who you are with `--cert` and `--key`; over leptond's unix socket call as root or as its user, or have \
+             `auth.unix_role` set, and for plain http `auth.loopback_role`"
+        }
         _ => return None,
     })
 }
