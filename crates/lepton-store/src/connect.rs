@@ -188,18 +188,24 @@ impl Connections {
     /// that may pass.
     async fn connect_in_time(&self) -> Result<Connection, (String, bool)> {
         let deadline = Instant::now() + self.patience;
+        let mut said = None;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let error = match tokio::time::timeout(left, self.connect(Access::Write)).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => error,
-                Err(_) => return Err((format!("no answer within {} ms", self.patience.as_millis()), true)),
+                // The time for all tries was over: what an earlier one was told says more than that.
+                Err(_) => {
+                    let silence = || format!("no answer within {} ms", self.patience.as_millis());
+                    return Err((said.unwrap_or_else(silence), true));
+                }
             };
             // A file does not come up by itself.
             let may_pass = self.is_shared() && may_pass(&error);
             if !may_pass || Instant::now() + RETRY > deadline {
                 return Err((explained(&error), may_pass));
             }
+            said = Some(explained(&error));
             tokio::time::sleep(RETRY).await;
         }
     }

@@ -1,10 +1,14 @@
 //! How long PostgreSQL works for a store that waits no more, and for one that must wait.
 
-use std::time::{Duration, Instant};
+use std::{
+    future,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use lepton_ledger::DeallocateForInstance;
 use sqlx::{Connection, Executor, PgConnection};
+use tokio::net::TcpListener;
 
 use super::harness::{Kind, Subject, allocation, fixed_ips, fresh_database, instance};
 use crate::{Database, StoreConfig, StoreError, SubmitError, engine::Engine, migrate::migrate_by};
@@ -43,6 +47,27 @@ async fn a_migration_takes_as_long_as_it_takes() {
         assert_eq!(setting(&engine, sql).await, "1s", "{sql}: the connection is a batch's again");
     }
     engine.close().await;
+}
+
+/// The time for all tries ends in one that hears nothing, as it does more often than not.
+#[tokio::test]
+async fn what_a_server_said_at_the_start_is_told_though_the_last_try_heard_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://nobody@{}/lepton", listener.local_addr().unwrap());
+    let mut config = StoreConfig::new(Database::Postgres(url));
+    config.connect_timeout = PATIENCE;
+    let serving = async {
+        let (first, _) = listener.accept().await.unwrap();
+        drop(first);
+        let (_silent, _) = listener.accept().await.unwrap();
+        future::pending::<()>().await;
+    };
+    let opened = tokio::select! {
+        () = serving => panic!("it serves for ever"),
+        opened = Engine::open(&config) => opened,
+    };
+    let Err(StoreError::Open { problem, may_pass, .. }) = opened else { panic!("nobody is there") };
+    assert!(may_pass && !problem.contains("no answer"), "{problem}");
 }
 
 /// Somebody else, for one an operator with `psql`, holds what one command of the batch decides on.
