@@ -406,7 +406,7 @@ CREATE TABLE port_history (
     is_released BOOLEAN NOT NULL,
     revision BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    -- Then `host_id` is the last of its hosts.
+    -- Then `host_id` is that of its hosts which unplugged it last.
     has_moved BOOLEAN NOT NULL,
     ended_at BIGINT NOT NULL
 );
