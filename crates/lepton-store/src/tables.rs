@@ -23,12 +23,15 @@ pub(crate) mod quotas;
 pub(crate) mod requests;
 pub(crate) mod subnets;
 
+use std::net::IpAddr;
+
 use lepton_ledger::View;
+use uuid::Uuid;
 
 use crate::{
     engine::Tx,
     failure::Failure,
-    sql::{Row, Value},
+    sql::{Row, Value, address_bytes},
     table::Stored,
 };
 
@@ -49,4 +52,28 @@ async fn load_by<R: Stored, K: Clone>(
     view: &mut View,
 ) -> Result<(), Failure> {
     enter::<R>(&tx.fetch_for(sql, keys, values_of).await?, view)
+}
+
+/// Loads a page of rows that are in order of their addresses within owners, one owner after the other; of the first those behind an
+/// address alone. `sql` takes the owner, that address and how many rows there may be.
+async fn load_one_by_one<R: Stored>(
+    tx: &mut Tx,
+    sql: &'static str,
+    owners: impl Iterator<Item = Uuid>,
+    after: Option<IpAddr>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    let (mut after, mut left) = (after.map_or_else(Vec::new, address_bytes), usize::from(limit));
+    for owner in owners {
+        let most = i64::try_from(left).unwrap_or(i64::MAX);
+        let behind = std::mem::take(&mut after);
+        let found = tx.fetch(sql, vec![owner.into(), behind.into(), most.into()]).await?;
+        enter::<R>(&found, view)?;
+        left = left.saturating_sub(found.len());
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
 }

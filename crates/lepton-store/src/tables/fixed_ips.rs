@@ -7,7 +7,7 @@ use lepton_types::{Cidr, Lease, MacAddr, Name, PortId, Revision, SubnetId, Times
 
 use uuid::Uuid;
 
-use super::{enter, load_by};
+use super::{enter, load_by, load_one_by_one};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -177,18 +177,8 @@ pub(crate) async fn load_page(
         fixed_ip_columns!(),
         " from fixed_ips where subnet_id = $1 and address > $2 order by address limit $3"
     );
-    let (mut after, mut left) = (after.map_or_else(Vec::new, address_bytes), usize::from(limit));
-    for subnet in subnets {
-        let most = i64::try_from(left).unwrap_or(i64::MAX);
-        let behind = std::mem::take(&mut after);
-        let found = tx.fetch(SQL, vec![subnet.as_uuid().into(), behind.into(), most.into()]).await?;
-        enter::<FixedIp>(&found, view)?;
-        left = left.saturating_sub(found.len());
-        if left == 0 {
-            break;
-        }
-    }
-    Ok(())
+    let owners = subnets.iter().map(|subnet| subnet.as_uuid());
+    load_one_by_one::<FixedIp>(tx, SQL, owners, after, limit, view).await
 }
 
 /// Loads the addresses of ports. The locks on the ports are enough: whoever changes what a port has has locked the port.

@@ -6,7 +6,7 @@ use lepton_ledger::{FloatingBy, FloatingFilter, Key, MOST_SEEN, View};
 use lepton_types::{FloatingIp, FloatingTarget, NetworkId, PortId, SubnetId};
 use uuid::Uuid;
 
-use super::{enter, load_by, networks, ports};
+use super::{enter, load_by, load_one_by_one, networks, ports};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -234,18 +234,8 @@ pub(crate) async fn load_on(
         floating_ip_columns!(),
         " from floating_ips where network_id = $1 and address > $2 order by address limit $3"
     );
-    let (mut after, mut left) = (after.map_or_else(Vec::new, address_bytes), usize::from(limit));
-    for network in networks {
-        let most = i64::try_from(left).unwrap_or(i64::MAX);
-        let behind = std::mem::take(&mut after);
-        let found = tx.fetch(SQL, vec![network.as_uuid().into(), behind.into(), most.into()]).await?;
-        enter::<FloatingIp>(&found, view)?;
-        left = left.saturating_sub(found.len());
-        if left == 0 {
-            break;
-        }
-    }
-    Ok(())
+    let owners = networks.iter().map(|network| network.as_uuid());
+    load_one_by_one::<FloatingIp>(tx, SQL, owners, after, limit, view).await
 }
 
 /// Loads the pools of floating IPs, and the ports and networks that they lead to.
