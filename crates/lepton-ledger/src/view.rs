@@ -354,17 +354,6 @@ impl View {
         self.rested_known.insert(subnet, up_to);
     }
 
-    /// Says that the store holds ranges of MACs.
-    pub fn note_mac_ranges(&mut self) {
-        self.has_mac_ranges = true;
-    }
-
-    /// Says that of the range's free MACs all are loaded up to this one; all of them, when that is none.
-    pub fn note_free_macs(&mut self, range: MacRangeId, up_to: Option<FreeMacPlace>) {
-        let known = self.free_macs_known.entry(range).or_insert(up_to);
-        *known = (*known).zip(up_to).map(|(known, up_to)| known.max(up_to));
-    }
-
     /// Says that a host has more ports to fence than were loaded.
     pub fn note_more_to_fence(&mut self, host: HostId) {
         self.fenced_in_part.insert(host);

@@ -11,6 +11,17 @@ use crate::{FreeMac, FreeMacPlace, Key, Refusal, Stop, mac_range::Drawn};
 pub const FREE_MACS_AT_ONCE: usize = 128;
 
 impl View {
+    /// Says that the store holds ranges of MACs.
+    pub fn note_mac_ranges(&mut self) {
+        self.has_mac_ranges = true;
+    }
+
+    /// Says that of the range's free MACs all are loaded up to this one; all of them, when that is none.
+    pub fn note_free_macs(&mut self, range: MacRangeId, up_to: Option<FreeMacPlace>) {
+        let known = self.free_macs_known.entry(range).or_insert(up_to);
+        *known = (*known).zip(up_to).map(|(known, up_to)| known.max(up_to));
+    }
+
     /// Whether there are ranges, as far as is known without asking for them.
     pub(crate) fn may_have_mac_ranges(&self) -> bool {
         self.has_mac_ranges || self.rows::<MacRange>().next().is_some()
