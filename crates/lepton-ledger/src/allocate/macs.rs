@@ -10,9 +10,14 @@ use crate::{
     pool,
 };
 
-/// How many MACs of the base are drawn for one port before it counts as used up. With half of all MACs taken, one port in
-/// four billion fails.
+/// How many MACs of the base are drawn for one port one by one. With half of all taken, one port in four billion needs more.
 const BASE_ATTEMPTS: u64 = 32;
+
+/// How many MACs side by side are looked at together once that many draws were in vain: all of a base that leaves one octet.
+const PAGE: u64 = 256;
+
+/// How many pages are looked through before the base counts as used up.
+const MOST_PAGES: u64 = 16;
 
 /// A MAC, and the range that it is of, if it is of one.
 #[derive(Clone, Copy, Debug)]
@@ -79,13 +84,35 @@ fn draw_of_base(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<
         let mut attempts = 1;
         while macs[..index].contains(&macs[index]) || !is_free(ledger, &wanted[index], macs[index])? {
             if attempts == BASE_ATTEMPTS {
-                return Err(Refusal::NoMoreMacAddresses { base: base.to_string() }.into());
+                macs[index] = search_base(ledger, base, &wanted[index], &macs[..index])?;
+                break;
             }
             macs[index] = ledger.draws().mac(base);
             attempts += 1;
         }
     }
     Ok(macs)
+}
+
+/// A free MAC of a base that has few left, if there is one in [`MOST_PAGES`] from a random place on.
+fn search_base(
+    ledger: &mut View,
+    base: &MacBase,
+    wanted: &Wanted,
+    before: &[MacAddr],
+) -> Result<MacAddr, Stop> {
+    let start = ledger.draws().number();
+    for page in 0..MOST_PAGES {
+        let places = (0..PAGE).map(|place| start.wrapping_add(page * PAGE + place));
+        let macs: Vec<MacAddr> = places.map(|place| base.nth(place)).collect();
+        ledger.need(macs.iter().flat_map(|mac| keys_of(wanted, *mac)))?;
+        for mac in macs {
+            if !before.contains(&mac) && is_free(ledger, wanted, mac)? {
+                return Ok(mac);
+            }
+        }
+    }
+    Err(Refusal::NoMoreMacAddresses { base: base.to_string() }.into())
 }
 
 fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {

@@ -69,6 +69,11 @@ impl Draws {
         base.nth(self.place.wrapping_add(self.number * MACS_EACH).wrapping_add(position.into()))
     }
 
+    /// Any number.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.random.random()
+    }
+
     /// A MAC from anywhere in the range.
     pub(crate) fn mac(&mut self, base: &MacBase) -> MacAddr {
         base.draw(&mut self.random)
