@@ -11,9 +11,9 @@ use crate::Shown;
 #[serde(try_from = "u32", into = "u32")]
 pub struct Mtu(u16);
 
-/// A number that no link can have as its MTU.
+/// A number that no link can have as its MTU; it tells what a network may have, whose every port may be a tap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not an MTU (expected {min} to {max} bytes)", min = Mtu::MIN_IPV4.0, max = u16::MAX)]
+#[error("{0} is not an MTU (expected {min} to {max} bytes)", min = Mtu::MIN_IPV4, max = Mtu::MAX_TAP)]
 pub struct MtuError(String);
 
 impl Mtu {

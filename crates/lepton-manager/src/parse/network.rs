@@ -64,13 +64,9 @@ fn network_spec(
 
 /// What the devices of every kind of port carry: which kinds a network is going to have is not known yet.
 fn mtu(bytes: u32) -> Result<Mtu, String> {
-    let mtu = Mtu::try_from(bytes).map_err(|error| error.to_string())?;
-    let most = Mtu::MAX_TAP;
-    if mtu > most {
-        Err(format!("{mtu} is more than a tap carries (expected at most {most} bytes)"))
-    } else {
-        Ok(mtu)
-    }
+    let (least, most) = (Mtu::MIN_IPV4, Mtu::MAX_TAP);
+    let mtu = Mtu::try_from(bytes).ok().filter(|mtu| *mtu <= most);
+    mtu.ok_or_else(|| format!("{bytes} is not an MTU (expected {least} to {most} bytes)"))
 }
 
 fn optional_host(fields: &mut Fields, field: &str, text: &str, settings: &Settings) -> Option<NamedHost> {

@@ -22,13 +22,9 @@ fn refused_networks() -> Vec<(v1::NetworkSpec, &'static str, &'static str)> {
             "networks[0].project_id",
             "\"a b\" is not a valid",
         ),
-        (with_mtu(67, &[]), "networks[0].mtu", "67 is not an MTU (expected 68 to 65535 bytes)"),
+        (with_mtu(67, &[]), "networks[0].mtu", "67 is not an MTU (expected 68 to 65521 bytes)"),
         (with_mtu(65_536, &[]), "networks[0].mtu", "65536 is not an MTU"),
-        (
-            with_mtu(65_522, &[]),
-            "networks[0].mtu",
-            "65522 is more than a tap carries (expected at most 65521 bytes)",
-        ),
+        (with_mtu(65_522, &[]), "networks[0].mtu", "65522 is not an MTU (expected 68 to 65521 bytes)"),
         (with_mtu(1279, &["fd00::/64"]), "networks[0].mtu", "1279 is too small for an IPv6 subnet"),
         (
             network("n", &["10.0.0.0/24", "10.0.0.0/25"]),
