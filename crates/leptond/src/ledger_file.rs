@@ -1,6 +1,10 @@
 //! [`LedgerFile`]: the embedded ledger's file, held against every other leptond, whatever its state directory.
 
-use std::{fs, path::Path, path::PathBuf};
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    path::{Path, PathBuf},
+};
 
 use lepton_store::Database;
 
@@ -16,30 +20,49 @@ pub(crate) struct LedgerFile {
     _lock: Option<Lock>,
 }
 
-/// Another process has it.
+/// Why a ledger's file cannot be held.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "another leptond uses the ledger {} ({holder} holds {}): stop it, or give each one a database.url of its own",
-    path.display(), lock.display()
-)]
-pub struct LedgerHeld {
-    path: PathBuf,
-    lock: PathBuf,
-    holder: String,
+pub enum LedgerFileError {
+    /// Another process has it.
+    #[error(
+        "another leptond uses the ledger {} ({holder} holds {}): stop it, or give each one a database.url of its own",
+        path.display(), lock.display()
+    )]
+    Held {
+        /// The ledger.
+        path: PathBuf,
+        /// The lock beside it.
+        lock: PathBuf,
+        /// Which process, as far as it has said.
+        holder: String,
+    },
+    /// The system refused.
+    #[error(
+        "cannot lock {}, without which another leptond could use the ledger {}: let this user write both and their folder",
+        lock.display(), path.display()
+    )]
+    Refused {
+        /// The ledger.
+        path: PathBuf,
+        /// The lock beside it.
+        lock: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl LedgerFile {
     /// Holds the file, if the ledger is one. PostgreSQL is there for several.
-    pub(crate) async fn hold(database: &Database) -> Result<Self, LedgerHeld> {
+    pub(crate) async fn hold(database: &Database) -> Result<Self, LedgerFileError> {
         let Database::Sqlite(path) = database else { return Ok(Self { _lock: None }) };
         let lock = lock_of(path);
         match Lock::take(&lock).await {
             Ok(held) => Ok(Self { _lock: Some(held) }),
-            Err(LockError::Held(holder)) => Err(LedgerHeld { path: path.clone(), lock, holder }),
-            // SQLite makes files in the same folder, and tells better what is wrong with it.
-            Err(LockError::Refused(error)) => {
-                tracing::warn!(lock = %lock.display(), %error, "the ledger is not locked against other processes");
-                Ok(Self { _lock: None })
+            Err(LockError::Held(holder)) => Err(LedgerFileError::Held { path: path.clone(), lock, holder }),
+            // Without the folder there is no ledger either, and SQLite tells it.
+            Err(LockError::Refused(error)) if error.kind() == ErrorKind::NotFound => Ok(Self { _lock: None }),
+            Err(LockError::Refused(source)) => {
+                Err(LedgerFileError::Refused { path: path.clone(), lock, source })
             }
         }
     }
@@ -78,5 +101,14 @@ mod tests {
         LedgerFile::hold(&Database::Sqlite(path)).await.unwrap();
         LedgerFile::hold(&Database::Memory).await.unwrap();
         LedgerFile::hold(&Database::Sqlite(folder.path().join("nowhere/lepton.db"))).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_ledger_that_cannot_be_locked_is_not_used() {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join("lepton.db.lock")).unwrap();
+        let path = folder.path().join("lepton.db");
+        let error = LedgerFile::hold(&Database::Sqlite(path)).await.unwrap_err().to_string();
+        assert!(error.contains("cannot lock ") && error.contains("lepton.db.lock"), "{error}");
     }
 }

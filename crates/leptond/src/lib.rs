@@ -20,7 +20,7 @@ mod tasks;
 pub mod tls;
 
 pub use arguments::{Arguments, Task};
-pub use ledger_file::LedgerHeld;
+pub use ledger_file::LedgerFileError;
 pub use room::full_folder;
 pub use run::{RunError, run};
 pub use signals::Signals;

@@ -25,7 +25,7 @@ use crate::{
     agent, claim,
     config::{Config, Roles},
     descriptors,
-    ledger_file::{LedgerFile, LedgerHeld},
+    ledger_file::{LedgerFile, LedgerFileError},
     listen::{Addresses, ListenError, Listeners},
     state_dir::{StateDir, StateDirError},
     tasks::{TaskEnded, Tasks},
@@ -59,9 +59,9 @@ pub enum RunError {
     /// There is no place for the state.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
-    /// The ledger is another process's.
+    /// The ledger is another process's, or may be.
     #[error(transparent)]
-    LedgerHeld(#[from] LedgerHeld),
+    LedgerFile(#[from] LedgerFileError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] StoreError),
