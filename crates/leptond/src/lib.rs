@@ -7,6 +7,7 @@ mod agent;
 mod arguments;
 mod claim;
 pub mod config;
+pub mod database_files;
 mod descriptors;
 mod ledger_file;
 pub mod listen;

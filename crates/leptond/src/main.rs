@@ -12,7 +12,7 @@ use std::{
 use leptond::{
     Arguments, Signals, Task,
     config::{self, Config, Mistakes, Named, Sources},
-    full_folder, listen, logging, run, tls,
+    database_files, full_folder, listen, logging, run, tls,
 };
 use nix::unistd;
 use tokio::runtime::Runtime;
@@ -60,6 +60,7 @@ fn load(arguments: Arguments) -> Result<Config, Mistakes> {
 /// What is wrong with the files and the group that a configuration names.
 fn look(named: &Named<'_>) -> Mistakes {
     let mut mistakes = tls::mistakes_in(named);
+    database_files::check(named, &mut mistakes);
     if let Some(group) = named.unix_group {
         listen::check_group(group, &mut mistakes);
     }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use lepton_store::Database;
+
 use super::{GroupName, schema::Settings, values::AbsolutePath};
 
 /// What a configuration names outside itself and is going to use; also one that has mistakes, as far as it could be read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Named<'a> {
     /// `listen.unix_group`, where there is a unix socket.
     pub unix_group: Option<&'a GroupName>,
@@ -15,6 +17,8 @@ pub struct Named<'a> {
     pub tls_key: Option<&'a Path>,
     /// `tls.client_ca`.
     pub tls_client_ca: Option<&'a Path>,
+    /// `database.url`, if it is set.
+    pub database: Option<&'a Database>,
 }
 
 impl<'a> Named<'a> {
@@ -27,6 +31,7 @@ impl<'a> Named<'a> {
             tls_cert: file(&settings.tls_cert.0),
             tls_key: file(&settings.tls_key.0),
             tls_client_ca: file(&settings.tls_client_ca.0),
+            database: settings.database_url.0.as_ref().map(|url| &url.0),
         }
     }
 }
