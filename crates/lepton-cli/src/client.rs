@@ -155,6 +155,8 @@ fn tls_config(files: &TlsFiles) -> Result<ClientTlsConfig, Error> {
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path)
-        .map_err(|cause| Error::usage(format!("cannot read the {what} {}: {cause}", path.display())))
+    fs::read(path).map_err(|cause| {
+        Error::usage(format!("cannot read the {what} {}: {cause}", path.display()))
+            .with_hint("name the right file with `--ca`, `--cert` or `--key`, or in cli.toml")
+    })
 }

@@ -77,7 +77,7 @@ impl Error {
 
     /// The command line or the configuration is wrong.
     pub(crate) fn usage(message: String) -> Self {
-        Self::new(Kind::Usage, message)
+        Self::new(Kind::Usage, message).with_hint(hints::FOR_USAGE)
     }
 
     /// The command line does not parse.
@@ -87,7 +87,6 @@ impl Error {
         // What follows the first paragraph is the usage, for people.
         let what = text.split("\n\n").next().unwrap_or(text);
         Self::usage(what.to_owned())
-            .with_hint("`lepton help` and `--help` after a command show what there is")
     }
 
     /// There is no connection, or it broke.
@@ -128,8 +127,9 @@ impl Error {
             let (field, description) = (violation.field.clone(), violation.description.clone());
             report.violations.push(Violation { field, description });
         }
-        report.hint =
-            hints::for_refusal(report.reason.as_deref(), status.code(), &report.metadata).map(str::to_owned);
+        let of_field = report.violations.first().map(|violation| hints::for_field(&violation.field));
+        let of_refusal = hints::for_refusal(report.reason.as_deref(), status.code(), &report.metadata);
+        report.hint = of_refusal.or(of_field).map(str::to_owned);
         error
     }
 

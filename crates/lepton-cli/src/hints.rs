@@ -16,6 +16,21 @@ mod server;
 /// What a refusal is about, by name.
 type Metadata = BTreeMap<String, String>;
 
+/// What to do about a wrong command line.
+pub(crate) const FOR_USAGE: &str = "`lepton help` and `--help` after a command show what there is";
+
+/// What to do about a wrong `field` of a request, such as `networks[0].network_id`: where its ids are told, or what it may be.
+pub(crate) fn for_field(field: &str) -> &'static str {
+    match name_of(field) {
+        "network_id" => "`lepton network list` shows the networks with their ids",
+        "subnet_id" => "`lepton subnet list` shows the subnets with their ids",
+        "port_id" => "`lepton port list` shows the ports with their ids",
+        "mac_range_id" => "`lepton mac-range list` shows the ranges with their ids",
+        "instance_id" => "`lepton instance find` and `lepton port list` show the instances' ids",
+        _ => "`--help` after the command says what each argument takes",
+    }
+}
+
 /// What to do about a refusal; none where its text says it all.
 pub(crate) fn for_refusal(reason: Option<&str>, code: Code, metadata: &Metadata) -> Option<&'static str> {
     let Some(reason) = reason else { return for_foreign_refusal(code) };
@@ -136,13 +151,18 @@ const ARGUMENTS: &[(&str, &str)] = &[
 
 /// The command line's argument that the request's `field`, such as `networks[0].subnets[1].cidr`, was made from.
 pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
-    let last = field.rsplit('.').next().unwrap_or(field);
-    let name = last.split('[').next().unwrap_or(last);
+    let name = name_of(field);
     match field {
         "label" => Some("--label"),
         "network_id" => Some("NETWORK"),
         _ => ARGUMENTS.iter().find(|(known, _)| *known == name).map(|(_, argument)| *argument),
     }
+}
+
+/// The field's own name: `cidr` of `networks[0].subnets[1].cidr`.
+fn name_of(field: &str) -> &str {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    last.split('[').next().unwrap_or(last)
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::{duration, endpoint::Endpoint, error::Error};
 /// The configuration for everybody on the machine.
 const SYSTEM_FILE: &str = "/etc/lepton/cli.toml";
 
+/// What to do about a configuration file that cannot be used.
+const FOR_FILE: &str = "mend the file, or name another one with `--config` or LEPTON_CLI_CONFIG";
+
 /// How long a command may take when nobody says; far above what any takes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -170,9 +173,12 @@ fn default_files() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The files that exist, in the same order.
+/// The files that exist and that this user may look for, in the same order: one in somebody else's closed folder is not theirs.
 fn read_all(files: &[PathBuf]) -> Result<Vec<Layer>, Error> {
-    files.iter().filter_map(|path| read(path).transpose()).collect()
+    let is_closed = |path: &&PathBuf| {
+        path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
+    files.iter().filter(|path| !is_closed(path)).filter_map(|path| read(path).transpose()).collect()
 }
 
 /// What a file says; none when there is no such file.
@@ -181,7 +187,8 @@ fn read(path: &Path) -> Result<Option<Layer>, Error> {
         Ok(text) => match toml::from_str::<Layer>(&text) {
             Ok(layer) => Ok(Some(layer.beside(path))),
             Err(error) => {
-                Err(Error::usage(format!("{} is wrong: {}", path.display(), error.to_string().trim_end())))
+                let what = format!("{} is wrong: {}", path.display(), error.to_string().trim_end());
+                Err(Error::usage(what).with_hint(FOR_FILE))
             }
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -190,7 +197,8 @@ fn read(path: &Path) -> Result<Option<Layer>, Error> {
 }
 
 fn unreadable(path: &Path, cause: &str) -> Error {
-    Error::usage(format!("cannot read the configuration file {}: {cause}", path.display()))
+    let what = format!("cannot read the configuration file {}: {cause}", path.display());
+    Error::usage(what).with_hint(FOR_FILE)
 }
 
 fn timeout<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Duration>, D::Error> {

@@ -1,3 +1,6 @@
+use std::{os::unix::fs::PermissionsExt, thread};
+
+use nix::unistd::{Uid, geteuid, setfsuid};
 use tempfile::TempDir;
 
 use super::*;
@@ -46,6 +49,32 @@ fn each_value_comes_from_the_first_place_that_has_it() {
 #[test]
 fn a_file_that_is_not_there_says_nothing() {
     assert_eq!(read_all(&[PathBuf::from("/nonexistent/cli.toml")]).unwrap(), []);
+}
+
+/// Root's capabilities look into every folder; a thread whose file system user is somebody else has none of them.
+#[test]
+fn a_file_in_a_folder_that_is_closed_to_the_user_says_nothing_and_one_that_is_closed_itself_is_told() {
+    let folder = TempDir::new().unwrap();
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    for (path, mode) in [(folder.path(), 0o755), (&closed, 0o000)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let own = folder.path().join("cli.toml");
+    fs::write(&own, "timeout = '5s'").unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o000)).unwrap();
+    let as_somebody = move |paths: Vec<PathBuf>| {
+        thread::spawn(move || {
+            setfsuid(if geteuid().is_root() { Uid::from_raw(65_534) } else { geteuid() });
+            read_all(&paths).map_err(|error| error.to_string())
+        })
+        .join()
+        .unwrap()
+    };
+    assert_eq!(as_somebody(vec![closed.join("cli.toml")]), Ok(Vec::new()));
+    let error = as_somebody(vec![own]).unwrap_err();
+    assert!(error.contains("cannot read the configuration file") && error.contains("cli.toml"), "{error}");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]

@@ -31,6 +31,14 @@ fn invalid(violations: &[(&str, &str)]) -> Turn {
 }
 
 #[tokio::test]
+async fn an_id_that_is_none_comes_with_where_the_ids_are() {
+    let text = "\"blue\" is not a UUID";
+    assert_snapshot!(
+        in_every_format(&["network", "show", "blue"], || invalid(&[("network_id", text)])).await
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_field_is_named_by_its_argument() {
     let host_bits = "10.1.0.9/24 has host bits set; the network that contains it is 10.1.0.0/24";
     let arguments = ["network", "create", "private", "--cidr", "10.1.0.9/24", "--request-id", "r1"];
