@@ -9,7 +9,7 @@ use lepton_types::{
     SubnetId,
 };
 
-pub use selection::Selection;
+pub use selection::{FixedIpKind, Selection};
 
 use crate::{FreeMacPlace, RequestKey, row::EntryKey};
 

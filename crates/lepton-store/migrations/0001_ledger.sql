@@ -195,6 +195,12 @@ CREATE INDEX fixed_ips_resting ON fixed_ips (quarantined_until)
     WHERE quarantined_until IS NOT NULL AND reserved_for IS NULL;
 CREATE INDEX fixed_ips_resting_by_subnet ON fixed_ips (subnet_id, quarantined_until, address)
     WHERE quarantined_until IS NOT NULL AND reserved_for IS NULL;
+-- For lists of one state. They have no place for an address as it is allocated.
+CREATE INDEX fixed_ips_resting_in_order ON fixed_ips (subnet_id, address)
+    WHERE quarantined_until IS NOT NULL AND reserved_for IS NULL;
+CREATE INDEX fixed_ips_reserved ON fixed_ips (subnet_id, address) WHERE reserved_for IS NOT NULL;
+CREATE INDEX fixed_ips_leased ON fixed_ips (subnet_id, address)
+    WHERE lease_mac IS NOT NULL AND port_id IS NOT NULL;
 
 -- Names in DNS, for a resolver to serve.
 

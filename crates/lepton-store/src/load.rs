@@ -215,8 +215,8 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
         Selection::AddressPage { range, after, limit } => {
             fixed_ips::load_in_range(tx, *range, *after, *limit, view).await
         }
-        Selection::FixedIpPage { subnets, after, limit } => {
-            fixed_ips::load_page(tx, subnets, *after, *limit, view).await
+        Selection::FixedIpPage { subnets, kind, after, limit } => {
+            fixed_ips::load_page(tx, subnets, *kind, *after, *limit, view).await
         }
         Selection::PortOfMacs(macs) => ports::note_some_with(tx, *macs, view).await,
         Selection::PortOn(network) => ports::note_some_on(tx, *network, view).await,

@@ -58,6 +58,7 @@ impl Statements {
     /// |---|---|---|
     /// | `{rows}`, a table | `values (?,?),(?,?)` | `select * from unnest($1,$2) as r (column1,column2)` |
     /// | `{in}`, a condition | `in (?,?)` | `= any($1)` |
+    /// | `{index NAME}`, behind a table | `indexed by NAME`: of two with the same columns its planner takes the larger one | |
     /// | `{lock}` | | `for update`, so that what a decision reads cannot change before it is written |
     /// | `{lock referred}` | | `for no key update`: the same, but others may write rows that refer to it |
     /// | `{lock free}` | | `for update skip locked`: what others decide on is left to them |
@@ -79,6 +80,7 @@ impl Statements {
                 Dialect::Postgres { .. } => (unnested(0, width), "= any($1)".to_owned()),
             };
             let sql = sql.replace("{rows}", &table).replace("{in}", &condition);
+            let sql = with_index(sql, dialect);
             let locked = |sql: String, (mark, lock): (&str, &str)| {
                 sql.replace(mark, if is_locking { lock } else { "" })
             };
@@ -101,6 +103,19 @@ impl Statements {
         combined.make_room();
         combined.texts.insert(parts.to_vec(), (Arc::clone(&text), now));
         text
+    }
+}
+
+/// The text with its `{index NAME}` filled in, if it has one.
+fn with_index(sql: String, dialect: Dialect) -> String {
+    let Some((before, (name, after))) =
+        sql.split_once("{index ").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+    else {
+        return sql;
+    };
+    match dialect {
+        Dialect::Sqlite => format!("{before}indexed by {name}{after}"),
+        Dialect::Postgres { .. } => format!("{before}{after}"),
     }
 }
 
@@ -192,6 +207,9 @@ mod tests {
         assert_eq!(text(sweep, 0, 0, Dialect::Sqlite), "select 1 from t ");
         assert_eq!(text(sweep, 0, 0, asking), "select 1 from t ");
         assert_eq!(text(sweep, 0, 0, locking), "select 1 from t for update skip locked");
+        let few = "select 1 from t {index t_few} where few {lock}";
+        assert_eq!(text(few, 0, 0, Dialect::Sqlite), "select 1 from t indexed by t_few where few ");
+        assert_eq!(text(few, 0, 0, locking), "select 1 from t  where few for update");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! What a subnet keeps for itself, its gateway for one, has no row and stands between them: there are a few of each subnet.
 //!
-//! A subnet's addresses are read in their order, and a host's port by port, so a page costs what it looks at; where some of
-//! them are not wanted, a call looks at a bounded number, and tells from where to go on even if it has found nothing.
+//! A subnet's addresses are read in their order, and a host's or a project's port by port, so a page costs what it looks at; where
+//! some of that is not wanted, a call looks at a bounded number, and tells from where to go on even if it has found nothing.
+//! What is looked at for a tenant, and told as a place to go on from, is the tenant's own.
 
 use lepton_ipam::Reserved;
 use lepton_types::{
@@ -12,10 +13,13 @@ use lepton_types::{
 use serde::{Deserialize, Serialize};
 
 use super::Place;
-use crate::{AddressPlace, Command, FixedIp, Key, PortFilter, PortsBy, Scope, Stop, View, page};
+use crate::{
+    AddressPlace, Command, FixedIp, FixedIpKind, Key, PortFilter, PortPlace, PortsBy, Scope, Stop, View, page,
+};
 
 /// Shows a page of addresses that are not free, in their order, IPv4 before IPv6; of a host those of one port after the other,
-/// the port first that changed first.
+/// the port first that changed first; of a project, and of a network that is not the tenant's who asks, those of one of its ports
+/// after the other, by network and id.
 ///
 /// Of a network or a subnet what it keeps for itself, such as its gateway, is among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub enum FixedIpPlace {
     Behind(AddressPlace),
     /// On a host behind this port, or when there is one behind this address of it.
     OnHost(HostPortPlace, Option<AddressPlace>),
+    /// Among a project's ports behind this one, or when there is one behind this address of it.
+    OfProject(PortPlace, Option<AddressPlace>),
 }
 
 /// Where a port is among those of its host: at which of the host's revisions it changed. A port that changes is behind all
@@ -78,7 +84,8 @@ enum Found {
 
 /// What a call looks at.
 struct Looked {
-    found: Vec<Found>,
+    /// What is there, each with the place behind it.
+    found: Vec<(FixedIpPlace, Found)>,
     /// Where to go on behind all of it; none when nothing is there.
     next: Option<FixedIpPlace>,
 }
@@ -89,22 +96,28 @@ impl Command for ListFixedIps {
     const NAME: &'static str = "ListFixedIps";
 
     fn decide(&self, ledger: &mut View) -> Result<FixedIpPage, Stop> {
-        if self.project.is_some() && !self.scope.owns(self.project.as_ref()) {
-            return Ok(FixedIpPage::default());
-        }
-        let Looked { found, next } = match &self.by {
-            FixedIpsBy::Place(place) => self.in_place(ledger, *place)?,
-            FixedIpsBy::Instance(instance) => self.of_instance(ledger, *instance)?,
-            FixedIpsBy::Host(host) => self.on_host(ledger, host)?,
+        let project = match (&self.project, self.scope.project()) {
+            (Some(asked), Some(own)) if asked != own => return Ok(FixedIpPage::default()),
+            (asked, own) => asked.as_ref().or(own).cloned(),
         };
-        ledger.want(found.iter().map(|found| Key::Subnet(found.place().1)));
-        ledger.need(found.iter().filter_map(Found::port).map(Key::Port))?;
+        let Looked { found, next } = match (&self.by, project) {
+            (FixedIpsBy::Place(place), project) => self.in_place(ledger, *place, project)?,
+            (FixedIpsBy::Instance(instance), project) => self.of_instance(ledger, *instance, project)?,
+            (FixedIpsBy::Host(host), None) => self.on_host(ledger, host)?,
+            (FixedIpsBy::Host(host), Some(project)) => {
+                let filter = PortFilter { project: Some(project), by: PortsBy::Any };
+                let looks = self.looks().max(page::LOOKS);
+                self.of_project(ledger, &filter, looks, |port, _| port.host == *host)?
+            }
+        };
+        ledger.want(found.iter().map(|(_, found)| Key::Subnet(found.place().1)));
+        ledger.need(found.iter().filter_map(|(_, found)| found.port()).map(Key::Port))?;
         let mut page = FixedIpPage::default();
-        for found in found {
+        for (place, found) in found {
             if page.fixed_ips.len() == usize::from(self.limit) {
                 return Ok(page);
             }
-            page.next = Some(self.place_of(ledger, &found));
+            page.next = Some(place);
             page.fixed_ips.extend(self.wanted(ledger, found)?);
         }
         Ok(FixedIpPage { next, ..page })
@@ -129,80 +142,106 @@ impl Found {
 }
 
 impl ListFixedIps {
-    /// The next addresses of the subnets there.
-    fn in_place(&self, ledger: &mut View, place: Place) -> Result<Looked, Stop> {
-        let (_, mut subnets) = ledger.subnets_at(place, &self.scope)?;
-        let after = self.behind().map(|(address, _)| address);
+    /// The next addresses of the subnets there, or those of a project: whoever asks for it, and a tenant whose network it is not.
+    fn in_place(&self, ledger: &mut View, place: Place, project: Option<ProjectId>) -> Result<Looked, Stop> {
+        let (network, subnets) = ledger.subnets_at(place, &self.scope)?;
+        let owner = ledger.network(network)?.and_then(|network| network.project.as_ref());
+        if project.is_some() && (self.project.is_some() || !self.scope.owns(owner)) {
+            let filter = PortFilter { project, by: PortsBy::Network(network) };
+            let is_there = |_: &Port, row: &FixedIp| subnets.iter().any(|subnet| subnet.id == row.subnet);
+            return self.of_project(ledger, &filter, self.looks(), is_there);
+        }
+        self.in_order(ledger, subnets)
+    }
+
+    /// The next addresses of some subnets.
+    fn in_order(&self, ledger: &mut View, mut subnets: Vec<Subnet>) -> Result<Looked, Stop> {
+        let behind = match self.after {
+            Some(FixedIpPlace::Behind(place)) => Some(place),
+            Some(FixedIpPlace::OnHost(..) | FixedIpPlace::OfProject(..)) | None => None,
+        };
+        let after = behind.map(|(address, _)| address);
         subnets.retain(|subnet| after.is_none_or(|after| subnet.cidr.last() > after));
         let after = after.filter(|after| subnets.first().is_some_and(|first| first.cidr.contains(*after)));
-        let looks = self.looks();
-        let rows = ledger.fixed_ip_page(&subnets, after, looks)?;
+        let kind = self.state.map_or(FixedIpKind::Any, FixedIpKind::of);
+        let looks = if kind == FixedIpKind::Any { self.looks() } else { page::looks(self.limit) };
+        let rows = ledger.fixed_ip_page(&subnets, after, kind, looks)?;
         let last = rows.last().filter(|_| rows.len() == usize::from(looks));
         let last = last.map(|row| (row.address, row.subnet));
-        let mut found = kept_between(&subnets, self.behind(), last);
+        let mut found = kept_between(&subnets, behind, last);
         found.retain(|kept| rows.iter().all(|row| (row.address, row.subnet) != kept.place()));
         found.extend(rows.into_iter().map(Found::Row));
         found.sort_unstable_by_key(Found::place);
-        Ok(Looked { found, next: last.map(FixedIpPlace::Behind) })
+        Ok(Looked { found: in_their_order(found), next: last.map(FixedIpPlace::Behind) })
     }
 
     /// The next addresses of an instance's ports. It has so few that they are sorted.
-    fn of_instance(&self, ledger: &mut View, instance: InstanceId) -> Result<Looked, Stop> {
-        let project = self.project.as_ref().or(self.scope.project()).cloned();
+    fn of_instance(
+        &self,
+        ledger: &mut View,
+        instance: InstanceId,
+        project: Option<ProjectId>,
+    ) -> Result<Looked, Stop> {
         let filter = PortFilter { project, by: PortsBy::Instance(instance) };
         let ports = ledger.port_page(&filter, None, u16::MAX)?;
         let mut rows: Vec<FixedIp> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
-        rows.retain(|row| self.behind().is_none_or(|after| (row.address, row.subnet) > after));
+        rows.retain(|row| {
+            self.after.is_none_or(|after| FixedIpPlace::Behind((row.address, row.subnet)) > after)
+        });
         rows.sort_unstable_by_key(|row| (row.address, row.subnet));
-        Ok(Looked { found: rows.into_iter().map(Found::Row).collect(), next: None })
+        let found = rows.into_iter().map(Found::Row).collect();
+        Ok(Looked { found: in_their_order(found), next: None })
     }
 
     /// What a host's next ports have, and before it the rest of what the last one has that was shown in part.
     fn on_host(&self, ledger: &mut View, host: &HostId) -> Result<Looked, Stop> {
         let after = match self.after {
-            Some(FixedIpPlace::OnHost(port, address)) => Some((port, address)),
-            Some(FixedIpPlace::Behind(_)) | None => None,
+            Some(FixedIpPlace::OnHost(port, shown)) => Some((port, shown)),
+            Some(FixedIpPlace::Behind(_) | FixedIpPlace::OfProject(..)) | None => None,
         };
         let looks = self.looks();
-        let ports = ledger.host_port_page(host, after.map(|(port, _)| port), looks)?;
-        let mut rows = Vec::new();
+        let mut ports = ledger.host_port_page(host, after.map(|(port, _)| port), looks)?;
+        let place = |port: &Port, shown| FixedIpPlace::OnHost((port.revision, port.id), shown);
+        let last = ports.last().filter(|_| ports.len() == usize::from(looks)).map(|port| place(port, None));
+        let mut rest = None;
         if let Some(((revision, id), Some(shown))) = after {
             // A port that has changed or moved since comes again, or is not there any more.
             let port = ledger.port(id)?.filter(|port| port.host == *host && port.revision == revision);
-            if let Some(port) = port.map(|port| port.id) {
-                rows.extend(
-                    in_order(ledger, port).into_iter().filter(|row| (row.address, row.subnet) > shown),
-                );
-            }
+            rest = Some(shown).filter(|_| port.is_some());
+            ports.splice(0..0, port.cloned());
         }
-        rows.extend(ports.iter().flat_map(|port| in_order(ledger, port.id)));
-        let last = ports.last().filter(|_| ports.len() == usize::from(looks));
-        let found = rows.into_iter().map(Found::Row).collect();
-        Ok(Looked { found, next: last.map(|port| FixedIpPlace::OnHost((port.revision, port.id), None)) })
+        Ok(Looked { found: port_by_port(ledger, &ports, rest, place, |_, _| true), next: last })
     }
 
-    /// Behind which address the page begins, unless it is about a host.
-    fn behind(&self) -> Option<AddressPlace> {
-        match self.after {
-            Some(FixedIpPlace::Behind(place)) => Some(place),
-            Some(FixedIpPlace::OnHost(..)) | None => None,
+    /// What a project's next ports have and is wanted, so many ports, and before it the rest of what the last one has that was shown
+    /// in part.
+    fn of_project(
+        &self,
+        ledger: &mut View,
+        filter: &PortFilter,
+        looks: u16,
+        is_there: impl Fn(&Port, &FixedIp) -> bool,
+    ) -> Result<Looked, Stop> {
+        let after = match self.after {
+            Some(FixedIpPlace::OfProject(port, shown)) => Some((port, shown)),
+            Some(FixedIpPlace::Behind(_) | FixedIpPlace::OnHost(..)) | None => None,
+        };
+        let mut ports = ledger.port_page(filter, after.map(|(port, _)| port), looks)?;
+        let place = |port: &Port, shown| FixedIpPlace::OfProject((port.network, port.id), shown);
+        let last = ports.last().filter(|_| ports.len() == usize::from(looks)).map(|port| place(port, None));
+        let mut rest = None;
+        if let Some(((_, id), Some(shown))) = after {
+            let port = ledger.port(id)?.filter(|port| filter.lets_pass(port));
+            rest = Some(shown).filter(|_| port.is_some());
+            ports.splice(0..0, port.cloned());
         }
+        Ok(Looked { found: port_by_port(ledger, &ports, rest, place, is_there), next: last })
     }
 
-    /// Where the list goes on behind an address, whose port is loaded.
-    fn place_of(&self, ledger: &View, found: &Found) -> FixedIpPlace {
-        let port = found.port().filter(|_| matches!(self.by, FixedIpsBy::Host(_)));
-        match port.and_then(|port| ledger.row::<Port>(&port)) {
-            Some(port) => FixedIpPlace::OnHost((port.revision, port.id), Some(found.place())),
-            None => FixedIpPlace::Behind(found.place()),
-        }
-    }
-
-    /// How many addresses, or ports of a host, the call looks at: where all are wanted, one more than it shows tells whether
-    /// another page follows.
+    /// How many addresses, or ports, the call looks at: where all are wanted, one more than it shows tells whether another page
+    /// follows.
     fn looks(&self) -> u16 {
-        let wants_all = self.state.is_none() && self.project.is_none() && self.scope == Scope::Everything;
-        if wants_all { page::looks(self.limit) } else { page::LOOKS }
+        if self.state.is_none() { page::looks(self.limit) } else { page::LOOKS }
     }
 
     /// What the address is, if it is wanted and the caller's to see.
@@ -211,12 +250,38 @@ impl ListFixedIps {
             Found::Row(row) => ledger.own_info_of_row(row, &self.scope)?,
             Found::Kept((address, subnet)) => ledger.own_info_of_kept(subnet, address, &self.scope)?,
         };
-        Ok(info.filter(|info| {
-            let owner = info.owner.as_ref().map(|owner| &owner.project);
-            let is_of_project = self.project.is_none() || owner == self.project.as_ref();
-            is_of_project && self.state.map_or(info.state != FixedIpState::Free, |state| info.state == state)
-        }))
+        let is_wanted = |info: &FixedIpInfo| {
+            self.state.map_or(info.state != FixedIpState::Free, |state| info.state == state)
+        };
+        Ok(info.filter(is_wanted))
     }
+}
+
+/// What was found in the order of the addresses, with its places.
+fn in_their_order(found: Vec<Found>) -> Vec<(FixedIpPlace, Found)> {
+    found.into_iter().map(|found| (FixedIpPlace::Behind(found.place()), found)).collect()
+}
+
+/// What ports that are loaded have and is there, one port after the other, with its places; of the first one only the `rest`, behind an
+/// address that was shown.
+fn port_by_port(
+    ledger: &View,
+    ports: &[Port],
+    mut rest: Option<AddressPlace>,
+    place: impl Fn(&Port, Option<AddressPlace>) -> FixedIpPlace,
+    is_there: impl Fn(&Port, &FixedIp) -> bool,
+) -> Vec<(FixedIpPlace, Found)> {
+    let mut found = Vec::new();
+    for port in ports {
+        let shown = rest.take();
+        let mut rows = ledger.fixed_ips_of(port.id);
+        rows.retain(|row| shown.is_none_or(|shown| (row.address, row.subnet) > shown) && is_there(port, row));
+        rows.sort_unstable_by_key(|row| (row.address, row.subnet));
+        found.extend(
+            rows.into_iter().map(|row| (place(port, Some((row.address, row.subnet))), Found::Row(row))),
+        );
+    }
+    found
 }
 
 /// What subnets keep for themselves behind a place, and up to another one.
@@ -227,11 +292,4 @@ fn kept_between(subnets: &[Subnet], after: Option<AddressPlace>, until: Option<A
     kept.filter(|place| after.is_none_or(|after| *place > after) && until.is_none_or(|until| *place <= until))
         .map(Found::Kept)
         .collect()
-}
-
-/// The addresses of a port that is loaded, in their order.
-fn in_order(ledger: &View, port: PortId) -> Vec<FixedIp> {
-    let mut rows = ledger.fixed_ips_of(port);
-    rows.sort_unstable_by_key(|row| (row.address, row.subnet));
-    rows
 }

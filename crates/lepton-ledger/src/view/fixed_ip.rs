@@ -6,19 +6,20 @@ use lepton_types::{MacAddr, Port, Subnet};
 use uuid::Uuid;
 
 use super::View;
-use crate::{FixedIp, Key, Selection, Stop, row::Indexed};
+use crate::{FixedIp, FixedIpKind, Key, Selection, Stop, row::Indexed};
 
 impl View {
-    /// The owner rows of addresses in some subnets, one subnet after the other, and in each in the order of the addresses. Of
-    /// the first subnet those behind `after` alone.
+    /// The owner rows of a kind of addresses in some subnets, one subnet after the other, and in each in the order of the
+    /// addresses. Of the first subnet those behind `after` alone.
     pub(crate) fn fixed_ip_page(
         &mut self,
         subnets: &[Subnet],
         after: Option<IpAddr>,
+        kind: FixedIpKind,
         limit: u16,
     ) -> Result<Vec<FixedIp>, Stop> {
         let ids = subnets.iter().map(|subnet| subnet.id).collect();
-        self.need([Key::Select(Selection::FixedIpPage { subnets: ids, after, limit })])?;
+        self.need([Key::Select(Selection::FixedIpPage { subnets: ids, kind, after, limit })])?;
         let (mut rows, mut after) = (Vec::new(), after);
         for subnet in subnets {
             let start = match after.take() {
@@ -26,7 +27,7 @@ impl View {
                 None => Bound::Included((subnet.id, subnet.cidr.first())),
             };
             let behind = FixedIp::table(&self.tables).rows_from(start.as_ref());
-            let of_subnet = behind.take_while(|row| row.subnet == subnet.id);
+            let of_subnet = behind.take_while(|row| row.subnet == subnet.id).filter(|row| kind.has(row));
             rows.extend(of_subnet.take(usize::from(limit) - rows.len()).cloned());
         }
         Ok(rows)

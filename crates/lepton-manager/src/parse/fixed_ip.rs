@@ -7,7 +7,7 @@ use lepton_ledger::{
     Refusal, ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Scope, Sought, UnreserveFixedIp, WantedAddress,
 };
 use lepton_proto::v1;
-use lepton_types::{FixedIpState, HostId, Revision};
+use lepton_types::{FixedIpState, HostId, PortId, Revision};
 
 use super::{Fields, page};
 use crate::Settings;
@@ -113,7 +113,14 @@ pub(crate) fn list_fixed_ips(
     let project = fields.optional("project_id", &request.project_id);
     let state = state(&mut fields, request.state);
     let limit = page::limit(&mut fields, request.page_size);
-    let read = if request.host.is_empty() { place_behind } else { place_on_host };
+    let is_of_project = !request.project_id.is_empty() || scope != Scope::Everything;
+    let read = |token: &str| match (request.host.is_empty(), is_of_project) {
+        (true, false) => place_behind(token),
+        (false, false) => place_on_host(token),
+        (false, true) => place_of_project(token),
+        // Whether a network is the tenant's own is known to the ledger.
+        (true, true) => place_behind(token).or_else(|| place_of_project(token)),
+    };
     let after = page::after(&mut fields, &request.page_token, read);
     fields.finish(by.map(|by| ListFixedIps { by, project, state, after, limit, scope }))
 }
@@ -186,13 +193,12 @@ pub(crate) fn release_fixed_ip(
 
 /// The token of the page behind a place.
 pub(crate) fn page_token(place: FixedIpPlace) -> String {
-    match place {
-        FixedIpPlace::Behind((address, subnet)) => format!("{address}/{subnet}"),
-        FixedIpPlace::OnHost((revision, port), None) => format!("{revision}/{port}"),
-        FixedIpPlace::OnHost((revision, port), Some((address, subnet))) => {
-            format!("{revision}/{port}/{address}/{subnet}")
-        }
-    }
+    let (port, shown) = match place {
+        FixedIpPlace::Behind((address, subnet)) => return format!("{address}/{subnet}"),
+        FixedIpPlace::OnHost((revision, port), shown) => (format!("{revision}/{port}"), shown),
+        FixedIpPlace::OfProject((network, port), shown) => (format!("{network}/{port}"), shown),
+    };
+    shown.map_or(port.clone(), |(address, subnet)| format!("{port}/{address}/{subnet}"))
 }
 
 fn place_behind(token: &str) -> Option<FixedIpPlace> {
@@ -201,14 +207,25 @@ fn place_behind(token: &str) -> Option<FixedIpPlace> {
 }
 
 fn place_on_host(token: &str) -> Option<FixedIpPlace> {
+    let (revision, port, shown) = place_at_port(token)?;
+    Some(FixedIpPlace::OnHost((Revision::from(revision.parse::<u64>().ok()?), port), shown))
+}
+
+fn place_of_project(token: &str) -> Option<FixedIpPlace> {
+    let (network, port, shown) = place_at_port(token)?;
+    Some(FixedIpPlace::OfProject((network.parse().ok()?, port), shown))
+}
+
+/// What says where the port is, the port, and which of its addresses was shown.
+fn place_at_port(token: &str) -> Option<(&str, PortId, Option<AddressPlace>)> {
     let parts: Vec<&str> = token.split('/').collect();
-    let (revision, port, address) = match parts[..] {
-        [revision, port] => (revision, port, None),
-        [revision, port, address, subnet] => (revision, port, Some(address_place(address, subnet)?)),
-        _ => return None,
-    };
-    let place = (Revision::from(revision.parse::<u64>().ok()?), port.parse().ok()?);
-    Some(FixedIpPlace::OnHost(place, address))
+    match parts[..] {
+        [place, port] => Some((place, port.parse().ok()?, None)),
+        [place, port, address, subnet] => {
+            Some((place, port.parse().ok()?, Some(address_place(address, subnet)?)))
+        }
+        _ => None,
+    }
 }
 
 fn address_place(address: &str, subnet: &str) -> Option<AddressPlace> {
@@ -220,19 +237,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_token_round_trips() {
-        let subnet = "99999999-0001-4000-8000-000000000001";
-        let port = (Revision::from(7), "99999999-0001-4000-8000-000000000002".parse().unwrap());
+    fn a_page_token_round_trips_and_is_of_one_kind_of_list() {
+        let id = |number: u8| format!("99999999-0001-4000-8000-00000000000{number}");
+        let port: PortId = id(2).parse().unwrap();
+        let readers = [place_behind, place_on_host, place_of_project];
+        let mut places: Vec<(usize, FixedIpPlace)> = Vec::new();
         for address in ["10.1.0.2", "fd00:1::9"] {
-            let place = (address.parse().unwrap(), subnet.parse().unwrap());
-            let behind = FixedIpPlace::Behind(place);
-            assert_eq!(place_behind(&page_token(behind)), Some(behind));
-            assert_eq!(place_on_host(&page_token(behind)), None);
-            for on_host in [FixedIpPlace::OnHost(port, None), FixedIpPlace::OnHost(port, Some(place))] {
-                assert_eq!(place_on_host(&page_token(on_host)), Some(on_host));
-                assert_eq!(place_behind(&page_token(on_host)), None);
+            let shown = (address.parse().unwrap(), id(1).parse().unwrap());
+            places.push((0, FixedIpPlace::Behind(shown)));
+            for shown in [None, Some(shown)] {
+                places.push((1, FixedIpPlace::OnHost((Revision::from(7), port), shown)));
+                places.push((2, FixedIpPlace::OfProject((id(3).parse().unwrap(), port), shown)));
             }
         }
-        assert_eq!((place_behind(subnet), place_behind(""), place_on_host("")), (None, None, None));
+        for (own, place) in places {
+            let token = page_token(place);
+            for (reader, read) in readers.iter().enumerate() {
+                assert_eq!(read(&token), (reader == own).then_some(place), "{token}");
+            }
+        }
+        for (token, read) in ["", &*id(1), "7", "a/b", "7/x/10.1.0.2/y"].iter().zip(readers.iter().cycle()) {
+            assert_eq!(read(token), None, "{token}");
+        }
     }
 }

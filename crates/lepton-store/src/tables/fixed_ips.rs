@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lepton_ledger::{AddressPlace, FixedIp, Holder, MOST_SEEN, View};
+use lepton_ledger::{AddressPlace, FixedIp, FixedIpKind, Holder, MOST_SEEN, View};
 use lepton_types::{Cidr, Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
 
 use uuid::Uuid;
@@ -163,22 +163,42 @@ pub(crate) async fn ports_with(
     found.iter().map(|row| Ok(row.columns().id()?)).collect()
 }
 
-/// Loads a page of the owner rows of addresses in subnets, one subnet after the other; of the first those behind an address
-/// alone.
+/// Loads a page of the owner rows of a kind of addresses in subnets, one subnet after the other; of the first those behind an
+/// address alone. Each kind has an index in this order.
 pub(crate) async fn load_page(
     tx: &mut Tx,
     subnets: &[SubnetId],
+    kind: FixedIpKind,
     after: Option<IpAddr>,
     limit: u16,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const SQL: &str = concat!(
-        "select ",
-        fixed_ip_columns!(),
-        " from fixed_ips where subnet_id = $1 and address > $2 order by address limit $3"
-    );
+    macro_rules! page_of {
+        ($index:literal, $kind:literal) => {
+            concat!(
+                "select ",
+                fixed_ip_columns!(),
+                " from fixed_ips ",
+                $index,
+                " where subnet_id = $1 and address > $2 ",
+                $kind,
+                " order by address limit $3"
+            )
+        };
+    }
+    let sql = match kind {
+        FixedIpKind::Any => page_of!("", ""),
+        FixedIpKind::Reserved => page_of!("{index fixed_ips_reserved}", "and reserved_for is not null"),
+        FixedIpKind::Resting => page_of!(
+            "{index fixed_ips_resting_in_order}",
+            "and quarantined_until is not null and reserved_for is null"
+        ),
+        FixedIpKind::Leased => {
+            page_of!("{index fixed_ips_leased}", "and lease_mac is not null and port_id is not null")
+        }
+    };
     let owners = subnets.iter().map(|subnet| subnet.as_uuid());
-    load_one_by_one::<FixedIp>(tx, SQL, owners, after, limit, view).await
+    load_one_by_one::<FixedIp>(tx, sql, owners, after, limit, view).await
 }
 
 /// Loads the addresses of ports. The locks on the ports are enough: whoever changes what a port has has locked the port.

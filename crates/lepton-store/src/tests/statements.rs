@@ -21,8 +21,8 @@ use lepton_ledger::{
     ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
-    HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus, Revision, SubnetId,
-    Timestamp,
+    FixedIpState, HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus,
+    Revision, SubnetId, Timestamp,
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -364,6 +364,10 @@ async fn use_fixed_ips(subject: &Subject, network: NetworkId) {
             let question = ListFixedIps { project, ..fixed_ips::list_by(by.clone()) };
             assert!(!subject.store().ask(question).await.unwrap().fixed_ips.is_empty());
         }
+    }
+    for state in [FixedIpState::Reserved, FixedIpState::Leased, FixedIpState::Resting] {
+        let question = ListFixedIps { state: Some(state), ..fixed_ips::list_by(place()) };
+        subject.store().ask(question).await.unwrap();
     }
     subject.submit(fixed_ips::unreserve(network, "10.1.0.200")).await.unwrap();
     let on_it = allocation(92, vec![requested(network, &["10.1.0.92"])]);

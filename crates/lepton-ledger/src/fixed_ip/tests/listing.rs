@@ -1,5 +1,7 @@
 //! Addresses listed page by page.
 
+use std::collections::BTreeSet;
+
 use lepton_types::{FixedIpInfo, FixedIpState};
 
 use super::*;
@@ -95,7 +97,12 @@ fn pages_of_any_size_tell_every_address_once_in_order_with_its_state() {
         .filter(|text| !text.ends_with("Resting") && !text.ends_with("Reserved"))
         .collect();
     // Instance 3 was told to its host last.
-    let by_port = [0, 3, 1, 4, 2, 5].map(|at| held[at]).to_vec();
+    let on_host = [0, 3, 1, 4, 2, 5].map(|at| held[at]).to_vec();
+    let mut ports: Vec<_> = ledger.rows::<Port>().map(|port| (port.id, port.instance)).collect();
+    ports.sort_unstable();
+    let number = |(_, of)| [1, 2, 3].iter().position(|number| instance(*number) == of).unwrap();
+    let by_port: Vec<&str> =
+        ports.into_iter().map(number).flat_map(|number| [held[number], held[number + 3]]).collect();
     for (question, expected) in [
         (in_network(network), all.to_vec()),
         (place(Place::Subnet(second)), all[8..].to_vec()),
@@ -105,12 +112,13 @@ fn pages_of_any_size_tell_every_address_once_in_order_with_its_state() {
         (in_state(FixedIpState::Resting), of_state("Resting")),
         (in_state(FixedIpState::Reserved), of_state("Reserved")),
         (in_state(FixedIpState::Free), vec![]),
-        (of_project("p1"), held.clone()),
+        (of_project("p1"), by_port.clone()),
         (of_project("p2"), vec![]),
         (of_instance(2), vec!["10.1.0.3 Leased", "192.168.0.22 Allocated"]),
         (of_instance(3), vec!["10.1.0.4 Leaving", "192.168.0.32 Leaving"]),
         (of_instance(9), vec![]),
-        (list(FixedIpsBy::Host(host())), by_port),
+        (list(FixedIpsBy::Host(host())), on_host),
+        (ListFixedIps { project: "p1".parse().ok(), ..list(FixedIpsBy::Host(host())) }, by_port),
         (list(FixedIpsBy::Host("host-2".parse().unwrap())), vec![]),
     ] {
         for limit in [1, 2, 3, 100] {
@@ -134,13 +142,60 @@ fn a_call_that_wants_few_of_many_looks_at_a_bounded_number() {
     decided(&mut ledger, &allocation(1, vec![requested(network, &["10.1.9.9"])])).unwrap();
     let address = |place| match place {
         FixedIpPlace::Behind((address, _)) => address,
-        FixedIpPlace::OnHost(..) => panic!("a network is no host"),
+        FixedIpPlace::OnHost(..) | FixedIpPlace::OfProject(..) => panic!("a network's are in their order"),
     };
     let few = ListFixedIps { state: Some(FixedIpState::Allocated), ..in_network(network) };
     let page = decided(&mut ledger, &few).unwrap();
     assert_eq!((page.fixed_ips.len(), page.next.map(address)), (0, Some(ip("10.1.1.255"))));
     assert_eq!(texts(&pages(&mut ledger, &few, 7)), ["10.1.9.9 Allocated"]);
     assert_eq!(pages(&mut ledger, &in_network(network), 40).len(), 301 + 3);
+}
+
+#[test]
+fn one_state_among_many_addresses_is_found_at_once() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/16"]);
+    let network = made.network.id;
+    for number in 1..=300 {
+        decided(&mut ledger, &allocation(number, vec![])).unwrap();
+    }
+    let (mac, address) = {
+        let port = ledger.rows::<Port>().find(|port| port.instance == instance(300)).unwrap();
+        (port.mac, ledger.fixed_ips_of(port.id)[0].address)
+    };
+    let lease = LeaseFixedIp { address, mac, lease_time: Duration::from_secs(120), only_on: None };
+    decided(&mut ledger, &lease).unwrap();
+    let reason = "dns".parse().unwrap();
+    let reserve = ReserveFixedIp { place: Place::Network(network), address: ip("10.1.200.1"), reason };
+    decided(&mut ledger, &reserve).unwrap();
+    for (state, count) in [(FixedIpState::Leased, 1), (FixedIpState::Reserved, 4), (FixedIpState::Resting, 0)]
+    {
+        let page = decided(&mut ledger, &ListFixedIps { state: Some(state), ..in_network(network) }).unwrap();
+        assert_eq!((page.fixed_ips.len(), page.next), (count, None), "{state:?}");
+    }
+}
+
+#[test]
+fn a_tenant_s_list_goes_by_its_own_ports_alone_in_a_network_that_is_not_its_own() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/16"]);
+    for number in 1..=301 {
+        let project = if number % 100 == 1 { "p2" } else { "p1" }.parse().unwrap();
+        decided(&mut ledger, &AllocateForInstance { project, ..allocation(number, vec![]) }).unwrap();
+    }
+    let own: BTreeSet<_> =
+        ledger.rows::<Port>().filter(|port| port.project.as_str() == "p2").map(|port| port.id).collect();
+    let (mut after, mut told) = (None, Vec::new());
+    for left in (0..4).rev() {
+        let scope = Scope::Project("p2".parse().unwrap());
+        let page = ListFixedIps { after, limit: 1, scope, ..in_network(made.network.id) };
+        let page = decided(&mut ledger, &page).unwrap();
+        told.extend(page.fixed_ips.iter().map(|info| info.owner.as_ref().unwrap().port));
+        assert_eq!((told.len(), page.next.is_some()), (4 - left, left > 0));
+        if let Some(FixedIpPlace::OfProject((_, port), _)) = page.next {
+            assert!(own.contains(&port));
+        }
+        after = page.next;
+    }
+    assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), own);
 }
 
 #[test]
@@ -201,7 +256,9 @@ fn a_tenant_is_shown_its_own_and_of_its_own_networks_what_nobody_has() {
         ]
     );
     assert_eq!(seen(&mut ledger, project("p2"), list(FixedIpsBy::Instance(instance(1)))), [""; 0]);
-    assert_eq!(seen(&mut ledger, project("p2"), host_s()), ["10.1.0.50 Allocated", "10.9.0.2 Allocated"]);
+    let mut on_host = seen(&mut ledger, project("p2"), host_s());
+    on_host.sort_unstable();
+    assert_eq!(on_host, ["10.1.0.50 Allocated", "10.9.0.2 Allocated"]);
     let of_p1 = ListFixedIps { project: "p1".parse().ok(), ..in_network(global) };
     assert_eq!(seen(&mut ledger, project("p2"), of_p1), [""; 0]);
     let hidden = ListFixedIps { scope: project("p1"), ..in_network(own) };
