@@ -1,8 +1,9 @@
 //! `FindInstances`: which instances have an address, in a range or written in a certain way, and to which one a floating IP
 //! leads.
 //!
-//! A range is looked up by the index of all addresses, a text by going through the project's instances. Either way a call
-//! looks at a bounded number of rows, whether they match or not, and tells from where to go on.
+//! A range is looked up by the index of all addresses, a text by going through the instances; and so is a project's part of a
+//! range, which has its instances in place of what all others have. Either way a call looks at a bounded number of rows, whether they
+//! match or not, and tells from where to go on. What it tells a tenant there is the tenant's own.
 
 mod text;
 
@@ -25,8 +26,10 @@ const LOOKS: u16 = 256;
 pub struct FindInstances {
     /// Only this project's instances.
     pub project: Option<ProjectId>,
-    /// Which addresses, and from where to go on.
+    /// Which addresses.
     pub wanted: WantedAddresses,
+    /// From where to go on: behind what an earlier page of the same search has told.
+    pub after: Option<FoundPlace>,
     /// Most addresses to show, though those that one instance has of a text are shown together; not zero.
     pub limit: u16,
     /// What the caller may see.
@@ -37,20 +40,13 @@ pub struct FindInstances {
 #[derive(Clone, Debug)]
 pub enum WantedAddresses {
     /// Those in a range, which may be a single one.
-    In {
-        /// The range.
-        range: Cidr,
-        /// Only those behind this one.
-        after: Option<AddressPlace>,
-    },
+    In(Cidr),
     /// Those that are written so, and those to which floating IPs lead that are.
     Written {
         /// What their texts begin with.
         text: AddressText,
         /// Only those of this family.
         family: Option<AddressFamily>,
-        /// Only those of instances behind this one.
-        after: Option<InstancePlace>,
     },
     /// The one that this floating IP leads to.
     LedToBy(IpAddr),
@@ -88,7 +84,7 @@ pub struct FoundInstance {
 /// What was found by one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundInstances {
-    /// The addresses with their instances: of a range in the order of addresses, of a text in that of the instances'
+    /// The addresses with their instances: of a range and every project in the order of addresses, else in that of the instances'
     /// allocation and of their vNICs.
     pub found: Vec<FoundInstance>,
     /// From where to go on; none when all was looked at.
@@ -115,12 +111,15 @@ impl Command for FindInstances {
             (asked, own) => asked.as_ref().or(own),
         };
         match &self.wanted {
-            WantedAddresses::In { range, after } => self.in_range(ledger, project, *range, *after),
-            WantedAddresses::Written { text, family, after } => {
+            WantedAddresses::In(range) => match project {
+                None => self.in_range(ledger, *range),
+                Some(project) => self.of_project_in(ledger, project, *range),
+            },
+            WantedAddresses::Written { text, family } => {
                 let is_wanted = |address: IpAddr| {
                     family.is_none_or(|family| AddressFamily::of(address) == family) && text.matches(address)
                 };
-                self.written(ledger, project, is_wanted, after.as_ref())
+                self.of_instances(ledger, project, is_wanted, is_wanted)
             }
             WantedAddresses::LedToBy(floating) => self.led_to(ledger, project, *floating),
         }
@@ -128,25 +127,19 @@ impl Command for FindInstances {
 }
 
 impl FindInstances {
-    fn in_range(
-        &self,
-        ledger: &mut View,
-        project: Option<&ProjectId>,
-        range: Cidr,
-        after: Option<AddressPlace>,
-    ) -> Result<FoundInstances, Stop> {
+    fn in_range(&self, ledger: &mut View, range: Cidr) -> Result<FoundInstances, Stop> {
+        let after = match self.after {
+            Some(FoundPlace::Address(place)) => Some(place),
+            Some(FoundPlace::Instance(_)) | None => None,
+        };
         let rows = ledger.address_page(range, after, LOOKS)?;
-        ledger.need(rows.iter().filter_map(held_by).map(Key::Port))?;
         let mut page = FoundInstances::default();
-        for row in &rows {
+        for (row, port) in rows.iter().zip(ledger.holders_of(&rows)?) {
             if page.found.len() == usize::from(self.limit) {
                 return Ok(page);
             }
             page.next = Some(FoundPlace::Address((row.address, row.subnet)));
-            let Some(id) = held_by(row) else { continue };
-            let port = ledger.port(id)?.filter(|port| !port.is_released);
-            let port = port.filter(|port| project.is_none_or(|project| port.project == *project));
-            page.found.extend(port.map(|port| found(port, row.address, None)));
+            page.found.extend(port.map(|port| found(&port, row.address, None)));
         }
         if rows.len() < usize::from(LOOKS) {
             page.next = None;
@@ -154,13 +147,40 @@ impl FindInstances {
         Ok(page)
     }
 
-    fn written(
+    /// What a project has of a range. Where an address is on so many networks that not all who have it are looked at, and in a
+    /// longer range, its instances are gone through.
+    fn of_project_in(
+        &self,
+        ledger: &mut View,
+        project: &ProjectId,
+        range: Cidr,
+    ) -> Result<FoundInstances, Stop> {
+        if range.first() == range.last() && self.after.is_none() {
+            let rows = ledger.address_page(range, None, LOOKS)?;
+            if rows.len() < usize::from(LOOKS) {
+                let ports = ledger.holders_of(&rows)?.into_iter().flatten();
+                let own = ports.filter(|port| port.project == *project);
+                let found: Vec<_> = own.map(|port| found(&port, range.first(), None)).collect();
+                if found.len() <= usize::from(self.limit) {
+                    return Ok(FoundInstances { found, next: None });
+                }
+            }
+        }
+        self.of_instances(ledger, Some(project), |address| range.contains(address), |_| false)
+    }
+
+    /// The addresses of the next instances that are wanted, and in the place of others those floating IPs that are and lead to them.
+    fn of_instances(
         &self,
         ledger: &mut View,
         project: Option<&ProjectId>,
         is_wanted: impl Fn(IpAddr) -> bool,
-        after: Option<&InstancePlace>,
+        is_floating_wanted: impl Fn(IpAddr) -> bool,
     ) -> Result<FoundInstances, Stop> {
+        let after = match &self.after {
+            Some(FoundPlace::Instance(place)) => Some(place),
+            Some(FoundPlace::Address(_)) | None => None,
+        };
         let instances = ledger.instance_page(project, after, LOOKS)?;
         let mut ports = Vec::new();
         for instance in &instances {
@@ -169,7 +189,7 @@ impl FindInstances {
         ledger.need(ports.iter().map(|port| Key::FloatingIpsOf(port.id)))?;
         let mut page = FoundInstances::default();
         for instance in &instances {
-            let of_instance = ledger.written_of(instance, &is_wanted)?;
+            let of_instance = ledger.found_of(instance, &is_wanted, &is_floating_wanted)?;
             let is_full = page.found.len() + of_instance.len() > usize::from(self.limit);
             if is_full && !page.found.is_empty() {
                 return Ok(page);
@@ -220,12 +240,22 @@ fn found(port: &Port, address: IpAddr, floating: Option<IpAddr>) -> FoundInstanc
 }
 
 impl View {
+    /// The live ports that have addresses, for each row one or none.
+    fn holders_of(&mut self, rows: &[FixedIp]) -> Result<Vec<Option<Port>>, Stop> {
+        self.need(rows.iter().filter_map(held_by).map(Key::Port))?;
+        let port = |row: &FixedIp| {
+            held_by(row).and_then(|id| self.row::<Port>(&id)).filter(|port| !port.is_released).cloned()
+        };
+        Ok(rows.iter().map(port).collect())
+    }
+
     /// The instance's addresses that are wanted, in the order of its vNICs, IPv4 before IPv6; and in the place of one that is
     /// not wanted the floating IPs that are and lead to it.
-    fn written_of(
+    fn found_of(
         &mut self,
         instance: &Instance,
         is_wanted: impl Fn(IpAddr) -> bool,
+        is_floating_wanted: impl Fn(IpAddr) -> bool,
     ) -> Result<Vec<FoundInstance>, Stop> {
         let mut all = Vec::new();
         for port in self.ports_of(instance)? {
@@ -241,7 +271,8 @@ impl View {
                 let leads_to_it = |row: &&FloatingIp| {
                     row.target.is_some_and(|target| (target.address, target.subnet) == (address, subnet))
                 };
-                let wanted = floating_ips.iter().filter(leads_to_it).filter(|row| is_wanted(row.address));
+                let wanted =
+                    floating_ips.iter().filter(leads_to_it).filter(|row| is_floating_wanted(row.address));
                 all.extend(wanted.map(|row| found(&port, address, Some(row.address))));
             }
         }

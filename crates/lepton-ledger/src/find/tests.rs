@@ -6,13 +6,13 @@ use crate::{
 };
 
 fn within(range: &str) -> FindInstances {
-    let wanted = WantedAddresses::In { range: range.parse().unwrap(), after: None };
-    FindInstances { project: None, wanted, limit: 100, scope: Scope::Everything }
+    let wanted = WantedAddresses::In(range.parse().unwrap());
+    FindInstances { project: None, wanted, after: None, limit: 100, scope: Scope::Everything }
 }
 
 fn written(text: AddressText, family: Option<AddressFamily>) -> FindInstances {
-    let wanted = WantedAddresses::Written { text, family, after: None };
-    FindInstances { project: None, wanted, limit: 100, scope: Scope::Everything }
+    let wanted = WantedAddresses::Written { text, family };
+    FindInstances { project: None, wanted, after: None, limit: 100, scope: Scope::Everything }
 }
 
 fn pattern(text: &str) -> AddressText {
@@ -98,11 +98,10 @@ fn pages_of_a_text_follow_each_other_and_split_no_instance() {
     let mut ledger = three();
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
-        let wanted = WantedAddresses::Written { text: pattern("10"), family: None, after };
-        let question = FindInstances { wanted, limit: 3, ..within("::/0") };
+        let question = FindInstances { after, limit: 3, ..matching("10") };
         let page = decided(&mut ledger, &question).unwrap();
         pages.push(page.found);
-        let Some(FoundPlace::Instance(place)) = page.next else { break };
+        let Some(place @ FoundPlace::Instance(_)) = page.next else { break };
         after = Some(place);
     }
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 2]);
@@ -114,11 +113,10 @@ fn pages_of_a_range_follow_each_other() {
     let mut ledger = three();
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
-        let wanted = WantedAddresses::In { range: "10.0.0.0/8".parse().unwrap(), after };
-        let question = FindInstances { wanted, limit: 4, ..within("::/0") };
+        let question = FindInstances { after, limit: 4, ..within("10.0.0.0/8") };
         let page = decided(&mut ledger, &question).unwrap();
         pages.push(page.found);
-        let Some(FoundPlace::Address(place)) = page.next else { break };
+        let Some(place @ FoundPlace::Address(_)) = page.next else { break };
         after = Some(place);
     }
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2]);
@@ -133,19 +131,49 @@ fn a_call_looks_at_so_many_rows_and_no_more_whether_they_match_or_not() {
         allocated(&mut ledger, number, "p1");
     }
     allocated(&mut ledger, u128::from(LOOKS), "p2");
+    let of_every_project = decided(&mut ledger, &within("10.0.0.0/8")).unwrap();
+    assert_eq!((of_every_project.found.len(), of_every_project.next.is_some()), (100, true));
     let of_p2 = FindInstances { project: "p2".parse().ok(), ..within("10.0.0.0/8") };
-    let first = decided(&mut ledger, &of_p2).unwrap();
-    let Some(FoundPlace::Address(after)) = first.next else { panic!("{first:?}") };
-    assert_eq!(first.found, []);
-    let wanted = WantedAddresses::In { range: "10.0.0.0/8".parse().unwrap(), after: Some(after) };
-    let second = decided(&mut ledger, &FindInstances { wanted, ..of_p2 }).unwrap();
-    assert_eq!((second.found.len(), second.next), (1, None));
+    let found = decided(&mut ledger, &of_p2).unwrap();
+    assert_eq!((found.found.len(), found.next), (1, None), "others' addresses are not looked at");
 
     let nothing = decided(&mut ledger, &matching("9")).unwrap();
     assert!(nothing.found.is_empty() && nothing.next.is_some(), "{nothing:?}");
     let of_p2 = FindInstances { project: "p2".parse().ok(), ..matching("10") };
     let found = decided(&mut ledger, &of_p2).unwrap();
     assert_eq!((found.found.len(), found.next), (1, None), "others' instances are not looked at");
+}
+
+/// As many networks as a call looks at have the same prefix, and somebody has the same address of each.
+#[test]
+fn an_address_that_very_many_networks_have_is_found_by_its_project_without_a_word_of_the_others() {
+    let mut ledger = empty();
+    let (last, limit) = (u128::from(LOOKS), 1);
+    let nets = (0..=last)
+        .map(|number| made(&mut ledger, network(&format!("n{number}"), &["10.1.0.0/24"])).network.id);
+    let nets: Vec<_> = nets.collect();
+    for (number, id) in (0..).zip(&nets) {
+        let project = if number == last { "p2" } else { "p1" }.parse().unwrap();
+        let on_it =
+            AllocateForInstance { project, ..allocation(number, vec![requested(*id, &["10.1.0.9"])]) };
+        decided(&mut ledger, &on_it).unwrap();
+    }
+    let of = |project: &str, after| FindInstances {
+        project: project.parse().ok(),
+        after,
+        limit,
+        ..within("10.1.0.9/32")
+    };
+    let found = decided(&mut ledger, &of("p2", None)).unwrap();
+    assert_eq!((shown(&found), found.next), (vec![format!("{last} 10.1.0.9")], None));
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = decided(&mut ledger, &of("p1", after)).unwrap();
+        count += page.found.len();
+        let Some(place @ FoundPlace::Instance(_)) = page.next else { break };
+        after = Some(place);
+    }
+    assert_eq!(count, nets.len() - 1);
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Questions over many things at once.
 
-use lepton_ledger::{
-    AddressPlace, AddressText, FindInstances, FoundPlace, InstancePlace, Refusal, Scope, WantedAddresses,
-};
+use lepton_ledger::{AddressText, FindInstances, FoundPlace, InstancePlace, Refusal, Scope, WantedAddresses};
 use lepton_proto::v1::{self, find_instances_request::Which};
 use lepton_types::{AddressFamily, Cidr, Timestamp};
 use uuid::Uuid;
@@ -18,7 +16,16 @@ pub(crate) fn find_instances(
     let project = fields.optional("project_id", &request.project_id);
     let limit = page::limit(&mut fields, request.page_size);
     let wanted = wanted(&mut fields, request);
-    fields.finish(wanted.map(|wanted| FindInstances { project, wanted, limit, scope }))
+    let is_of_project = !request.project_id.is_empty() || scope != Scope::Everything;
+    let after = page::after(&mut fields, &request.page_token, |token| match &request.which {
+        Some(Which::Address(_) | Which::Cidr(_)) if !is_of_project => address_place(token),
+        // All that a floating IP leads to is on one page.
+        Some(Which::FloatingIp(_)) => None,
+        Some(Which::Address(_) | Which::Cidr(_) | Which::Prefix(_) | Which::Pattern(_)) | None => {
+            instance_place(token)
+        }
+    });
+    fields.finish(wanted.map(|wanted| FindInstances { project, wanted, after, limit, scope }))
 }
 
 fn wanted(fields: &mut Fields, request: &v1::FindInstancesRequest) -> Option<WantedAddresses> {
@@ -29,13 +36,18 @@ fn wanted(fields: &mut Fields, request: &v1::FindInstancesRequest) -> Option<Wan
         }
         Some(Which::Address(text)) => {
             let address = fields.address("address", text);
-            return in_range(fields, request, address.map(Cidr::only));
+            of_any_version(fields, request);
+            return address.map(Cidr::only).map(WantedAddresses::In);
         }
         Some(Which::Cidr(text)) => {
             let range = fields.required("cidr", text);
-            return in_range(fields, request, range);
+            of_any_version(fields, request);
+            return range.map(WantedAddresses::In);
         }
-        Some(Which::FloatingIp(text)) => return led_to(fields, request, text),
+        Some(Which::FloatingIp(text)) => {
+            of_any_version(fields, request);
+            return fields.address("floating_ip", text).map(WantedAddresses::LedToBy);
+        }
         Some(Which::Prefix(text)) => fields.required("prefix", text).map(AddressText::Prefix),
         Some(Which::Pattern(text)) => fields.required("pattern", text).map(AddressText::Pattern),
     };
@@ -48,8 +60,7 @@ fn wanted(fields: &mut Fields, request: &v1::FindInstancesRequest) -> Option<Wan
             None
         }
     };
-    let after = page::after(fields, &request.page_token, instance_place);
-    text.map(|text| WantedAddresses::Written { text, family, after })
+    text.map(|text| WantedAddresses::Written { text, family })
 }
 
 fn of_any_version(fields: &mut Fields, request: &v1::FindInstancesRequest) {
@@ -59,23 +70,6 @@ fn of_any_version(fields: &mut Fields, request: &v1::FindInstancesRequest) {
             "goes with prefix or pattern; an address says itself of which version it is",
         );
     }
-}
-
-fn in_range(
-    fields: &mut Fields,
-    request: &v1::FindInstancesRequest,
-    range: Option<Cidr>,
-) -> Option<WantedAddresses> {
-    of_any_version(fields, request);
-    let after = page::after(fields, &request.page_token, address_place);
-    range.map(|range| WantedAddresses::In { range, after })
-}
-
-/// All that a floating IP leads to is on one page.
-fn led_to(fields: &mut Fields, request: &v1::FindInstancesRequest, text: &str) -> Option<WantedAddresses> {
-    of_any_version(fields, request);
-    let _: Option<AddressPlace> = page::after(fields, &request.page_token, |_| None);
-    fields.address("floating_ip", text).map(WantedAddresses::LedToBy)
 }
 
 /// The token of the page that goes on from here.
@@ -89,16 +83,16 @@ pub(crate) fn token(next: Option<FoundPlace>) -> String {
     }
 }
 
-fn address_place(token: &str) -> Option<AddressPlace> {
+fn address_place(token: &str) -> Option<FoundPlace> {
     let (address, subnet) = token.split_once(' ')?;
-    Some((address.parse().ok()?, subnet.parse::<Uuid>().ok()?.into()))
+    Some(FoundPlace::Address((address.parse().ok()?, subnet.parse::<Uuid>().ok()?.into())))
 }
 
-fn instance_place(token: &str) -> Option<InstancePlace> {
+fn instance_place(token: &str) -> Option<FoundPlace> {
     let mut parts = token.splitn(3, ' ');
     let created_at = Timestamp::from(parts.next()?.parse::<i64>().ok()?);
     let id = parts.next()?.parse::<Uuid>().ok()?.into();
-    Some(InstancePlace { created_at, id, project: parts.next()?.parse().ok()? })
+    Some(FoundPlace::Instance(InstancePlace { created_at, id, project: parts.next()?.parse().ok()? }))
 }
 
 #[cfg(test)]
@@ -107,15 +101,13 @@ mod tests {
 
     #[test]
     fn tokens_are_read_back_and_one_of_another_kind_is_none() {
-        let address: AddressPlace = ("fd00::5".parse().unwrap(), Uuid::from_u128(7).into());
-        let instance = InstancePlace {
+        let address = FoundPlace::Address(("fd00::5".parse().unwrap(), Uuid::from_u128(7).into()));
+        let instance = FoundPlace::Instance(InstancePlace {
             project: "a-project".parse().unwrap(),
             created_at: Timestamp::from(-5),
             id: Uuid::from_u128(8).into(),
-        };
-        let [of_address, of_instance] =
-            [FoundPlace::Address(address), FoundPlace::Instance(instance.clone())]
-                .map(|next| token(Some(next)));
+        });
+        let [of_address, of_instance] = [address.clone(), instance.clone()].map(|next| token(Some(next)));
         assert_eq!(address_place(&of_address), Some(address));
         assert_eq!(instance_place(&of_instance), Some(instance));
         assert_eq!((address_place(&of_instance), instance_place(&of_address)), (None, None));

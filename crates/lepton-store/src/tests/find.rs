@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use lepton_ledger::{
-    AddressText, AllocateForInstance, FindInstances, FoundInstances, FoundPlace, Scope, WantedAddresses,
+    AddressText, AllocateForInstance, FindInstances, FoundInstances, Scope, WantedAddresses,
 };
 use lepton_types::AddressFamily;
 
@@ -13,13 +13,13 @@ use super::{
 };
 
 pub(super) fn within(range: &str) -> FindInstances {
-    let wanted = WantedAddresses::In { range: range.parse().unwrap(), after: None };
-    FindInstances { project: None, wanted, limit: 100, scope: Scope::Everything }
+    let wanted = WantedAddresses::In(range.parse().unwrap());
+    FindInstances { project: None, wanted, after: None, limit: 100, scope: Scope::Everything }
 }
 
 pub(super) fn matching(pattern: &str) -> FindInstances {
     let text = AddressText::Pattern(pattern.parse().unwrap());
-    FindInstances { wanted: WantedAddresses::Written { text, family: None, after: None }, ..within("::/0") }
+    FindInstances { wanted: WantedAddresses::Written { text, family: None }, ..within("::/0") }
 }
 
 pub(super) fn led_to(floating: IpAddr) -> FindInstances {
@@ -43,14 +43,10 @@ async fn pages(subject: &Subject, question: &FindInstances, limit: u16) -> Found
         let page = subject.store().ask(question.clone()).await.unwrap();
         assert!(page.found.len() <= usize::from(limit).max(2), "{page:?}");
         all.found.extend(page.found);
-        match (page.next, &mut question.wanted) {
-            (Some(FoundPlace::Address(place)), WantedAddresses::In { after, .. }) => *after = Some(place),
-            (Some(FoundPlace::Instance(place)), WantedAddresses::Written { after, .. }) => {
-                *after = Some(place);
-            }
-            (None, _) => return all,
-            (Some(other), _) => panic!("{other:?}"),
+        if page.next.is_none() {
+            return all;
         }
+        question.after = page.next;
     }
 }
 
