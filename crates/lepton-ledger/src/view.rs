@@ -19,8 +19,9 @@ use std::{
     net::IpAddr,
 };
 
+pub(crate) use self::draws::Draws;
 pub(crate) use self::table::Table;
-use self::{draws::Draws, history::History, journal::Journal, seen::Seen};
+use self::{history::History, journal::Journal, seen::Seen};
 pub use self::{mac_range::FREE_MACS_AT_ONCE, seen::MOST_SEEN};
 use crate::{
     AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance, InstancePlace, Key,

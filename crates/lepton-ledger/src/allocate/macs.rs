@@ -1,5 +1,7 @@
 //! A free MAC for each vNIC.
 
+use std::collections::BTreeSet;
+
 use lepton_ipam::{MacBase, check_requested};
 use lepton_types::{MacAddr, MacRangeId};
 
@@ -8,12 +10,14 @@ use crate::{
     Key, Refusal, Stop, View,
     mac_range::{self, Drawn, MAC_ATTEMPTS},
     pool,
+    view::Draws,
 };
 
-/// How many MACs of the base are drawn for one port one by one. With half of all taken, one port in four billion needs more.
-const BASE_ATTEMPTS: u64 = 32;
+/// How many MACs from anywhere in the base are drawn for a vNIC whose first one is taken. With half of all taken, one vNIC in
+/// four billion needs more.
+const BASE_ATTEMPTS: usize = 32;
 
-/// How many MACs side by side are looked at together once that many draws were in vain: all of a base that leaves one octet.
+/// How many MACs side by side are looked at together after that: all of a base that leaves one octet.
 const PAGE: u64 = 256;
 
 /// How many pages are looked through before the base counts as used up.
@@ -73,46 +77,45 @@ fn expect(ledger: &mut View, wanted: &[Wanted]) -> Result<(), Stop> {
 }
 
 /// A free MAC of the base for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
+///
+/// All that an attempt looks at is loaded in one round: first one MAC for each vNIC, which nearly always is free; then some for
+/// each that had no luck; then, of a base that has few left, pages of MACs side by side, the same ones for all of a batch.
 fn draw_of_base(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<MacAddr>, Stop> {
-    let mut macs: Vec<MacAddr> =
-        (0..).zip(wanted).map(|(position, _)| ledger.draws().mac_nearby(base, position)).collect();
-    // All that the vNICs are going to need is loaded in one round.
-    let keys = wanted.iter().zip(&macs).flat_map(|(wanted, mac)| keys_of(wanted, *mac));
-    let keys: Vec<Key> = keys.collect();
-    ledger.need(keys)?;
-    for index in 0..macs.len() {
-        let mut attempts = 1;
-        while macs[..index].contains(&macs[index]) || !is_free(ledger, &wanted[index], macs[index])? {
-            if attempts == BASE_ATTEMPTS {
-                macs[index] = search_base(ledger, base, &wanted[index], &macs[..index])?;
-                break;
-            }
-            macs[index] = ledger.draws().mac(base);
-            attempts += 1;
-        }
+    let mut macs = vec![None; wanted.len()];
+    take_free(ledger, wanted, &mut macs, |draws, position| vec![draws.mac_nearby(base, position)])?;
+    take_free(ledger, wanted, &mut macs, |draws, _| (0..BASE_ATTEMPTS).map(|_| draws.mac(base)).collect())?;
+    for page in 0..MOST_PAGES {
+        let places = page * PAGE..(page + 1) * PAGE;
+        take_free(ledger, wanted, &mut macs, |draws, _| draws.macs_behind(base, places.clone()))?;
     }
-    Ok(macs)
+    let exhausted = || Refusal::NoMoreMacAddresses { base: base.to_string() };
+    macs.into_iter().collect::<Option<_>>().ok_or_else(|| exhausted().into())
 }
 
-/// A free MAC of a base that has few left, if there is one in [`MOST_PAGES`] from a random place on.
-fn search_base(
+/// Gives each vNIC that has none the first free one of its candidates, all of which are loaded first.
+fn take_free(
     ledger: &mut View,
-    base: &MacBase,
-    wanted: &Wanted,
-    before: &[MacAddr],
-) -> Result<MacAddr, Stop> {
-    let start = ledger.draws().number();
-    for page in 0..MOST_PAGES {
-        let places = (0..PAGE).map(|place| start.wrapping_add(page * PAGE + place));
-        let macs: Vec<MacAddr> = places.map(|place| base.nth(place)).collect();
-        ledger.need(macs.iter().flat_map(|mac| keys_of(wanted, *mac)))?;
-        for mac in macs {
-            if !before.contains(&mac) && is_free(ledger, wanted, mac)? {
-                return Ok(mac);
+    wanted: &[Wanted],
+    macs: &mut [Option<MacAddr>],
+    mut candidates: impl FnMut(&mut Draws, u16) -> Vec<MacAddr>,
+) -> Result<(), Stop> {
+    let mut candidates_of = Vec::new();
+    for ((position, index), _) in (0..).zip(0..).zip(&*macs).filter(|(_, mac)| mac.is_none()) {
+        candidates_of.push((index, candidates(ledger.draws(), position)));
+    }
+    let keys = |(index, candidates): &(usize, Vec<MacAddr>)| {
+        candidates.iter().flat_map(|mac| keys_of(&wanted[*index], *mac)).collect::<Vec<_>>()
+    };
+    ledger.need(candidates_of.iter().flat_map(keys).collect::<BTreeSet<_>>())?;
+    for (index, candidates) in candidates_of {
+        for mac in candidates {
+            if !macs.contains(&Some(mac)) && is_free(ledger, &wanted[index], mac)? {
+                macs[index] = Some(mac);
+                break;
             }
         }
     }
-    Err(Refusal::NoMoreMacAddresses { base: base.to_string() }.into())
+    Ok(())
 }
 
 fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {

@@ -1,5 +1,7 @@
 //! [`Draws`]: what is random in a decision.
 
+use std::ops::Range;
+
 use lepton_ipam::MacBase;
 use lepton_types::{MacAddr, PortId};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -69,9 +71,9 @@ impl Draws {
         base.nth(self.place.wrapping_add(self.number * MACS_EACH).wrapping_add(position.into()))
     }
 
-    /// Any number.
-    pub(crate) fn number(&mut self) -> u64 {
-        self.random.random()
+    /// The MACs at some places behind where the batch's begin, the same for each of its decisions.
+    pub(crate) fn macs_behind(&self, base: &MacBase, places: Range<u64>) -> Vec<MacAddr> {
+        places.map(|place| base.nth(self.place.wrapping_add(place))).collect()
     }
 
     /// A MAC from anywhere in the range.

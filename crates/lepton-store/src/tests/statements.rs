@@ -13,12 +13,12 @@ use std::{
 
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
-    Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteMacRange, DeleteNetwork,
-    DnsPlace, End, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy,
-    FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Held, Holder, HoldingPlace,
-    HostFeed, ListDnsDomains, ListFixedIps, ListFloatingIps, ListFloatingPools, ListHolders, ListMacRanges,
-    ListNetworks, ListPorts, ListQuotas, NamedHost, NetworkSpec, Place, PortRef, PortSelection, PortsBy,
-    ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
+    AllocateForInstance, Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteMacRange,
+    DeleteNetwork, DnsPlace, End, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp,
+    FixedIpsBy, FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Held, Holder,
+    HoldingPlace, HostFeed, ListDnsDomains, ListFixedIps, ListFloatingIps, ListFloatingPools, ListHolders,
+    ListMacRanges, ListNetworks, ListPorts, ListQuotas, NamedHost, NetworkSpec, Place, PortRef,
+    PortSelection, PortsBy, ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
     FixedIpState, HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus,
@@ -352,6 +352,29 @@ async fn use_ports(subject: &Subject, network: NetworkId) {
     let ports = subject.store().ask(ports::list(by(PortsBy::Any))).await.unwrap().ports;
     let mac = PortRef::Mac(ports[0].port.mac);
     subject.store().ask(GetPort { port: mac, scope: Scope::Everything }).await.unwrap();
+}
+
+/// Of a base that has few MACs left, what may be looked at is looked at together: pages of them, not one after the other.
+#[tokio::test]
+async fn a_mac_base_that_is_nearly_used_up_costs_few_rounds() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        let id = subject.network("private", &[]).await.network.id;
+        let with_ports = |number, count| AllocateForInstance {
+            mac_base: "fa:16:3e:00:01".parse().unwrap(),
+            allow_duplicate_networks: true,
+            ..allocation(number, vec![requested(id, &[]); count])
+        };
+        for number in 1..=4 {
+            subject.submit(with_ports(number, 48)).await.unwrap();
+        }
+        let (cost, infos) = cost(&subject, [with_ports(5, 63)]).await;
+        assert_eq!(infos[0].vifs.len(), 63);
+        let by_mac: usize = cost.iter().filter(|(sql, _)| sql.contains("mac")).map(|(_, count)| count).sum();
+        assert!(by_mac <= 10, "{kind:?}: {cost:#?}");
+        assert_eq!(subject.submit(with_ports(6, 1)).await.unwrap().vifs.len(), 1, "the last one of 256");
+        assert!(subject.submit(with_ports(7, 1)).await.is_err());
+    }
 }
 
 /// Uses fixed IPs in every way that there is, also with a release of what rests.
