@@ -23,7 +23,7 @@ pub(crate) const FOR_USAGE: &str = "`lepton help` and `--help` after a command s
 pub(crate) fn for_field(field: &str) -> &'static str {
     match name_of(field) {
         "network_id" => "`lepton network list` shows the networks with their ids",
-        "subnet_id" => "`lepton subnet list` shows the subnets with their ids",
+        "subnet_id" => "`lepton network show NETWORK` shows a network's subnets with their ids",
         "port_id" => "`lepton port list` shows the ports with their ids",
         "mac_range_id" => "`lepton mac-range list` shows the ranges with their ids",
         "instance_id" => "`lepton instance find` and `lepton port list` show the instances' ids",
@@ -80,70 +80,70 @@ pub(crate) fn for_unreachable(endpoint: &Endpoint, cause: Option<io::ErrorKind>)
     }
 }
 
-/// The argument of the command line that a request's field of this name was made from.
+/// The argument of the command line that a request's field of this name was made from, in the order of the fields.
 const ARGUMENTS: &[(&str, &str)] = &[
     ("address", "ADDRESS"),
     ("address_mode", "--address-mode"),
+    ("addresses", "--dns"),
+    ("after_revision", "--after"),
     ("allocation_pools", "--pool"),
-    ("first", "--pool"),
-    ("last", "--pool"),
     ("allow_duplicate_networks", "--allow-duplicate-networks"),
     ("at", "--at"),
     ("availability_zone", "--availability-zone"),
     ("cidr", "--cidr"),
-    ("subnets", "--cidr"),
     ("dest", "--to"),
     ("destination", "DESTINATION"),
     ("dhcp_server", "--dhcp-server"),
     ("dns", "--dns"),
-    ("addresses", "--dns"),
     ("domain", "DOMAIN"),
+    ("first", "--pool"),
     ("fixed_ips", "--network …,ip="),
     ("floating_ip", "--floating"),
+    ("form", "--form"),
     ("gateway", "--gateway"),
     ("guest_device", "--guest-device"),
-    ("form", "--form"),
     ("host", "--host"),
     ("hostname", "--hostname"),
     ("id", "--id"),
     ("incarnation", "--incarnation"),
     ("instance_id", "INSTANCE"),
-    ("after_revision", "--after"),
+    ("interface", "--interface"),
     ("ip_version", "--ip-version"),
     ("kinds", "--kind"),
     ("label", "LABEL"),
-    ("interface", "--interface"),
+    ("last", "--pool"),
+    ("mac", "MAC"),
     ("mac_address", "--mac"),
     ("mac_range_id", "MAC_RANGE"),
-    ("mac", "MAC"),
     ("mtu", "--mtu"),
     ("name", "NAME"),
-    ("pattern", "--regex"),
-    ("prefix", "--prefix"),
     ("netmask", "--netmask"),
     ("netns_path", "--netns"),
     ("network_id", "--network"),
-    ("networks", "--network"),
     ("network_size", "--size"),
+    ("networks", "--network"),
     ("no_gateway", "--no-gateway"),
     ("num_networks", "--count"),
     ("page_size", "--limit"),
+    ("pattern", "--regex"),
+    ("prefix", "--prefix"),
     ("prefix_length_v6", "--prefix-length-v6"),
     ("priority", "--priority"),
     ("project_id", "--project"),
     ("quarantine", "--quarantine"),
     ("range", "RANGE"),
-    ("ranges", "--range"),
     ("range_v4", "--range"),
     ("range_v6", "--range"),
+    ("ranges", "--range"),
     ("reason", "--reason"),
     ("request_id", "--request-id"),
     ("scope", "--private"),
     ("since", "--since"),
     ("source", "--from"),
-    ("style", "--style"),
     ("state", "--state"),
+    ("style", "--style"),
     ("subnet_id", "SUBNET"),
+    ("subnets", "--cidr"),
     ("type", "--type"),
     ("until", "--until"),
     ("wait_for_active", "--wait"),
@@ -169,7 +169,10 @@ fn name_of(field: &str) -> &str {
 mod tests {
     use std::fs;
 
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::command_line::CommandLine;
 
     /// The reasons that the API's documentation promises, from lines like `//   NOT_FOUND / NETWORK_NOT_FOUND   why`.
     fn documented_reasons() -> Vec<String> {
@@ -192,6 +195,41 @@ mod tests {
                 assert!(for_refusal(Some(&reason), Code::Unknown, &BTreeMap::new()).is_some(), "{reason}");
             }
         }
+    }
+
+    /// The commands in a hint: what stands between backticks and begins with `lepton `, without its arguments.
+    fn commands_in(hint: &str) -> Vec<Vec<&str>> {
+        let quoted = hint.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("lepton "));
+        let is_name =
+            |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+        quoted.map(|words| words.split(' ').take_while(is_name).collect()).collect()
+    }
+
+    #[test]
+    fn every_command_in_a_hint_is_there() {
+        let nothing = BTreeMap::new();
+        let reasons = documented_reasons();
+        let of_reasons =
+            reasons.iter().filter_map(|reason| for_refusal(Some(reason), Code::Unknown, &nothing));
+        let fields = ["network_id", "subnet_id", "port_id", "mac_range_id", "instance_id", "other"];
+        let hints = of_reasons.chain(fields.map(for_field)).chain([FOR_USAGE]);
+        let mut all = CommandLine::command();
+        all.build();
+        let mut seen = 0;
+        for words in hints.flat_map(commands_in) {
+            let mut command = &all;
+            for word in &words {
+                let next = command.find_subcommand(word);
+                command = next.unwrap_or_else(|| panic!("there is no lepton {}", words.join(" ")));
+            }
+            seen += 1;
+        }
+        assert!(seen > 10, "{seen}");
+    }
+
+    #[test]
+    fn each_field_has_one_argument_and_they_are_in_order() {
+        assert!(ARGUMENTS.is_sorted_by(|one, other| one.0 < other.0), "{ARGUMENTS:?}");
     }
 
     #[test]
