@@ -17,8 +17,9 @@ pub fn check(named: &Named<'_>, mistakes: &mut Mistakes) {
     let Some(Database::Postgres(url)) = named.database else { return };
     // One that is no URL is refused as such.
     let Ok(url) = Url::parse(&postgres_url(url)) else { return };
+    let is_without = |mode: &str| matches!(mode, "disable" | "allow");
     let has_tls =
-        !url.query_pairs().any(|(key, mode)| key.replace('-', "") == "sslmode" && mode == "disable");
+        !url.query_pairs().any(|(key, mode)| key.replace('-', "") == "sslmode" && is_without(&mode));
     for (key, value) in url.query_pairs().filter(|_| has_tls) {
         if let Err(problem) = check_parameter(&key, &value) {
             mistakes.add_to(SETTING, format_args!("{key}: {problem}"));
@@ -87,7 +88,12 @@ mod tests {
 
     #[test]
     fn what_is_not_going_to_be_read_does_not_matter() {
-        for parameters in ["sslmode=disable&sslrootcert=/no/such.pem", "application_name=lepton", ""] {
+        for parameters in [
+            "sslmode=disable&sslrootcert=/no/such.pem",
+            "ssl-mode=allow&sslkey=/no/such.pem",
+            "application_name=lepton",
+            "",
+        ] {
             assert_eq!(mistakes_of(parameters), Mistakes::default(), "{parameters}");
         }
     }
