@@ -16,10 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use text::{AddressPattern, AddressPatternError, AddressPrefix, AddressPrefixError, AddressText};
 
-use crate::{Command, FixedIp, Holder, Instance, Key, Scope, Stop, View};
-
-/// Most addresses that a call for a range looks at, and most instances that a call for a text goes through.
-const LOOKS: u16 = 256;
+use crate::{Command, FixedIp, Holder, Instance, Key, Scope, Stop, View, page};
 
 /// Finds the instances that have an address.
 #[derive(Clone, Debug)]
@@ -106,9 +103,8 @@ impl Command for FindInstances {
     const NAME: &'static str = "FindInstances";
 
     fn decide(&self, ledger: &mut View) -> Result<FoundInstances, Stop> {
-        let project = match (&self.project, self.scope.project()) {
-            (Some(asked), Some(own)) if asked != own => return Ok(FoundInstances::default()),
-            (asked, own) => asked.as_ref().or(own),
+        let Some(project) = self.scope.narrowed(self.project.as_ref()) else {
+            return Ok(FoundInstances::default());
         };
         match &self.wanted {
             WantedAddresses::In(range) => match project {
@@ -132,19 +128,13 @@ impl FindInstances {
             Some(FoundPlace::Address(place)) => Some(place),
             Some(FoundPlace::Instance(_)) | None => None,
         };
-        let rows = ledger.address_page(range, after, LOOKS)?;
-        let mut page = FoundInstances::default();
-        for (row, port) in rows.iter().zip(ledger.holders_of(&rows)?) {
-            if page.found.len() == usize::from(self.limit) {
-                return Ok(page);
-            }
-            page.next = Some(FoundPlace::Address((row.address, row.subnet)));
-            page.found.extend(port.map(|port| found(&port, row.address, None)));
-        }
-        if rows.len() < usize::from(LOOKS) {
-            page.next = None;
-        }
-        Ok(page)
+        let rows = ledger.address_page(range, after, page::LOOKS)?;
+        let place = |row: &FixedIp| FoundPlace::Address((row.address, row.subnet));
+        let behind = rows.last().filter(|_| rows.len() == usize::from(page::LOOKS)).map(place);
+        let held = rows.iter().zip(ledger.holders_of(&rows)?);
+        let placed = held.map(|(row, port)| (place(row), port.map(|port| found(&port, row.address, None))));
+        let (found, next) = page::pick(placed, behind, self.limit, Option::is_some);
+        Ok(FoundInstances { found: found.into_iter().flatten().collect(), next })
     }
 
     /// What a project has of a range. Where an address is on so many networks that not all who have it are looked at, and in a
@@ -156,8 +146,8 @@ impl FindInstances {
         range: Cidr,
     ) -> Result<FoundInstances, Stop> {
         if range.first() == range.last() && self.after.is_none() {
-            let rows = ledger.address_page(range, None, LOOKS)?;
-            if rows.len() < usize::from(LOOKS) {
+            let rows = ledger.address_page(range, None, page::LOOKS)?;
+            if rows.len() < usize::from(page::LOOKS) {
                 let ports = ledger.holders_of(&rows)?.into_iter().flatten();
                 let own = ports.filter(|port| port.project == *project);
                 let found: Vec<_> = own.map(|port| found(&port, range.first(), None)).collect();
@@ -181,7 +171,7 @@ impl FindInstances {
             Some(FoundPlace::Instance(place)) => Some(place),
             Some(FoundPlace::Address(_)) | None => None,
         };
-        let instances = ledger.instance_page(project, after, LOOKS)?;
+        let instances = ledger.instance_page(project, after, page::LOOKS)?;
         let mut ports = Vec::new();
         for instance in &instances {
             ports.extend(ledger.ports_of(instance)?);
@@ -197,7 +187,7 @@ impl FindInstances {
             page.next = Some(FoundPlace::Instance(InstancePlace::of(instance)));
             page.found.extend(of_instance);
         }
-        if instances.len() < usize::from(LOOKS) {
+        if instances.len() < usize::from(page::LOOKS) {
             page.next = None;
         }
         Ok(page)

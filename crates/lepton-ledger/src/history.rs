@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Command, Refusal, Scope, Stop, View, Violation, page};
 
-/// Most holdings that a call looks at which does not want all of them.
-const LOOKS: u16 = 256;
-
 /// Shows who held something, in the order in which that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListHolders {
@@ -177,16 +174,10 @@ impl Command for ListHolders {
         let filter = HoldingFilter { of: self.of, beyond, after: self.after, limit: self.looks() };
         let rows = ledger.holding_page(&filter)?;
         let is_last = rows.len() < usize::from(filter.limit);
-        let mut page = HolderPage { remembered_since: ledger.remembered_since(), ..HolderPage::default() };
-        for row in rows {
-            if page.holdings.len() == usize::from(self.limit) {
-                return Ok(page);
-            }
-            page.next = Some(row.place());
-            page.holdings.extend(Some(row).filter(|row| self.wants(row)));
-        }
-        page.next = page.next.filter(|_| !is_last);
-        Ok(page)
+        let behind = rows.last().filter(|_| !is_last).map(Holding::place);
+        let placed = rows.into_iter().map(|row| (row.place(), row));
+        let (holdings, next) = page::pick(placed, behind, self.limit, |row| self.wants(row));
+        Ok(HolderPage { holdings, next, remembered_since: ledger.remembered_since() })
     }
 }
 
@@ -195,7 +186,7 @@ impl ListHolders {
     fn looks(&self) -> u16 {
         let wants_all_ends = matches!(self.when, When::Within { until: None, .. });
         let wants_all = wants_all_ends && self.project.is_none() && self.scope == Scope::Everything;
-        if wants_all { page::looks(self.limit) } else { LOOKS }
+        if wants_all { page::looks(self.limit) } else { page::LOOKS }
     }
 
     /// Whether the holding is asked for, and the caller's to see. That it did not end before is known.

@@ -239,9 +239,8 @@ impl Command for ListNetworks {
     const NAME: &'static str = "ListNetworks";
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkPage, Stop> {
-        let project = match (&self.project, self.scope.project()) {
-            (Some(asked), Some(own)) if asked != own => return Ok(NetworkPage::default()),
-            (asked, own) => asked.as_ref().or(own),
+        let Some(project) = self.scope.narrowed(self.project.as_ref()) else {
+            return Ok(NetworkPage::default());
         };
         let mut networks = ledger.network_page(project, self.after, page::looks(self.limit))?;
         let next = page::cut(&mut networks, self.limit, |network| network.sequence);

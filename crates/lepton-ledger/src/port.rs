@@ -155,10 +155,10 @@ impl Command for ListPorts {
     const NAME: &'static str = "ListPorts";
 
     fn decide(&self, ledger: &mut View) -> Result<PortPage, Stop> {
-        let project = match (&self.project, self.scope.project()) {
-            (Some(asked), Some(own)) if asked != own => return Ok(PortPage::default()),
-            (asked, own) => asked.as_ref().or(own).cloned(),
+        let Some(project) = self.scope.narrowed(self.project.as_ref()) else {
+            return Ok(PortPage::default());
         };
+        let project = project.cloned();
         let (rows, next) = match (&self.selection, project) {
             (PortSelection::By(by), project) => {
                 self.by_network(ledger, &PortFilter { project, by: by.clone() })?

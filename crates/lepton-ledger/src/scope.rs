@@ -37,6 +37,14 @@ impl Scope {
         }
     }
 
+    /// Whose things a list shows that asks for those of a project, or of any: none at all for a tenant that asks for another's.
+    pub(crate) fn narrowed<'a>(&'a self, asked: Option<&'a ProjectId>) -> Option<Option<&'a ProjectId>> {
+        match (asked, self.project()) {
+            (Some(asked), Some(own)) if asked != own => None,
+            (asked, own) => Some(asked.or(own)),
+        }
+    }
+
     /// The project that a request is for which `named` one, or none. A tenant may leave its own out.
     pub(crate) fn acting_for(&self, named: Option<&ProjectId>) -> Result<Option<ProjectId>, Refusal> {
         if named.is_some() {

@@ -127,10 +127,10 @@ fn pages_of_a_range_follow_each_other() {
 fn a_call_looks_at_so_many_rows_and_no_more_whether_they_match_or_not() {
     let mut ledger = empty();
     made(&mut ledger, network("all", &["10.1.0.0/16"]));
-    for number in 0..u128::from(LOOKS) {
+    for number in 0..u128::from(page::LOOKS) {
         allocated(&mut ledger, number, "p1");
     }
-    allocated(&mut ledger, u128::from(LOOKS), "p2");
+    allocated(&mut ledger, u128::from(page::LOOKS), "p2");
     let of_every_project = decided(&mut ledger, &within("10.0.0.0/8")).unwrap();
     assert_eq!((of_every_project.found.len(), of_every_project.next.is_some()), (100, true));
     let of_p2 = FindInstances { project: "p2".parse().ok(), ..within("10.0.0.0/8") };
@@ -148,7 +148,7 @@ fn a_call_looks_at_so_many_rows_and_no_more_whether_they_match_or_not() {
 #[test]
 fn an_address_that_very_many_networks_have_is_found_by_its_project_without_a_word_of_the_others() {
     let mut ledger = empty();
-    let (last, limit) = (u128::from(LOOKS), 1);
+    let (last, limit) = (u128::from(page::LOOKS), 1);
     let nets = (0..=last)
         .map(|number| made(&mut ledger, network(&format!("n{number}"), &["10.1.0.0/24"])).network.id);
     let nets: Vec<_> = nets.collect();

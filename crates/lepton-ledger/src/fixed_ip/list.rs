@@ -96,10 +96,10 @@ impl Command for ListFixedIps {
     const NAME: &'static str = "ListFixedIps";
 
     fn decide(&self, ledger: &mut View) -> Result<FixedIpPage, Stop> {
-        let project = match (&self.project, self.scope.project()) {
-            (Some(asked), Some(own)) if asked != own => return Ok(FixedIpPage::default()),
-            (asked, own) => asked.as_ref().or(own).cloned(),
+        let Some(project) = self.scope.narrowed(self.project.as_ref()) else {
+            return Ok(FixedIpPage::default());
         };
+        let project = project.cloned();
         let Looked { found, next } = match (&self.by, project) {
             (FixedIpsBy::Place(place), project) => self.in_place(ledger, *place, project)?,
             (FixedIpsBy::Instance(instance), project) => self.of_instance(ledger, *instance, project)?,
@@ -112,15 +112,10 @@ impl Command for ListFixedIps {
         };
         ledger.want(found.iter().map(|(_, found)| Key::Subnet(found.place().1)));
         ledger.need(found.iter().filter_map(|(_, found)| found.port()).map(Key::Port))?;
-        let mut page = FixedIpPage::default();
-        for (place, found) in found {
-            if page.fixed_ips.len() == usize::from(self.limit) {
-                return Ok(page);
-            }
-            page.next = Some(place);
-            page.fixed_ips.extend(self.wanted(ledger, found)?);
-        }
-        Ok(FixedIpPage { next, ..page })
+        let wanted = found.into_iter().map(|(place, found)| Ok((place, self.wanted(ledger, found)?)));
+        let wanted = wanted.collect::<Result<Vec<_>, Stop>>()?;
+        let (fixed_ips, next) = page::pick(wanted, next, self.limit, Option::is_some);
+        Ok(FixedIpPage { fixed_ips: fixed_ips.into_iter().flatten().collect(), next })
     }
 }
 

@@ -115,10 +115,10 @@ impl Command for ListFloatingIps {
     const NAME: &'static str = "ListFloatingIps";
 
     fn decide(&self, ledger: &mut View) -> Result<FloatingIpPage, Stop> {
-        let project = match (&self.project, self.scope.project()) {
-            (Some(asked), Some(own)) if asked != own => return Ok(FloatingIpPage::default()),
-            (asked, own) => asked.as_ref().or(own).cloned(),
+        let Some(project) = self.scope.narrowed(self.project.as_ref()) else {
+            return Ok(FloatingIpPage::default());
         };
+        let project = project.cloned();
         let (rows, next) = match (&self.selection, project) {
             (FloatingSelection::All, project) => self.by_address(ledger, project, FloatingBy::Any)?,
             (FloatingSelection::Pool(name), project) => {

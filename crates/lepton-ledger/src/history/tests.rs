@@ -203,7 +203,7 @@ fn pages_go_through_all_also_where_many_end_at_one_moment() {
 fn a_call_looks_at_a_bounded_number_and_tells_where_to_go_on() {
     let mut ledger = empty();
     made(&mut ledger, network("tiny", &["10.1.0.0/30"]));
-    for number in 0..u64::from(LOOKS) + 1 {
+    for number in 0..u64::from(page::LOOKS) + 1 {
         ledger.keep();
         ledger.restart(at(number), [u8::try_from(number % 251).unwrap(); 32]);
         allocate(&mut ledger, number.into(), "p1");
