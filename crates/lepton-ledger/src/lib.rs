@@ -82,7 +82,8 @@ pub use mac_range::{
     CreateMacRange, DeleteMacRange, GetMacRange, ListEndingMacRanges, ListMacRanges, SweepMacRange,
 };
 pub use migration::{
-    IsMoveFinished, MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost, UndoMigration,
+    FollowInstance, Followed, MigrateInstanceFinish, MigrateInstanceStart, Move, SetupNetworksOnHost,
+    UndoMigration,
 };
 pub use network::{
     Associate, AssociateNetwork, CarveNetworks, Carving, CreateNetworks, DeleteNetwork, DisassociateNetwork,

@@ -35,35 +35,41 @@ pub struct Move {
     pub has_begun: bool,
 }
 
-impl Move {
-    /// Whether this very move of the instance was finished, wherever the instance is by now.
-    fn is_finished(&self, instance: &Instance) -> bool {
-        self.info.migration.as_ref().is_some_and(|migration| instance.arrivals.contains(migration))
-    }
-}
-
-/// Asks whether a move that is over was finished, wherever the instance has gone from there. Of the last
-/// [`Instance::MOST_ARRIVALS`] moves of the same life this is known.
+/// Asks how an instance is that a request had to do with, and whether the move that it was on then was finished, wherever it has
+/// gone from there: both of one moment. Of the last [`Instance::MOST_ARRIVALS`] moves of the same life the latter is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IsMoveFinished {
-    /// What the request that began the move was answered.
-    pub begun: Move,
+pub struct FollowInstance {
+    /// What the request was answered.
+    pub since: NetworkInfo,
 }
 
-impl Command for IsMoveFinished {
-    type Answer = bool;
+/// How the instance is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    /// Its vNICs.
+    pub info: NetworkInfo,
+    /// Whether the move was finished.
+    pub is_finished: bool,
+}
 
-    const NAME: &'static str = "IsMoveFinished";
+impl Command for FollowInstance {
+    type Answer = Followed;
 
-    fn keys(&self) -> Vec<Key> {
-        vec![Key::Instance(self.begun.info.instance)]
+    const NAME: &'static str = "FollowInstance";
+
+    /// Refuses an instance that lives no more, or anew.
+    fn decide(&self, ledger: &mut View) -> Result<Followed, Stop> {
+        let id = self.since.instance;
+        ledger.need([Key::NetworkInfo(id)])?;
+        let life = living(ledger, id)?;
+        life.must_be(Some(self.since.incarnation))?;
+        Ok(Followed { info: ledger.network_info(id)?, is_finished: has_arrived(&life, &self.since) })
     }
+}
 
-    fn decide(&self, ledger: &mut View) -> Result<bool, Stop> {
-        let NetworkInfo { instance, incarnation, .. } = &self.begun.info;
-        let found = ledger.instance(*instance)?.filter(|found| found.incarnation == *incarnation);
-        Ok(found.is_some_and(|found| self.begun.is_finished(found)))
-    }
+/// Whether the move that the instance was on then was finished.
+fn has_arrived(instance: &Instance, then: &NetworkInfo) -> bool {
+    then.migration.as_ref().is_some_and(|migration| instance.arrivals.contains(migration))
 }
 
 /// The hosts that have an instance's ports: its own, and the one that it is being moved to.

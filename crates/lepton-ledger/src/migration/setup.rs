@@ -3,7 +3,7 @@
 
 use lepton_types::{HostId, InstanceId, NetworkInfo};
 
-use super::{Move, abort, begin, living};
+use super::{Move, abort, begin, has_arrived, living};
 use crate::{BindingRequest, Command, Key, Refusal, RequestKey, RequestRecord, Stop, Undone, View, host};
 
 /// Makes sure that an instance's ports are plugged on a host, or that they are not there any longer than they must.
@@ -92,7 +92,7 @@ impl Command for UndoMigration {
         // Another move there has another revision.
         if instance.migration.is_none() || instance.migration != *migration {
             let is_where_it_was = instance.migration.is_none() && instance.host == self.begun.info.host;
-            return Ok(Undone { is_undone: is_where_it_was && !self.begun.is_finished(&instance) });
+            return Ok(Undone { is_undone: is_where_it_was && !has_arrived(&instance, &self.begun.info) });
         }
         if let Some(key) = &self.request {
             ledger.request(key)?;

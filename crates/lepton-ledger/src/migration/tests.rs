@@ -333,8 +333,9 @@ fn an_undo_ends_its_own_move_and_no_other_one() {
 #[test]
 fn a_finished_move_is_known_as_such_wherever_the_instance_goes_from_there() {
     let (mut ledger, _) = on_a();
-    let is_finished =
-        |ledger: &mut View, begun: &Move| decided(ledger, &IsMoveFinished { begun: begun.clone() }).unwrap();
+    let followed =
+        |ledger: &mut View, begun: &Move| decided(ledger, &FollowInstance { since: begun.info.clone() });
+    let is_finished = |ledger: &mut View, begun: &Move| followed(ledger, begun).unwrap().is_finished;
     let aborted = decided(&mut ledger, &start(1, "a", "b")).unwrap();
     decided(&mut ledger, &setup(1, "b", true)).unwrap();
     let begun = decided(&mut ledger, &start(1, "a", "b")).unwrap();
@@ -353,8 +354,11 @@ fn a_finished_move_is_known_as_such_wherever_the_instance_goes_from_there() {
         decided(&mut ledger, &finish(1, from, to)).unwrap();
     }
     assert!(!is_finished(&mut ledger, &begun), "forgotten");
+    assert_eq!(followed(&mut ledger, &begun).unwrap().info, info(&mut ledger));
     decided(&mut ledger, &deallocation(1)).unwrap();
-    assert!(!is_finished(&mut ledger, &begun));
+    assert_eq!(followed(&mut ledger, &begun).unwrap_err().reason(), "INSTANCE_NOT_FOUND");
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    assert_eq!(followed(&mut ledger, &begun).unwrap_err().reason(), "INCARNATION_MISMATCH");
 }
 
 #[test]

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use lepton_ledger::{
-    Envelope, GetInstanceNwInfo, IsMoveFinished, MigrateInstanceStart, Move, Reply, Scope, UndoMigration,
-};
+use lepton_ledger::{Envelope, Followed, MigrateInstanceStart, Move, Reply, UndoMigration};
 use lepton_types::{HostId, Migration, NetworkInfo};
 use tokio::time::Instant;
 
@@ -61,38 +59,15 @@ impl Manager {
         Err(not_moved(shortfall, &begun, migration, is_undone))
     }
 
-    async fn arrived(
+    /// Waits until the destination has plugged every port, or the move is over.
+    pub(super) async fn arrived(
         &self,
         begun: &Move,
         migration: &Migration,
         watch: &mut InstanceWatch,
         deadline: Instant,
     ) -> Result<NetworkInfo, Shortfall> {
-        let seen =
-            self.until(&begun.info, watch, deadline, |info| arrival(&begun.info.host, migration, info)).await;
-        match seen {
-            // Between two looks it may have come there and gone on.
-            Err(Shortfall::Aborted { .. }) if self.was_finished(begun).await => self.now(begun).await,
-            seen => seen,
-        }
-    }
-
-    /// Whether the ledger knows that this very move was finished.
-    async fn was_finished(&self, begun: &Move) -> bool {
-        match self.ask(IsMoveFinished { begun: begun.clone() }).await {
-            Ok(is_finished) => is_finished,
-            Err(error) => {
-                tracing::warn!(%error, instance = %begun.info.instance, "it is not known how the move ended");
-                false
-            }
-        }
-    }
-
-    /// The instance's vNICs as they are, after a move that was finished.
-    async fn now(&self, begun: &Move) -> Result<NetworkInfo, Shortfall> {
-        let NetworkInfo { instance, incarnation, .. } = begun.info;
-        let info = self.ask(GetInstanceNwInfo { instance, scope: Scope::Everything }).await;
-        info.ok().filter(|info| info.incarnation == incarnation).ok_or(Shortfall::Gone)
+        self.until(&begun.info, watch, deadline, |seen| arrival(&begun.info.host, migration, seen)).await
     }
 
     /// Takes a move back; answers whether that is certain.
@@ -107,13 +82,13 @@ fn not_moved(shortfall: Shortfall, begun: &Move, migration: Migration, is_undone
 }
 
 /// How far a move has come that began so: whoever finishes it early need not wait for it. One that ended with the instance on its
-/// destination was finished, also when it is on its way from there by now. Of an instance that is elsewhere the ledger knows more
-/// ([`IsMoveFinished`]).
-fn arrival(source: &HostId, begun: &Migration, info: &NetworkInfo) -> Progress {
+/// destination was finished, also when it is on its way from there by now. Of an instance that has gone on between two looks the
+/// ledger knows whether it came there.
+fn arrival(source: &HostId, begun: &Migration, Followed { info, is_finished }: &Followed) -> Progress {
     if info.migration.as_ref() == Some(begun) {
         let plugs = info.vifs.iter().filter_map(|vif| Some((vif.id, &vif.destination.as_ref()?.status)));
         Progress::of(plugs)
-    } else if info.host == begun.destination {
+    } else if *is_finished || info.host == begun.destination {
         Progress::Ready
     } else {
         Progress::Short(Shortfall::Aborted { is_home: info.host == *source })
@@ -131,7 +106,8 @@ mod tests {
         let begun = to("there", 7);
         let on = |at: &str, migration: Option<Migration>| {
             let (instance, incarnation) = (uuid::Uuid::from_u128(1).into(), 1);
-            NetworkInfo { instance, incarnation, host: host(at), migration, vifs: Vec::new() }
+            let info = NetworkInfo { instance, incarnation, host: host(at), migration, vifs: Vec::new() };
+            Followed { info, is_finished: false }
         };
         for at_home in [None, Some(to("there", 8)), Some(to("beyond", 1))] {
             let over = arrival(&host("here"), &begun, &on("here", at_home));
@@ -142,5 +118,7 @@ mod tests {
         }
         let elsewhere = arrival(&host("here"), &begun, &on("beyond", None));
         assert!(matches!(elsewhere, Progress::Short(Shortfall::Aborted { is_home: false })), "by either way");
+        let went_on = Followed { is_finished: true, ..on("beyond", None) };
+        assert!(matches!(arrival(&host("here"), &begun, &went_on), Progress::Ready));
     }
 }

@@ -1,9 +1,11 @@
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, CreateNetworks, Envelope, Naming, NetworkSpec, Scope,
+    AllocateForInstance, BindingRequest, CreateNetworks, Envelope, MigrateInstanceFinish,
+    MigrateInstanceStart, Naming, NetworkSpec, Scope,
 };
 use lepton_store::Database;
 use lepton_types::{InstanceId, Mtu};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{task::JoinSet, time::Instant};
 use uuid::Uuid;
 
@@ -44,6 +46,57 @@ fn allocation() -> AllocateForInstance {
         naming: Naming::default(),
         floating_pool: None,
     }
+}
+
+/// A move of instance 1 from one host to another.
+fn start(from: &str, to: &str) -> MigrateInstanceStart {
+    MigrateInstanceStart {
+        instance: InstanceId::from(Uuid::from_u128(1)),
+        incarnation: None,
+        source: from.parse().unwrap(),
+        destination: to.parse().unwrap(),
+        binding: None,
+        only_known_hosts: false,
+        only_on: None,
+    }
+}
+
+/// The end of such a move.
+fn finish(from: &str, to: &str) -> MigrateInstanceFinish {
+    let MigrateInstanceStart { instance, incarnation, source, destination, only_on, .. } = start(from, to);
+    MigrateInstanceFinish { instance, incarnation, source, destination, only_on }
+}
+
+/// That a ledger does not answer says nothing of a move: it is asked again, and then it knows that the move was finished, though
+/// the instance is home again.
+#[tokio::test]
+async fn a_ledger_that_does_not_answer_for_a_while_does_not_make_a_finished_move_an_aborted_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let config = StoreConfig::new(Database::Sqlite(path.clone()));
+    let manager = Manager::open(&config, Settings::default()).await.unwrap();
+    network(&manager).await;
+    let anonymous = Envelope::anonymous;
+    manager.submit(allocation(), anonymous(), false).await.unwrap();
+    let begun = manager.submit(start("host-1", "host-2"), anonymous(), false).await.unwrap();
+    manager.submit(finish("host-1", "host-2"), anonymous(), false).await.unwrap();
+    manager.submit(start("host-2", "host-1"), anonymous(), false).await.unwrap();
+    manager.submit(finish("host-2", "host-1"), anonymous(), false).await.unwrap();
+
+    let options = SqliteConnectOptions::new().filename(&path);
+    let mut vandal = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("ALTER TABLE instances RENAME TO hidden").execute(&mut vandal).await.unwrap();
+    let mut watch = manager.inner.hub.watch_instance(begun.info.instance);
+    let migration = begun.info.migration.clone().unwrap();
+    let deadline = Instant::now() + Duration::from_mins(10);
+    let arrived = manager.arrived(&begun, &migration, &mut watch, deadline);
+    tokio::pin!(arrived);
+    let answered = time::timeout(LOOK_AGAIN / 4, &mut arrived).await;
+    assert!(answered.is_err(), "nothing is known");
+    sqlx::query("ALTER TABLE hidden RENAME TO instances").execute(&mut vandal).await.unwrap();
+    let info = arrived.await.unwrap_or_else(|_| panic!("it was finished"));
+    assert_eq!((info.host.to_string(), info.migration), ("host-1".to_owned(), None));
+    manager.close().await;
 }
 
 /// Who looks again and again at what nobody else can change keeps the ledger busy for nothing.

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, GetInstanceNwInfo, Refusal, Scope, UndoAllocation,
+    AllocateForInstance, Command, Envelope, FollowInstance, Followed, Refusal, UndoAllocation,
 };
 use lepton_store::{StoreError, SubmitError};
 use lepton_types::{HostId, InstanceId, NetworkInfo, PortId, PortStatus};
@@ -45,8 +45,8 @@ pub(super) enum Begun<T> {
 }
 
 /// Whether the ports are plugged where the instance is.
-fn plugged(info: &NetworkInfo) -> Progress {
-    Progress::of(info.vifs.iter().map(|vif| (vif.id, &vif.status)))
+fn plugged(seen: &Followed) -> Progress {
+    Progress::of(seen.info.vifs.iter().map(|vif| (vif.id, &vif.status)))
 }
 
 impl Progress {
@@ -155,28 +155,24 @@ impl Manager {
         answer: &NetworkInfo,
         watch: &mut InstanceWatch,
         deadline: Instant,
-        progress: impl Fn(&NetworkInfo) -> Progress + Send,
+        progress: impl Fn(&Followed) -> Progress + Send,
     ) -> Result<NetworkInfo, Shortfall> {
         loop {
             let mut is_known = true;
-            let info = match self
-                .ask(GetInstanceNwInfo { instance: answer.instance, scope: Scope::Everything })
-                .await
-            {
-                Ok(info) if info.incarnation == answer.incarnation => info,
-                Ok(_) => return Err(Shortfall::Gone),
-                Err(ManagerError::Submit(SubmitError::Refused(Refusal::InstanceNotFound { .. }))) => {
-                    return Err(Shortfall::Gone);
-                }
+            let seen = match self.ask(FollowInstance { since: answer.clone() }).await {
+                Ok(seen) => seen,
+                Err(ManagerError::Submit(SubmitError::Refused(
+                    Refusal::InstanceNotFound { .. } | Refusal::IncarnationMismatch { .. },
+                ))) => return Err(Shortfall::Gone),
                 // The ledger may answer again before the deadline; until then nothing is known to have failed.
                 Err(error) => {
                     tracing::warn!(%error, instance = %answer.instance, "it is not known how the ports are");
                     is_known = false;
-                    answer.clone()
+                    Followed { info: answer.clone(), is_finished: false }
                 }
             };
-            match progress(&info) {
-                Progress::Ready => return Ok(info),
+            match progress(&seen) {
+                Progress::Ready => return Ok(seen.info),
                 Progress::Short(shortfall) => return Err(shortfall),
                 Progress::Waiting => {}
             }

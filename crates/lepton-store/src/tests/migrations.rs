@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, DeallocateForInstance, Envelope, FenceHost, GetInstanceNwInfo,
-    HostFeed, IsMoveFinished, MigrateInstanceFinish, MigrateInstanceStart, Move, ReportHost, Scope,
+    AllocateForInstance, BindingRequest, DeallocateForInstance, Envelope, FenceHost, FollowInstance,
+    GetInstanceNwInfo, HostFeed, MigrateInstanceFinish, MigrateInstanceStart, Move, ReportHost, Scope,
     SetupNetworksOnHost,
 };
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
@@ -261,8 +261,10 @@ async fn a_finished_move_is_known_as_such_after_the_way_back() {
     each_store(async |subject| {
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.allocate(1).await.unwrap();
-        let is_finished =
-            async |begun: &Move| subject.store().ask(IsMoveFinished { begun: begun.clone() }).await.unwrap();
+        let is_finished = async |begun: &Move| {
+            let followed = subject.store().ask(FollowInstance { since: begun.info.clone() }).await.unwrap();
+            followed.is_finished
+        };
         let begun = subject.submit(start(1, "host-1", "host-2")).await.unwrap();
         assert!(!is_finished(&begun).await);
         subject.submit(finish(1, "host-1", "host-2")).await.unwrap();
