@@ -91,7 +91,8 @@ fn keys(domain: &DomainName, address: IpAddr, instance: Option<InstanceId>) -> V
 }
 
 /// With what an entry for this address ends: with the instance's fixed IP, if an instance is given, whose end has to look for
-/// names from then on; else with the floating IP, if it is one that a project has, whoever's it is.
+/// names from then on; else with the floating IP, if it is one that is the caller's to release. Another project's is an address
+/// like any other: a bond would tell that somebody has it, and be work for whoever releases it.
 fn bond(
     ledger: &mut View,
     scope: &Scope,
@@ -99,7 +100,7 @@ fn bond(
     instance: Option<InstanceId>,
 ) -> Result<Option<NameBond>, Stop> {
     let Some(id) = instance else {
-        let floating_ip = ledger.floating_ip(address)?;
+        let floating_ip = ledger.floating_ip(address)?.filter(|row| scope.owns(Some(&row.project)));
         return Ok(floating_ip.map(|row| NameBond { subnet: row.subnet, port: None }));
     };
     let found = ledger.instance(id)?.filter(|instance| scope.owns(Some(&instance.project))).cloned();

@@ -494,6 +494,28 @@ async fn b45_what_is_another_projects_is_as_what_does_not_exist() {
     }
 }
 
+/// An address that another project has and one that nobody has are the same to a tenant who names them.
+#[tokio::test]
+async fn a_tenants_name_tells_not_whether_another_project_has_the_floating_ip() {
+    let mut server = Server::start().await;
+    let named = foreign(&server).await;
+    let mut client = DnsClient::new(server.member_of(PROJECT).await);
+    let mut bound_to = async |name: &str, address: &str| {
+        let (domain, name, address) = (OWN_DOMAIN.into(), name.into(), address.into());
+        let addition = v1::AddDnsEntryRequest { domain, name, address, ..Default::default() };
+        let added = client.add_dns_entry(addition).await.unwrap().into_inner();
+        let v1::DnsEntry { domain, name, address, .. } = added.clone();
+        let modification = v1::ModifyDnsEntryRequest { domain, name, address, ..Default::default() };
+        let modified = client.modify_dns_entry(modification).await.unwrap().into_inner();
+        assert_eq!((&modified.subnet_id, &modified.port_id), (&added.subnet_id, &added.port_id));
+        (added.subnet_id, added.port_id)
+    };
+    let nothing = (String::new(), String::new());
+    assert_eq!(bound_to("theirs", &named.floating_ip).await, nothing);
+    assert_eq!(bound_to("nobodys", &unknown().floating_ip).await, nothing);
+    assert_ne!(bound_to("own", OWN_FLOATING_IP).await, nothing);
+}
+
 #[tokio::test]
 async fn b46_a_tenant_makes_changes_and_deletes_its_own_networks() {
     let mut server = Server::start().await;

@@ -297,6 +297,31 @@ async fn two_managers_leave_no_name_of_an_instance_that_ends() {
     }
 }
 
+/// A name that comes while its floating IP goes ends with it, or is of an address that nobody has any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_leave_no_bond_with_a_floating_ip_that_is_released() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        let other = subject.another().await.unwrap();
+        subject.submit(domain("example.org")).await.unwrap();
+        subject.submit(pool("nova", &["172.24.4.0/24"])).await.unwrap();
+        for number in 0..20 {
+            let address = subject.submit(wish()).await.unwrap().floating_ip.address;
+            let name = addition(&format!("n{number}"), &address.to_string());
+            let (released, named) = join(
+                subject.store().submit(release(address), Envelope::anonymous()),
+                other.submit(name, Envelope::anonymous()),
+            )
+            .await;
+            released.unwrap();
+            named.unwrap();
+            let dump = subject.dump().await;
+            assert_sound(&dump);
+            assert!(dump.dns_entries.iter().all(|entry| entry.bound.is_none()), "{kind:?}");
+        }
+    }
+}
+
 /// An allocation whose instance gets names in `guests.example`.
 fn named(number: u128, hostname: &str) -> AllocateForInstance {
     let (hostname, domain) = (hostname.parse().ok(), "guests.example".parse().ok());
