@@ -13,7 +13,8 @@ use crate::{FreeMac, Key, Stop, View};
 /// How many pages of a range's MACs that came back are looked through for one that suits, where none is fresh.
 const MOST_PAGES: usize = 32;
 
-/// How many of all ranges' together: each may take two rounds of loading, in each of which all is decided anew.
+/// How many of all ranges' together, not counting those without any: each may take two rounds of loading, in each of which all
+/// is decided anew.
 const MOST_PAGES_OF_ALL: usize = 64;
 
 /// How many MACs are tried, of those that came back and of those that are fresh, before others are.
@@ -105,16 +106,24 @@ fn any_free(
     expect: impl Fn(&mut View, &[Drawn]),
     suits: &impl Fn(&mut View, MacAddr) -> Result<bool, Stop>,
 ) -> Result<Drawn, Stop> {
-    let mut places: Vec<_> = ledger.mac_ranges()?.iter().map(|range| (range.id, None)).collect();
+    let mut places = Vec::new();
+    for range in ledger.mac_ranges()? {
+        // The longest free ones were looked for first, so that the first page of each is known.
+        if !ledger.free_mac_places(range.id, None, 1)?.is_empty() {
+            places.push((range.id, None));
+        }
+    }
     let mut left = MOST_PAGES_OF_ALL;
     // A page of each before the next one of any: one range full of such MACs does not hide another.
     for _ in 0..MOST_PAGES {
-        places.truncate(left);
-        left -= places.len();
         let mut further = Vec::with_capacity(places.len());
         for (range, after) in places {
+            if left == 0 {
+                break;
+            }
             let free = ledger.free_macs(range, after)?;
             let Some(last) = free.last() else { continue };
+            left -= 1;
             further.push((range, Some((last.since, last.mac))));
             let page: Vec<Drawn> = free.into_iter().map(Drawn::from).collect();
             expect(ledger, &page);

@@ -122,6 +122,18 @@ fn one_range_whose_macs_do_not_suit_does_not_hide_another_and_all_are_bounded() 
     }
 }
 
+/// Ranges of which nothing is free, as many as pages are looked through of all together, hide no other one.
+#[test]
+fn a_range_behind_many_of_which_nothing_is_free_is_looked_through() {
+    let (mut ledger, subnet) = with_eui64();
+    for number in 0..64 {
+        let used_up = decided(&mut ledger, &range(&format!("02:17:00:00:{number:02x}:00/46"))).unwrap();
+        ledger.replace(MacRange { drawn: used_up.fresh(), ..used_up });
+    }
+    let suits = with_one_behind(&mut ledger, &subnet, "02:16:3e:00:00:00/34", 40);
+    assert_eq!(decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs[0].mac, suits);
+}
+
 #[test]
 fn ranges_are_asked_for_only_where_the_store_has_some() {
     let (_, made) = with_network(&["10.1.0.0/24"]);
