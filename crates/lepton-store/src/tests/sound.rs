@@ -241,14 +241,20 @@ fn macs_that_were_drawn_are_a_ports_or_free(dump: &Dump) {
     assert!(all.iter().all(|(_, id)| is_there(*id)), "{all:?}");
 }
 
-/// A name is of a domain, one of each type; one that is bound to a fixed IP leads to what its port has, and its port's
-/// instance knows that it has names.
+/// A name is of a domain, one of each type; one that is bound to a floating IP leads to one that a project has; one that is bound
+/// to a fixed IP leads to what its port has, and its port's instance knows that it has names.
 fn names_lead_to_who_has_them(dump: &Dump) {
     assert_unique("domain", dump.dns_domains.iter().map(|domain| &domain.name));
     assert_unique("entry", dump.dns_entries.iter().map(|row| (row.domain, &row.name, row.record_type())));
     for entry in &dump.dns_entries {
         assert!(dump.dns_domains.iter().any(|domain| domain.id == entry.domain), "{entry:?} is of no domain");
-        let Some(port) = entry.bound.and_then(|bond| bond.port) else { continue };
+        let Some(bond) = entry.bound else { continue };
+        let Some(port) = bond.port else {
+            let mut floating_ips = dump.floating_ips.iter().map(|row| (row.subnet, row.address));
+            let is_there = floating_ips.any(|row| row == (bond.subnet, entry.address));
+            assert!(is_there, "{entry:?} is bound to what nobody has");
+            continue;
+        };
         let port = dump.ports.iter().find(|row| row.id == port).unwrap();
         let holder = Holder::Port(port.id);
         let is_held = dump.fixed_ips.iter().any(|row| (row.address, &row.holder) == (entry.address, &holder));
@@ -312,7 +318,8 @@ fn subnets_are_apart(dump: &Dump) {
     }
 }
 
-/// A port is of a network, and of the present life of its instance unless it was released.
+/// A port is of a network, and of the present life of its instance unless it was released. It is as old as the life that it is of,
+/// and nobody else of that life ever had its position: the index of positions alone would allow it.
 fn each_port_belongs(dump: &Dump) {
     let networks: BTreeSet<_> = dump.networks.iter().map(|network| network.id).collect();
     let hosts: BTreeMap<_, _> = dump.hosts.iter().map(|host| (&host.id, host.revision)).collect();
@@ -324,6 +331,8 @@ fn each_port_belongs(dump: &Dump) {
             (life.incarnation, &life.host, &life.project) == (port.incarnation, &port.host, &port.project)
         });
         assert_ne!(is_live, port.is_released, "{port:?} of {life:?}");
+        let made_at = life.filter(|_| is_live).map_or(port.created_at, |life| life.created_at);
+        assert_eq!(port.created_at, made_at, "{port:?} is found by its instance");
         let migration = life.and_then(|life| life.migration.as_ref()).filter(|_| is_live);
         let destination = migration.map(|migration| &migration.destination);
         assert_eq!(port.target.as_ref().map(|target| &target.host), destination, "{port:?} of {life:?}");
@@ -331,6 +340,11 @@ fn each_port_belongs(dump: &Dump) {
             assert!(port.has_moved && target.host != port.host, "{port:?}");
             assert!(target.revision <= hosts[&target.host], "{port:?} is ahead of the host that it goes to");
         }
+    }
+    let positions = dump.ports.iter().map(|port| (port.instance, port.incarnation, port.position));
+    assert_unique("position", positions);
+    for life in &dump.instances {
+        assert!(life.arrivals.len() <= Instance::MOST_ARRIVALS, "{life:?}");
     }
 }
 
