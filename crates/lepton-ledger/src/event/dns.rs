@@ -26,7 +26,7 @@ fn about_domain(kind: &'static str, domain: &DnsDomain) -> Event {
     event.with("domain", &domain.name)
 }
 
-/// What became of an entry. It is its domain's owner's, else the owner's of the port that has its address.
+/// What became of an entry. Who may see its domain may see it: of a private one only operators, whoever's the address is.
 pub(super) fn entry_event(change: &RowChange<&DnsEntry>, facts: &Facts<'_>) -> Option<Event> {
     match (change.before, change.after) {
         (None, Some(after)) => Some(about_entry("dns_entry.created", after, facts)),
@@ -42,10 +42,12 @@ pub(super) fn entry_event(change: &RowChange<&DnsEntry>, facts: &Facts<'_>) -> O
 fn about_entry(kind: &'static str, entry: &DnsEntry, facts: &Facts<'_>) -> Event {
     let domain = facts.dns_domain(entry.domain);
     let port = entry.bound.and_then(|bond| bond.port);
-    let of_domain = domain.and_then(|domain| domain.scope.project());
-    let of_port = port.and_then(|id| facts.port(id)).map(|port| &port.project);
-    Event::new(kind)
-        .of_project(of_domain.or(of_port))
+    let event = Event::new(kind);
+    let event = match domain.map(|domain| &domain.scope) {
+        Some(DnsScope::Public { project }) => event.of_owner(project.as_ref()),
+        Some(DnsScope::Private { .. }) | None => event,
+    };
+    event
         .with_some("domain", domain.map(|domain| &domain.name))
         .with("name", &entry.name)
         .with("type", entry.record_type())

@@ -1,6 +1,6 @@
 //! What happens to addresses, other than that they come with a new port and go with an ended one.
 
-use lepton_types::{Event, Name, PortId};
+use lepton_types::{Event, Name, NetworkId, PortId};
 
 use super::Facts;
 use crate::{FixedIp, Holder, RowChange};
@@ -22,8 +22,13 @@ fn event(kind: &'static str, change: &RowChange<&FixedIp>, facts: &Facts<'_>) ->
         return None;
     }
     let port = change.after.and_then(port_of).or_else(|| change.before.and_then(port_of));
-    let event = about(kind, port, facts).with("fixed_ip", row.address).with("subnet_id", row.subnet);
-    let event = event.with_some("network_id", facts.network_of(row.subnet));
+    let network = facts.network_of(row.subnet);
+    let event = match port {
+        Some(port) => about_port(kind, port, facts),
+        None => about_nobodys(kind, network, facts),
+    };
+    let event = event.with("fixed_ip", row.address).with("subnet_id", row.subnet);
+    let event = event.with_some("network_id", network);
     Some(
         event.with_some(
             "reason",
@@ -73,8 +78,13 @@ fn reason_of(row: &FixedIp) -> Option<&Name> {
     }
 }
 
-fn about(kind: &'static str, port: Option<PortId>, facts: &Facts<'_>) -> Event {
-    let Some(id) = port else { return Event::new(kind) };
+/// Of an address that no port has, its network's owner hears, who may list it; on a global network only operators may.
+fn about_nobodys(kind: &'static str, network: Option<NetworkId>, facts: &Facts<'_>) -> Event {
+    let network = network.and_then(|id| facts.network(id));
+    Event::new(kind).of_project(network.and_then(|network| network.project.as_ref()))
+}
+
+fn about_port(kind: &'static str, id: PortId, facts: &Facts<'_>) -> Event {
     let event = Event::new(kind).with("port_id", id);
     match facts.port(id) {
         Some(port) => event.of_project(Some(&port.project)).with("instance_id", port.instance),

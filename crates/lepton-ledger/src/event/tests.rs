@@ -1,5 +1,7 @@
 //! What commands tell those who follow the ledger, decided over views in memory.
 
+mod audience;
+
 use lepton_ipam::{MacBase, SubnetSpec};
 use lepton_types::{HostReport, MacPrefix, PortReport, PortStatus, ProjectId, RecordedEvent};
 

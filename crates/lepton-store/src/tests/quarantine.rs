@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lepton_ipam::{Gateway, SubnetSpec};
-use lepton_ledger::{Holder, SweepQuarantine};
+use lepton_ledger::{EventFilter, EventStart, Holder, NetworkSpec, ReadEvents, SweepQuarantine};
 
 use super::{
     each_store,
@@ -137,6 +137,26 @@ async fn an_address_may_change_its_port_within_one_batch() {
             tokio::join!(subject.allocate(2), subject.unplug(released.ports), subject.allocate(3));
         assert_eq!(reason(early), "NO_MORE_FIXED_IPS");
         assert_eq!((fixed_ips(&late.unwrap()), subject.batches_told()), (vec!["10.1.0.7".to_owned()], 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_owner_of_a_network_hears_that_an_address_has_rested() {
+    each_store(async |subject| {
+        let spec = SubnetSpec { quarantine: REST, ..subnet("10.1.0.0/24") };
+        let project = "p1".parse().ok();
+        subject.create(NetworkSpec { project, ..network("own", vec![spec]) }).await;
+        subject.allocate(1).await.unwrap();
+        subject.end(1).await;
+        subject.advance(REST);
+        assert_eq!(subject.submit(SweepQuarantine).await.unwrap(), 1);
+        let newest = ReadEvents { start: EventStart::Newest(1), limit: 1, filter: EventFilter::default() };
+        let through = subject.store().ask(newest).await.unwrap().through;
+        let last = EventStart::After(through - 1);
+        let last = ReadEvents { start: last, limit: 1, filter: EventFilter::default() };
+        let event = subject.store().ask(last).await.unwrap().events.remove(0).event;
+        assert_eq!((&*event.kind, event.project), ("fixed_ip.freed", "p1".parse().ok()));
     })
     .await;
 }
