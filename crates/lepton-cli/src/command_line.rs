@@ -126,7 +126,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let format = line.output;
     match line.execute() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.report(format),
+        Err(error) => error.in_words_of(&blame::command_in(&arguments)).report(format),
     }
 }
 

@@ -56,6 +56,9 @@ enum Kind {
 struct Violation {
     field: String,
     description: String,
+    /// The command line's argument that the field was made from, where one is known.
+    #[serde(skip)]
+    argument: Option<&'static str>,
 }
 
 /// The outermost object of an error in JSON and YAML.
@@ -125,7 +128,7 @@ impl Error {
         for violation in details.bad_request().map(|request| &request.field_violations).into_iter().flatten()
         {
             let (field, description) = (violation.field.clone(), violation.description.clone());
-            report.violations.push(Violation { field, description });
+            report.violations.push(Violation { field, description, argument: None });
         }
         let of_field = report.violations.first().map(|violation| hints::for_field(&violation.field));
         let of_refusal = hints::for_refusal(report.reason.as_deref(), status.code(), &report.metadata);
@@ -159,6 +162,14 @@ impl Error {
             ));
         }
         self.0.request_id = Some(id.clone());
+        self
+    }
+
+    /// The same, blaming wrong fields on the command's arguments.
+    pub(crate) fn in_words_of(mut self, command: &clap::Command) -> Self {
+        for violation in &mut self.0.violations {
+            violation.argument = hints::argument_of(&violation.field, command);
+        }
         self
     }
 
@@ -246,8 +257,7 @@ impl Report {
 impl fmt::Display for Violation {
     /// Names the command line's argument instead of the request's field, where there is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let argument = hints::argument_of(&self.field).unwrap_or(&self.field);
-        write!(f, "{}: {}", clean(argument), clean(&self.description))
+        write!(f, "{}: {}", clean(self.argument.unwrap_or(&self.field)), clean(&self.description))
     }
 }
 

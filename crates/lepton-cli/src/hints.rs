@@ -80,9 +80,11 @@ pub(crate) fn for_unreachable(endpoint: &Endpoint, cause: Option<io::ErrorKind>)
     }
 }
 
-/// The argument of the command line that a request's field of this name was made from, in the order of the fields.
+/// The argument of the command line that a request's field of this name was made from, in the order of the fields. Of a field
+/// that several commands have under several names, the one counts that the command has.
 const ARGUMENTS: &[(&str, &str)] = &[
     ("address", "ADDRESS"),
+    ("address", "--address"),
     ("address_mode", "--address-mode"),
     ("addresses", "--dns"),
     ("after_revision", "--after"),
@@ -103,6 +105,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("gateway", "--gateway"),
     ("guest_device", "--guest-device"),
     ("host", "--host"),
+    ("host", "HOST"),
     ("hostname", "--hostname"),
     ("id", "--id"),
     ("incarnation", "--incarnation"),
@@ -111,25 +114,30 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("ip_version", "--ip-version"),
     ("kinds", "--kind"),
     ("label", "LABEL"),
+    ("label", "--label"),
     ("last", "--pool"),
-    ("mac", "MAC"),
+    ("mac", "ADDRESS|MAC"),
     ("mac_address", "--mac"),
     ("mac_range_id", "MAC_RANGE"),
     ("mtu", "--mtu"),
     ("name", "NAME"),
+    ("name", "POOL"),
     ("netmask", "--netmask"),
     ("netns_path", "--netns"),
     ("network_id", "--network"),
+    ("network_id", "NETWORK"),
     ("network_size", "--size"),
     ("networks", "--network"),
     ("no_gateway", "--no-gateway"),
     ("num_networks", "--count"),
     ("page_size", "--limit"),
     ("pattern", "--regex"),
+    ("pool", "--pool"),
     ("prefix", "--prefix"),
     ("prefix_length_v6", "--prefix-length-v6"),
     ("priority", "--priority"),
     ("project_id", "--project"),
+    ("project_id", "PROJECT"),
     ("quarantine", "--quarantine"),
     ("range", "RANGE"),
     ("range_v4", "--range"),
@@ -149,14 +157,23 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("wait_for_active", "--wait"),
 ];
 
-/// The command line's argument that the request's `field`, such as `networks[0].subnets[1].cidr`, was made from.
-pub(crate) fn argument_of(field: &str) -> Option<&'static str> {
+/// The argument of `command` that the request's `field`, such as `networks[0].subnets[1].cidr`, was made from.
+pub(crate) fn argument_of(field: &str, command: &clap::Command) -> Option<&'static str> {
     let name = name_of(field);
-    match field {
-        "label" => Some("--label"),
-        "network_id" => Some("NETWORK"),
-        _ => ARGUMENTS.iter().find(|(known, _)| *known == name).map(|(_, argument)| *argument),
-    }
+    let known = || ARGUMENTS.iter().filter(|(known, _)| *known == name).map(|(_, argument)| *argument);
+    known().find(|argument| has(command, argument)).or_else(|| known().next())
+}
+
+/// Whether the command has this argument: a flag, or a value by its name.
+fn has(command: &clap::Command, argument: &str) -> bool {
+    let word = argument.split(' ').next().unwrap_or(argument);
+    command.get_arguments().any(|there| match word.strip_prefix("--") {
+        Some(long) => there.get_long() == Some(long),
+        None => {
+            let names = there.get_value_names().unwrap_or_default();
+            there.is_positional() && names.iter().any(|name| name.as_str() == word)
+        }
+    })
 }
 
 /// The field's own name: `cidr` of `networks[0].subnets[1].cidr`.
@@ -228,22 +245,60 @@ mod tests {
     }
 
     #[test]
-    fn each_field_has_one_argument_and_they_are_in_order() {
-        assert!(ARGUMENTS.is_sorted_by(|one, other| one.0 < other.0), "{ARGUMENTS:?}");
+    fn the_arguments_are_in_order_of_their_fields_and_each_is_there_once() {
+        assert!(ARGUMENTS.is_sorted_by(|one, other| one.0 <= other.0), "{ARGUMENTS:?}");
+        let pairs: std::collections::BTreeSet<_> = ARGUMENTS.iter().collect();
+        assert_eq!(pairs.len(), ARGUMENTS.len());
+    }
+
+    /// All commands that do something.
+    fn leaves() -> Vec<clap::Command> {
+        let mut all = CommandLine::command();
+        all.build();
+        let (mut open, mut leaves) = (vec![all], Vec::new());
+        while let Some(command) = open.pop() {
+            let parts: Vec<_> = command.get_subcommands().cloned().collect();
+            if parts.is_empty() {
+                leaves.push(command);
+            }
+            open.extend(parts);
+        }
+        leaves
     }
 
     #[test]
-    fn a_field_is_named_by_its_argument() {
-        for (field, argument) in [
-            ("networks[0].subnets[1].cidr", "--cidr"),
-            ("networks[0].subnets[0].allocation_pools[0].first", "--pool"),
-            ("networks[0].network_id", "--network"),
-            ("networks[0].fixed_ips[1]", "--network …,ip="),
-            ("network_id", "NETWORK"),
-            ("binding.veth.netns_path", "--netns"),
-        ] {
-            assert_eq!(argument_of(field), Some(argument), "{field}");
+    fn each_argument_that_is_blamed_is_some_commands() {
+        let leaves = leaves();
+        for (field, argument) in ARGUMENTS {
+            assert!(leaves.iter().any(|command| has(command, argument)), "{field}: {argument}");
         }
-        assert_eq!(argument_of("shoe_size"), None);
+    }
+
+    #[test]
+    fn a_field_is_named_by_the_argument_of_the_command() {
+        for (words, field, argument) in [
+            ("network create", "networks[0].subnets[1].cidr", "--cidr"),
+            ("network create", "networks[0].subnets[0].allocation_pools[0].first", "--pool"),
+            ("network create", "networks[0].label", "LABEL"),
+            ("network modify", "label", "--label"),
+            ("instance allocate", "networks[0].network_id", "--network"),
+            ("instance allocate", "networks[0].fixed_ips[1]", "--network …,ip="),
+            ("instance allocate", "binding.veth.netns_path", "--netns"),
+            ("network show", "network_id", "NETWORK"),
+            ("quota set", "project_id", "PROJECT"),
+            ("floating allocate", "project_id", "--project"),
+            ("floating allocate", "address", "--address"),
+            ("floating allocate", "pool", "--pool"),
+            ("floating show", "address", "ADDRESS"),
+            ("floating pool create", "name", "POOL"),
+            ("dns add", "name", "NAME"),
+            ("host fence", "host", "HOST"),
+            ("instance allocate", "host", "--host"),
+        ] {
+            let command = crate::blame::command_of(words.split(' '));
+            assert_eq!(argument_of(field, &command), Some(argument), "{words}: {field}");
+            assert!(has(&command, argument), "{words} has no {argument}");
+        }
+        assert_eq!(argument_of("shoe_size", &CommandLine::command()), None);
     }
 }
