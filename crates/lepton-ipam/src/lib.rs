@@ -38,5 +38,6 @@ pub use eui64::eui64;
 pub use mac_base::{MacBase, MacBaseError};
 pub use requested_ip::{RequestedIpError, check_requested};
 pub use reserved::Reserved;
+pub use special::Special;
 pub use subnet_set::{SubnetSetError, check_together};
 pub use subnet_spec::{Gateway, SpecField, SubnetSpec, SubnetSpecError};

@@ -28,11 +28,11 @@ use crate::{
 
 /// A range of such addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Special {
+pub struct Special {
     /// All of them.
-    pub(crate) range: Cidr,
+    pub range: Cidr,
     /// What they are.
-    pub(crate) kind: &'static str,
+    pub kind: &'static str,
 }
 
 /// Ascending in each family.
@@ -63,6 +63,11 @@ impl Special {
     /// The range that the address is in.
     pub(crate) fn of(address: IpAddr) -> Option<Self> {
         Self::all().find(|special| special.range.contains(address))
+    }
+
+    /// The range that the whole prefix is in. No route leads there: such addresses mean something on each host or link.
+    pub fn around(cidr: Cidr) -> Option<Self> {
+        Self::of(cidr.first()).filter(|special| special.range.contains(cidr.last()))
     }
 
     /// The first range that has an address of the prefix.

@@ -50,9 +50,7 @@ pub enum SubnetSpecError {
         cidr: Cidr,
     },
     /// A gateway on an address that is no interface's.
-    #[error(
-        "the gateway {gateway} is {reserved} of {cidr}; use another address or leave it empty for the default"
-    )]
+    #[error("the gateway {gateway} is {reserved} of {cidr}; use another address")]
     GatewayReserved {
         /// The gateway.
         gateway: IpAddr,

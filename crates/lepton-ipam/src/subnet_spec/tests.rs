@@ -112,17 +112,17 @@ fn a_gateway_may_be_any_address_of_the_prefix_that_is_not_reserved() {
         (
             "10.1.0.0/24",
             "10.1.0.0",
-            "the gateway 10.1.0.0 is the network address of 10.1.0.0/24; use another address or leave it empty for the default",
+            "the gateway 10.1.0.0 is the network address of 10.1.0.0/24; use another address",
         ),
         (
             "10.1.0.0/24",
             "10.1.0.255",
-            "the gateway 10.1.0.255 is the broadcast address of 10.1.0.0/24; use another address or leave it empty for the default",
+            "the gateway 10.1.0.255 is the broadcast address of 10.1.0.0/24; use another address",
         ),
         (
             "fd00::/64",
             "fd00::",
-            "the gateway fd00:: is the subnet-router anycast address of fd00::/64; use another address or leave it empty for the default",
+            "the gateway fd00:: is the subnet-router anycast address of fd00::/64; use another address",
         ),
     ] {
         assert_eq!(refusal(&at(cidr, gateway)), told("gateway", text));
@@ -245,8 +245,7 @@ fn a_wide_prefix_gives_nothing_that_no_guest_can_have() {
     let all = plan(&spec("0.0.0.0/0")).unwrap();
     assert_eq!((all.gateway, all.pools.len()), (Some(ip("1.0.0.0")), 2));
     let at = |gateway: &str| SubnetSpec { gateway: Gateway::At(ip(gateway)), ..spec("0.0.0.0/0") };
-    let text = "the gateway 127.0.0.1 is a loopback address of 0.0.0.0/0; use another address or leave it empty for \
-                the default";
+    let text = "the gateway 127.0.0.1 is a loopback address of 0.0.0.0/0; use another address";
     assert_eq!(refusal(&at("127.0.0.1")), told("gateway", text));
     let pools = vec![AddressPool { first: ip("126.0.0.1"), last: ip("130.0.0.1") }];
     let text = "the pool 126.0.0.1-130.0.0.1 holds loopback addresses (127.0.0.0/8), which guests cannot have; leave \

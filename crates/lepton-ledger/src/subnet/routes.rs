@@ -1,5 +1,6 @@
 //! Static routes of subnets.
 
+use lepton_ipam::Special;
 use lepton_types::{Cidr, Route, Subnet, SubnetId};
 
 use super::{check_gateway, let_rest};
@@ -84,18 +85,26 @@ impl Command for RemoveRoute {
 
 /// Refuses a route that guests of the subnet could not use.
 fn check_route(subnet: &Subnet, route: Route) -> Result<(), Refusal> {
-    let Route { destination, gateway } = route;
+    let destination = route.destination;
+    if let Some(problem) = problem_of(subnet, destination) {
+        return Err(Refusal::invalid_field("destination", format!("{destination} {problem}")));
+    }
+    check_gateway(subnet.cidr, route.gateway)
+}
+
+/// Why no route leads there.
+fn problem_of(subnet: &Subnet, destination: Cidr) -> Option<String> {
     if destination.family() != subnet.family() {
-        let problem =
-            format!("{destination} is no {} prefix, as subnet {} needs", subnet.family(), subnet.cidr);
-        return Err(Refusal::invalid_field("destination", problem));
+        return Some(format!("is no {} prefix, as subnet {} needs", subnet.family(), subnet.cidr));
     }
     if destination.prefix_len() == 0 {
-        let problem =
-            format!("{destination} is the default route, which is the subnet's gateway; modify the subnet");
-        return Err(Refusal::invalid_field("destination", problem));
+        return Some("is the default route, which is the subnet's gateway; modify the subnet".to_owned());
     }
-    check_gateway(subnet.cidr, gateway)
+    if destination == subnet.cidr {
+        return Some("is the subnet itself, which its guests reach without a router".to_owned());
+    }
+    Special::around(destination)
+        .map(|Special { range, kind }| format!("is in {range} ({kind}), to which no router leads"))
 }
 
 #[cfg(test)]

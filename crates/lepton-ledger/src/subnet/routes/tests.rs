@@ -47,11 +47,57 @@ fn a_route_that_guests_could_not_use_is_refused() {
     for (route, told) in [
         (route("fd00::/64", "10.1.0.9"), "INVALID_FIELD: destination: fd00::/64 is no IPv4 prefix"),
         (route("0.0.0.0/0", "10.1.0.9"), "INVALID_FIELD: destination: 0.0.0.0/0 is the default route"),
+        (
+            route("127.0.0.0/8", "10.1.0.9"),
+            "INVALID_FIELD: destination: 127.0.0.0/8 is in 127.0.0.0/8 (loopback)",
+        ),
+        (
+            route("127.1.0.0/16", "10.1.0.9"),
+            "INVALID_FIELD: destination: 127.1.0.0/16 is in 127.0.0.0/8 (loopback)",
+        ),
+        (
+            route("239.1.1.1/32", "10.1.0.9"),
+            "INVALID_FIELD: destination: 239.1.1.1/32 is in 224.0.0.0/4 (multicast)",
+        ),
+        (route("10.1.0.0/24", "10.1.0.9"), "INVALID_FIELD: destination: 10.1.0.0/24 is the subnet itself"),
+        (
+            route("10.8.0.0/16", "10.1.0.255"),
+            "INVALID_FIELD: gateway: the gateway 10.1.0.255 is the broadcast address of \
+          10.1.0.0/24; use another address",
+        ),
         (route("10.8.0.0/16", "10.2.0.9"), "INVALID_FIELD: gateway: the gateway 10.2.0.9 is outside"),
         (route("10.9.0.0/16", "10.1.0.8"), "ROUTE_EXISTS: 10.9.0.0/16 leads to 10.1.0.9 already"),
     ] {
         let refusal = reason(decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }));
         assert!(refusal.starts_with(told), "{refusal}");
+    }
+}
+
+#[test]
+fn a_route_of_the_other_family_knows_its_own_special_prefixes() {
+    let (mut ledger, made) = with_network(&["fd00:1::/64"]);
+    let subnet = made.subnets[0].id;
+    let add = |destination: &str| AddRoute {
+        subnet,
+        route: route(destination, "fd00:1::9"),
+        scope: Scope::Everything,
+    };
+    for (destination, kind) in
+        [("::1/128", "unspecified and loopback"), ("ff00::/8", "multicast"), ("fe80::/64", "link-local")]
+    {
+        let told = reason(decided(&mut ledger, &add(destination)));
+        assert!(told.contains(&format!("{destination} is in ")) && told.contains(kind), "{told}");
+    }
+    decided(&mut ledger, &add("fd00::/16")).unwrap();
+}
+
+#[test]
+fn a_route_may_lead_to_more_or_less_than_what_is_special_or_near() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    // Half of all addresses, a link-local service, what is around the subnet and a part of it.
+    for destination in ["0.0.0.0/1", "169.254.169.254/32", "10.0.0.0/8", "10.1.0.128/25"] {
+        let (subnet, route) = (made.subnets[0].id, route(destination, "10.1.0.9"));
+        decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }).unwrap();
     }
 }
 
