@@ -226,6 +226,22 @@ refusals! {
         /// The only network that was meant.
         network: Option<NetworkId> = "network_id",
     }
+    /// The fixed IP is of another project than the floating IP.
+    #[error(
+        "floating IP {address} is project {project}'s, and {fixed_ip} of instance {instance} is project {owner}'s; use a floating IP \
+         of {owner}'s"
+    )]
+    FloatingIpOfOtherProject = "FLOATING_IP_OF_OTHER_PROJECT", Unfit {
+        address: IpAddr = "floating_ip",
+        /// Whose the floating IP is.
+        project: ProjectId = "project_id",
+        /// Where it was to lead.
+        fixed_ip: IpAddr = "fixed_ip",
+        /// What has that.
+        instance: InstanceId = "instance_id",
+        /// Whose that is.
+        owner: ProjectId = "instance_project_id",
+    }
     /// Several ports of the project have the address, on networks that overlap.
     #[error("{address} is on several of the project's networks; name the instance or the network")]
     FixedIpAmbiguous = "FIXED_IP_AMBIGUOUS", Invalid at "fixed_ip" {

@@ -14,6 +14,10 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
         }
         "FLOATING_IP_NOT_ASSOCIATED" => "`lepton floating show ADDRESS` shows where a floating IP leads",
         "FLOATING_IP_NOT_FOUND" => "`lepton floating list` shows the floating IPs that there are",
+        "FLOATING_IP_OF_OTHER_PROJECT" => {
+            "`lepton floating list --project PROJECT` shows what the instance's project has, `lepton floating allocate --project \
+             PROJECT` gives it one"
+        }
         "FLOATING_POOL_IN_USE" => {
             "`lepton floating list --pool POOL --auto-assigned` shows who has its addresses; release them first"
         }

@@ -100,6 +100,7 @@ async fn every_reason_has_its_hint() {
         (&floating, Code::FailedPrecondition, "FLOATING_IP_ASSOCIATED"),
         (&floating, Code::FailedPrecondition, "FLOATING_IP_AUTO_ASSIGNED"),
         (&floating, Code::FailedPrecondition, "FLOATING_IP_NOT_ASSOCIATED"),
+        (&floating, Code::FailedPrecondition, "FLOATING_IP_OF_OTHER_PROJECT"),
         (&floating, Code::NotFound, "FIXED_IP_NOT_FOUND"),
         (&floating, Code::InvalidArgument, "FIXED_IP_AMBIGUOUS"),
         (&floating, Code::ResourceExhausted, "NO_MORE_FLOATING_IPS"),

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use lepton_types::{FloatingTarget, InstanceId, NetworkId, Port, PortId, ProjectId, Subnet, SubnetId};
+use lepton_types::{
+    FloatingIp, FloatingTarget, InstanceId, NetworkId, Port, PortId, ProjectId, Subnet, SubnetId,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{FloatingIpInfo, unless_auto_assigned};
@@ -78,7 +80,8 @@ impl Command for AssociateFloatingIp {
         let (target, owner) = self.find_target(ledger)?;
         let row = ledger.own_floating_ip(self.address, &self.scope)?;
         if row.project != owner {
-            return Err(self.target.not_found().into());
+            // Only who may touch both projects' things gets here.
+            return Err(of_other_project(&row, &target, owner).into());
         }
         unless_auto_assigned(&row, self.affects_auto_assigned)?;
         let previous = row.target.filter(|previous| *previous != target);
@@ -113,7 +116,12 @@ impl AssociateFloatingIp {
                 let subnets: Vec<_> =
                     networks.iter().flat_map(|network| ledger.subnets_of(network.id)).collect();
                 let mut found = self.in_subnets(ledger, &subnets, *fixed_ip)?;
-                found.retain(|(_, owner)| *owner == project);
+                if found.iter().any(|(_, owner)| *owner == project) {
+                    found.retain(|(_, owner)| *owner == project);
+                }
+                // Where only others have it, any of them will do to say so.
+                let is_others = found.first().is_some_and(|(_, owner)| *owner != project);
+                found.truncate(if is_others { 1 } else { usize::MAX });
                 found
             }
         };
@@ -208,6 +216,16 @@ impl TargetRequest {
             Self::Anywhere { fixed_ip } => (Some(*fixed_ip), None, None),
         };
         Refusal::FixedIpNotFound { address, instance, network }
+    }
+}
+
+fn of_other_project(row: &FloatingIp, target: &FloatingTarget, owner: ProjectId) -> Refusal {
+    Refusal::FloatingIpOfOtherProject {
+        address: row.address,
+        project: row.project.clone(),
+        fixed_ip: target.address,
+        instance: target.instance,
+        owner,
     }
 }
 

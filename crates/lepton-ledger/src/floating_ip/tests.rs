@@ -235,8 +235,21 @@ fn another_projects_fixed_ip_is_not_led_to() {
         for scope in [Scope::Everything, own.clone()] {
             let command =
                 AssociateFloatingIp { target: target.clone(), scope, ..associate(floating, 1, None) };
-            let reason = decided(&mut ledger, &command).unwrap_err().reason();
-            assert!(["FIXED_IP_NOT_FOUND", "INSTANCE_NOT_FOUND"].contains(&reason), "{reason}");
+            let told = told(decided(&mut ledger, &command));
+            match command.scope {
+                Scope::Project(_) => {
+                    let (reason, _) = told.split_once(':').unwrap();
+                    assert!(["FIXED_IP_NOT_FOUND", "INSTANCE_NOT_FOUND"].contains(&reason), "{told}");
+                }
+                Scope::Everything => assert_eq!(
+                    told,
+                    format!(
+                        "FLOATING_IP_OF_OTHER_PROJECT: floating IP 172.24.4.1 is project p1's, and 10.1.0.2 of instance {} is \
+                         project p2's; use a floating IP of p2's",
+                        instance(1)
+                    )
+                ),
+            }
         }
     }
 }

@@ -289,6 +289,24 @@ async fn every_refusal_of_a_floating_ip_says_what_it_is_about() {
     let problem = Problem::of(client.associate_floating_ip(to("172.24.4.1", "10.0.0.9")).await);
     problem.assert(Code::NotFound, "FIXED_IP_NOT_FOUND", &[("fixed_ip", "10.0.0.9")], &["no live port"]);
 
+    // What is another project's.
+    server.allocate(v1::AllocateForInstanceRequest { project_id: "p2".into(), ..allocation(9) }).await;
+    let problem = Problem::of(client.associate_floating_ip(associate("172.24.4.1", 9)).await);
+    let other = instance(9);
+    let metadata = [
+        ("floating_ip", "172.24.4.1"),
+        ("project_id", "blue"),
+        ("fixed_ip", "10.0.0.4"),
+        ("instance_id", other.as_str()),
+        ("instance_project_id", "p2"),
+    ];
+    problem.assert(
+        Code::FailedPrecondition,
+        "FLOATING_IP_OF_OTHER_PROJECT",
+        &metadata,
+        &["use a floating IP of p2's"],
+    );
+
     client.associate_floating_ip(associate("172.24.4.1", 1)).await.unwrap();
     let problem = Problem::of(client.release_floating_ip(release("172.24.4.1")).await);
     let metadata = [("floating_ip", "172.24.4.1"), ("fixed_ip", "10.0.0.2")];
