@@ -22,6 +22,7 @@ mod mac_ranges;
 mod macs;
 mod meeting;
 mod migrations;
+mod model;
 mod modified;
 mod network_info;
 mod networks;

@@ -25,7 +25,7 @@ use super::sound::{Dump, assert_sound};
 use crate::{Database, Observer, Store, StoreConfig, StoreError, SubmitError};
 
 /// When the tests' clock starts: some day in 2026.
-const START: i64 = 1_790_000_000_000_000;
+pub(super) const START: i64 = 1_790_000_000_000_000;
 
 /// Which store a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
