@@ -175,6 +175,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     requests.put(&mut together);
     remember(&mut together, changes, now)?;
     together.carry_out(tx).await?;
+    instances::must_be_new(tx, &instances.born()).await?;
     note_newest_network(tx, changes).await
 }
 
@@ -212,6 +213,12 @@ impl<'c, R: Stored> Net<'c, R> {
     fn ended(&self) -> Vec<&'c R> {
         let ended = self.changes.iter().filter(|change| change.after.is_none());
         ended.filter_map(|change| change.before).collect()
+    }
+
+    /// The rows that are new.
+    fn born(&self) -> Vec<&'c R> {
+        let born = self.changes.iter().filter(|change| change.before.is_none());
+        born.filter_map(|change| change.after).collect()
     }
 
     async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {

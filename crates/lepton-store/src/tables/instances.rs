@@ -188,6 +188,22 @@ async fn load_past_lives(
     Ok(dead)
 }
 
+/// Makes sure that lives which have just got their rows are the first of their number. Between a manager's look at an instance that
+/// is not there and its row, another manager may begin and end a life: nothing is locked that is not there. Behind the row's insertion
+/// that has become durable, incarnation and all, and nobody can begin another life.
+pub(crate) async fn must_be_new(tx: &mut Tx, born: &[&Instance]) -> Result<(), Failure> {
+    if born.is_empty() || !tx.is_shared() {
+        return Ok(());
+    }
+    const SQL: &str = "select v.column1 from ({rows}) as v join incarnations p on p.instance_id = v.column1 and p.last >= v.column2";
+    let values = |life: &&Instance| vec![life.id.as_uuid().into(), life.incarnation.into()];
+    let taken = tx.fetch_for(SQL, born, values).await?;
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Conflict(format!("{} of {} lives had their numbers already", taken.len(), born.len())))
+}
+
 /// Notes the incarnations of lives that end.
 pub(crate) fn note_past_lives(together: &mut Together, ended: &[&Instance]) {
     const SQL: &str = "insert into incarnations (instance_id, last) {rows}

@@ -1,10 +1,16 @@
 //! Instances come and go.
 
-use lepton_ledger::{DeallocateForInstance, GetInstanceNwInfo, Scope};
+use std::collections::BTreeSet;
+
+use futures_util::future::join;
+use lepton_ledger::{AllocateForInstance, DeallocateForInstance, Envelope, GetInstanceNwInfo, Scope};
 
 use super::{
     each_store,
-    harness::{fixed_ips, instance, reason},
+    harness::{Kind, Subject, allocation, fixed_ips, instance, reason, requested},
+    locks::until_somebody_waits,
+    sound::assert_sound,
+    statements::engine,
 };
 
 #[tokio::test]
@@ -115,4 +121,63 @@ async fn a_life_may_end_and_the_next_one_start_in_one_batch() {
         assert_eq!(ports.iter().filter(|port| !port.is_released).count(), 1);
     })
     .await;
+}
+
+/// While one manager, which has seen no life of the instance, waits for an address, a whole life of it passes at another one.
+#[tokio::test]
+async fn a_life_that_passes_while_another_one_is_decided_keeps_its_number_to_itself() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let id = subject.network("private", &["10.1.0.0/24"]).await.network.id;
+    let plain = subject.network("plain", &[]).await.network.id;
+    subject.allocate_at(9, id, "10.1.0.9").await.unwrap();
+    let other = subject.another().await.unwrap();
+    let mut theirs = engine(&subject).write().await.unwrap();
+    theirs.execute("update blocks set free = free", Vec::new()).await.unwrap();
+    let ours = subject.submit(allocation(1, vec![requested(id, &[])]));
+    let meanwhile = async {
+        until_somebody_waits(engine(&subject)).await;
+        let elsewhere = AllocateForInstance {
+            project: "p2".parse().unwrap(),
+            host: "host-2".parse().ok(),
+            ..allocation(1, vec![requested(plain, &[])])
+        };
+        let life = other.submit(elsewhere, Envelope::anonymous()).await.unwrap().answer;
+        assert_eq!(life.incarnation, 1);
+        other.submit(deallocation(1), Envelope::anonymous()).await.unwrap();
+        theirs.commit().await.unwrap();
+    };
+    let (ours, ()) = join(ours, meanwhile).await;
+    assert_eq!(ours.unwrap().incarnation, 2);
+    subject.deallocate(1).await;
+    let dump = subject.dump().await;
+    let lives: Vec<u64> = dump.history.instances.iter().map(|(life, _)| life.incarnation).collect();
+    assert_eq!(lives, [1, 2]);
+    assert_sound(&dump);
+}
+
+/// Two managers begin and end lives of few instances as fast as they can: no number is given twice, and every life can be ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_give_no_number_of_a_life_twice_and_end_every_life() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    let other = subject.another().await.unwrap();
+    let live = async |store: &crate::Store, host: &str| {
+        let mut lives = Vec::new();
+        for _ in 0..60 {
+            let here = AllocateForInstance { host: host.parse().ok(), ..allocation(1, vec![]) };
+            if let Ok(reply) = store.submit(here, Envelope::anonymous()).await {
+                lives.push(reply.answer.incarnation);
+            }
+            store.submit(deallocation(1), Envelope::anonymous()).await.unwrap();
+        }
+        lives
+    };
+    let (one, two) = join(live(subject.store(), "host-1"), live(&other, "host-2")).await;
+    let all: BTreeSet<u64> = one.iter().chain(&two).copied().collect();
+    assert_eq!(all.len(), one.len() + two.len(), "a number was given twice: {one:?} {two:?}");
+    assert!(all.into_iter().eq(1..=(one.len() + two.len()) as u64), "{one:?} {two:?}");
+}
+
+fn deallocation(number: u128) -> DeallocateForInstance {
+    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None }
 }
