@@ -28,7 +28,7 @@ use find::FindOptions;
 pub(crate) enum InstanceCommand {
     /// Give an instance a vNIC on each of its networks, or nothing at all
     ///
-    /// For example: lepton instance allocate $(uuidgen) --project p1 --wait
+    /// For example: lepton instance allocate $(cat /proc/sys/kernel/random/uuid) --project p1 --wait
     Allocate(Box<AllocateOptions>),
     /// Show an instance's vNICs, in order, and whether they are plugged
     Show {
