@@ -1,6 +1,6 @@
 //! Why a store does not answer.
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use lepton_ledger::{Refusal, UnreadableAnswer};
 
@@ -61,4 +61,11 @@ pub enum SubmitError {
     /// The store's error.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a panic said, as an error.
+pub(crate) fn panicked(fault: &(dyn Any + Send)) -> StoreError {
+    let said = fault.downcast_ref::<&str>().copied().map(str::to_owned);
+    let said = said.or_else(|| fault.downcast_ref::<String>().cloned());
+    StoreError::Internal(format!("a panic: {}", said.unwrap_or_default()))
 }

@@ -1,7 +1,6 @@
 //! A lane: one task that takes what has gathered in its queue as a batch, again and again.
 
 use std::{
-    any::Any,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -10,7 +9,6 @@ use std::{
 use futures_util::FutureExt;
 use lepton_ledger::Change;
 use lepton_types::Timestamp;
-use rand::{TryRng, rngs::SysRng};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -18,10 +16,11 @@ use crate::{
     again::{Again, TimeLimit},
     batch::{Job, read_batch, write_batch},
     engine::Engine,
-    error::StoreError,
+    error::{StoreError, panicked},
     failure::Failure,
     memory::Memory,
-    prune::{Old, Prune, prune},
+    prune::{Prune, Waste, prune},
+    random::random_bytes,
     store::Observer,
 };
 
@@ -56,11 +55,22 @@ pub(crate) enum Purpose {
     ReadLong,
 }
 
+impl Purpose {
+    /// What to call a lane with it when it has died.
+    pub(crate) fn lane(&self) -> &'static str {
+        match self {
+            Self::Write(_) => "the lane that writes",
+            Self::Read => "a lane that answers questions",
+            Self::ReadLong => "the lane that answers long questions",
+        }
+    }
+}
+
 /// What waits in a lane's queue.
 pub(crate) enum Work {
     /// A command to decide, in one batch with others.
     Decide(Box<dyn Job>),
-    /// Old rows to drop, in a transaction of its own.
+    /// Rows to drop, in a transaction of its own.
     Prune(Prune),
 }
 
@@ -116,7 +126,7 @@ impl Lane {
     async fn serve_prune(&self, prune: Prune) {
         let mut again = Again::new(self.patience(), MOST_CONFLICTS);
         let dropped = loop {
-            let failure = match caught(self.prune(prune.old, prune.before)).await {
+            let failure = match caught(self.prune(prune.waste)).await {
                 Ok(dropped) => break Ok(dropped),
                 Err(failure) => failure,
             };
@@ -128,11 +138,11 @@ impl Lane {
         let _ = prune.caller.send(dropped);
     }
 
-    async fn prune(&self, old: Old, before: Timestamp) -> Result<u64, Failure> {
+    async fn prune(&self, waste: Waste) -> Result<u64, Failure> {
         match &self.backend {
-            Backend::Memory(memory) => Ok(memory.prune(old, before)),
+            Backend::Memory(memory) => Ok(memory.prune(waste)),
             Backend::Engine(engine) => {
-                TimeLimit::from_now(engine.connections().time_limit()).hold(prune(engine, old, before)).await
+                TimeLimit::from_now(engine.connections().time_limit()).hold(prune(engine, waste)).await
             }
         }
     }
@@ -230,13 +240,6 @@ async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|fault| Err(panicked(&*fault).into()))
 }
 
-/// What a panic said, as an error.
-pub(crate) fn panicked(fault: &(dyn Any + Send)) -> StoreError {
-    let said = fault.downcast_ref::<&str>().copied().map(str::to_owned);
-    let said = said.or_else(|| fault.downcast_ref::<String>().cloned());
-    StoreError::Internal(format!("a panic: {}", said.unwrap_or_default()))
-}
-
 fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
     match outcome {
         Ok(()) => {}
@@ -258,12 +261,4 @@ fn tell(observer: &Observer, changes: &[Change]) {
     if let Err(fault) = std::panic::catch_unwind(AssertUnwindSafe(|| observer(changes))) {
         tracing::error!(error = %panicked(&*fault), "the store's observer failed");
     }
-}
-
-/// Fresh bytes of the system's, of which nobody can guess any.
-pub(crate) fn random_bytes<const COUNT: usize>() -> Result<[u8; COUNT], StoreError> {
-    let mut bytes = [0; COUNT];
-    let drawn = SysRng.try_fill_bytes(&mut bytes);
-    drawn.map_err(|error| StoreError::Internal(format!("the system gives no random bytes: {error}")))?;
-    Ok(bytes)
 }

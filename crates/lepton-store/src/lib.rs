@@ -26,6 +26,7 @@ mod memory;
 mod migrate;
 mod opened_file;
 mod prune;
+mod random;
 mod sql;
 mod statement;
 mod store;

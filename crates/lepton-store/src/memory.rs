@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use lepton_ledger::{Change, View};
 use lepton_types::{Amounts, Limit, Timestamp};
 
-use crate::{batch::Job, prune::Old};
+use crate::{batch::Job, prune::Waste};
 
 /// The ledger in memory.
 #[derive(Debug)]
@@ -31,15 +31,15 @@ impl Memory {
         changes
     }
 
-    /// Drops what is older than a moment.
-    pub(crate) fn prune(&self, old: Old, before: Timestamp) -> u64 {
+    /// Drops a bounded number of things.
+    pub(crate) fn prune(&self, waste: Waste) -> u64 {
         let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        match old {
-            Old::Requests => view.forget_requests(before),
-            Old::Events => view.forget_events(before),
-            Old::History => view.forget_history(before),
+        match waste {
+            Waste::Requests(before) => view.forget_requests(before),
+            Waste::Events(before) => view.forget_events(before),
+            Waste::History(before) => view.forget_history(before),
             // It keeps nothing of them.
-            Old::EndedSubnets => 0,
+            Waste::EndedSubnets => 0,
         }
     }
 

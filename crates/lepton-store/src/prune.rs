@@ -12,35 +12,34 @@ use crate::{
     tables::{ended_subnets, history, journal, requests},
 };
 
-/// What is dropped when it is old.
+/// What is dropped: what is from before a moment, or is of nobody any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Old {
+pub(crate) enum Waste {
     /// Answers that are remembered under request ids.
-    Requests,
+    Requests(Timestamp),
     /// Things that have ended.
-    History,
+    History(Timestamp),
     /// What commands did, as those who follow the ledger are told.
-    Events,
-    /// What is left of subnets that were deleted, however old it is.
+    Events(Timestamp),
+    /// What is left of subnets that were deleted.
     EndedSubnets,
 }
 
 /// Rows to drop, and who waits for how many there were.
 #[derive(Debug)]
 pub(crate) struct Prune {
-    pub(crate) old: Old,
-    pub(crate) before: Timestamp,
+    pub(crate) waste: Waste,
     pub(crate) caller: oneshot::Sender<Result<u64, StoreError>>,
 }
 
-/// Drops a bounded number of old rows; answers how many, zero when none is left.
-pub(crate) async fn prune(engine: &Arc<Engine>, old: Old, before: Timestamp) -> Result<u64, Failure> {
+/// Drops a bounded number of rows; answers how many, zero when none is left.
+pub(crate) async fn prune(engine: &Arc<Engine>, waste: Waste) -> Result<u64, Failure> {
     let mut tx = engine.write().await?;
-    let dropped = match old {
-        Old::Requests => requests::forget(&mut tx, before).await,
-        Old::History => history::forget(&mut tx, before).await,
-        Old::Events => journal::forget(&mut tx, before).await,
-        Old::EndedSubnets => ended_subnets::drop_some(&mut tx).await,
+    let dropped = match waste {
+        Waste::Requests(before) => requests::forget(&mut tx, before).await,
+        Waste::History(before) => history::forget(&mut tx, before).await,
+        Waste::Events(before) => journal::forget(&mut tx, before).await,
+        Waste::EndedSubnets => ended_subnets::drop_some(&mut tx).await,
     };
     match dropped {
         Ok(0) => tx.rollback().await.map(|()| 0),

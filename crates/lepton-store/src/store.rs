@@ -10,7 +10,7 @@ use std::{
 };
 
 use lepton_ledger::{Change, Command, Envelope, Reply};
-use lepton_types::HostId;
+use lepton_types::{HostId, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ use crate::{
     lane::{Backend, Clock, Lane, Purpose, Work, system_clock},
     memory::Memory,
     migrate::migrate,
-    prune::{Old, Prune},
+    prune::{Prune, Waste},
     tasks::Tasks,
 };
 
@@ -84,8 +84,9 @@ impl Store {
         let start = |purpose: Purpose| {
             let (sender, queue) = mpsc::channel(config.queue_limit);
             let (backend, clock, closing) = (backend.clone(), Arc::clone(&clock), closing.clone());
+            let name = purpose.lane();
             let lane = Lane { backend, purpose, clock, batch_limit: config.batch_limit, closing };
-            tasks.spawn("the task that decides commands", lane.run(queue));
+            tasks.spawn(name, lane.run(queue));
             sender
         };
         let writer = start(Purpose::Write(observer));
@@ -152,7 +153,7 @@ impl Store {
     ///
     /// [`StoreError::Unavailable`]; [`StoreError::QueueFull`], since it waits for its turn among the commands.
     pub async fn forget_requests(&self, age: Duration) -> Result<u64, StoreError> {
-        self.prune(Old::Requests, age).await
+        self.prune(Waste::Requests(self.before(age))).await
     }
 
     /// Forgets a bounded number of things that ended longer than `age` ago; answers how many, zero when none is left.
@@ -161,7 +162,7 @@ impl Store {
     ///
     /// As [`Store::forget_requests`].
     pub async fn forget_history(&self, age: Duration) -> Result<u64, StoreError> {
-        self.prune(Old::History, age).await
+        self.prune(Waste::History(self.before(age))).await
     }
 
     /// Forgets a bounded number of commands' events from longer than `age` ago; answers how many commands', zero when none
@@ -171,7 +172,7 @@ impl Store {
     ///
     /// As [`Store::forget_requests`].
     pub async fn forget_events(&self, age: Duration) -> Result<u64, StoreError> {
-        self.prune(Old::Events, age).await
+        self.prune(Waste::Events(self.before(age))).await
     }
 
     /// Drops a bounded number of rows that subnets have left behind that were deleted; answers how many, zero when nothing is left.
@@ -180,13 +181,16 @@ impl Store {
     ///
     /// As [`Store::forget_requests`].
     pub async fn drop_ended_subnets(&self) -> Result<u64, StoreError> {
-        self.prune(Old::EndedSubnets, Duration::ZERO).await
+        self.prune(Waste::EndedSubnets).await
     }
 
-    async fn prune(&self, old: Old, age: Duration) -> Result<u64, StoreError> {
-        let before = (self.clock)().before(age);
+    fn before(&self, age: Duration) -> Timestamp {
+        (self.clock)().before(age)
+    }
+
+    async fn prune(&self, waste: Waste) -> Result<u64, StoreError> {
         let (caller, dropped) = oneshot::channel();
-        enqueue(&self.writer, Work::Prune(Prune { old, before, caller }), &self.closing)?;
+        enqueue(&self.writer, Work::Prune(Prune { waste, caller }), &self.closing)?;
         dropped.await.unwrap_or_else(|_| Err(dead()))
     }
 
@@ -276,7 +280,7 @@ fn enqueue(lane: &mpsc::Sender<Work>, work: Work, closing: &CancellationToken) -
 
 /// What callers are told of a lane that ended without having been told to.
 fn dead() -> StoreError {
-    StoreError::Internal("the task that decides commands has died".to_owned())
+    StoreError::Internal("the lane that was to answer has died".to_owned())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::StoreError, lane::panicked};
+use crate::error::{StoreError, panicked};
 
 /// The tasks of a store, none of which may end before the store closes.
 pub(crate) struct Tasks {

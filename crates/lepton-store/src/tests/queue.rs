@@ -8,8 +8,7 @@ use lepton_types::NetworkId;
 
 use super::{
     each_store,
-    harness::each_database,
-    harness::{Kind, Subject, fixed_ips, instance, network},
+    harness::{Kind, Subject, each_database, fixed_ips, instance, network},
     sound::assert_sound,
     statements::engine,
 };
@@ -101,7 +100,7 @@ async fn a_lane_that_dies_is_told_of() {
         assert!((&mut death).now_or_never().is_none());
         subject.submit(Fatal).await.unwrap();
         let died = death.await.to_string();
-        assert!(died.contains("decides commands") && died.contains("ends a lane"), "{died}");
+        assert!(died.contains("the lane that writes") && died.contains("ends a lane"), "{died}");
         // For whoever asks later as well.
         assert_eq!(subject.store().death().await.to_string(), died);
     })
