@@ -18,6 +18,9 @@
 //! other  free    Absent; had by who says that it has waited for that owner
 //! ```
 
+mod lock;
+mod rows;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use lepton_types::HostId;
@@ -28,7 +31,8 @@ use crate::{
     connect::{Access, Connection},
     engine::Engine,
     error::StoreError,
-    lane::{Backend, random_bytes},
+    lane::Backend,
+    random::random_bytes,
 };
 
 /// After what silence the server asks whether a connection's other end is there, how often, and after how many of them without an
@@ -151,17 +155,16 @@ impl HostClaim {
         session.claim(&self.host, None).await
     }
 
-    /// Gives it up, so that who claims the host next need not wait for this process.
+    /// Gives it up, so that who claims the host next need not wait for this process. It takes as long as the server does: whoever
+    /// has no time for that drops it, which costs the next one some seconds.
     pub async fn release(self) {
-        let Some(Session { engine, claimant, connection: Some(mut connection) }) = self.on_server else {
+        let Some(Session { claimant, connection: Some(mut connection), .. }) = self.on_server else {
             return;
         };
-        let given_up = async {
-            rows::delete(&mut connection, &self.host, claimant).await?;
-            connection.close().await
-        };
-        // Unheard, the goodbye costs the next one some seconds.
-        let _ = tokio::time::timeout(engine.connections().patience(), given_up).await;
+        if rows::delete(&mut connection, &self.host, claimant).await.is_ok() {
+            // Unheard, the goodbye is found out by the server.
+            let _ = connection.close().await;
+        }
     }
 
     /// Ends the connection, as a failing network or an operator does.
@@ -269,72 +272,5 @@ impl Keepalive {
         let seconds = |duration: Duration| duration.as_secs().to_string();
         let query = sqlx::query(SET).bind(seconds(self.idle)).bind(seconds(self.interval));
         query.bind(self.count.to_string()).execute(connection).await.map(drop)
-    }
-}
-
-/// Whose the hosts are.
-mod rows {
-    use lepton_types::HostId;
-    use sqlx::PgConnection;
-    use uuid::Uuid;
-
-    use super::Claimant;
-
-    pub(super) async fn owner(
-        connection: &mut PgConnection,
-        host: &HostId,
-    ) -> Result<Option<Claimant>, sqlx::Error> {
-        const OWNER: &str = "select claimant from host_claims where host_id = $1";
-        let found = sqlx::query_scalar::<_, Uuid>(OWNER).bind(host.to_string());
-        Ok(found.fetch_optional(connection).await?.map(Claimant))
-    }
-
-    pub(super) async fn upsert(
-        connection: &mut PgConnection,
-        host: &HostId,
-        claimant: Claimant,
-    ) -> Result<(), sqlx::Error> {
-        const UPSERT: &str = "insert into host_claims (host_id, claimant) values ($1, $2)
-             on conflict (host_id) do update set claimant = excluded.claimant
-             where host_claims.claimant <> excluded.claimant";
-        sqlx::query(UPSERT).bind(host.to_string()).bind(claimant.0).execute(connection).await.map(drop)
-    }
-
-    pub(super) async fn delete(
-        connection: &mut PgConnection,
-        host: &HostId,
-        claimant: Claimant,
-    ) -> Result<(), sqlx::Error> {
-        const DELETE: &str = "delete from host_claims where host_id = $1 and claimant = $2";
-        sqlx::query(DELETE).bind(host.to_string()).bind(claimant.0).execute(connection).await.map(drop)
-    }
-}
-
-/// Whose process is there: a lock on the host's name, of a session.
-mod lock {
-    use lepton_types::HostId;
-    use sqlx::PgConnection;
-
-    pub(super) async fn take(connection: &mut PgConnection, host: &HostId) -> Result<bool, sqlx::Error> {
-        const LOCK: &str = "select pg_try_advisory_lock(hashtextextended($1, 0))";
-        sqlx::query_scalar(LOCK).bind(name(host)).fetch_one(connection).await
-    }
-
-    /// Where the session is that has it.
-    pub(super) async fn holder(
-        connection: &mut PgConnection,
-        host: &HostId,
-    ) -> Result<Option<String>, sqlx::Error> {
-        const HOLDER: &str =
-            "select coalesce('is connected from ' || host(a.client_addr), 'runs on the database''s machine')
-                 || ', PostgreSQL''s process ' || l.pid
-             from pg_locks l join pg_stat_activity a on a.pid = l.pid
-             where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and a.datname = current_database()
-                 and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended($1, 0)";
-        sqlx::query_scalar(HOLDER).bind(name(host)).fetch_optional(connection).await
-    }
-
-    fn name(host: &HostId) -> String {
-        format!("lepton host {host}")
     }
 }

@@ -9,7 +9,7 @@
 //! With a restart of the database every claim's lock is gone, and its holder needs a look to take it again. [`SETTLE`] is longer
 //! than that takes, so nobody is faster; see [`lepton_store::HostClaim`] for how the two know of each other.
 
-use std::{future::Future, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use lepton_manager::Manager;
 use lepton_store::{ClaimError, Claimant, HostClaim};
@@ -135,15 +135,16 @@ pub(crate) async fn hold(mut claim: HostClaim, work: impl Future<Output = ()>) -
     Ok(())
 }
 
-/// What can be looked at again and again: a claim, or what a test says of one.
+/// What can be looked at again and again: a claim, or what a test says of one. A closure that lends the claim to its future would
+/// do, but of such a one the compiler does not see that the work can go to another thread.
 trait Keep {
     /// As [`HostClaim::keep`].
-    fn keep(&mut self) -> impl Future<Output = Result<(), ClaimError>> + Send;
+    fn look(&mut self) -> impl Future<Output = Result<(), ClaimError>> + Send;
 }
 
 impl Keep for HostClaim {
-    fn keep(&mut self) -> impl Future<Output = Result<(), ClaimError>> + Send {
-        HostClaim::keep(self)
+    fn look(&mut self) -> impl Future<Output = Result<(), ClaimError>> + Send {
+        self.keep()
     }
 }
 
@@ -152,7 +153,7 @@ async fn lost(claim: &mut impl Keep) -> ClaimError {
     let mut worry = Worry::default();
     loop {
         time::sleep(LOOK).await;
-        let Ok(looked) = time::timeout(ANSWER, claim.keep()).await else {
+        let Ok(looked) = time::timeout(ANSWER, claim.look()).await else {
             worry.tell(Some(&format_args!("no answer within {} ms", ANSWER.as_millis())));
             continue;
         };
@@ -175,33 +176,31 @@ struct Worry {
 }
 
 /// What the log is to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
-    Lost,
+#[derive(Clone, Copy)]
+enum News<'p> {
+    Lost(&'p dyn fmt::Display),
     Found,
 }
 
 impl Worry {
-    fn tell(&mut self, problem: Option<&dyn std::fmt::Display>) {
-        match (self.news(problem.is_none()), problem) {
-            (Some(News::Lost), Some(error)) => {
+    fn tell(&mut self, problem: Option<&dyn fmt::Display>) {
+        match self.news(problem) {
+            Some(News::Lost(error)) => {
                 tracing::error!(%error, "this process is not certain to be its host's only agent");
             }
-            (Some(News::Found), None) => tracing::info!("this process is its host's only agent again"),
-            _ => {}
+            Some(News::Found) => tracing::info!("this process is its host's only agent again"),
+            None => {}
         }
     }
 
     /// Whether this look is worth a line: the first that finds the claim lost, or held again, and one a minute while it is lost.
-    fn news(&mut self, is_held: bool) -> Option<News> {
-        if is_held {
-            return self.told.take().map(|_| News::Found);
-        }
+    fn news<'p>(&mut self, problem: Option<&'p dyn fmt::Display>) -> Option<News<'p>> {
+        let Some(problem) = problem else { return self.told.take().map(|_| News::Found) };
         if self.told.is_some_and(|told| told.elapsed() < REMINDER) {
             return None;
         }
         self.told = Some(Instant::now());
-        Some(News::Lost)
+        Some(News::Lost(problem))
     }
 }
 

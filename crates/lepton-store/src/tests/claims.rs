@@ -35,7 +35,7 @@ async fn a_newcomer_has_no_host_whose_owner_has_lost_its_session() {
     .await;
     first.keep().await.unwrap();
     assert!(matches!(other.claim_host(&host(), None).await, Err(ClaimError::Held { .. })));
-    // Nor has the one that was outlasted once, when it is another's.
+    // Nor does it help to have waited for the owner, when that one has come back.
     let Some(ClaimError::Absent { owner, .. }) = newcomers else { panic!("{newcomers:?}") };
     assert!(matches!(other.claim_host(&host(), Some(owner)).await, Err(ClaimError::Held { .. })));
     other.close().await;

@@ -48,7 +48,7 @@ fn absent(number: u128) -> ClaimError {
 struct Looks(Vec<Option<Result<(), ClaimError>>>);
 
 impl Keep for Looks {
-    async fn keep(&mut self) -> Result<(), ClaimError> {
+    async fn look(&mut self) -> Result<(), ClaimError> {
         let found = if self.0.len() > 1 { self.0.remove(0) } else { self.0[0].clone() };
         match found {
             Some(found) => found,
@@ -126,15 +126,16 @@ async fn a_start_outlasts_an_owner_whose_machine_died_as_late_as_the_database_fi
 #[tokio::test(start_paused = true)]
 async fn a_loss_is_told_of_once_a_minute_and_its_end_once() {
     let mut worry = Worry::default();
-    assert_eq!(worry.news(true), None);
+    let problem: Option<&dyn fmt::Display> = Some(&"no answer");
+    assert!(worry.news(None).is_none());
     let mut told = 0;
     for _ in 0..120 {
-        told += usize::from(worry.news(false) == Some(News::Lost));
+        told += usize::from(matches!(worry.news(problem), Some(News::Lost(_))));
         time::advance(LOOK).await;
     }
     assert_eq!(told, 2);
-    assert_eq!((worry.news(true), worry.news(true)), (Some(News::Found), None));
-    assert_eq!(worry.news(false), Some(News::Lost));
+    assert!(matches!((worry.news(None), worry.news(None)), (Some(News::Found), None)));
+    assert!(matches!(worry.news(problem), Some(News::Lost(_))));
 }
 
 #[tokio::test(start_paused = true)]
