@@ -44,6 +44,7 @@ pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToke
 /// Does what is to be done, a bounded part at a time, for as long as that is wanted.
 async fn keep_house_once(manager: &Manager, keep: Keep, goes_on: impl Fn() -> bool) {
     let store = manager.store();
+    // First, since what is left of subnets is in the way of the sweep, which looks at a bounded number of addresses.
     while goes_on() && is_more("subnets", store.drop_ended_subnets().await) {}
     while goes_on() && sweeps_more(manager).await {}
     while goes_on() && drops_more(manager).await {}

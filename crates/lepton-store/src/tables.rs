@@ -56,6 +56,9 @@ async fn load_by<R: Stored, K: Clone>(
 
 /// Loads a page of rows that are in order of their addresses within owners, one owner after the other; of the first those behind an
 /// address alone. `sql` takes the owner, that address and how many rows there may be.
+///
+/// One statement for all would read and sort all rows of every owner before it takes the first so many, and SQLite has no `lateral`,
+/// which would take the first so many of each. So this ends with the owner that fills the page: of few owners it asks few times.
 async fn load_one_by_one<R: Stored>(
     tx: &mut Tx,
     sql: &'static str,

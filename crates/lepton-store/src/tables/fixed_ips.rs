@@ -251,16 +251,27 @@ pub(crate) async fn note_some_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut 
 
 /// Loads addresses of any subnet that have rested long enough, the longest rested first. It is in no hurry: those that
 /// somebody else decides on, another manager's sweep for one, are left to them.
+///
+/// It looks at so many rows and no more. Those of a subnet that has ended are among them, and keep others waiting until they are
+/// dropped: going on behind them would hold up the writers for as long as there are any.
 pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(
         "select ",
         fixed_ip_columns!(),
-        " from fixed_ips where quarantined_until <= $1 and reserved_for is null and ",
+        ", ",
         of_a_subnet!(),
-        " order by quarantined_until limit $2 {lock free}"
+        " from fixed_ips where quarantined_until <= $1 and reserved_for is null
+         order by quarantined_until limit $2 {lock free}"
     );
     let values = vec![view.now().micros().into(), i64::from(AT_ONCE).into()];
-    enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
+    for row in &tx.fetch(SQL, values).await? {
+        let mut columns = row.columns();
+        let row = FixedIp::read(&mut columns)?;
+        if columns.get::<Option<bool>>()? == Some(true) {
+            view.load(row);
+        }
+    }
+    Ok(())
 }
 
 /// Loads addresses of a subnet that have rested long enough, the longest rested first, from behind one on.

@@ -131,7 +131,8 @@ async fn a_subnet_that_was_deleted_is_gone_for_everybody_at_once() {
     .await;
 }
 
-/// There is more of it than a page looks at, and than a sweep gives back.
+/// There is more of it than a page looks at, and than a sweep does: that one comes after it is dropped, as whoever keeps house
+/// does.
 #[tokio::test]
 async fn what_is_left_of_a_subnet_is_in_nobodys_way() {
     each_store(async |subject| {
@@ -146,6 +147,10 @@ async fn what_is_left_of_a_subnet_is_in_nobodys_way() {
 
         subject.end(1).await;
         subject.advance(REST);
+        if subject.kind.is_durable() {
+            assert_eq!(subject.submit(SweepQuarantine).await.unwrap(), 0, "it looks at so many and no more");
+        }
+        while subject.store().drop_ended_subnets().await.unwrap() > 0 {}
         assert_eq!(subject.submit(SweepQuarantine).await.unwrap(), 1);
         subject.submit(DeleteNetwork { network, scope: Scope::Everything }).await.unwrap();
     })
