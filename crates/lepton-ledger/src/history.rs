@@ -207,7 +207,7 @@ impl When {
             Self::At(moment) => Some(moment),
             Self::Within { since, .. } => since,
         };
-        first.unwrap_or(Timestamp::from(i64::MIN))
+        first.unwrap_or(Timestamp::FIRST)
     }
 
     /// Refuses a time of which nothing can be known yet. That a span ends later says only that it is not over.

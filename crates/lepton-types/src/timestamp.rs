@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// No moment is before it.
+    pub const FIRST: Self = Self(i64::MIN);
+
     /// Microseconds since the epoch.
     pub fn micros(self) -> i64 {
         self.0

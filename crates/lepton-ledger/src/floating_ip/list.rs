@@ -66,7 +66,7 @@ pub enum FloatingSelection {
 }
 
 /// Where a list of floating IPs goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FloatingPlace {
     /// Behind this address.
     Behind(IpAddr),

@@ -108,8 +108,11 @@ impl ListFloatingIps {
         }
         ports.extend(next);
         let mut found = leading_to(ledger, &ports)?;
-        let shown = after.map(|(port, address)| FloatingPlace::OnPort(port, address));
-        found.retain(|(place, _)| shown.is_none_or(|shown| *place > shown));
+        if let Some((port, Some(shown))) = after {
+            let is_of_it =
+                |place: &FloatingPlace| matches!(place, FloatingPlace::OnPort(at, _) if *at == port);
+            found.retain(|(place, row)| !is_of_it(place) || row.address > shown);
+        }
         Ok(Looked { found, behind })
     }
 }

@@ -37,7 +37,7 @@ impl View {
         })])?;
         let of_project = project.map(|project| InstancePlace {
             project: project.clone(),
-            created_at: Timestamp::from(i64::MIN),
+            created_at: Timestamp::FIRST,
             id: Uuid::nil().into(),
         });
         let start = match (after, &of_project) {

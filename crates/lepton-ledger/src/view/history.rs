@@ -22,10 +22,24 @@ pub(super) struct History {
     remembered_since: Option<Timestamp>,
     ports: BTreeMap<PortId, Port>,
     ports_by_mac: BTreeSet<(MacAddr, Timestamp, PortId)>,
-    fixed_ips: BTreeMap<(IpAddr, Timestamp, SubnetId, PortId), FixedIp>,
-    floating_ips: BTreeMap<(IpAddr, Timestamp, Timestamp), FloatingIp>,
+    fixed_ips: BTreeMap<FixedIpKey, FixedIp>,
+    floating_ips: BTreeMap<FloatingIpKey, FloatingIp>,
     /// All of it in the order in which it ended.
-    order: VecDeque<(Timestamp, Ended)>,
+    order: VecDeque<(Timestamp, Kept)>,
+}
+
+/// An address, when it ended, and whose it was.
+type FixedIpKey = (IpAddr, Timestamp, SubnetId, PortId);
+
+/// An address, when it ended and when it began.
+type FloatingIpKey = (IpAddr, Timestamp, Timestamp);
+
+/// Where something is kept that has ended.
+#[derive(Debug)]
+enum Kept {
+    Port(PortId),
+    FixedIp(FixedIpKey),
+    FloatingIp(FloatingIpKey),
 }
 
 impl View {
@@ -64,14 +78,14 @@ impl View {
     }
 
     fn holdings_of_address(&self, address: IpAddr) -> Vec<Holding> {
-        let first = (address, Timestamp::from(i64::MIN), Uuid::nil().into(), Uuid::nil().into());
+        let first = (address, Timestamp::FIRST, Uuid::nil().into(), Uuid::nil().into());
         let past = self.history.fixed_ips.range(first..).take_while(|(key, _)| key.0 == address);
         let past = past.filter_map(|(key, row)| self.of_fixed_ip(row, End::At(key.1)));
         let places = self.indexes.fixed_ips_by_address.range((address, Uuid::nil().into())..);
         let places = places.take_while(|place| place.0 == address);
         let rows = places.filter_map(|(address, subnet)| self.row::<FixedIp>(&(*subnet, *address)));
         let lasting = rows.filter_map(|row| self.of_fixed_ip(row, End::NotYet));
-        let first = (address, Timestamp::from(i64::MIN), Timestamp::from(i64::MIN));
+        let first = (address, Timestamp::FIRST, Timestamp::FIRST);
         let floating = self.history.floating_ips.range(first..).take_while(|(key, _)| key.0 == address);
         let floating = floating.map(|(key, row)| self.of_floating_ip(row, End::At(key.1)));
         let lasting_floating = self.row(&address).map(|row| self.of_floating_ip(row, End::NotYet));
@@ -79,7 +93,7 @@ impl View {
     }
 
     fn holdings_of_mac(&self, mac: MacAddr) -> Vec<Holding> {
-        let first = (mac, Timestamp::from(i64::MIN), Uuid::nil().into());
+        let first = (mac, Timestamp::FIRST, Uuid::nil().into());
         let past = self.history.ports_by_mac.range(first..).take_while(|key| key.0 == mac);
         let past = past.filter_map(|key| Some((self.history.ports.get(&key.2)?, End::At(key.1))));
         let live = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..);
@@ -119,20 +133,27 @@ impl View {
     /// Keeps what has ended, now, of what can be held.
     pub(super) fn keep_ended(&mut self, ended: Ended) {
         let (now, history) = (self.now, &mut self.history);
-        match &ended {
+        let kept = match ended {
             Ended::Port(port) => {
-                history.ports_by_mac.insert((port.mac, now, port.id));
-                history.ports.insert(port.id, port.clone());
+                let id = port.id;
+                history.ports_by_mac.insert((port.mac, now, id));
+                history.ports.insert(id, port);
+                Kept::Port(id)
             }
             Ended::FixedIp(row) => {
-                history.fixed_ips.extend(key_of_fixed_ip(row, now).map(|key| (key, row.clone())));
+                let Some(port) = row.holder.port() else { return };
+                let key = (row.address, now, row.subnet, port);
+                history.fixed_ips.insert(key, row);
+                Kept::FixedIp(key)
             }
             Ended::FloatingIp(row) => {
-                history.floating_ips.insert((row.address, now, row.since), row.clone());
+                let key = (row.address, now, row.since);
+                history.floating_ips.insert(key, row);
+                Kept::FloatingIp(key)
             }
             Ended::Network(_) | Ended::Subnet(_) | Ended::Instance(_) => return,
-        }
-        history.order.push_back((now, ended));
+        };
+        history.order.push_back((now, kept));
     }
 
     /// Drops a bounded number of things of which a complete view keeps that they ended before a moment; answers how many.
@@ -140,20 +161,16 @@ impl View {
         let history = &mut self.history;
         let mut dropped = 0;
         while dropped < FORGOTTEN_AT_ONCE
-            && let Some((at, ended)) = history.order.pop_front_if(|(at, _)| *at < before)
+            && let Some((at, kept)) = history.order.pop_front_if(|(at, _)| *at < before)
         {
-            match ended {
-                Ended::Port(port) => {
-                    history.ports_by_mac.remove(&(port.mac, at, port.id));
-                    history.ports.remove(&port.id);
+            match kept {
+                Kept::Port(id) => {
+                    if let Some(port) = history.ports.remove(&id) {
+                        history.ports_by_mac.remove(&(port.mac, at, id));
+                    }
                 }
-                Ended::FixedIp(row) => {
-                    key_of_fixed_ip(&row, at).and_then(|key| history.fixed_ips.remove(&key));
-                }
-                Ended::FloatingIp(row) => {
-                    history.floating_ips.remove(&(row.address, at, row.since));
-                }
-                Ended::Network(_) | Ended::Subnet(_) | Ended::Instance(_) => {}
+                Kept::FixedIp(key) => drop(history.fixed_ips.remove(&key)),
+                Kept::FloatingIp(key) => drop(history.floating_ips.remove(&key)),
             }
             history.remembered_since = history.remembered_since.max(Some(before));
             dropped += 1;
@@ -173,8 +190,4 @@ impl Holding {
         };
         Self { what, project: row.project.clone(), port: None, since: row.since, until }
     }
-}
-
-fn key_of_fixed_ip(row: &FixedIp, ended_at: Timestamp) -> Option<(IpAddr, Timestamp, SubnetId, PortId)> {
-    row.holder.port().map(|port| (row.address, ended_at, row.subnet, port))
 }

@@ -77,10 +77,10 @@ impl View {
         }
         // What this batch adds comes behind what is not loaded yet.
         let known = self.free_macs_known.get(&range).copied().flatten();
-        let first = after.map_or(
-            Bound::Included((range, Timestamp::from(i64::MIN), MacAddr::from([0; 6]))),
-            |(since, mac)| Bound::Excluded((range, since, mac)),
-        );
+        let first = after
+            .map_or(Bound::Included((range, Timestamp::FIRST, MacAddr::from([0; 6]))), |(since, mac)| {
+                Bound::Excluded((range, since, mac))
+            });
         let found = self.indexes.free_macs_by_range.range((first, Bound::Unbounded));
         let found = found
             .take_while(|(of, since, mac)| *of == range && known.is_none_or(|up_to| (*since, *mac) <= up_to));

@@ -254,7 +254,7 @@ pub(crate) async fn load_page(
     const ON_NETWORK: &str = page_of!("network_id = $4");
     const OF_PROJECT_ON_NETWORK: &str = page_of!("project_id = $4 and network_id = $5");
     const OF_INSTANCE: &str = page_of!(
-        "(alive_since, instance_id) in (select 0, $4 union all select created_at, id from instances where id = $4)
+        "(alive_since, instance_id) in (select $6, $4 union all select created_at, id from instances where id = $4)
              and ($5 is null or project_id = $5)"
     );
     let project = || Value::from(filter.project.clone().map(String::from));
@@ -265,7 +265,9 @@ pub(crate) async fn load_page(
         (PortsBy::Network(network), Some(own)) => {
             (OF_PROJECT_ON_NETWORK, vec![own.as_str().into(), network.as_uuid().into()])
         }
-        (PortsBy::Instance(instance), _) => (OF_INSTANCE, vec![instance.as_uuid().into(), project()]),
+        (PortsBy::Instance(instance), _) => {
+            (OF_INSTANCE, vec![instance.as_uuid().into(), project(), RELEASED.into()])
+        }
     };
     let (network, port) = after.unwrap_or((Uuid::nil().into(), Uuid::nil().into()));
     let place = vec![network.as_uuid().into(), port.as_uuid().into(), i64::from(limit).into()];
