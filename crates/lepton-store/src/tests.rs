@@ -29,6 +29,7 @@ mod networks;
 mod order;
 mod parallel;
 mod patience;
+mod plans;
 mod pools;
 mod ports;
 mod positions;
