@@ -157,7 +157,7 @@ CREATE UNIQUE INDEX ports_by_mac ON ports (mac);
 CREATE INDEX ports_by_mac_range ON ports (mac_range_id) WHERE mac_range_id IS NOT NULL;
 -- Whoever has an instance knows since when it lives; its own id is the caller's, and falls anywhere (ADR 10). In return it
 -- keeps positions apart only among ports of one life that are as old, or were released: it rests on the ledger that a life's
--- ports are made with it and that a released port's position is not given again.
+-- ports are made with it, that a released port's position is not given again, and that no two lives have one number.
 CREATE UNIQUE INDEX ports_by_instance ON ports (alive_since, instance_id, incarnation, position);
 -- Devices are named by the counted bits of their ports' ids, so this order keeps a batch's ports together (ADR 10).
 CREATE UNIQUE INDEX ports_by_device ON ports (device);
