@@ -184,15 +184,10 @@ impl Listeners {
 }
 
 impl Addresses {
-    /// Writes the addresses into the state directory, for whoever must find a process that took a free port; where they stand there
-    /// already, of a process that was killed, a full disk is no obstacle.
+    /// Writes the addresses into the state directory, for whoever must find a process that took a free port.
     pub fn record(&self, state_dir: &Path) -> io::Result<()> {
         let (file, draft) = (state_dir.join(ADDRESSES_FILE), state_dir.join(format!("{ADDRESSES_FILE}.new")));
-        let text = serde_json::to_vec(self)?;
-        if fs::read(&file).is_ok_and(|written| written == text) {
-            return Ok(());
-        }
-        fs::write(&draft, text)?;
+        fs::write(&draft, serde_json::to_vec(self)?)?;
         // Renamed, so that a reader sees the whole file or none.
         fs::rename(&draft, &file)
     }
@@ -280,23 +275,4 @@ fn patient<C>(incoming: impl Stream<Item = io::Result<C>>) -> impl Stream<Item =
         }
         accepted
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-
-    #[test]
-    fn addresses_that_stand_there_already_are_not_written_again() {
-        let folder = TempDir::new().unwrap();
-        let addresses =
-            |port| Addresses { unix: None, tcp: Some(SocketAddr::from(([127, 0, 0, 1], port))), tls: false };
-        addresses(1).record(folder.path()).unwrap();
-        // Nothing can be written any more.
-        fs::create_dir(folder.path().join(format!("{ADDRESSES_FILE}.new"))).unwrap();
-        addresses(1).record(folder.path()).unwrap();
-        addresses(2).record(folder.path()).unwrap_err();
-    }
 }
