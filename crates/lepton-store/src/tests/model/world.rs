@@ -390,8 +390,11 @@ impl World {
             }
         }
         let first = held.iter().min().copied();
-        if first.is_none() || live.map(|live| live.project) != project {
+        if first.is_none() {
             wrong.insert("FIXED_IP_NOT_FOUND");
+        }
+        if live.map(|live| live.project) != project {
+            wrong.insert("FLOATING_IP_OF_OTHER_PROJECT");
         }
         if !wrong.is_empty() {
             return Err(wrong);
