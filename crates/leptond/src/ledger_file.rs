@@ -60,7 +60,11 @@ impl LedgerFile {
             Ok(held) => Ok(Self { _lock: Some(held) }),
             Err(LockError::Held(holder)) => Err(LedgerFileError::Held { path: path.clone(), lock, holder }),
             // Without the folder there is no ledger either, and SQLite tells it.
-            Err(LockError::Refused(error)) if error.kind() == ErrorKind::NotFound => Ok(Self { _lock: None }),
+            Err(LockError::Refused(error))
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(Self { _lock: None })
+            }
             Err(LockError::Refused(source)) => {
                 Err(LedgerFileError::Refused { path: path.clone(), lock, source })
             }
