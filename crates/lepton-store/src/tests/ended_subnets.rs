@@ -145,6 +145,8 @@ async fn what_is_left_of_a_subnet_is_in_nobodys_way() {
             subject.store().ask(FindInstances { limit: 1, ..find::within("10.0.0.0/8") }).await.unwrap();
         assert_eq!((page.found[0].instance, page.next), (instance(1), None));
 
+        // Its rest ends after theirs.
+        subject.advance(Duration::from_secs(1));
         subject.end(1).await;
         subject.advance(REST);
         if subject.kind.is_durable() {
