@@ -195,17 +195,16 @@ impl ListFixedIps {
             Some(FixedIpPlace::Behind(_) | FixedIpPlace::OfProject(..)) | None => None,
         };
         let looks = self.looks();
-        let mut ports = ledger.host_port_page(host, after.map(|(port, _)| port), looks)?;
+        let ports = ledger.host_port_page(host, after.map(|(port, _)| port), looks)?;
         let place = |port: &Port, shown| FixedIpPlace::OnHost((port.revision, port.id), shown);
         let last = ports.last().filter(|_| ports.len() == usize::from(looks)).map(|port| place(port, None));
         let mut rest = None;
         if let Some(((revision, id), Some(shown))) = after {
             // A port that has changed or moved since comes again, or is not there any more.
             let port = ledger.port(id)?.filter(|port| port.host == *host && port.revision == revision);
-            rest = Some(shown).filter(|_| port.is_some());
-            ports.splice(0..0, port.cloned());
+            rest = port.cloned().map(|port| (port, shown));
         }
-        Ok(Looked { found: port_by_port(ledger, &ports, rest, place, |_, _| true), next: last })
+        Ok(Looked { found: port_by_port(ledger, rest, ports, place, |_, _| true), next: last })
     }
 
     /// What a project's next ports have and is wanted, so many ports, and before it the rest of what the last one has that was shown
@@ -221,16 +220,15 @@ impl ListFixedIps {
             Some(FixedIpPlace::OfProject(port, shown)) => Some((port, shown)),
             Some(FixedIpPlace::Behind(_) | FixedIpPlace::OnHost(..)) | None => None,
         };
-        let mut ports = ledger.port_page(filter, after.map(|(port, _)| port), looks)?;
+        let ports = ledger.port_page(filter, after.map(|(port, _)| port), looks)?;
         let place = |port: &Port, shown| FixedIpPlace::OfProject((port.network, port.id), shown);
         let last = ports.last().filter(|_| ports.len() == usize::from(looks)).map(|port| place(port, None));
         let mut rest = None;
         if let Some(((_, id), Some(shown))) = after {
             let port = ledger.port(id)?.filter(|port| filter.lets_pass(port));
-            rest = Some(shown).filter(|_| port.is_some());
-            ports.splice(0..0, port.cloned());
+            rest = port.cloned().map(|port| (port, shown));
         }
-        Ok(Looked { found: port_by_port(ledger, &ports, rest, place, is_there), next: last })
+        Ok(Looked { found: port_by_port(ledger, rest, ports, place, is_there), next: last })
     }
 
     /// How many addresses, or ports, the call looks at: where all are wanted, one more than it shows tells whether another page
@@ -257,23 +255,25 @@ fn in_their_order(found: Vec<Found>) -> Vec<(FixedIpPlace, Found)> {
     found.into_iter().map(|found| (FixedIpPlace::Behind(found.place()), found)).collect()
 }
 
-/// What ports that are loaded have and is there, one port after the other, with its places; of the first one only the `rest`, behind an
-/// address that was shown.
+/// What ports that are loaded have and is there, one port after the other, with its places; before them the `rest` of a port, behind
+/// an address of it that was shown.
 fn port_by_port(
     ledger: &View,
-    ports: &[Port],
-    mut rest: Option<AddressPlace>,
+    rest: Option<(Port, AddressPlace)>,
+    ports: Vec<Port>,
     place: impl Fn(&Port, Option<AddressPlace>) -> FixedIpPlace,
     is_there: impl Fn(&Port, &FixedIp) -> bool,
 ) -> Vec<(FixedIpPlace, Found)> {
     let mut found = Vec::new();
-    for port in ports {
-        let shown = rest.take();
+    let rest = rest.into_iter().map(|(port, shown)| (port, Some(shown)));
+    for (port, shown) in rest.chain(ports.into_iter().map(|port| (port, None))) {
         let mut rows = ledger.fixed_ips_of(port.id);
-        rows.retain(|row| shown.is_none_or(|shown| (row.address, row.subnet) > shown) && is_there(port, row));
+        rows.retain(|row| {
+            shown.is_none_or(|shown| (row.address, row.subnet) > shown) && is_there(&port, row)
+        });
         rows.sort_unstable_by_key(|row| (row.address, row.subnet));
         found.extend(
-            rows.into_iter().map(|row| (place(port, Some((row.address, row.subnet))), Found::Row(row))),
+            rows.into_iter().map(|row| (place(&port, Some((row.address, row.subnet))), Found::Row(row))),
         );
     }
     found
