@@ -100,7 +100,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
     let Some(manager) = open_manager(&config, &shutdown).await? else { return Ok(()) };
     // The agent works on while calls are drained, because some of them wait for it.
     let stop = CancellationToken::new();
-    let mut tasks = Tasks::default();
+    let mut tasks = Tasks::new();
     let worked = work(&config, &manager, &mut tasks, &shutdown, &stop).await;
     stop.cancel();
     finish(tasks, &manager, REST).await;
@@ -111,7 +111,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
 async fn work(
     config: &Config,
     manager: &Manager,
-    tasks: &mut Tasks,
+    tasks: &mut Tasks<RunError>,
     shutdown: &CancellationToken,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
@@ -171,7 +171,7 @@ fn agent_error(error: io::Error) -> RunError {
 }
 
 /// Lets the tasks, which have been told to end, and the manager come to their ends, or cuts them.
-async fn finish(mut tasks: Tasks, manager: &Manager, rest: Rest) {
+async fn finish(mut tasks: Tasks<RunError>, manager: &Manager, rest: Rest) {
     let tasks_ended = time::timeout(rest.tasks, tasks.finish()).await;
     // They are cut here, lest they ask a ledger that closes.
     drop(tasks);
@@ -189,7 +189,7 @@ async fn finish(mut tasks: Tasks, manager: &Manager, rest: Rest) {
 
 /// Serves as long as every task lives; when one dies everything stops, so that whoever started the daemon starts it anew.
 async fn beside(
-    tasks: &mut Tasks,
+    tasks: &mut Tasks<RunError>,
     serving: impl Future<Output = Result<(), RunError>>,
     shutdown: &CancellationToken,
 ) -> Result<(), RunError> {
@@ -341,7 +341,7 @@ mod tests {
             ..lepton_manager::Settings::default()
         };
         let manager = Manager::open(&StoreConfig::new(Database::Memory), settings).await.unwrap();
-        let mut tasks = Tasks::default();
+        let mut tasks = Tasks::new();
         tasks.spawn("the agent", future::pending());
         let start = Instant::now();
         finish(tasks, &manager, REST).await;
@@ -355,7 +355,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_dies_ends_the_serving_and_is_the_error() {
-        let (mut tasks, shutdown) = (Tasks::default(), CancellationToken::new());
+        let (mut tasks, shutdown) = (Tasks::new(), CancellationToken::new());
         tasks.spawn("the housekeeper", future::pending());
         tasks.spawn("the agent", async { panic!("out of taps") });
         let serving = async {

@@ -2,17 +2,16 @@
 
 use std::{
     collections::HashMap,
+    error::Error,
     future::{self, Future},
 };
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::run::RunError;
-
-/// The tasks of a daemon, none of which may end before it is told to.
-#[derive(Debug, Default)]
-pub(crate) struct Tasks {
-    running: JoinSet<Result<(), RunError>>,
+/// The tasks of a daemon, none of which may end before it is told to; `E` is why one could not go on.
+#[derive(Debug)]
+pub(crate) struct Tasks<E> {
+    running: JoinSet<Result<(), E>>,
     names: HashMap<Id, &'static str>,
 }
 
@@ -25,19 +24,23 @@ pub struct TaskEnded {
     source: Option<JoinError>,
 }
 
-impl Tasks {
+impl<E: Error + From<TaskEnded> + Send + 'static> Tasks<E> {
+    pub(crate) fn new() -> Self {
+        Self { running: JoinSet::new(), names: HashMap::new() }
+    }
+
     /// Starts a task, by a name such as `the agent`.
     pub(crate) fn spawn(
         &mut self,
         name: &'static str,
-        task: impl Future<Output = Result<(), RunError>> + Send + 'static,
+        task: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
         let id = self.running.spawn(task).id();
         self.names.insert(id, name);
     }
 
     /// Waits for the first task to end, and tells why it did. Cancel-safe.
-    pub(crate) async fn ended(&mut self) -> RunError {
+    pub(crate) async fn ended(&mut self) -> E {
         match self.running.join_next_with_id().await {
             Some(Ok((_, Err(error)))) => error,
             Some(Ok((id, Ok(())))) => TaskEnded { name: self.name(id), source: None }.into(),
@@ -68,25 +71,31 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
-    use lepton_store::StoreError;
-
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Why {
+        #[error(transparent)]
+        Ended(#[from] TaskEnded),
+        #[error("the guests are gone")]
+        NoGuests,
+    }
 
     #[tokio::test]
     async fn a_task_that_ends_is_told_by_its_name_and_the_cause() {
-        let mut tasks = Tasks::default();
+        let mut tasks = Tasks::new();
         tasks.spawn("the gardener", future::pending());
         tasks.spawn("the cook", async { panic!("no salt") });
-        let RunError::Task(ended) = tasks.ended().await else { panic!("it panicked") };
+        let Why::Ended(ended) = tasks.ended().await else { panic!("it panicked") };
         assert_eq!(ended.name, "the cook");
         assert!(ended.source.unwrap().to_string().contains("no salt"));
 
         tasks.spawn("the guest", async { Ok(()) });
-        let RunError::Task(ended) = tasks.ended().await else { panic!("it returned") };
+        let Why::Ended(ended) = tasks.ended().await else { panic!("it returned") };
         assert!(ended.to_string().contains("the guest") && ended.source.is_none(), "{ended}");
 
-        tasks.spawn("the waiter", async { Err(RunError::Ledger(StoreError::Closed)) });
+        tasks.spawn("the waiter", async { Err(Why::NoGuests) });
         let ended = tasks.ended().await;
-        assert!(matches!(ended, RunError::Ledger(StoreError::Closed)), "{ended}");
+        assert!(matches!(ended, Why::NoGuests), "{ended}");
     }
 }
