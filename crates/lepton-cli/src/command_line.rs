@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, future::Future, io, process::ExitCode};
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
@@ -116,17 +116,31 @@ enum Command {
 /// Does what the arguments (the program's name first) say; the exit code tells how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let line = match CommandLine::try_parse_from(&arguments) {
-        Ok(line) => line,
+    let mut all = CommandLine::command();
+    let matches = all.try_get_matches_from_mut(&arguments);
+    let parsed = matches.and_then(|matches| {
+        let line = CommandLine::from_arg_matches(&matches).map_err(|stop| stop.format(&mut all))?;
+        Ok((line, matches))
+    });
+    let (line, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(stop) => {
-            let stop = blame::rightly(stop, &CommandLine::command(), &arguments);
+            let stop = blame::rightly(stop, &all, &arguments);
             return explain(&stop, output::format_in(&arguments));
         }
     };
     let format = line.output;
     match line.execute() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.in_words_of(&blame::command_in(&arguments)).report(format),
+        Err(error) => error.in_words_of(given(&all, &matches)).report(format),
+    }
+}
+
+/// The command that was given, such as `lepton floating pool create`.
+fn given<'c>(all: &'c clap::Command, matches: &ArgMatches) -> &'c clap::Command {
+    match matches.subcommand() {
+        Some((name, matches)) => all.find_subcommand(name).map_or(all, |command| given(command, matches)),
+        None => all,
     }
 }
 

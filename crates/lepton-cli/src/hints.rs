@@ -214,7 +214,7 @@ mod tests {
         }
     }
 
-    /// The commands in a hint: what stands between backticks and begins with `lepton `, without its arguments.
+    /// The names of the commands in a hint: what stands between backticks and begins with `lepton `, without its arguments.
     fn commands_in(hint: &str) -> Vec<Vec<&str>> {
         let quoted = hint.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("lepton "));
         let is_name =
@@ -222,23 +222,31 @@ mod tests {
         quoted.map(|words| words.split(' ').take_while(is_name).collect()).collect()
     }
 
+    /// All commands, of which each knows its arguments.
+    fn all() -> clap::Command {
+        let mut all = CommandLine::command();
+        all.build();
+        all
+    }
+
+    /// The command of this name, such as `floating`, `pool`, `create`.
+    fn command_of<'c>(all: &'c clap::Command, words: &[&str]) -> &'c clap::Command {
+        words.iter().fold(all, |command, word| {
+            let next = command.find_subcommand(word);
+            next.unwrap_or_else(|| panic!("there is no lepton {}", words.join(" ")))
+        })
+    }
+
     #[test]
     fn every_command_in_a_hint_is_there() {
-        let nothing = BTreeMap::new();
+        let (all, nothing) = (all(), BTreeMap::new());
         let reasons = documented_reasons();
         let of_reasons =
             reasons.iter().filter_map(|reason| for_refusal(Some(reason), Code::Unknown, &nothing));
-        let fields = ["network_id", "subnet_id", "port_id", "mac_range_id", "instance_id", "other"];
-        let hints = of_reasons.chain(fields.map(for_field)).chain([FOR_USAGE]);
-        let mut all = CommandLine::command();
-        all.build();
+        let of_fields = ARGUMENTS.iter().map(|(field, _)| for_field(field));
         let mut seen = 0;
-        for words in hints.flat_map(commands_in) {
-            let mut command = &all;
-            for word in &words {
-                let next = command.find_subcommand(word);
-                command = next.unwrap_or_else(|| panic!("there is no lepton {}", words.join(" ")));
-            }
+        for words in of_reasons.chain(of_fields).chain([FOR_USAGE]).flat_map(commands_in) {
+            command_of(&all, &words);
             seen += 1;
         }
         assert!(seen > 10, "{seen}");
@@ -253,9 +261,7 @@ mod tests {
 
     /// All commands that do something.
     fn leaves() -> Vec<clap::Command> {
-        let mut all = CommandLine::command();
-        all.build();
-        let (mut open, mut leaves) = (vec![all], Vec::new());
+        let (mut open, mut leaves) = (vec![all()], Vec::new());
         while let Some(command) = open.pop() {
             let parts: Vec<_> = command.get_subcommands().cloned().collect();
             if parts.is_empty() {
@@ -276,6 +282,7 @@ mod tests {
 
     #[test]
     fn a_field_is_named_by_the_argument_of_the_command() {
+        let all = all();
         for (words, field, argument) in [
             ("network create", "networks[0].subnets[1].cidr", "--cidr"),
             ("network create", "networks[0].subnets[0].allocation_pools[0].first", "--pool"),
@@ -295,10 +302,10 @@ mod tests {
             ("host fence", "host", "HOST"),
             ("instance allocate", "host", "--host"),
         ] {
-            let command = crate::blame::command_of(words.split(' '));
-            assert_eq!(argument_of(field, &command), Some(argument), "{words}: {field}");
-            assert!(has(&command, argument), "{words} has no {argument}");
+            let command = command_of(&all, &words.split(' ').collect::<Vec<_>>());
+            assert_eq!(argument_of(field, command), Some(argument), "{words}: {field}");
+            assert!(has(command, argument), "{words} has no {argument}");
         }
-        assert_eq!(argument_of("shoe_size", &CommandLine::command()), None);
+        assert_eq!(argument_of("shoe_size", &all), None);
     }
 }
