@@ -15,7 +15,7 @@ use lepton_types::{InstanceId, NetworkId, Port, PortId, Subnet, SubnetId};
 pub use self::{
     add::{AddFixedIp, WantedAddress},
     lease::{LeaseFixedIp, LeaseOutcome, ReleaseFixedIp},
-    list::{FixedIpPage, FixedIpPlace, FixedIpsBy, HostPortPlace, ListFixedIps},
+    list::{FixedIpKind, FixedIpPage, FixedIpPlace, FixedIpsBy, HostPortPlace, ListFixedIps},
     remove::RemoveFixedIp,
     reserve::{ReserveFixedIp, UnreserveFixedIp},
     show::GetFixedIp,

@@ -173,8 +173,7 @@ impl Command for ListHolders {
         let beyond = self.when.first();
         let filter = HoldingFilter { of: self.of, beyond, after: self.after, limit: self.looks() };
         let rows = ledger.holding_page(&filter)?;
-        let is_last = rows.len() < usize::from(filter.limit);
-        let behind = rows.last().filter(|_| !is_last).map(Holding::place);
+        let behind = page::last(&rows, filter.limit).map(Holding::place);
         let placed = rows.into_iter().map(|row| (row.place(), row));
         let (holdings, next) = page::pick(placed, behind, self.limit, |row| self.wants(row));
         Ok(HolderPage { holdings, next, remembered_since: ledger.remembered_since() })

@@ -9,7 +9,7 @@ use lepton_types::{
     SubnetId,
 };
 
-pub use selection::{FixedIpKind, Selection};
+pub use selection::Selection;
 
 use crate::{FreeMacPlace, RequestKey, row::EntryKey};
 

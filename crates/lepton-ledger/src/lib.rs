@@ -58,9 +58,9 @@ pub use find::{
     FindInstances, FoundInstance, FoundInstances, FoundPlace, InstancePlace, WantedAddresses,
 };
 pub use fixed_ip::{
-    AddFixedIp, FixedIpPage, FixedIpPlace, FixedIpsBy, GetFixedIp, HostPortPlace, LeaseFixedIp, LeaseOutcome,
-    ListFixedIps, Place, ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Sought, UnreserveFixedIp,
-    WantedAddress,
+    AddFixedIp, FixedIpKind, FixedIpPage, FixedIpPlace, FixedIpsBy, GetFixedIp, HostPortPlace, LeaseFixedIp,
+    LeaseOutcome, ListFixedIps, Place, ReleaseFixedIp, RemoveFixedIp, ReserveFixedIp, Sought,
+    UnreserveFixedIp, WantedAddress,
 };
 pub use floating_ip::{
     AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingBy,
@@ -76,7 +76,7 @@ pub use history::{
 };
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
-pub use key::{FixedIpKind, Key, Selection};
+pub use key::{Key, Selection};
 pub use lepton_ipam::Block;
 pub use mac_range::{
     CreateMacRange, DeleteMacRange, GetMacRange, ListEndingMacRanges, ListMacRanges, SweepMacRange,

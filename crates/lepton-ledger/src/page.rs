@@ -17,6 +17,11 @@ pub(crate) fn cut<R, P>(rows: &mut Vec<R>, limit: u16, place: impl FnOnce(&R) ->
     rows.last().filter(|_| !is_last).map(place)
 }
 
+/// The last one of so many that were looked up, behind which there may be more; none when fewer were there.
+pub(crate) fn last<R>(found: &[R], looks: u16) -> Option<&R> {
+    found.last().filter(|_| found.len() == usize::from(looks))
+}
+
 /// The first wanted ones of what was looked up, each with its place, and where to go on: behind the last one that was looked at,
 /// or where `behind` says when all were.
 pub(crate) fn pick<R, P>(
@@ -47,6 +52,14 @@ mod tests {
             assert_eq!((cut(&mut rows, 2, |row| *row), rows.len()), (next, shown));
         }
         assert_eq!((looks(2), looks(u16::MAX)), (3, u16::MAX));
+    }
+
+    #[test]
+    fn there_may_be_more_behind_the_last_one_of_as_many_as_were_looked_up() {
+        for (looks, expected) in [(2, Some(&8)), (3, None)] {
+            assert_eq!(last(&[7, 8], looks), expected);
+        }
+        assert_eq!(last::<u16>(&[], 2), None);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use lepton_types::{
     RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
 };
 
-use crate::{Change, InstancePlace, Refusal, RowChange, view::Indexes, view::Table, view::Tables};
+use crate::{
+    AddressPlace, Change, InstancePlace, Refusal, RowChange, view::Indexes, view::Table, view::Tables,
+};
 
 /// One address of a subnet and who has it. An address without a row is free, or the subnet keeps it for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,13 @@ pub struct FixedIp {
     pub since: Timestamp,
     /// The lease by which a guest has it, or had it when its port was unplugged.
     pub lease: Option<Lease>,
+}
+
+impl FixedIp {
+    /// Where it stands among all addresses that have a row.
+    pub fn place(&self) -> AddressPlace {
+        (self.address, self.subnet)
+    }
 }
 
 /// Who has an address.
@@ -55,6 +64,14 @@ impl Holder {
         match self {
             Self::Port(port) | Self::Leaving { port, .. } => Some(*port),
             Self::Reserved { .. } | Self::Quarantine(_) => None,
+        }
+    }
+
+    /// The port that may use it: not one from which it was taken.
+    pub(crate) fn user(&self) -> Option<PortId> {
+        match self {
+            Self::Port(port) => Some(*port),
+            Self::Leaving { .. } | Self::Reserved { .. } | Self::Quarantine(_) => None,
         }
     }
 }

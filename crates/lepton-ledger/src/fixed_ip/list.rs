@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::{
-    AddressPlace, Command, FixedIp, FixedIpKind, Key, PortFilter, PortPlace, PortsBy, Scope, Stop, View, page,
+    AddressPlace, Command, FixedIp, Holder, Key, PortFilter, PortPlace, PortsBy, Scope, Stop, View, page,
 };
 
 /// Shows a page of addresses that are not free, in their order, IPv4 before IPv6; of a host those of one port after the other,
@@ -60,7 +60,7 @@ pub struct FixedIpPage {
 }
 
 /// Where a list of addresses goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FixedIpPlace {
     /// Behind this address.
     Behind(AddressPlace),
@@ -73,6 +73,19 @@ pub enum FixedIpPlace {
 /// Where a port is among those of its host: at which of the host's revisions it changed. A port that changes is behind all
 /// others then, so whoever pages through them misses none.
 pub type HostPortPlace = (Revision, PortId);
+
+/// Addresses of a subnet that a store finds in their order without going through others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FixedIpKind {
+    /// All that have a row.
+    Any,
+    /// Those that an operator keeps.
+    Reserved,
+    /// Those that rest, or have rested and were not swept yet.
+    Resting,
+    /// Those that ports have and DHCP servers have leased.
+    Leased,
+}
 
 /// An address that is not free.
 enum Found {
@@ -104,11 +117,7 @@ impl Command for ListFixedIps {
             (FixedIpsBy::Place(place), project) => self.in_place(ledger, *place, project)?,
             (FixedIpsBy::Instance(instance), project) => self.of_instance(ledger, *instance, project)?,
             (FixedIpsBy::Host(host), None) => self.on_host(ledger, host)?,
-            (FixedIpsBy::Host(host), Some(project)) => {
-                let filter = PortFilter { project: Some(project), by: PortsBy::Any };
-                let looks = self.looks().max(page::LOOKS);
-                self.of_project(ledger, &filter, looks, |port, _| port.host == *host)?
-            }
+            (FixedIpsBy::Host(host), Some(project)) => self.of_project_on(ledger, project, host)?,
         };
         ledger.want(found.iter().map(|(_, found)| Key::Subnet(found.place().1)));
         ledger.need(found.iter().filter_map(|(_, found)| found.port()).map(Key::Port))?;
@@ -119,10 +128,32 @@ impl Command for ListFixedIps {
     }
 }
 
+impl FixedIpKind {
+    /// The kind that has every address in this state; [`Self::Any`] where no other has.
+    fn of(state: FixedIpState) -> Self {
+        match state {
+            FixedIpState::Reserved => Self::Reserved,
+            FixedIpState::Resting => Self::Resting,
+            FixedIpState::Leased => Self::Leased,
+            FixedIpState::Free | FixedIpState::Allocated | FixedIpState::Leaving => Self::Any,
+        }
+    }
+
+    /// Whether the address is among them.
+    pub(crate) fn lets_pass(self, row: &FixedIp) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Reserved => matches!(row.holder, Holder::Reserved { .. }),
+            Self::Resting => matches!(row.holder, Holder::Quarantine(_)),
+            Self::Leased => row.holder.port().is_some() && row.lease.is_some(),
+        }
+    }
+}
+
 impl Found {
     fn place(&self) -> AddressPlace {
         match self {
-            Self::Row(row) => (row.address, row.subnet),
+            Self::Row(row) => row.place(),
             Self::Kept(place) => *place,
         }
     }
@@ -143,28 +174,25 @@ impl ListFixedIps {
         let owner = ledger.network(network)?.and_then(|network| network.project.as_ref());
         if project.is_some() && (self.project.is_some() || !self.scope.owns(owner)) {
             let filter = PortFilter { project, by: PortsBy::Network(network) };
-            let is_there = |_: &Port, row: &FixedIp| subnets.iter().any(|subnet| subnet.id == row.subnet);
-            return self.of_project(ledger, &filter, self.looks(), is_there);
+            let mut looked = self.of_project(ledger, &filter, self.looks())?;
+            looked.found.retain(|(_, found)| subnets.iter().any(|subnet| subnet.id == found.place().1));
+            return Ok(looked);
         }
         self.in_order(ledger, subnets)
     }
 
     /// The next addresses of some subnets.
     fn in_order(&self, ledger: &mut View, mut subnets: Vec<Subnet>) -> Result<Looked, Stop> {
-        let behind = match self.after {
-            Some(FixedIpPlace::Behind(place)) => Some(place),
-            Some(FixedIpPlace::OnHost(..) | FixedIpPlace::OfProject(..)) | None => None,
-        };
+        let behind = self.behind();
         let after = behind.map(|(address, _)| address);
         subnets.retain(|subnet| after.is_none_or(|after| subnet.cidr.last() > after));
         let after = after.filter(|after| subnets.first().is_some_and(|first| first.cidr.contains(*after)));
         let kind = self.state.map_or(FixedIpKind::Any, FixedIpKind::of);
         let looks = if kind == FixedIpKind::Any { self.looks() } else { page::looks(self.limit) };
         let rows = ledger.fixed_ip_page(&subnets, after, kind, looks)?;
-        let last = rows.last().filter(|_| rows.len() == usize::from(looks));
-        let last = last.map(|row| (row.address, row.subnet));
+        let last = page::last(&rows, looks).map(FixedIp::place);
         let mut found = kept_between(&subnets, behind, last);
-        found.retain(|kept| rows.iter().all(|row| (row.address, row.subnet) != kept.place()));
+        found.retain(|kept| rows.iter().all(|row| row.place() != kept.place()));
         found.extend(rows.into_iter().map(Found::Row));
         found.sort_unstable_by_key(Found::place);
         Ok(Looked { found: in_their_order(found), next: last.map(FixedIpPlace::Behind) })
@@ -180,10 +208,8 @@ impl ListFixedIps {
         let filter = PortFilter { project, by: PortsBy::Instance(instance) };
         let ports = ledger.port_page(&filter, None, u16::MAX)?;
         let mut rows: Vec<FixedIp> = ports.iter().flat_map(|port| ledger.fixed_ips_of(port.id)).collect();
-        rows.retain(|row| {
-            self.after.is_none_or(|after| FixedIpPlace::Behind((row.address, row.subnet)) > after)
-        });
-        rows.sort_unstable_by_key(|row| (row.address, row.subnet));
+        rows.retain(|row| self.behind().is_none_or(|after| row.place() > after));
+        rows.sort_unstable_by_key(FixedIp::place);
         let found = rows.into_iter().map(Found::Row).collect();
         Ok(Looked { found: in_their_order(found), next: None })
     }
@@ -197,38 +223,48 @@ impl ListFixedIps {
         let looks = self.looks();
         let ports = ledger.host_port_page(host, after.map(|(port, _)| port), looks)?;
         let place = |port: &Port, shown| FixedIpPlace::OnHost((port.revision, port.id), shown);
-        let last = ports.last().filter(|_| ports.len() == usize::from(looks)).map(|port| place(port, None));
+        let next = page::last(&ports, looks).map(|port| place(port, None));
         let mut rest = None;
         if let Some(((revision, id), Some(shown))) = after {
             // A port that has changed or moved since comes again, or is not there any more.
             let port = ledger.port(id)?.filter(|port| port.host == *host && port.revision == revision);
             rest = port.cloned().map(|port| (port, shown));
         }
-        Ok(Looked { found: port_by_port(ledger, rest, ports, place, |_, _| true), next: last })
+        Ok(Looked { found: port_by_port(ledger, rest, ports, place), next })
     }
 
-    /// What a project's next ports have and is wanted, so many ports, and before it the rest of what the last one has that was shown
-    /// in part.
-    fn of_project(
-        &self,
-        ledger: &mut View,
-        filter: &PortFilter,
-        looks: u16,
-        is_there: impl Fn(&Port, &FixedIp) -> bool,
-    ) -> Result<Looked, Stop> {
+    /// What those of a project's next ports have that are on a host.
+    fn of_project_on(&self, ledger: &mut View, project: ProjectId, host: &HostId) -> Result<Looked, Stop> {
+        let filter = PortFilter { project: Some(project), by: PortsBy::Any };
+        let mut looked = self.of_project(ledger, &filter, self.looks().max(page::LOOKS))?;
+        let is_there = |port: PortId| ledger.row::<Port>(&port).is_some_and(|port| port.host == *host);
+        looked.found.retain(|(_, found)| found.port().is_some_and(is_there));
+        Ok(looked)
+    }
+
+    /// What a project's next ports have, so many ports, and before it the rest of what the last one has that was shown in part.
+    fn of_project(&self, ledger: &mut View, filter: &PortFilter, looks: u16) -> Result<Looked, Stop> {
         let after = match self.after {
             Some(FixedIpPlace::OfProject(port, shown)) => Some((port, shown)),
             Some(FixedIpPlace::Behind(_) | FixedIpPlace::OnHost(..)) | None => None,
         };
         let ports = ledger.port_page(filter, after.map(|(port, _)| port), looks)?;
         let place = |port: &Port, shown| FixedIpPlace::OfProject((port.network, port.id), shown);
-        let last = ports.last().filter(|_| ports.len() == usize::from(looks)).map(|port| place(port, None));
+        let next = page::last(&ports, looks).map(|port| place(port, None));
         let mut rest = None;
         if let Some(((_, id), Some(shown))) = after {
             let port = ledger.port(id)?.filter(|port| filter.lets_pass(port));
             rest = port.cloned().map(|port| (port, shown));
         }
-        Ok(Looked { found: port_by_port(ledger, rest, ports, place, is_there), next: last })
+        Ok(Looked { found: port_by_port(ledger, rest, ports, place), next })
+    }
+
+    /// Behind which address the page begins that goes by addresses.
+    fn behind(&self) -> Option<AddressPlace> {
+        match self.after {
+            Some(FixedIpPlace::Behind(place)) => Some(place),
+            Some(FixedIpPlace::OnHost(..) | FixedIpPlace::OfProject(..)) | None => None,
+        }
     }
 
     /// How many addresses, or ports, the call looks at: where all are wanted, one more than it shows tells whether another page
@@ -255,26 +291,21 @@ fn in_their_order(found: Vec<Found>) -> Vec<(FixedIpPlace, Found)> {
     found.into_iter().map(|found| (FixedIpPlace::Behind(found.place()), found)).collect()
 }
 
-/// What ports that are loaded have and is there, one port after the other, with its places; before them the `rest` of a port, behind
-/// an address of it that was shown.
+/// What ports that are loaded have, one port after the other, with its places; before them the `rest` of a port, behind an address
+/// of it that was shown.
 fn port_by_port(
     ledger: &View,
     rest: Option<(Port, AddressPlace)>,
     ports: Vec<Port>,
     place: impl Fn(&Port, Option<AddressPlace>) -> FixedIpPlace,
-    is_there: impl Fn(&Port, &FixedIp) -> bool,
 ) -> Vec<(FixedIpPlace, Found)> {
     let mut found = Vec::new();
     let rest = rest.into_iter().map(|(port, shown)| (port, Some(shown)));
     for (port, shown) in rest.chain(ports.into_iter().map(|port| (port, None))) {
         let mut rows = ledger.fixed_ips_of(port.id);
-        rows.retain(|row| {
-            shown.is_none_or(|shown| (row.address, row.subnet) > shown) && is_there(&port, row)
-        });
-        rows.sort_unstable_by_key(|row| (row.address, row.subnet));
-        found.extend(
-            rows.into_iter().map(|row| (place(&port, Some((row.address, row.subnet))), Found::Row(row))),
-        );
+        rows.retain(|row| shown.is_none_or(|shown| row.place() > shown));
+        rows.sort_unstable_by_key(FixedIp::place);
+        found.extend(rows.into_iter().map(|row| (place(&port, Some(row.place())), Found::Row(row))));
     }
     found
 }

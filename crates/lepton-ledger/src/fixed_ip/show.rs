@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use lepton_types::{Cidr, FixedIpInfo, FixedIpState, NetworkId, ProjectId, Subnet};
 
 use super::Place;
-use crate::{AddressPlace, Command, FixedIp, Key, Refusal, Scope, Stop, View};
+use crate::{AddressPlace, Command, FixedIp, Key, Refusal, Scope, Stop, View, page};
 
 /// Tells what an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +67,7 @@ impl GetFixedIp {
         after: Option<AddressPlace>,
     ) -> Result<(Vec<FixedIp>, Option<AddressPlace>), Stop> {
         let rows = ledger.address_page(Cidr::only(self.address), after, AT_ONCE)?;
-        let last = rows.last().filter(|_| rows.len() == usize::from(AT_ONCE));
-        let next = last.map(|row| (row.address, row.subnet));
+        let next = page::last(&rows, AT_ONCE).map(FixedIp::place);
         Ok((rows, next))
     }
 

@@ -35,8 +35,7 @@ impl ListFloatingIps {
             FloatingFilter { project: Some(project), by: FloatingBy::Any, shows_auto_assigned: true };
         let looks = page::looks(self.limit).max(page::LOOKS);
         let rows = ledger.floating_ip_page(&filter, self.behind(), looks)?;
-        let last = rows.last().filter(|_| rows.len() == usize::from(looks));
-        let last = last.map(|row| FloatingPlace::Behind(row.address));
+        let last = page::last(&rows, looks).map(|row| FloatingPlace::Behind(row.address));
         ledger.need(rows.iter().flat_map(keys_of_info))?;
         let mut placed = Vec::with_capacity(rows.len());
         for row in rows {
@@ -74,7 +73,7 @@ impl ListFloatingIps {
             Some(FloatingPlace::OnPort(..) | FloatingPlace::Behind(_)) | None => (Uuid::nil().into(), None),
         };
         let mut networks = ledger.networks_on_host(host, from, NETWORKS)?;
-        let last = networks.last().filter(|_| networks.len() == usize::from(NETWORKS)).copied();
+        let last = page::last(&networks, NETWORKS).copied();
         if shown == Some(None) {
             networks.retain(|network| *network != from);
         }
@@ -98,7 +97,7 @@ impl ListFloatingIps {
         let looks = page::looks(self.limit).max(page::LOOKS);
         ledger.want(after.iter().filter(|(_, address)| address.is_some()).map(|((_, id), _)| Key::Port(*id)));
         let next = ledger.host_port_page(host, after.map(|(port, _)| port), looks)?;
-        let last = next.last().filter(|_| next.len() == usize::from(looks));
+        let last = page::last(&next, looks);
         let behind = last.map(|port| FloatingPlace::OnPort((port.revision, port.id), None));
         let mut ports = Vec::with_capacity(next.len() + 1);
         if let Some(((revision, id), Some(_))) = after {

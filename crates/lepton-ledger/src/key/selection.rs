@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    Cidr, DnsDomainId, DomainName, FixedIpState, HostId, Hostname, MacPrefix, NetworkId, ProjectId,
-    RecordType, Revision, SubnetId, Timestamp,
+    Cidr, DnsDomainId, DomainName, HostId, Hostname, MacPrefix, NetworkId, ProjectId, RecordType, Revision,
+    SubnetId, Timestamp,
 };
 
 use crate::{
-    AddressPlace, FixedIp, FloatingFilter, Holder, HoldingFilter, HostPortPlace, InstancePlace, PortFilter,
+    AddressPlace, FixedIpKind, FloatingFilter, HoldingFilter, HostPortPlace, InstancePlace, PortFilter,
     PortPlace,
 };
 
@@ -180,39 +180,4 @@ pub enum Selection {
     JournalBounds,
     /// What one look behind a revision goes through of the journal.
     Journal(u64),
-}
-
-/// Owner rows that a store finds in the order of their addresses without going through others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FixedIpKind {
-    /// All of them.
-    Any,
-    /// Those that an operator keeps.
-    Reserved,
-    /// Those that rest, or have rested and were not swept yet.
-    Resting,
-    /// Those that ports have and DHCP servers have leased.
-    Leased,
-}
-
-impl FixedIpKind {
-    /// The kind that has every row in this state; [`Self::Any`] where no other has.
-    pub(crate) fn of(state: FixedIpState) -> Self {
-        match state {
-            FixedIpState::Reserved => Self::Reserved,
-            FixedIpState::Resting => Self::Resting,
-            FixedIpState::Leased => Self::Leased,
-            FixedIpState::Free | FixedIpState::Allocated | FixedIpState::Leaving => Self::Any,
-        }
-    }
-
-    /// Whether the row is of this kind.
-    pub(crate) fn has(self, row: &FixedIp) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Reserved => matches!(row.holder, Holder::Reserved { .. }),
-            Self::Resting => matches!(row.holder, Holder::Quarantine(_)),
-            Self::Leased => row.holder.port().is_some() && row.lease.is_some(),
-        }
-    }
 }

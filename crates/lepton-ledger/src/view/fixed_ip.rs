@@ -27,7 +27,8 @@ impl View {
                 None => Bound::Included((subnet.id, subnet.cidr.first())),
             };
             let behind = FixedIp::table(&self.tables).rows_from(start.as_ref());
-            let of_subnet = behind.take_while(|row| row.subnet == subnet.id).filter(|row| kind.has(row));
+            let of_subnet =
+                behind.take_while(|row| row.subnet == subnet.id).filter(|row| kind.lets_pass(row));
             rows.extend(of_subnet.take(usize::from(limit) - rows.len()).cloned());
         }
         Ok(rows)

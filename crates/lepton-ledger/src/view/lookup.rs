@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::View;
 use crate::{
-    FixedIp, Frontier, Holder, Host, HostPortPlace, Instance, Key, PendingUnplug, PortFilter, PortPlace,
-    RequestKey, RequestRecord, Selection, Stop,
+    FixedIp, Frontier, Host, HostPortPlace, Instance, Key, PendingUnplug, PortFilter, PortPlace, RequestKey,
+    RequestRecord, Selection, Stop,
 };
 
 impl View {
@@ -194,7 +194,7 @@ impl View {
     /// The addresses that a port which is loaded may use, by subnet.
     pub(crate) fn usable_by(&self, port: PortId) -> Vec<FixedIp> {
         let mut rows = self.fixed_ips_of(port);
-        rows.retain(|row| matches!(row.holder, Holder::Port(_)));
+        rows.retain(|row| row.holder.user().is_some());
         rows
     }
 

@@ -20,15 +20,15 @@ fn in_network(network: NetworkId) -> ListFixedIps {
 
 /// What pages of a size tell, one after the other.
 fn pages(ledger: &mut View, question: &ListFixedIps, limit: u16) -> Vec<FixedIpInfo> {
-    let (mut all, mut after): (Vec<FixedIpInfo>, Option<FixedIpPlace>) = (Vec::new(), None);
+    let (mut all, mut told): (Vec<FixedIpInfo>, Vec<FixedIpPlace>) = (Vec::new(), Vec::new());
     loop {
-        let page = ListFixedIps { after, limit, ..question.clone() };
+        let page = ListFixedIps { after: told.last().copied(), limit, ..question.clone() };
         let FixedIpPage { fixed_ips, next } = decided(ledger, &page).unwrap();
         assert!(fixed_ips.len() <= usize::from(limit));
         all.extend(fixed_ips);
-        let Some(place) = next else { return all };
-        assert!(after < next, "{after:?} {next:?}");
-        after = Some(place);
+        let Some(next) = next else { return all };
+        assert!(!told.contains(&next), "{next:?} again, after {told:?}");
+        told.push(next);
     }
 }
 
