@@ -1,6 +1,6 @@
 //! SQLite's log is copied into its file beside the commits, and begins anew.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, time::Duration};
 
 use tokio::time::timeout;
 
@@ -13,7 +13,6 @@ use crate::{
     config::{Database, StoreConfig},
     connect::{Access, Connection},
     engine::Engine,
-    lane::Backend,
 };
 
 /// Pages after which the log counts as long here.
@@ -25,13 +24,6 @@ const NEVER: Duration = Duration::from_secs(3600);
 /// Commits within which the log must have begun anew. Each logs some 25 pages; this many are a tenth of what SQLite lets
 /// gather before it helps itself.
 const MOST_COMMITS: u128 = 500;
-
-fn engine(subject: &Subject) -> Arc<Engine> {
-    match subject.store().backend() {
-        Backend::Engine(engine) => Arc::clone(engine),
-        Backend::Memory(_) => panic!("only databases have an engine"),
-    }
-}
 
 /// Pages in the log, and how many of them are in the file as well.
 pub(super) async fn pages(engine: &Engine) -> (i64, i64) {
@@ -72,7 +64,7 @@ async fn a_log_that_grows_begins_anew_while_others_write() {
     let copying = Copying { long: LONG, idle: NEVER };
     let mut subject = Subject::open(Kind::Sqlite, |config| config.copying = copying).await;
     subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
-    let longest = write_until_the_log_begins_anew(&subject, &engine(&subject)).await;
+    let longest = write_until_the_log_begins_anew(&subject, subject.engine()).await;
     assert!(longest >= LONG.into(), "it began anew at {longest} pages");
 
     let before = subject.dump().await;
@@ -86,7 +78,7 @@ async fn the_file_alone_is_the_ledger_when_nothing_was_committed_for_a_while() {
     let subject = Subject::open(Kind::Sqlite, |_| {}).await;
     subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
     subject.allocate(1).await.unwrap();
-    all_copied(&engine(&subject)).await;
+    all_copied(subject.engine()).await;
 
     let Database::Sqlite(path) = &subject.config.database else { panic!("SQLite is a file") };
     let elsewhere = tempfile::tempdir().unwrap();
@@ -109,39 +101,39 @@ async fn snapshot(engine: &Engine) -> Connection {
 #[tokio::test]
 async fn what_a_reader_keeps_back_is_copied_when_it_is_gone() {
     let subject = Subject::open(Kind::Sqlite, |config| config.copying.idle = Duration::ZERO).await;
-    let engine = engine(&subject);
-    let before = snapshot(&engine).await;
+    let engine = subject.engine();
+    let before = snapshot(engine).await;
     subject.network("blue", &["10.1.0.0/16"]).await;
-    let (of_blue, _) = pages(&engine).await;
-    let between = snapshot(&engine).await;
+    let (of_blue, _) = pages(engine).await;
+    let between = snapshot(engine).await;
     subject.network("green", &["10.2.0.0/16"]).await;
-    let (_, copied) = pages(&engine).await;
+    let (_, copied) = pages(engine).await;
     assert!(copied < of_blue, "{copied} of {of_blue}");
     drop(before);
     // The first reader kept this back, and the second one keeps the rest.
     let copied_in_part = async {
-        while matches!(pages(&engine).await, (_, copied) if copied < of_blue) {
+        while matches!(pages(engine).await, (_, copied) if copied < of_blue) {
             tokio::task::yield_now().await;
         }
     };
     timeout(Duration::from_secs(60), copied_in_part).await.unwrap();
-    let (logged, copied) = pages(&engine).await;
+    let (logged, copied) = pages(engine).await;
     assert!(copied < logged, "{copied} of {logged}");
     drop(between);
-    all_copied(&engine).await;
+    all_copied(engine).await;
 }
 
 #[tokio::test]
 async fn what_is_left_of_the_log_is_copied_between_two_batches() {
     let subject = Subject::open(Kind::Sqlite, |config| config.copying.idle = NEVER).await;
     subject.network("private", &["10.1.0.0/16", "fd00:1::/64"]).await;
-    let engine = engine(&subject);
-    let (logged, copied) = pages(&engine).await;
+    let engine = subject.engine();
+    let (logged, copied) = pages(engine).await;
     assert!(copied < logged, "{copied} of {logged}");
     engine.log().note_nearly_copied();
     engine.write().await.unwrap().rollback().await.unwrap();
-    assert_eq!(pages(&engine).await, (logged, logged));
+    assert_eq!(pages(engine).await, (logged, logged));
     // The next who writes finds all of it copied.
     subject.allocate(1).await.unwrap();
-    assert!(pages(&engine).await.0 < logged);
+    assert!(pages(engine).await.0 < logged);
 }

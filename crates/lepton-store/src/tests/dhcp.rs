@@ -13,7 +13,6 @@ use super::{
     each_store,
     harness::{Kind, Subject, allocation, fixed_ips, instance, requested},
     locks::until_somebody_waits,
-    statements::engine,
 };
 
 async fn guests(subject: &Subject, network: NetworkId) -> DhcpGuests {
@@ -81,10 +80,10 @@ async fn a_long_question_holds_up_no_other_one() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let network = subject.network("private", &["10.1.0.0/24"]).await.network.id;
     subject.allocate(1).await.unwrap();
-    let mut holder = engine(&subject).write().await.unwrap();
+    let mut holder = subject.engine().write().await.unwrap();
     holder.execute("lock table ports in access exclusive mode", Vec::new()).await.unwrap();
     let others = async {
-        until_somebody_waits(engine(&subject)).await;
+        until_somebody_waits(subject.engine()).await;
         for _ in 0..4 {
             let question = GetNetwork { network, scope: Scope::Everything };
             let asked = tokio::time::timeout(Duration::from_secs(30), subject.store().ask(question)).await;

@@ -17,7 +17,7 @@ use super::{
     locks::until_somebody_waits,
     sound::assert_sound,
 };
-use crate::{lane::Backend, write::write};
+use crate::write::write;
 
 /// A public domain of `p1`'s.
 pub(super) fn domain(name: &str) -> CreateDnsDomain {
@@ -234,7 +234,7 @@ async fn a_domain_goes_with_all_that_is_in_it() {
 #[tokio::test]
 async fn an_entry_ends_with_its_domain_in_one_batch() {
     each_database(async |subject| {
-        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        let engine = subject.engine();
         let ended = subject.submit(domain("example.org")).await.unwrap();
         let old = subject.submit(addition("old", "172.24.4.10")).await.unwrap().entry;
         let new = DnsEntry { name: "new".parse().unwrap(), ..old.clone() };
@@ -382,7 +382,7 @@ async fn of_two_managers_whose_instances_have_one_name_one_is_refused() {
 async fn an_entry_does_not_outlive_its_domain() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     subject.submit(domain("example.org")).await.unwrap();
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     let mut theirs = engine.write().await.unwrap();
     theirs.execute("delete from dns_domains", Vec::new()).await.unwrap();
     let commit = async {

@@ -9,7 +9,6 @@ use super::harness::{Kind, Subject, instance};
 use crate::{
     connect::{Access, Connection},
     engine::Engine,
-    lane::Backend,
 };
 
 /// The engine of a store whose lanes have all had a batch, so that their connections are there.
@@ -23,8 +22,7 @@ async fn at_work(subject: &Subject) -> &Arc<Engine> {
             .await
             .unwrap();
     }
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
-    engine
+    subject.engine()
 }
 
 /// What a connection of this kind says of a setting.
@@ -57,7 +55,7 @@ async fn sqlite_writes_to_the_disk_before_it_acknowledges_and_checks_what_is_ref
 async fn postgresql_writes_to_the_disk_before_it_acknowledges_whatever_the_database_says() {
     const LAX: &str = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$";
     let mut subject = Subject::open(Kind::Postgres, |_| {}).await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+    let engine = subject.engine();
     let mut tx = engine.write().await.unwrap();
     tx.execute(LAX, Vec::new()).await.unwrap();
     tx.commit().await.unwrap();

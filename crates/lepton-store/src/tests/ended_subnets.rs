@@ -16,7 +16,6 @@ use super::{
         requested, subnet,
     },
     locks::until_somebody_waits,
-    statements::engine,
 };
 use crate::failure::Failure;
 
@@ -44,7 +43,7 @@ async fn rest(subject: &Subject, network: NetworkId) {
 async fn rows(subject: &Subject) -> [i64; 4] {
     const SQL: &str = "select (select count(*) from fixed_ips), (select count(*) from blocks),
          (select count(*) from frontiers), (select count(*) from ended_subnets)";
-    let mut tx = engine(subject).read().await.unwrap();
+    let mut tx = subject.engine().read().await.unwrap();
     let found = tx.fetch(SQL, Vec::new()).await.unwrap();
     tx.rollback().await.unwrap();
     let mut columns = found[0].columns();
@@ -166,10 +165,10 @@ async fn an_address_is_not_reserved_in_a_subnet_that_another_manager_deletes() {
         let subject = Subject::open(Kind::Postgres, |_| {}).await;
         let made = subject.network("private", &[cidr]).await;
         let address = cidr.replace("0/24", "7").replace("/64", "7");
-        let mut theirs = engine(&subject).write().await.unwrap();
+        let mut theirs = subject.engine().write().await.unwrap();
         theirs.execute("delete from subnets", Vec::new()).await.unwrap();
         let commit = async {
-            until_somebody_waits(engine(&subject)).await;
+            until_somebody_waits(subject.engine()).await;
             theirs.commit().await.unwrap();
         };
         let (reserved, ()) =
@@ -196,7 +195,7 @@ async fn no_port_has_an_address_of_a_subnet_that_is_gone() {
              select subnet_id, address, (select id from ports), 1 from
                  (select networks.id as subnet_id, address from fixed_ips, networks) as other",
         ] {
-            let mut tx = engine(&subject).write().await.unwrap();
+            let mut tx = subject.engine().write().await.unwrap();
             let outcome = tx.execute(sql, Vec::new()).await;
             assert!(matches!(outcome, Err(Failure::Violation(_))), "{kind:?}: {outcome:?}");
             tx.rollback().await.unwrap();

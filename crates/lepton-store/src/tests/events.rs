@@ -14,7 +14,7 @@ use super::{
     locks::until_somebody_waits,
     sound::assert_sound,
 };
-use crate::{Store, SubmitError, engine::Engine, lane::Backend, tables::journal};
+use crate::{Store, SubmitError, tables::journal};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -39,11 +39,6 @@ async fn all(store: &Store, mut after: u64) -> Vec<RecordedEvent> {
 
 fn kinds(events: &[RecordedEvent]) -> Vec<&str> {
     events.iter().map(|event| &*event.event.kind).collect()
-}
-
-fn engine(subject: &Subject) -> &std::sync::Arc<Engine> {
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
-    engine
 }
 
 #[tokio::test]
@@ -205,11 +200,11 @@ async fn a_manager_gets_its_revisions_when_the_one_before_it_has_committed_or_gi
     for is_committed in [true, false] {
         let subject = Subject::open(Kind::Postgres, |_| {}).await;
         subject.network("private", &["10.1.0.0/24"]).await;
-        let mut first = engine(&subject).write().await.unwrap();
+        let mut first = subject.engine().write().await.unwrap();
         journal::append(&mut first, &[entry()]).await.unwrap();
         let second = subject.allocate(1);
         let end = async {
-            until_somebody_waits(engine(&subject)).await;
+            until_somebody_waits(subject.engine()).await;
             assert_eq!(page(subject.store(), 2).await.unwrap().events, [], "nothing is told yet");
             if is_committed { first.commit().await.unwrap() } else { first.rollback().await.unwrap() }
         };
@@ -227,10 +222,10 @@ async fn the_journal_is_what_a_batch_writes_last_and_once() {
     for (kind, statements) in [(Kind::Sqlite, 2), (Kind::Postgres, 1)] {
         let subject = Subject::open(kind, |_| {}).await;
         subject.network("private", &["10.1.0.0/16"]).await;
-        engine(&subject).take_sent();
+        subject.engine().take_sent();
         let made = join_all((0..256).map(|number| subject.allocate(number))).await;
         assert!(made.iter().all(Result::is_ok));
-        let sent: Vec<_> = engine(&subject).take_sent().into_iter().flat_map(|sent| sent.literals).collect();
+        let sent: Vec<_> = subject.engine().take_sent().into_iter().flat_map(|sent| sent.literals).collect();
         let is_journals = |sql: &&&str| sql.contains("into counters") || sql.contains("into journal");
         assert_eq!(sent.iter().filter(is_journals).count(), statements, "{kind:?}");
         assert!(sent[sent.len() - statements..].iter().all(|sql| is_journals(&sql)), "{kind:?}: {sent:?}");

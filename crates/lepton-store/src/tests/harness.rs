@@ -22,7 +22,7 @@ use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
 use super::sound::{Dump, assert_sound};
-use crate::{Database, Observer, Store, StoreConfig, StoreError, SubmitError};
+use crate::{Database, Observer, Store, StoreConfig, StoreError, SubmitError, engine::Engine, lane::Backend};
 
 /// When the tests' clock starts: some day in 2026.
 pub(super) const START: i64 = 1_790_000_000_000_000;
@@ -206,10 +206,16 @@ impl Subject {
         self.submit(allocation(number, vec![requested(network, &[address])])).await
     }
 
+    /// The engine below a store that is no memory.
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        match self.store().backend() {
+            Backend::Engine(engine) => engine,
+            Backend::Memory(_) => panic!("only a database is an engine"),
+        }
+    }
+
     pub(super) async fn deallocate(&self, number: u128) -> Released {
-        self.submit(DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None })
-            .await
-            .unwrap()
+        self.submit(deallocation(number)).await.unwrap()
     }
 
     /// Deallocates an instance and says that its ports are unplugged.
@@ -275,6 +281,10 @@ pub(super) fn allocation(number: u128, networks: Vec<RequestedNetwork>) -> Alloc
         naming: Naming::default(),
         floating_pool: None,
     }
+}
+
+pub(super) fn deallocation(number: u128) -> DeallocateForInstance {
+    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None }
 }
 
 pub(super) fn requested(network: NetworkId, fixed_ips: &[&str]) -> RequestedNetwork {

@@ -5,14 +5,14 @@ use std::{ops::RangeInclusive, time::Duration};
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
-    AllocateForInstance, DeallocateForInstance, DeleteNetwork, End, Held, Holdable, Holder, HolderPage,
-    ListHolders, ModifyNetwork, NetworkSpec, RemoveFixedIp, ReportHost, Scope, When,
+    AllocateForInstance, DeleteNetwork, End, Held, Holdable, Holder, HolderPage, ListHolders, ModifyNetwork,
+    NetworkSpec, RemoveFixedIp, ReportHost, Scope, When,
 };
 use lepton_types::{HostReport, PortId, PortReport, PortStatus, ProjectId, Timestamp};
 
 use super::{
     each_store, floating_ips,
-    harness::{Subject, allocation, each_database, fixed_ips, host, instance, network, subnet},
+    harness::{Subject, allocation, deallocation, each_database, fixed_ips, host, instance, network, subnet},
     migrations::{finish, start},
     modified::untouched,
     sound::Dump,
@@ -189,9 +189,7 @@ async fn lives_and_networks_are_counted_on_when_the_history_is_forgotten() {
 async fn lives_that_begin_and_end_in_one_batch_are_counted_too() {
     each_store(async |subject| {
         subject.take_told();
-        let end = || {
-            subject.submit(DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None })
-        };
+        let end = || subject.submit(deallocation(1));
         let lives = tokio::join!(subject.allocate(1), end(), subject.allocate(1), end());
         assert_eq!((lives.0.unwrap().incarnation, lives.2.unwrap().incarnation), (1, 2));
         assert_eq!(subject.batches_told(), 1);

@@ -5,7 +5,7 @@ use super::{
     dns,
     harness::{Kind, Subject, allocation},
 };
-use crate::{failure::Failure, lane::Backend};
+use crate::failure::Failure;
 
 /// Copies of rows that differ from them in all but what one index is about. A network's id stands in for a fresh one.
 const COPIES: [(&str, &str); 19] = [
@@ -114,7 +114,7 @@ async fn what_must_not_be_there_twice_is_an_index() {
         with_floating_ip(&subject).await;
         subject.submit(dns::domain("example.org")).await.unwrap();
         subject.submit(dns::bound("web", "10.1.0.2", 1)).await.unwrap();
-        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        let engine = subject.engine();
         for (what, sql) in COPIES {
             let mut tx = engine.write().await.unwrap();
             let outcome = tx.execute(sql, Vec::new()).await;
@@ -138,7 +138,7 @@ async fn what_a_floating_ip_needs_cannot_go() {
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.allocate(1).await.unwrap();
         with_floating_ip(&subject).await;
-        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        let engine = subject.engine();
         for sql in [
             "delete from floating_ranges",
             "delete from fixed_ips",
@@ -163,7 +163,7 @@ async fn what_is_referred_to_cannot_go() {
         subject.allocate(1).await.unwrap();
         subject.submit(dns::domain("example.org")).await.unwrap();
         subject.submit(dns::bound("web", "10.1.0.2", 1)).await.unwrap();
-        let Backend::Engine(engine) = subject.store().backend() else { panic!("a database is an engine") };
+        let engine = subject.engine();
         for (first, sql) in [
             (None, "delete from networks"),
             (None, "delete from subnets"),

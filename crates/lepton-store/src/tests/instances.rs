@@ -7,10 +7,9 @@ use lepton_ledger::{AllocateForInstance, DeallocateForInstance, Envelope, GetIns
 
 use super::{
     each_store,
-    harness::{Kind, Subject, allocation, fixed_ips, instance, reason, requested},
+    harness::{Kind, Subject, allocation, deallocation, fixed_ips, instance, reason, requested},
     locks::until_somebody_waits,
     sound::assert_sound,
-    statements::engine,
 };
 
 #[tokio::test]
@@ -131,11 +130,11 @@ async fn a_life_that_passes_while_another_one_is_decided_keeps_its_number_to_its
     let plain = subject.network("plain", &[]).await.network.id;
     subject.allocate_at(9, id, "10.1.0.9").await.unwrap();
     let other = subject.another().await.unwrap();
-    let mut theirs = engine(&subject).write().await.unwrap();
+    let mut theirs = subject.engine().write().await.unwrap();
     theirs.execute("update blocks set free = free", Vec::new()).await.unwrap();
     let ours = subject.submit(allocation(1, vec![requested(id, &[])]));
     let meanwhile = async {
-        until_somebody_waits(engine(&subject)).await;
+        until_somebody_waits(subject.engine()).await;
         let elsewhere = AllocateForInstance {
             project: "p2".parse().unwrap(),
             host: "host-2".parse().ok(),
@@ -176,8 +175,4 @@ async fn two_managers_give_no_number_of_a_life_twice_and_end_every_life() {
     let all: BTreeSet<u64> = one.iter().chain(&two).copied().collect();
     assert_eq!(all.len(), one.len() + two.len(), "a number was given twice: {one:?} {two:?}");
     assert!(all.into_iter().eq(1..=(one.len() + two.len()) as u64), "{one:?} {two:?}");
-}
-
-fn deallocation(number: u128) -> DeallocateForInstance {
-    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None }
 }

@@ -16,15 +16,14 @@
 //! | hosts | two changes get one revision, and a host misses one |
 //! | quotas | two managers count from one number, and a project gets more than it may |
 
-use lepton_ledger::{DeallocateForInstance, FixedIp, Key, Scope, Selection, View};
+use lepton_ledger::{FixedIp, Key, Scope, Selection, View};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::floating_ips::{associate, pool, wish};
-use super::harness::{Kind, Subject, host, instance, network, subnet};
+use super::harness::{Kind, Subject, allocation, deallocation, host, instance, network, subnet};
 use crate::{
     engine::{Engine, Tx},
     failure::Failure,
-    lane::Backend,
     load::load,
 };
 
@@ -69,10 +68,8 @@ pub(super) async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
     let quarantine = std::time::Duration::from_secs(1);
     let spec = lepton_ipam::SubnetSpec { quarantine, ..subnet("10.1.0.0/24") };
     let made = subject.create(network("private", vec![spec])).await;
-    let elsewhere = lepton_ledger::AllocateForInstance {
-        host: "elsewhere".parse().ok(),
-        ..super::harness::allocation(1, vec![])
-    };
+    let elsewhere =
+        lepton_ledger::AllocateForInstance { host: "elsewhere".parse().ok(), ..allocation(1, vec![]) };
     let info = subject.submit(elsewhere).await.unwrap();
     subject.submit(super::migrations::start(1, "elsewhere", "host-1")).await.unwrap();
     subject.submit(super::migrations::finish(1, "elsewhere", "host-1")).await.unwrap();
@@ -90,7 +87,7 @@ pub(super) async fn with_one_of_each(subject: &Subject) -> (SubnetId, PortId) {
 async fn each_row_that_a_batch_decides_on_is_locked() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let (at, port) = with_one_of_each(&subject).await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
 
     for (key, sql) in [
         (Key::MacRanges, MAC_RANGES),
@@ -149,7 +146,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
         [MAC_RANGES, RANGES, BLOCKS, FIXED_IPS, INSTANCES, PORTS, FLOATING_IPS, UNPLUGS, RESTING, HOSTS];
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let (at, port) = with_one_of_each(&subject).await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     let keys = vec![
         Key::Host(host()),
         Key::Select(Selection::RestedIn { subnet: at, after: None }),
@@ -187,10 +184,10 @@ async fn questions_lock_nothing_and_wait_for_nobody() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let made = subject.network("private", &["10.1.0.0/24"]).await;
     subject.allocate(1).await.unwrap();
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     let tx = holding(engine, Key::Instance(instance(1)), subject.now()).await;
     subject.feed().await;
-    let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+    let end = deallocation(1);
     subject.store().ask(end).await.unwrap();
     subject
         .store()
@@ -232,7 +229,7 @@ async fn two_resting() -> (Subject, Key, [Key; 2]) {
 #[tokio::test]
 async fn a_sweep_leaves_to_others_what_they_decide_on() {
     let (subject, _, [lower, _]) = two_resting().await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     let others = holding(engine, lower, subject.now()).await;
     let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(subject.now(), [0; 32]));
     load(&mut tx, vec![Key::Select(Selection::Rested)], &mut view).await.unwrap();
@@ -246,7 +243,7 @@ async fn a_sweep_leaves_to_others_what_they_decide_on() {
 #[tokio::test]
 async fn a_dry_pool_locks_in_the_order_of_the_keys() {
     let (subject, rested, [lower, higher]) = two_resting().await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     let others = holding(engine, lower, subject.now()).await;
     let dry_pool = holding(engine, rested, subject.now());
     let looks_on = async {

@@ -13,7 +13,6 @@ use lepton_types::{MacRange, NetworkId, NetworkInfo};
 use super::{
     harness::{Kind, Subject, allocation, each_store, network, reason, refusal, requested, subnet},
     sound::assert_sound,
-    statements::engine,
 };
 
 pub(super) fn range(prefix: &str) -> CreateMacRange {
@@ -114,7 +113,7 @@ async fn a_mac_that_suits_is_found_behind_all_that_do_not() {
         subject.advance(Duration::from_micros(1));
         end_all(subject, 256..=256).await;
 
-        let ways = |subject: &Subject| engine(subject).take_sent().len();
+        let ways = |subject: &Subject| subject.engine().take_sent().len();
         if subject.kind.is_durable() {
             ways(subject);
         }

@@ -11,7 +11,6 @@ use super::{
     harness::{Kind, Subject, allocation},
     locks::until_somebody_waits,
 };
-use crate::lane::Backend;
 
 /// All but the last octet: there are 256 MACs.
 const FEW: &str = "fa:16:3e:00:00";
@@ -34,7 +33,7 @@ async fn macs_that_the_index_refuses_are_drawn_again() {
          from networks, generate_series(0, 127) as number";
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     subject.network("private", &[]).await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     let mut other = engine.write().await.unwrap();
     assert_eq!(other.execute(EVERY_SECOND, vec![FIRST.into()]).await.unwrap(), 128);
 

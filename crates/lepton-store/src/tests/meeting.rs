@@ -11,7 +11,7 @@ use super::{
     sound::assert_sound,
     subnets::{addition, moved_to},
 };
-use crate::{Store, SubmitError, lane::Backend};
+use crate::{Store, SubmitError};
 
 const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
 
@@ -31,7 +31,7 @@ async fn two_managers(kind: Kind) -> (Subject, Store) {
 async fn a_change_that_was_decided_on_an_old_version_is_decided_again() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let made = subject.network("private", &["10.1.0.0/24"]).await;
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     for (other, of) in [
         ("update networks set label = 'theirs', version = version + 1", "network"),
         ("update subnets set dns = '[\"9.9.9.9\"]', version = version + 1", "subnet"),
@@ -161,7 +161,7 @@ async fn an_address_that_becomes_the_gateway_while_it_is_given_is_not_given() {
     ] {
         let subject = Subject::open(Kind::Postgres, |_| {}).await;
         let made = subject.network("private", &["fd00:1::/64"]).await;
-        let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+        let engine = subject.engine();
         let mut theirs = engine.write().await.unwrap();
         theirs.execute(sql, Vec::new()).await.unwrap();
         let commit = async {
@@ -180,7 +180,7 @@ async fn an_address_that_follows_from_a_ranges_mac_and_becomes_the_gateway_is_no
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     subject.network("private", &["fd00:1::/64"]).await;
     subject.submit(super::mac_ranges::range("02:16:3e:00:00:00/40")).await.unwrap();
-    let Backend::Engine(engine) = subject.store().backend() else { panic!("PostgreSQL is an engine") };
+    let engine = subject.engine();
     let mut theirs = engine.write().await.unwrap();
     theirs.execute(SQL, Vec::new()).await.unwrap();
     let commit = async {

@@ -2,15 +2,14 @@
 
 use futures_util::future::join_all;
 use lepton_ledger::{
-    AllocateForInstance, BindingRequest, DeallocateForInstance, Envelope, FenceHost, FollowInstance,
-    GetInstanceNwInfo, HostFeed, MigrateInstanceFinish, MigrateInstanceStart, Move, ReportHost, Scope,
-    SetupNetworksOnHost,
+    AllocateForInstance, BindingRequest, Envelope, FenceHost, FollowInstance, GetInstanceNwInfo, HostFeed,
+    MigrateInstanceFinish, MigrateInstanceStart, Move, ReportHost, Scope, SetupNetworksOnHost,
 };
 use lepton_types::{HostChanges, HostId, HostReport, PortId, PortReport, PortStatus};
 
 use super::{
     each_store,
-    harness::{Kind, Subject, allocation, fixed_ips, instance, reason},
+    harness::{Kind, Subject, allocation, deallocation, fixed_ips, instance, reason},
     sound::assert_sound,
 };
 
@@ -236,8 +235,7 @@ async fn two_managers_move_instances_under_load_and_leave_a_sound_ledger() {
                     told.unwrap();
                 }
                 at(0).submit(start(number, host(3), host(4)), Envelope::anonymous()).await.unwrap();
-                let end =
-                    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None };
+                let end = deallocation(number);
                 at(1).submit(end, Envelope::anonymous()).await.unwrap();
                 let reports = hosts
                     .iter()

@@ -10,7 +10,6 @@ use super::{
     floating_ips::{associate, pool, wish},
     harness::{Kind, Subject, allocation, instance, network, reason, requested, subnet},
     migrations::{finish, start},
-    statements::engine,
 };
 use crate::{
     batch::{Job, Submitted, read_batch},
@@ -32,9 +31,9 @@ async fn told(subject: &Subject, numbers: impl IntoIterator<Item = u128>) -> (Ve
         jobs.push(Box::new(Submitted::new(question(number), Envelope::anonymous(), true, caller)));
         callers.push(answer);
     }
-    engine(subject).take_sent();
-    read_batch(engine(subject), &mut jobs, subject.now(), [7; 32], None).await.unwrap();
-    let statements = engine(subject).take_sent().len();
+    subject.engine().take_sent();
+    read_batch(subject.engine(), &mut jobs, subject.now(), [7; 32], None).await.unwrap();
+    let statements = subject.engine().take_sent().len();
     jobs.into_iter().for_each(|job| job.settle(Ok(())));
     let answers = callers.into_iter().map(|mut caller| caller.try_recv().unwrap().unwrap().answer);
     (answers.collect(), statements)

@@ -2,21 +2,18 @@
 //! table, it holds none of those behind it. Else two managers would wait for each other until PostgreSQL ends one of them.
 
 use futures_util::future::{join, join_all};
-use lepton_ledger::{
-    Command, DeallocateForInstance, Envelope, Key, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota,
-};
+use lepton_ledger::{Command, Envelope, Key, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota};
 use lepton_types::{Amounts, FixedIpState, HostReport, Limit, Quota};
 
 use super::{
     fixed_ips::{get, lease, release, reserve},
     floating_ips::{release as floating_release, to_address},
-    harness::{Kind, Subject, allocation, host, instance, reason, refusal, requested},
+    harness::{Kind, Subject, allocation, deallocation, host, reason, refusal, requested},
     locks::{
         BLOCKS, FIXED_IPS, FLOATING_IPS, PORTS, RANGES, RESTING, holding, is_locked, until_somebody_waits,
         with_one_of_each,
     },
     sound::assert_sound,
-    statements::engine,
 };
 use crate::{Store, SubmitError};
 
@@ -31,7 +28,7 @@ async fn assert_waits_without<C: Command>(
     command: C,
     behind: &[&'static str],
 ) {
-    let engine = engine(subject);
+    let engine = subject.engine();
     let mut holder = engine.write().await.unwrap();
     holder.fetch(held, Vec::new()).await.unwrap();
     let watching = async {
@@ -103,7 +100,7 @@ async fn a_mac_comes_back_while_another_manager_draws() {
     subject.submit(super::mac_ranges::range("02:16:3e:00:00:00/40")).await.unwrap();
     subject.allocate(1).await.unwrap();
     let released = subject.deallocate(1).await;
-    let drawing = holding(engine(&subject), Key::MacRanges, subject.now()).await;
+    let drawing = holding(subject.engine(), Key::MacRanges, subject.now()).await;
     subject.unplug(released.ports).await;
     assert_eq!(subject.dump().await.free_macs.len(), 1);
     drawing.rollback().await.unwrap();
@@ -125,7 +122,7 @@ async fn leases_at_one_manager_and_ends_at_the_other_leave_each_address_at_rest_
         let lives = numbers.map(|number| (&subject, &other, number)).map(async |(subject, other, number)| {
             let info = subject.allocate(number).await.unwrap();
             let (vif, address) = (&info.vifs[0], info.vifs[0].network.subnets[0].fixed_ips[0].to_string());
-            let end = DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None };
+            let end = deallocation(number);
             let leased = subject.submit(lease(&address, vif.mac));
             let (leased, ended) = join(leased, submit(other, end)).await;
             assert!(leased.unwrap().fixed_ip.is_some(), "it is the port's until it is unplugged");

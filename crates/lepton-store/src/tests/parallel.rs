@@ -10,7 +10,8 @@ use lepton_types::{HostReport, PortReport, PortStatus};
 
 use super::{
     harness::{
-        Kind, Subject, allocation, envelope, fixed_ips, host, instance, network, reason, requested, subnet,
+        Kind, Subject, allocation, deallocation, envelope, fixed_ips, host, instance, network, reason,
+        requested, subnet,
     },
     sound::assert_sound,
 };
@@ -228,7 +229,7 @@ async fn lives_of_one_instance_follow_each_other_whoever_starts_them() {
                 if let Err(refused) = allocate(store, allocation(1, vec![])).await {
                     assert_eq!(reason::<()>(Err(refused)), "INSTANCE_ALREADY_ALLOCATED");
                 }
-                let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+                let end = deallocation(1);
                 store.submit(end, Envelope::anonymous()).await.unwrap();
             }
         }

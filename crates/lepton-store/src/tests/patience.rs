@@ -6,11 +6,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use lepton_ledger::DeallocateForInstance;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::net::TcpListener;
 
-use super::harness::{Kind, Subject, allocation, fixed_ips, fresh_database, instance};
+use super::harness::{Kind, Subject, allocation, deallocation, fixed_ips, fresh_database};
 use crate::{Database, StoreConfig, StoreError, SubmitError, engine::Engine, migrate::migrate_by};
 
 /// How long the stores wait here.
@@ -79,7 +78,7 @@ async fn a_command_that_takes_too_long_harms_nobody_else() {
     others.execute("SELECT 1 FROM instances FOR UPDATE").await.unwrap();
 
     let started = Instant::now();
-    let end = || DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+    let end = || deallocation(1);
     let (first, slow, last) =
         tokio::join!(subject.allocate(2), subject.submit(end()), subject.network("more", &[]));
     assert!(matches!(slow, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{slow:?}");

@@ -2,17 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{
-    harness::{Kind, Subject},
-    statements::engine,
-};
+use super::harness::{Kind, Subject};
 use crate::engine::Tx;
 
 /// Looks at the plan of each statement that was sent since the last look; answers how many there were.
 pub(super) async fn assert_no_scans(subject: &Subject) -> usize {
-    let sent: BTreeSet<Arc<str>> = engine(subject).take_sent().into_iter().map(|sent| sent.text).collect();
+    let sent: BTreeSet<Arc<str>> = subject.engine().take_sent().into_iter().map(|sent| sent.text).collect();
     let count = sent.len();
-    let mut tx = engine(subject).write().await.unwrap();
+    let mut tx = subject.engine().write().await.unwrap();
     for text in sent {
         let scans = match subject.kind {
             Kind::Memory | Kind::Sqlite => scans_of_sqlite(&mut tx, &text).await,

@@ -11,13 +11,16 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use lepton_ledger::{Command, CreateNetworks, DeallocateForInstance, GetInstanceNwInfo, Scope};
+use lepton_ledger::{Command, CreateNetworks, GetInstanceNwInfo, Scope};
 use lepton_testkit::{Durability, LossyPostgres, PrivatePostgres};
 use lepton_types::NetworkInfo;
 use tokio::io::AsyncWriteExt;
 
 use super::{
-    harness::{Kind, Subject, allocation, envelope, fixed_ips, fresh_database, instance, network, subnet},
+    harness::{
+        Kind, Subject, allocation, deallocation, envelope, fixed_ips, fresh_database, instance, network,
+        subnet,
+    },
     sound::assert_sound,
 };
 use crate::{Database, Store, StoreConfig, StoreError, SubmitError};
@@ -269,7 +272,7 @@ async fn a_commit_whose_answer_is_lost_is_unavailable_and_its_repetition_is_answ
     let dump = subject.dump().await;
     assert_eq!((dump.networks.len(), dump.ports.len(), dump.fixed_ips.len()), (1, 1, 2));
 
-    let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+    let end = deallocation(1);
     let released = repeats_what_was_lost(&subject, &lossy, "end", end).await;
     assert_eq!(released.ports, [info.vifs[0].id]);
     let dump = subject.dump().await;

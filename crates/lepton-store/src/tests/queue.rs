@@ -10,7 +10,6 @@ use super::{
     each_store,
     harness::{Kind, Subject, each_database, fixed_ips, instance, network},
     sound::assert_sound,
-    statements::engine,
 };
 use crate::{StoreError, SubmitError};
 
@@ -60,7 +59,7 @@ async fn a_command_that_panics_harms_nobody_else() {
 #[tokio::test]
 async fn a_fault_while_what_is_old_is_forgotten_harms_nobody_else() {
     each_database(async |subject| {
-        let engine = engine(subject);
+        let engine = subject.engine();
         engine.let_statements_panic(true);
         let forgotten = subject.store().forget_history(Duration::ZERO).await;
         engine.let_statements_panic(false);
@@ -112,7 +111,7 @@ async fn a_lane_that_dies_is_told_of() {
 async fn what_an_index_keeps_out_again_and_again_is_a_fault_that_harms_nobody_else() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         let subject = Subject::open(kind, |_| {}).await;
-        let engine = engine(&subject);
+        let engine = subject.engine();
         let mut tx = engine.write().await.unwrap();
         tx.execute("create unique index no_two_with_one_label on networks (label)", Vec::new())
             .await

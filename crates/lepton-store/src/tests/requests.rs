@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lepton_ipam::MacBase;
 use lepton_ledger::{
-    CreateNetworks, DeallocateForInstance, DeleteNetwork, Envelope, RequestKey, Scope, UndoAllocation,
-    ValidateNetworks,
+    CreateNetworks, DeleteNetwork, Envelope, RequestKey, Scope, UndoAllocation, ValidateNetworks,
 };
 
 use super::{
     each_store,
     harness::{
-        Kind, Subject, allocation, envelope, fixed_ips, host, instance, network, reason, requested, subnet,
+        Kind, Subject, allocation, deallocation, envelope, fixed_ips, host, instance, network, reason,
+        requested, subnet,
     },
 };
 use crate::StoreError;
@@ -32,7 +32,7 @@ async fn the_same_request_gets_the_same_answer_also_after_a_restart() {
 
         let network = subject.submit_as("admin", "make-1", one_network()).await.unwrap();
         assert_eq!(subject.submit_as("admin", "make-1", one_network()).await.unwrap(), network);
-        let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+        let end = deallocation(1);
         let released = subject.submit_as("nova", "end-1", end.clone()).await.unwrap();
         assert_eq!(released.ports.len(), 1);
         assert_eq!(subject.submit_as("nova", "end-1", end).await.unwrap(), released);
@@ -68,7 +68,7 @@ async fn a_request_id_belongs_to_one_body_and_one_caller() {
             reason(subject.submit_as("nova", "boot", allocation(2, vec![])).await),
             "REQUEST_ID_REUSED"
         );
-        let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+        let end = deallocation(1);
         assert_eq!(reason(subject.submit_as("nova", "boot", end).await), "REQUEST_ID_REUSED");
         subject.submit_as("other", "boot", allocation(2, vec![])).await.unwrap();
         assert_eq!(subject.dump().await.requests.len(), 2);
@@ -103,7 +103,7 @@ async fn a_rehearsal_answers_as_the_real_thing_and_writes_nothing() {
         let envelope = || envelope("nova", "boot-2", &command);
         let rehearsed = subject.store().rehearse(command.clone(), envelope()).await.unwrap();
         assert_eq!(fixed_ips(&rehearsed)[0], "10.1.0.3");
-        let end = DeallocateForInstance { instance: instance(1), incarnation: None, only_on: None };
+        let end = deallocation(1);
         let would_end = subject.store().rehearse(end, Envelope::anonymous()).await.unwrap();
         assert_eq!(would_end.ports.len(), 1);
         let networks = subject.store().rehearse(one_network(), Envelope::anonymous()).await.unwrap();

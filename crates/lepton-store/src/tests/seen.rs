@@ -12,7 +12,6 @@ use super::{
     floating_ips::{associate, pool, to_address, wish},
     harness::{Kind, Subject, each_database, host, instance, reason},
     locks::{PORTS, until_somebody_waits},
-    statements::engine,
 };
 use crate::{engine::Tx, load::load};
 
@@ -25,7 +24,7 @@ async fn what_another_manager_changed_since_it_was_looked_for_is_loaded_as_it_is
     subject.allocate(2).await.unwrap();
     subject.submit(pool("nova", &["172.24.4.0/30"])).await.unwrap();
     let floating = subject.submit(wish()).await.unwrap().floating_ip;
-    let engine = engine(&subject);
+    let engine = subject.engine();
     let mut tx = engine.write().await.unwrap();
     let view = &mut View::partial(subject.now(), [0; 32]);
     let looked_for = vec![
@@ -71,7 +70,7 @@ async fn the_first_of_several_that_ends_in_the_batch_does_not_stand_for_all() {
         let ends = ReportHost { host: host(), report };
         let prefix = "fa:16:3e:00:00:00/24".parse().unwrap();
         let makes = CreateMacRange { prefix, mac_base: "02:16:3e".parse().unwrap() };
-        let mut tx = engine(subject).write().await.unwrap();
+        let mut tx = subject.engine().write().await.unwrap();
         let view = &mut View::partial(subject.now(), [9; 32]);
         decided(&mut tx, view, &ends).await.unwrap();
         let refusal = decided(&mut tx, view, &makes).await.unwrap_err();
@@ -105,7 +104,7 @@ async fn a_floating_ip_leads_to_no_address_that_is_leaving_whatever_else_the_bat
     subject.allocate(1).await.unwrap();
     subject.submit(pool("nova", &["172.24.4.0/30"])).await.unwrap();
     let floating = subject.submit(wish()).await.unwrap().floating_ip.address;
-    let engine = engine(&subject);
+    let engine = subject.engine();
     let mut theirs = engine.write().await.unwrap();
     theirs.fetch(PORTS, Vec::new()).await.unwrap();
     let taking = async {

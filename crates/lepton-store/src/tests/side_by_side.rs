@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     checkpoint::pages,
     harness::{Kind, Subject, allocation},
-    statements::{cost, engine},
+    statements::cost,
 };
 
 /// Instances in a batch.
@@ -32,7 +32,7 @@ async fn a_batch_of_instances_anywhere_changes_few_pages() {
         cost(&subject, batch(number)).await;
         subject.advance(Duration::from_millis(1));
     }
-    let engine = engine(&subject);
+    let engine = subject.engine();
     let (before, _) = pages(engine).await;
     cost(&subject, batch(BATCHES)).await;
     let (after, _) = pages(engine).await;

@@ -20,16 +20,8 @@ use crate::{
     Database, Store, StoreConfig, StoreError, SubmitError,
     connect::{Access, Connection},
     engine::Engine,
-    lane::Backend,
     opened_file::{BESIDE, beside},
 };
-
-fn engine(subject: &Subject) -> &Arc<Engine> {
-    match subject.store().backend() {
-        Backend::Engine(engine) => engine,
-        Backend::Memory(_) => panic!("only databases have an engine"),
-    }
-}
 
 /// Runs a statement on the connection that writes.
 async fn run(engine: &Engine, sql: &'static str) {
@@ -50,7 +42,7 @@ async fn a_newer_programs_ledger_is_refused_and_left_as_it_is() {
     each_database(async |subject| {
         subject.network("private", &["10.1.0.0/24"]).await;
         run(
-            engine(subject),
+            subject.engine(),
             "insert into _sqlx_migrations (version, description, installed_on, success, checksum, execution_time)
              select 999, 'of the future', installed_on, success, checksum, execution_time from _sqlx_migrations",
         )
@@ -210,7 +202,7 @@ async fn a_full_disk_is_unavailable_until_there_is_room() {
     let (mut number, mut acknowledged) = (0, Vec::new());
     for _ in 0..3 {
         // The least that SQLite takes is what the file has now.
-        run(engine(&subject), "pragma max_page_count = 1").await;
+        run(subject.engine(), "pragma max_page_count = 1").await;
         let refused = loop {
             number += 1;
             match subject.allocate(number).await {
@@ -229,7 +221,7 @@ async fn a_full_disk_is_unavailable_until_there_is_room() {
         }
         assert_eq!(subject.dump().await.instances.len(), acknowledged.len());
 
-        run(engine(&subject), "pragma max_page_count = 1000000").await;
+        run(subject.engine(), "pragma max_page_count = 1000000").await;
         acknowledged.push(subject.allocate(number).await.unwrap());
         assert_sound(&subject.dump().await);
     }
@@ -240,11 +232,11 @@ async fn a_file_that_becomes_read_only_is_unavailable_until_it_is_not() {
     let subject = Subject::open(Kind::Sqlite, |_| {}).await;
     subject.network("private", &["10.1.0.0/24"]).await;
     subject.allocate(1).await.unwrap();
-    run(engine(&subject), "pragma query_only = on").await;
+    run(subject.engine(), "pragma query_only = on").await;
     let refused = subject.allocate(2).await;
     assert!(matches!(refused, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{refused:?}");
     subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();
-    run(engine(&subject), "pragma query_only = off").await;
+    run(subject.engine(), "pragma query_only = off").await;
     subject.allocate(2).await.unwrap();
 }
 
@@ -252,7 +244,7 @@ async fn a_file_that_becomes_read_only_is_unavailable_until_it_is_not() {
 #[tokio::test]
 async fn sqlite_counts_no_memory_and_shares_no_page_cache() {
     let subject = Subject::open(Kind::Sqlite, |_| {}).await;
-    let engine = engine(&subject);
+    let engine = subject.engine();
     let mut connection = engine.connections().take(Access::Read).await.unwrap();
     let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such options") };
     let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options").fetch_all(sqlite).await.unwrap();

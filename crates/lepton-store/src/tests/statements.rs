@@ -13,12 +13,12 @@ use std::{
 
 use lepton_ipam::{Block, SubnetSpec};
 use lepton_ledger::{
-    AllocateForInstance, Command, DeallocateForInstance, DeleteDnsDomain, DeleteFloatingPool, DeleteMacRange,
-    DeleteNetwork, DnsPlace, End, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp,
-    FixedIpsBy, FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Held, Holder,
-    HoldingPlace, HostFeed, ListDnsDomains, ListFixedIps, ListFloatingIps, ListFloatingPools, ListHolders,
-    ListMacRanges, ListNetworks, ListPorts, ListQuotas, NamedHost, NetworkSpec, Place, PortRef,
-    PortSelection, PortsBy, ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
+    AllocateForInstance, Command, DeleteDnsDomain, DeleteFloatingPool, DeleteMacRange, DeleteNetwork,
+    DnsPlace, End, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy,
+    FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Held, Holder, HoldingPlace,
+    HostFeed, ListDnsDomains, ListFixedIps, ListFloatingIps, ListFloatingPools, ListHolders, ListMacRanges,
+    ListNetworks, ListPorts, ListQuotas, NamedHost, NetworkSpec, Place, PortRef, PortSelection, PortsBy,
+    ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
     FixedIpState, HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus,
@@ -30,7 +30,7 @@ use uuid::Uuid;
 use super::floating_ips::{associate, disassociate, list, pool, release, wish};
 use super::{
     dns, find, fixed_ips,
-    harness::{Kind, Subject, allocation, host, instance, network, reason, requested, subnet},
+    harness::{Kind, Subject, allocation, deallocation, host, instance, network, reason, requested, subnet},
     history, mac_ranges,
     migrations::{finish, setup, start},
     plans::{assert_no_scans, scans_of_postgres, steps_of_postgres, steps_of_sqlite},
@@ -38,8 +38,6 @@ use super::{
 };
 use crate::{
     batch::{Job, Submitted, write_batch},
-    engine::Engine,
-    lane::Backend,
     table,
     together::Together,
 };
@@ -49,13 +47,6 @@ const MANY: u128 = 256;
 
 /// Blocks of which every address is taken: 50,176 addresses.
 const FULL_BLOCKS: u8 = 196;
-
-pub(super) fn engine(subject: &Subject) -> &Arc<Engine> {
-    match subject.store().backend() {
-        Backend::Engine(engine) => engine,
-        Backend::Memory(_) => panic!("a database is an engine"),
-    }
-}
 
 /// How often each statement was sent, rows left out.
 type Cost = BTreeMap<&'static str, usize>;
@@ -74,19 +65,15 @@ pub(super) async fn cost<C: Command>(
         callers.push(answer);
     }
     let seed = [BATCHES.fetch_add(1, Ordering::Relaxed); 32];
-    engine(subject).take_sent();
-    write_batch(engine(subject), &mut jobs, subject.now(), seed).await.unwrap();
+    subject.engine().take_sent();
+    write_batch(subject.engine(), &mut jobs, subject.now(), seed).await.unwrap();
     let mut cost = Cost::new();
-    for sql in engine(subject).take_sent().into_iter().flat_map(|sent| sent.literals) {
+    for sql in subject.engine().take_sent().into_iter().flat_map(|sent| sent.literals) {
         *cost.entry(sql).or_default() += 1;
     }
     jobs.into_iter().for_each(|job| job.settle(Ok(())));
     let answers = callers.into_iter().map(|mut caller| caller.try_recv().unwrap().unwrap().answer);
     (cost, answers.collect())
-}
-
-fn deallocation(number: u128) -> DeallocateForInstance {
-    DeallocateForInstance { instance: instance(number), incarnation: None, only_on: None }
 }
 
 fn plugged(ports: impl IntoIterator<Item = PortId>) -> ReportHost {
@@ -242,7 +229,7 @@ async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
         (port, FixedIp { subnet, address: address.into(), holder, since: Timestamp::default(), lease: None })
     });
     let (ports, fixed_ips): (Vec<Port>, Vec<FixedIp>) = rows.unzip();
-    let mut tx = engine(subject).write().await.unwrap();
+    let mut tx = subject.engine().write().await.unwrap();
     let mut together = Together::default();
     table::insert(&mut together, &ports.iter().collect::<Vec<_>>());
     table::insert(&mut together, &fixed_ips.iter().collect::<Vec<_>>());
@@ -495,7 +482,7 @@ async fn b33_a_networks_guests_are_found_by_indexes() {
         let subject = Subject::open(kind, |_| {}).await;
         let network = subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await.network.id;
         subject.allocate(1).await.unwrap();
-        engine(&subject).take_sent();
+        subject.engine().take_sent();
         let told = subject.store().ask(GetDhcpGuests { network }).await.unwrap();
         assert_eq!((told.guests.len(), assert_no_scans(&subject).await > 3), (1, true), "{kind:?}");
     }
@@ -511,7 +498,7 @@ async fn what_a_host_has_is_read_in_its_order_and_not_sorted() {
         subject.create(NetworkSpec { host: own, ..network("routed", vec![subnet("10.2.0.0/24")]) }).await;
         let id = subject.network("private", &["10.1.0.0/24"]).await.network.id;
         subject.allocate_at(1, id, "10.1.0.9").await.unwrap();
-        engine(&subject).take_sent();
+        subject.engine().take_sent();
         for project in [None, "p1".parse().ok()] {
             let on_it = ports::list(PortSelection::OnHost(host()));
             subject.store().ask(ListPorts { project: project.clone(), ..on_it }).await.unwrap();
@@ -519,7 +506,7 @@ async fn what_a_host_has_is_read_in_its_order_and_not_sorted() {
             subject.store().ask(ListFloatingIps { project, ..carried }).await.unwrap();
         }
         let sent: BTreeSet<Arc<str>> =
-            engine(&subject).take_sent().into_iter().map(|sent| sent.text).collect();
+            subject.engine().take_sent().into_iter().map(|sent| sent.text).collect();
         for wanted in [
             "from ports where host_id",
             "from ports where project_id",
@@ -527,7 +514,7 @@ async fn what_a_host_has_is_read_in_its_order_and_not_sorted() {
             "from floating_ips where network_id",
         ] {
             let page = sent.iter().find(|text| text.contains(wanted)).unwrap_or_else(|| panic!("{wanted}"));
-            let mut tx = engine(&subject).write().await.unwrap();
+            let mut tx = subject.engine().write().await.unwrap();
             let steps = match kind {
                 Kind::Memory | Kind::Sqlite => steps_of_sqlite(&mut tx, page).await,
                 Kind::Postgres => {
@@ -560,7 +547,7 @@ async fn what_was_prepared_once_serves_every_batch_after_it() {
     let mut counts = Vec::new();
     for batch in [0..1, 1..3, 10..10 + MANY, 1000..1000 + MANY, 2000..2077, 3000..3001] {
         cost(&subject, batch.map(|number| allocation(number, vec![]))).await;
-        let mut tx = engine(&subject).write().await.unwrap();
+        let mut tx = subject.engine().write().await.unwrap();
         counts.push(tx.fetch(PREPARED, vec![]).await.unwrap()[0].columns().get::<i64>().unwrap());
         tx.rollback().await.unwrap();
     }
@@ -577,9 +564,9 @@ async fn an_allocation_on_postgresql_goes_there_and_back_fourteen_times_at_most(
     for number in [1, 2] {
         subject.submit_as("nova", &format!("boot-{number}"), allocation(number, vec![])).await.unwrap();
     }
-    engine(&subject).take_sent();
+    subject.engine().take_sent();
     subject.submit_as("nova", "boot-3", allocation(3, vec![])).await.unwrap();
-    let ways = engine(&subject).take_sent();
+    let ways = subject.engine().take_sent();
     assert!(ways.iter().any(|sent| sent.literals.len() > 1), "nothing was sent together: {ways:#?}");
     assert!(ways.len() <= 14, "{}: {ways:#?}", ways.len());
 }
