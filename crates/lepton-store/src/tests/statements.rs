@@ -242,39 +242,17 @@ async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
 
 /// Uses the ledger in every way that there is.
 async fn use_everything(subject: &Subject) {
-    let quarantine = Duration::from_secs(60);
-    let resting = SubnetSpec { quarantine, ..subnet("10.2.0.0/29") };
+    const REST: Duration = Duration::from_secs(60);
+    let resting = SubnetSpec { quarantine: REST, ..subnet("10.2.0.0/29") };
     let resting = subject.create(network("resting", vec![resting])).await.network.id;
     let id = subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await.network.id;
-    for _ in 0..2 {
-        subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
-    }
-    for number in 2..5 {
-        subject.allocate(number).await.unwrap();
-    }
-    subject.allocate_at(5, id, "10.1.0.77").await.unwrap();
-    subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();
-    for project in [None, Some("p1".parse().unwrap())] {
-        subject
-            .store()
-            .ask(ListNetworks { project, after: 0, limit: 100, scope: Scope::Everything })
-            .await
-            .unwrap();
-    }
-    for project in [None, "p1".parse().ok()] {
-        for question in [find::within("10.1.0.0/24"), find::matching("10")] {
-            subject.store().ask(FindInstances { project: project.clone(), ..question }).await.unwrap();
-        }
-    }
-    let feed = subject.feed().await;
-    subject.store().ask(HostFeed { host: host(), after: Some(feed.revision) }).await.unwrap();
-    subject.submit(plugged(feed.ports.iter().map(|port| port.id))).await.unwrap();
+    use_instances(subject, id).await;
     // The address rests, is swept, and in a dry pool taken again.
     subject.end(2).await;
-    subject.advance(quarantine);
+    subject.advance(REST);
     subject.submit(SweepQuarantine).await.unwrap();
     subject.end(3).await;
-    subject.advance(quarantine);
+    subject.advance(REST);
     for number in 6..9 {
         let _ = subject.allocate(number).await;
     }
@@ -285,16 +263,7 @@ async fn use_everything(subject: &Subject) {
     use_history(subject).await;
     use_fixed_ips(subject, id).await;
     subject.deallocate(4).await;
-    subject.submit(FenceHost { host: host() }).await.unwrap();
-    for move_on in [start(6, "host-1", "host-2"), start(7, "host-1", "host-2")] {
-        subject.submit(move_on).await.unwrap();
-    }
-    subject.submit(finish(6, "host-1", "host-2")).await.unwrap();
-    subject.submit(FenceHost { host: host() }).await.unwrap();
-    subject.submit(setup(7, "host-2", true)).await.unwrap();
-    subject.submit(start(6, "host-2", "host-1")).await.unwrap();
-    subject.end(6).await;
-    subject.feed().await;
+    use_moves(subject).await;
     assert_eq!(
         reason(subject.submit(DeleteNetwork { network: resting, scope: Scope::Everything }).await),
         "NETWORK_IN_USE"
@@ -307,6 +276,44 @@ async fn use_everything(subject: &Subject) {
     subject.store().forget_events(Duration::ZERO).await.unwrap();
     subject.store().forget_requests(Duration::ZERO).await.unwrap();
     subject.store().forget_history(Duration::ZERO).await.unwrap();
+}
+
+/// Allocates instances 1 to 5, one twice and one with an address of its choice, asks for them in every way that there is, and has
+/// their host follow.
+async fn use_instances(subject: &Subject, network: NetworkId) {
+    for _ in 0..2 {
+        subject.submit_as("nova", "boot-1", allocation(1, vec![])).await.unwrap();
+    }
+    for number in 2..5 {
+        subject.allocate(number).await.unwrap();
+    }
+    subject.allocate_at(5, network, "10.1.0.77").await.unwrap();
+    let scope = || Scope::Everything;
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: scope() }).await.unwrap();
+    for project in [None, "p1".parse().ok()] {
+        let networks = ListNetworks { project: project.clone(), after: 0, limit: 100, scope: scope() };
+        subject.store().ask(networks).await.unwrap();
+        for question in [find::within("10.1.0.0/24"), find::matching("10")] {
+            subject.store().ask(FindInstances { project: project.clone(), ..question }).await.unwrap();
+        }
+    }
+    let feed = subject.feed().await;
+    subject.store().ask(HostFeed { host: host(), after: Some(feed.revision) }).await.unwrap();
+    subject.submit(plugged(feed.ports.iter().map(|port| port.id))).await.unwrap();
+}
+
+/// Moves instances off a host that is fenced before and meanwhile: 6 arrives and ends on its way back, 7 is called off.
+async fn use_moves(subject: &Subject) {
+    subject.submit(FenceHost { host: host() }).await.unwrap();
+    for move_on in [start(6, "host-1", "host-2"), start(7, "host-1", "host-2")] {
+        subject.submit(move_on).await.unwrap();
+    }
+    subject.submit(finish(6, "host-1", "host-2")).await.unwrap();
+    subject.submit(FenceHost { host: host() }).await.unwrap();
+    subject.submit(setup(7, "host-2", true)).await.unwrap();
+    subject.submit(start(6, "host-2", "host-1")).await.unwrap();
+    subject.end(6).await;
+    subject.feed().await;
 }
 
 /// Asks who held what, of each kind, and goes on behind what ended and behind what lasts.

@@ -11,6 +11,8 @@ use std::{
 
 use super::step::{Shape, Step};
 
+mod floating;
+
 /// The number of a network, in the order of creation.
 pub(super) type Slot = u8;
 
@@ -80,9 +82,6 @@ pub(super) struct World {
     pub(super) last: Option<Result<(), Reasons>>,
 }
 
-/// What the pool of floating IPs has.
-const FLOATING: [&str; 2] = ["172.24.4.1", "172.24.4.2"];
-
 fn limit_in(limits: &BTreeMap<&'static str, u64>, project: &str) -> u64 {
     limits.get(project).copied().unwrap_or(u64::MAX)
 }
@@ -141,29 +140,10 @@ impl World {
                 self.addresses.retain(|_, holder| !matches!(holder, Holder::Resting(until) if *until <= now));
                 Ok(())
             }
-            Step::AllocateFloating(project) => {
-                let mut all = FLOATING.map(|text| text.parse::<IpAddr>().unwrap()).into_iter();
-                let free = all.find(|address| !self.floating.contains_key(address));
-                let address = free.ok_or_else(|| because("NO_MORE_FLOATING_IPS"))?;
-                self.floating.insert(address, (project, None));
-                Ok(())
-            }
-            Step::ReleaseFloating(address) => match self.floating.get(address) {
-                None => Err(because("FLOATING_IP_NOT_FOUND")),
-                Some((_, Some(_))) => Err(because("FLOATING_IP_ASSOCIATED")),
-                Some((_, None)) => {
-                    self.floating.remove(address);
-                    Ok(())
-                }
-            },
+            Step::AllocateFloating(project) => self.allocate_floating(project),
+            Step::ReleaseFloating(address) => self.release_floating(*address),
             Step::Associate(address, instance) => self.associate(*address, *instance),
-            Step::Disassociate(address) => match self.floating.get_mut(address) {
-                None => Err(because("FLOATING_IP_NOT_FOUND")),
-                Some((_, target)) => match target.take() {
-                    None => Err(because("FLOATING_IP_NOT_ASSOCIATED")),
-                    Some(_) => Ok(()),
-                },
-            },
+            Step::Disassociate(address) => self.disassociate(*address),
         }
     }
 
@@ -196,28 +176,9 @@ impl World {
         wanted: &[(Slot, Option<IpAddr>)],
         may_repeat: bool,
     ) -> Result<(), Reasons> {
-        let mut wrong = Reasons::new();
+        let (seats, mut wrong) = self.seats(project, wanted, may_repeat);
         if self.instances.contains_key(&instance) {
             wrong.insert("INSTANCE_ALREADY_ALLOCATED");
-        }
-        let usable = self.usable(project);
-        let seats: Vec<(Slot, Option<IpAddr>)> = if wanted.is_empty() {
-            usable.into_iter().map(|slot| (slot, None)).collect()
-        } else {
-            if wanted.iter().any(|(slot, _)| !usable.contains(slot)) {
-                wrong.insert("NETWORK_NOT_FOUND");
-            }
-            let distinct: BTreeSet<_> = wanted.iter().map(|(slot, _)| slot).collect();
-            if distinct.len() < wanted.len() && !may_repeat {
-                wrong.insert("DUPLICATE_NETWORK");
-            }
-            wanted.to_vec()
-        };
-        let is_possible = |(slot, address): &(Slot, Option<IpAddr>)| {
-            address.is_none_or(|address| self.is_guests(*slot, address))
-        };
-        if !seats.iter().all(is_possible) {
-            wrong.insert("FIXED_IP_INVALID");
         }
         if !wrong.is_empty() {
             return Err(wrong);
@@ -248,6 +209,36 @@ impl World {
             }
         }
         self.unless_above_limits(project, before, wrong)
+    }
+
+    /// On which networks an instance gets vNICs, with the addresses that are asked for there; and what is wrong with that.
+    fn seats(
+        &self,
+        project: &str,
+        wanted: &[(Slot, Option<IpAddr>)],
+        may_repeat: bool,
+    ) -> (Vec<(Slot, Option<IpAddr>)>, Reasons) {
+        let mut wrong = Reasons::new();
+        let usable = self.usable(project);
+        let seats: Vec<(Slot, Option<IpAddr>)> = if wanted.is_empty() {
+            usable.into_iter().map(|slot| (slot, None)).collect()
+        } else {
+            if wanted.iter().any(|(slot, _)| !usable.contains(slot)) {
+                wrong.insert("NETWORK_NOT_FOUND");
+            }
+            let distinct: BTreeSet<_> = wanted.iter().map(|(slot, _)| slot).collect();
+            if distinct.len() < wanted.len() && !may_repeat {
+                wrong.insert("DUPLICATE_NETWORK");
+            }
+            wanted.to_vec()
+        };
+        let is_possible = |(slot, address): &(Slot, Option<IpAddr>)| {
+            address.is_none_or(|address| self.is_guests(*slot, address))
+        };
+        if !seats.iter().all(is_possible) {
+            wrong.insert("FIXED_IP_INVALID");
+        }
+        (seats, wrong)
     }
 
     fn deallocate(&mut self, instance: u8) {
@@ -369,40 +360,6 @@ impl World {
         Ok((slot, Address::Plain(address)))
     }
 
-    fn associate(&mut self, address: IpAddr, instance: u8) -> Result<(), Reasons> {
-        let mut wrong = Reasons::new();
-        let live = self.instances.get(&instance);
-        if live.is_none() {
-            wrong.insert("INSTANCE_NOT_FOUND");
-        }
-        let project = self.floating.get(&address).map(|(project, _)| *project);
-        if project.is_none() {
-            wrong.insert("FLOATING_IP_NOT_FOUND");
-        }
-        let life = live.map(|live| live.life);
-        let mut held: Vec<(PortKey, IpAddr)> = Vec::new();
-        for ((_, at), holder) in &self.addresses {
-            if let (Address::Plain(at), Holder::Port(port)) = (at, holder)
-                && at.is_ipv4()
-                && (port.0, Some(port.1)) == (instance, life)
-            {
-                held.push((*port, *at));
-            }
-        }
-        let first = held.iter().min().copied();
-        if first.is_none() {
-            wrong.insert("FIXED_IP_NOT_FOUND");
-        }
-        if live.map(|live| live.project) != project {
-            wrong.insert("FLOATING_IP_OF_OTHER_PROJECT");
-        }
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
-        self.floating.insert(address, (project.unwrap_or_default(), first));
-        Ok(())
-    }
-
     /// Whether the address is one of the network's that a guest may have.
     fn is_guests(&self, slot: Slot, address: IpAddr) -> bool {
         let shapes = self.networks.get(&slot).map(|network| network.shapes).unwrap_or_default();
@@ -453,12 +410,6 @@ impl World {
             self.addresses.remove(&place);
         } else {
             self.addresses.insert(place, Holder::Resting(until));
-        }
-    }
-
-    fn lead_nowhere(&mut self, is_meant: impl Fn(&(PortKey, IpAddr)) -> bool) {
-        for (_, target) in self.floating.values_mut() {
-            *target = target.filter(|target| !is_meant(target));
         }
     }
 
