@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use text::{AddressPattern, AddressPatternError, AddressPrefix, AddressPrefixError, AddressText};
 
-use crate::{Command, FixedIp, Holder, Instance, Key, Scope, Stop, View, page};
+use crate::{Command, FixedIp, Instance, Key, Scope, Stop, View, page};
 
 /// Finds the instances that have an address.
 #[derive(Clone, Debug)]
@@ -97,6 +97,9 @@ pub enum FoundPlace {
     Instance(InstancePlace),
 }
 
+/// Whether an address is looked for.
+type IsWanted<'a> = dyn Fn(IpAddr) -> bool + 'a;
+
 impl Command for FindInstances {
     type Answer = FoundInstances;
 
@@ -115,7 +118,7 @@ impl Command for FindInstances {
                 let is_wanted = |address: IpAddr| {
                     family.is_none_or(|family| AddressFamily::of(address) == family) && text.matches(address)
                 };
-                self.of_instances(ledger, project, is_wanted, is_wanted)
+                self.of_instances(ledger, project, &is_wanted, Some(&is_wanted))
             }
             WantedAddresses::LedToBy(floating) => self.led_to(ledger, project, *floating),
         }
@@ -129,8 +132,8 @@ impl FindInstances {
             Some(FoundPlace::Instance(_)) | None => None,
         };
         let rows = ledger.address_page(range, after, page::LOOKS)?;
-        let place = |row: &FixedIp| FoundPlace::Address((row.address, row.subnet));
-        let behind = rows.last().filter(|_| rows.len() == usize::from(page::LOOKS)).map(place);
+        let place = |row: &FixedIp| FoundPlace::Address(row.place());
+        let behind = page::last(&rows, page::LOOKS).map(place);
         let held = rows.iter().zip(ledger.holders_of(&rows)?);
         let placed = held.map(|(row, port)| (place(row), port.map(|port| found(&port, row.address, None))));
         let (found, next) = page::pick(placed, behind, self.limit, Option::is_some);
@@ -147,7 +150,7 @@ impl FindInstances {
     ) -> Result<FoundInstances, Stop> {
         if range.first() == range.last() && self.after.is_none() {
             let rows = ledger.address_page(range, None, page::LOOKS)?;
-            if rows.len() < usize::from(page::LOOKS) {
+            if page::last(&rows, page::LOOKS).is_none() {
                 let ports = ledger.holders_of(&rows)?.into_iter().flatten();
                 let own = ports.filter(|port| port.project == *project);
                 let found: Vec<_> = own.map(|port| found(&port, range.first(), None)).collect();
@@ -156,30 +159,33 @@ impl FindInstances {
                 }
             }
         }
-        self.of_instances(ledger, Some(project), |address| range.contains(address), |_| false)
+        self.of_instances(ledger, Some(project), &|address| range.contains(address), None)
     }
 
-    /// The addresses of the next instances that are wanted, and in the place of others those floating IPs that are and lead to them.
+    /// The addresses of the next instances that are wanted, and in the place of others those floating IPs that are, if any may be,
+    /// and lead to them.
     fn of_instances(
         &self,
         ledger: &mut View,
         project: Option<&ProjectId>,
-        is_wanted: impl Fn(IpAddr) -> bool,
-        is_floating_wanted: impl Fn(IpAddr) -> bool,
+        is_wanted: &IsWanted<'_>,
+        is_floating_wanted: Option<&IsWanted<'_>>,
     ) -> Result<FoundInstances, Stop> {
         let after = match &self.after {
             Some(FoundPlace::Instance(place)) => Some(place),
             Some(FoundPlace::Address(_)) | None => None,
         };
         let instances = ledger.instance_page(project, after, page::LOOKS)?;
-        let mut ports = Vec::new();
-        for instance in &instances {
-            ports.extend(ledger.ports_of(instance)?);
+        if is_floating_wanted.is_some() {
+            let mut ports = Vec::new();
+            for instance in &instances {
+                ports.extend(ledger.ports_of(instance)?);
+            }
+            ledger.need(ports.iter().map(|port| Key::FloatingIpsOf(port.id)))?;
         }
-        ledger.need(ports.iter().map(|port| Key::FloatingIpsOf(port.id)))?;
         let mut page = FoundInstances::default();
         for instance in &instances {
-            let of_instance = ledger.found_of(instance, &is_wanted, &is_floating_wanted)?;
+            let of_instance = ledger.found_of(instance, is_wanted, is_floating_wanted)?;
             let is_full = page.found.len() + of_instance.len() > usize::from(self.limit);
             if is_full && !page.found.is_empty() {
                 return Ok(page);
@@ -187,7 +193,7 @@ impl FindInstances {
             page.next = Some(FoundPlace::Instance(InstancePlace::of(instance)));
             page.found.extend(of_instance);
         }
-        if instances.len() < usize::from(page::LOOKS) {
+        if page::last(&instances, page::LOOKS).is_none() {
             page.next = None;
         }
         Ok(page)
@@ -217,14 +223,6 @@ impl InstancePlace {
     }
 }
 
-/// The port that has an address, and from which it was not taken.
-fn held_by(row: &FixedIp) -> Option<PortId> {
-    match row.holder {
-        Holder::Port(port) => Some(port),
-        Holder::Leaving { .. } | Holder::Reserved { .. } | Holder::Quarantine(_) => None,
-    }
-}
-
 fn found(port: &Port, address: IpAddr, floating: Option<IpAddr>) -> FoundInstance {
     FoundInstance { instance: port.instance, project: port.project.clone(), port: port.id, address, floating }
 }
@@ -232,11 +230,10 @@ fn found(port: &Port, address: IpAddr, floating: Option<IpAddr>) -> FoundInstanc
 impl View {
     /// The live ports that have addresses, for each row one or none.
     fn holders_of(&mut self, rows: &[FixedIp]) -> Result<Vec<Option<Port>>, Stop> {
-        self.need(rows.iter().filter_map(held_by).map(Key::Port))?;
-        let port = |row: &FixedIp| {
-            held_by(row).and_then(|id| self.row::<Port>(&id)).filter(|port| !port.is_released).cloned()
-        };
-        Ok(rows.iter().map(port).collect())
+        let users = rows.iter().map(|row| row.holder.user());
+        self.need(users.clone().flatten().map(Key::Port))?;
+        let live = |id| self.row::<Port>(&id).filter(|port| !port.is_released).cloned();
+        Ok(users.map(|user| user.and_then(live)).collect())
     }
 
     /// The instance's addresses that are wanted, in the order of its vNICs, IPv4 before IPv6; and in the place of one that is
@@ -244,26 +241,25 @@ impl View {
     fn found_of(
         &mut self,
         instance: &Instance,
-        is_wanted: impl Fn(IpAddr) -> bool,
-        is_floating_wanted: impl Fn(IpAddr) -> bool,
+        is_wanted: &IsWanted<'_>,
+        is_floating_wanted: Option<&IsWanted<'_>>,
     ) -> Result<Vec<FoundInstance>, Stop> {
         let mut all = Vec::new();
         for port in self.ports_of(instance)? {
-            let held = self.fixed_ips_of(port.id).into_iter().filter(|row| held_by(row).is_some());
-            let mut addresses: Vec<_> = held.map(|row| (row.address, row.subnet)).collect();
-            addresses.sort_unstable();
-            let floating_ips = self.floating_ips_of(port.id);
-            for (address, subnet) in addresses {
+            let mut places: Vec<_> = self.usable_by(port.id).iter().map(FixedIp::place).collect();
+            places.sort_unstable();
+            for place @ (address, _) in places {
                 if is_wanted(address) {
                     all.push(found(&port, address, None));
                     continue;
                 }
-                let leads_to_it = |row: &&FloatingIp| {
-                    row.target.is_some_and(|target| (target.address, target.subnet) == (address, subnet))
+                let Some(is_floating_wanted) = is_floating_wanted else { continue };
+                let leads_to_it = |row: &FloatingIp| {
+                    row.target.is_some_and(|target| (target.address, target.subnet) == place)
                 };
-                let wanted =
-                    floating_ips.iter().filter(leads_to_it).filter(|row| is_floating_wanted(row.address));
-                all.extend(wanted.map(|row| found(&port, address, Some(row.address))));
+                let mut floating_ips = self.floating_ips_of(port.id);
+                floating_ips.retain(|row| leads_to_it(row) && is_floating_wanted(row.address));
+                all.extend(floating_ips.iter().map(|row| found(&port, address, Some(row.address))));
             }
         }
         Ok(all)

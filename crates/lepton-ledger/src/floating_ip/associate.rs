@@ -2,13 +2,11 @@
 
 use std::net::IpAddr;
 
-use lepton_types::{
-    FloatingIp, FloatingTarget, InstanceId, NetworkId, Port, PortId, ProjectId, Subnet, SubnetId,
-};
+use lepton_types::{FloatingIp, FloatingTarget, InstanceId, NetworkId, Port, ProjectId, Subnet, SubnetId};
 use serde::{Deserialize, Serialize};
 
 use super::{FloatingIpInfo, unless_auto_assigned};
-use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Scope, Stop, View};
+use crate::{Command, FixedIp, Instance, Key, Refusal, Scope, Stop, View};
 
 /// Makes a floating IP lead to a fixed IP of its project, wherever it led before: in one step, so that there is no moment in
 /// which it leads nowhere (B52).
@@ -112,17 +110,7 @@ impl AssociateFloatingIp {
                         ledger.floating_owner(self.address)?.ok_or(not_found)?
                     }
                 };
-                let networks = ledger.networks_of(&project)?;
-                let subnets: Vec<_> =
-                    networks.iter().flat_map(|network| ledger.subnets_of(network.id)).collect();
-                let mut found = self.in_subnets(ledger, &subnets, *fixed_ip)?;
-                if found.iter().any(|(_, owner)| *owner == project) {
-                    found.retain(|(_, owner)| *owner == project);
-                }
-                // Where only others have it, any of them will do to say so.
-                let is_others = found.first().is_some_and(|(_, owner)| *owner != project);
-                found.truncate(if is_others { 1 } else { usize::MAX });
-                found
+                self.on_networks_of(ledger, &project, *fixed_ip)?
             }
         };
         match &found[..] {
@@ -152,6 +140,22 @@ impl AssociateFloatingIp {
         Ok(targets.into_iter().map(|target| (target, instance.project.clone())).collect())
     }
 
+    /// Those that have the address on networks that the project may use: the project's own; where only others have it, one of theirs,
+    /// which will do to say so.
+    fn on_networks_of(
+        &self,
+        ledger: &mut View,
+        project: &ProjectId,
+        address: IpAddr,
+    ) -> Result<Vec<(FloatingTarget, ProjectId)>, Stop> {
+        let networks = ledger.networks_of(project)?;
+        let subnets: Vec<_> = networks.iter().flat_map(|network| ledger.subnets_of(network.id)).collect();
+        let found = self.in_subnets(ledger, &subnets, address)?;
+        let (own, mut others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, owner)| owner == project);
+        others.truncate(1);
+        Ok(if own.is_empty() { others } else { own })
+    }
+
     fn in_subnets(
         &self,
         ledger: &mut View,
@@ -167,7 +171,7 @@ impl AssociateFloatingIp {
         let mut targets = Vec::new();
         for subnet in around {
             let Some(row) = ledger.port_address(subnet, address)?.cloned() else { continue };
-            let Some(port) = port_of(&row) else { continue };
+            let Some(port) = row.holder.user() else { continue };
             let port = ledger.port(port)?.filter(|port| !port.is_released);
             let port = port.filter(|port| self.scope.owns(Some(&port.project)));
             targets.extend(port.and_then(|port| Some((target(port, &row)?, port.project.clone()))));
@@ -229,17 +233,9 @@ fn of_other_project(row: &FloatingIp, target: &FloatingTarget, owner: ProjectId)
     }
 }
 
-/// The port that has the address and may use it.
-fn port_of(row: &FixedIp) -> Option<PortId> {
-    match row.holder {
-        Holder::Port(port) => Some(port),
-        Holder::Leaving { .. } | Holder::Reserved { .. } | Holder::Quarantine(_) => None,
-    }
-}
-
-/// An address of a port as one that a floating IP may lead to.
+/// An address that a port may use as one that a floating IP may lead to.
 fn target(port: &Port, row: &FixedIp) -> Option<FloatingTarget> {
-    (port_of(row) == Some(port.id) && row.address.is_ipv4()).then_some(FloatingTarget {
+    row.address.is_ipv4().then_some(FloatingTarget {
         port: port.id,
         instance: port.instance,
         network: port.network,
@@ -253,7 +249,7 @@ impl View {
     pub(crate) fn targets_of(&mut self, instance: &Instance) -> Result<Vec<FloatingTarget>, Stop> {
         let mut targets = Vec::new();
         for port in self.ports_of(instance)? {
-            targets.extend(self.fixed_ips_of(port.id).iter().filter_map(|row| target(&port, row)));
+            targets.extend(self.usable_by(port.id).iter().filter_map(|row| target(&port, row)));
         }
         Ok(targets)
     }

@@ -9,7 +9,7 @@ use lepton_types::AddressFamily;
 
 use super::{
     each_store,
-    harness::{Subject, allocation, instance},
+    harness::{Kind, Subject, allocation, instance},
 };
 
 pub(super) fn within(range: &str) -> FindInstances {
@@ -88,4 +88,21 @@ async fn an_address_is_found_while_its_instance_lives() {
         }
     })
     .await;
+}
+
+/// Floating IPs count only where addresses are looked for by their text.
+#[tokio::test]
+async fn a_search_of_a_range_looks_at_no_floating_ip() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        allocate_some(&subject).await;
+        for (question, looks) in [(within("10.0.0.0/8"), false), (matching("10"), true)] {
+            subject.engine().take_sent();
+            let own = FindInstances { project: "p2".parse().ok(), ..question };
+            assert_eq!(subject.store().ask(own).await.unwrap().found.len(), 3);
+            let sent = subject.engine().take_sent();
+            let has_looked = sent.iter().any(|sent| sent.text.contains("from floating_ips"));
+            assert_eq!(has_looked, looks, "{sent:#?}");
+        }
+    }
 }
