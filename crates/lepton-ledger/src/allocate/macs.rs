@@ -99,14 +99,15 @@ fn take_free(
     macs: &mut [Option<MacAddr>],
     mut candidates: impl FnMut(&mut Draws, u16) -> Vec<MacAddr>,
 ) -> Result<(), Stop> {
-    let mut candidates_of = Vec::new();
-    for ((position, index), _) in (0..).zip(0..).zip(&*macs).filter(|(_, mac)| mac.is_none()) {
-        candidates_of.push((index, candidates(ledger.draws(), position)));
+    let (mut candidates_of, mut keys) = (Vec::new(), BTreeSet::new());
+    for (index, position) in (0..macs.len()).zip(0..) {
+        if macs[index].is_none() {
+            let candidates = candidates(ledger.draws(), position);
+            keys.extend(candidates.iter().flat_map(|mac| keys_of(&wanted[index], *mac)));
+            candidates_of.push((index, candidates));
+        }
     }
-    let keys = |(index, candidates): &(usize, Vec<MacAddr>)| {
-        candidates.iter().flat_map(|mac| keys_of(&wanted[*index], *mac)).collect::<Vec<_>>()
-    };
-    ledger.need(candidates_of.iter().flat_map(keys).collect::<BTreeSet<_>>())?;
+    ledger.need(keys)?;
     for (index, candidates) in candidates_of {
         for mac in candidates {
             if !macs.contains(&Some(mac)) && is_free(ledger, &wanted[index], mac)? {

@@ -188,9 +188,9 @@ async fn load_past_lives(
     Ok(dead)
 }
 
-/// Makes sure that lives which have just got their rows are the first of their number. Between a manager's look at an instance that
-/// is not there and its row, another manager may begin and end a life: nothing is locked that is not there. Behind the row's insertion
-/// that has become durable, incarnation and all, and nobody can begin another life.
+/// Makes sure that no earlier life has the number of one whose row has just been inserted. An instance that is not there cannot be
+/// locked: after this manager saw that there is none, another one may have begun and ended a whole life. Now that the row is in,
+/// nobody else can begin a life, and every one that ended before has its number in `incarnations`.
 pub(crate) async fn must_be_new(tx: &mut Tx, born: &[&Instance]) -> Result<(), Failure> {
     if born.is_empty() || !tx.is_shared() {
         return Ok(());
