@@ -189,15 +189,23 @@ impl View {
         field: &'static str,
     ) -> Result<FloatingRange, Stop> {
         let taken = || Refusal::FloatingIpAlreadyInUse { address, field };
-        let found = self.ranges_of(pool.id).into_iter().find(|range| range.addresses.contains(address));
-        let not_found = || Refusal::FloatingIpNotFound { address, pool: Some(pool.label.clone()) };
-        let range = found.ok_or_else(not_found)?;
-        let subnet = self.subnet_of_range(range.subnet)?;
+        let (range, subnet) = self.range_with(pool, address)?;
         self.want(pool::key_of_block(&subnet, address));
         if self.floating_ip(address)?.is_some() || !self.take_bit(&subnet, address)? {
             return Err(taken().into());
         }
         Ok(range)
+    }
+
+    /// The range of the pool that has the address; others may have it in a gap.
+    fn range_with(&mut self, pool: &Network, address: IpAddr) -> Result<(FloatingRange, Subnet), Stop> {
+        for range in self.ranges_of(pool.id).into_iter().filter(|range| range.addresses.contains(address)) {
+            let subnet = self.subnet_of_range(range.subnet)?;
+            if subnet.pools.iter().any(|piece| piece.contains(address)) {
+                return Ok((range, subnet));
+            }
+        }
+        Err(Refusal::FloatingIpNotFound { address, pool: Some(pool.label.clone()) }.into())
     }
 
     fn take_any(&mut self, pool: &Network) -> Result<(FloatingRange, IpAddr), Stop> {
@@ -210,7 +218,7 @@ impl View {
         Err(Refusal::NoMoreFloatingIps { pool: pool.label.clone() }.into())
     }
 
-    fn subnet_of_range(&mut self, subnet: SubnetId) -> Result<Subnet, Stop> {
+    pub(crate) fn subnet_of_range(&mut self, subnet: SubnetId) -> Result<Subnet, Stop> {
         let found = self.subnet(subnet)?.cloned();
         found.ok_or_else(|| Refusal::SubnetNotFound { subnet }.into())
     }

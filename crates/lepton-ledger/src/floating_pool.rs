@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Command, Frontier, Key, Refusal, Scope, Stop, View, page};
 
+mod withdraw;
+
+pub use withdraw::DeleteFloatingRanges;
+pub(crate) use withdraw::pieces;
+
 /// Makes a pool of floating IPs, or gives one that is there more ranges. A range that the pool has already changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateFloatingPool {
@@ -37,8 +42,13 @@ pub struct FloatingPool {
 pub struct PoolRange {
     /// The subnet that it is.
     pub subnet: SubnetId,
-    /// Its addresses.
+    /// From its first to its last address.
     pub addresses: Ipv4Range,
+    /// Which of them were withdrawn, ascending.
+    #[serde(default)]
+    pub withdrawn: Vec<Ipv4Range>,
+    /// How many addresses it has, without those.
+    pub total: u64,
     /// How many of them projects have.
     pub allocated: u64,
     /// The device that routers put them on; none: the router's default.
@@ -67,11 +77,13 @@ impl Command for CreateFloatingPool {
         };
         for (index, addresses) in self.ranges.iter().enumerate() {
             let field = format!("ranges[{index}]");
-            match ledger.range_that_overlaps(*addresses)?.cloned() {
-                Some(range) if range.pool == pool.id && range.addresses == *addresses => {
+            match ledger.range_that_overlaps(*addresses)? {
+                Some((range, there)) if range.pool == pool.id && there == *addresses => {
                     self.check_interface(ledger, &range)?;
                 }
-                Some(range) => return Err(overlap(ledger, *addresses, &range, field)?.into()),
+                Some((range, there)) => {
+                    return Err(overlap(ledger, *addresses, (range.pool, there), field)?.into());
+                }
                 None => self.insert_range(ledger, &pool, *addresses, field)?,
             }
         }
@@ -128,7 +140,8 @@ impl CreateFloatingPool {
         let planned = planned.map_err(|error| Refusal::invalid_field(field, error.to_string()))?;
         let subnet = Subnet { interface: self.interface.clone(), ..planned };
         ledger.insert(Frontier { subnet: subnet.id, next: first_block(&subnet) });
-        ledger.insert(FloatingRange { subnet: subnet.id, pool: pool.id, addresses, allocated: 0 });
+        let total = addresses.size();
+        ledger.insert(FloatingRange { subnet: subnet.id, pool: pool.id, addresses, total, allocated: 0 });
         ledger.insert(subnet);
         Ok(())
     }
@@ -146,13 +159,13 @@ pub fn range_spec(addresses: Ipv4Range) -> SubnetSpec {
 
 fn overlap(
     ledger: &mut View,
-    addresses: Ipv4Range,
-    other: &FloatingRange,
+    range: Ipv4Range,
+    (pool, other): (NetworkId, Ipv4Range),
     field: String,
 ) -> Result<Refusal, Stop> {
-    let pool = ledger.network(other.pool)?.map(|pool| pool.label.clone());
-    let other_pool = pool.ok_or(Refusal::NetworkNotFound { network: other.pool, field: None })?;
-    Ok(Refusal::FloatingRangeOverlaps { range: addresses, other: other.addresses, other_pool, field })
+    let name = ledger.network(pool)?.map(|pool| pool.label.clone());
+    let other_pool = name.ok_or(Refusal::NetworkNotFound { network: pool, field: None })?;
+    Ok(Refusal::FloatingRangeOverlaps { range, other, other_pool, field })
 }
 
 /// Deletes a pool with all its ranges.
@@ -174,56 +187,12 @@ impl Command for DeleteFloatingPool {
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
         let pool = ledger.found_pool(&self.name)?;
         for range in ledger.ranges_of(pool.id) {
-            end_range(ledger, &pool, &range)?;
+            withdraw::end_range(ledger, &pool, &range)?;
         }
         ledger.note_newest_network(pool.sequence);
         ledger.end::<Network>(&pool.id);
         Ok(())
     }
-}
-
-/// Takes ranges from a pool, all of them or none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeleteFloatingRanges {
-    /// From which pool.
-    pub pool: Name,
-    /// Ranges as they were given to the pool.
-    pub ranges: Vec<Ipv4Range>,
-}
-
-impl Command for DeleteFloatingRanges {
-    type Answer = FloatingPool;
-
-    const NAME: &'static str = "DeleteFloatingRanges";
-
-    fn keys(&self) -> Vec<Key> {
-        vec![Key::FloatingPool(self.pool.clone())]
-    }
-
-    fn decide(&self, ledger: &mut View) -> Result<FloatingPool, Stop> {
-        let pool = ledger.found_pool(&self.pool)?;
-        for addresses in &self.ranges {
-            let found = ledger.ranges_of(pool.id).into_iter().find(|range| range.addresses == *addresses);
-            let range = found.ok_or_else(|| Refusal::FloatingRangeNotFound {
-                range: *addresses,
-                pool: self.pool.clone(),
-            })?;
-            end_range(ledger, &pool, &range)?;
-        }
-        Ok(ledger.pool_with_ranges(&pool))
-    }
-}
-
-/// Ends a range of which nobody has an address (B54).
-fn end_range(ledger: &mut View, pool: &Network, range: &FloatingRange) -> Result<(), Stop> {
-    if range.allocated > 0 {
-        // Which one, nobody may know: the one that was seen has gone in this batch, and others were not looked for.
-        let address = ledger.floating_ip_in(range.subnet)?;
-        return Err(Refusal::FloatingPoolInUse { pool: pool.label.clone(), address }.into());
-    }
-    ledger.end::<FloatingRange>(&range.subnet);
-    ledger.end::<Subnet>(&range.subnet);
-    Ok(())
 }
 
 /// Most pools of a page, whatever it may have: each may have [`MOST_RANGES`] ranges to load and to tell, some 80 bytes each.
@@ -274,11 +243,16 @@ impl View {
     }
 
     fn pool_with_ranges(&self, pool: &Network) -> FloatingPool {
-        let shown = |range: FloatingRange| PoolRange {
-            interface: self.row::<Subnet>(&range.subnet).and_then(|subnet| subnet.interface.clone()),
-            subnet: range.subnet,
-            addresses: range.addresses,
-            allocated: range.allocated,
+        let shown = |range: FloatingRange| {
+            let subnet = self.row::<Subnet>(&range.subnet);
+            PoolRange {
+                interface: subnet.and_then(|subnet| subnet.interface.clone()),
+                withdrawn: subnet.map(|subnet| withdraw::gaps(range.addresses, subnet)).unwrap_or_default(),
+                subnet: range.subnet,
+                addresses: range.addresses,
+                total: range.total,
+                allocated: range.allocated,
+            }
         };
         FloatingPool {
             id: pool.id,

@@ -423,8 +423,8 @@ refusals! {
         /// Path of the new range in the request.
         field: String = "field",
     }
-    /// A pool has no such range.
-    #[error("pool {pool} has no range {range}; name it as the pool's list does")]
+    /// A pool has none of these addresses.
+    #[error("pool {pool} has no address of {range}; its list shows what it has")]
     FloatingRangeNotFound = "FLOATING_RANGE_NOT_FOUND", NotFound {
         range: Ipv4Range = "range",
         pool: Name = "pool",

@@ -6,15 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{InstanceId, Ipv4Range, NetworkId, PortId, ProjectId, SubnetId, Timestamp};
 
-/// A range of addresses that a pool of floating IPs has.
+/// A range of addresses that a pool of floating IPs has, maybe with gaps: where some were withdrawn. The allocation pools of its
+/// subnet are the pieces between the gaps. No two ranges of any pools share an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloatingRange {
     /// The subnet of the pool's network that the range is.
     pub subnet: SubnetId,
     /// The pool: an external network.
     pub pool: NetworkId,
-    /// Its addresses. No two ranges of any pools share one.
+    /// From its first to its last address, gaps included.
     pub addresses: Ipv4Range,
+    /// How many addresses it has, without those in gaps.
+    pub total: u64,
     /// How many of them projects have.
     pub allocated: u64,
 }
@@ -58,6 +61,6 @@ pub struct FloatingTarget {
 impl FloatingRange {
     /// Whether some of its addresses are nobody's.
     pub fn has_room(&self) -> bool {
-        self.allocated < self.addresses.size()
+        self.allocated < self.total
     }
 }

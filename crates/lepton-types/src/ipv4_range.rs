@@ -67,6 +67,11 @@ impl Ipv4Range {
         u64::from(self.last.to_bits() - self.first.to_bits()) + 1
     }
 
+    /// Its addresses, ascending.
+    pub fn addresses(self) -> impl Iterator<Item = Ipv4Addr> {
+        (self.first.to_bits()..=self.last.to_bits()).map(Ipv4Addr::from_bits)
+    }
+
     /// Whether `address` is one of them.
     pub fn contains(self, address: IpAddr) -> bool {
         match address {
@@ -78,6 +83,20 @@ impl Ipv4Range {
     /// Whether the two have an address in common.
     pub fn overlaps(self, other: Self) -> bool {
         self.first <= other.last && other.first <= self.last
+    }
+
+    /// The addresses that both have; none when they have none in common.
+    pub fn common(self, other: Self) -> Option<Self> {
+        self.overlaps(other)
+            .then(|| Self { first: self.first.max(other.first), last: self.last.min(other.last) })
+    }
+
+    /// What is left of it without the other's addresses, ascending: nothing, one range, or two.
+    pub fn without(self, other: Self) -> impl Iterator<Item = Self> {
+        let (before, behind) = (other.first.to_bits().checked_sub(1), other.last.to_bits().checked_add(1));
+        let before = before.map(|end| (self.first, self.last.min(Ipv4Addr::from_bits(end))));
+        let behind = behind.map(|start| (self.first.max(Ipv4Addr::from_bits(start)), self.last));
+        before.into_iter().chain(behind).filter_map(|ends| Self::try_from(ends).ok())
     }
 
     /// The smallest prefix in which all of them are addresses of hosts.
@@ -124,6 +143,17 @@ impl TryFrom<(Ipv4Addr, Ipv4Addr)> for Ipv4Range {
 
     fn try_from((first, last): (Ipv4Addr, Ipv4Addr)) -> Result<Self, Ipv4RangeError> {
         if first <= last { Ok(Self { first, last }) } else { Err(Ipv4RangeError::Reversed { first, last }) }
+    }
+}
+
+impl TryFrom<AddressPool> for Ipv4Range {
+    type Error = Ipv4RangeError;
+
+    fn try_from(pool: AddressPool) -> Result<Self, Ipv4RangeError> {
+        match (pool.first, pool.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => (first, last).try_into(),
+            (first, _) => Err(Ipv4RangeError::Malformed(Shown::new(&first.to_string()))),
+        }
     }
 }
 
@@ -252,6 +282,27 @@ mod tests {
         ] {
             assert_eq!((base.overlaps(range(other)), range(other).overlaps(base)), (is_shared, is_shared));
         }
+    }
+
+    #[test]
+    fn what_two_ranges_share_and_what_is_left_of_one_without_the_other() {
+        let base = range("172.24.4.10-172.24.4.19");
+        for (other, shared, left) in [
+            ("172.24.4.1-172.24.4.9", "", "172.24.4.10-172.24.4.19"),
+            ("172.24.4.20", "", "172.24.4.10-172.24.4.19"),
+            ("172.24.4.1-172.24.4.10", "172.24.4.10", "172.24.4.11-172.24.4.19"),
+            ("172.24.4.19", "172.24.4.19", "172.24.4.10-172.24.4.18"),
+            ("172.24.4.11-172.24.4.18", "172.24.4.11-172.24.4.18", "172.24.4.10 172.24.4.19"),
+            ("172.24.4.10-172.24.4.19", "172.24.4.10-172.24.4.19", ""),
+            ("0.0.0.0-255.255.255.255", "172.24.4.10-172.24.4.19", ""),
+        ] {
+            let left_over: Vec<_> = base.without(range(other)).map(|range| range.to_string()).collect();
+            let common = base.common(range(other)).map(|range| range.to_string());
+            assert_eq!((common.unwrap_or_default().as_str(), left_over.join(" ").as_str()), (shared, left));
+        }
+        let all = range("0.0.0.0-255.255.255.255");
+        let left: Vec<_> = all.without(range("0.0.0.0-255.255.255.254")).collect();
+        assert_eq!(left, [range("255.255.255.255")]);
     }
 
     proptest! {

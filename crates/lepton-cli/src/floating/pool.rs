@@ -32,7 +32,7 @@ pub(crate) enum PoolCommand {
         #[command(flatten)]
         watch: WatchOptions,
     },
-    /// Delete a pool, or take ranges from it, of which no project has an address
+    /// Delete a pool, or take addresses from it, of which no project has one
     Delete(DeleteOptions),
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct DeleteOptions {
     /// Name of the pool
     pool: String,
 
-    /// Only this range, as the pool was given it; may be repeated [default: the pool with all of them]
+    /// Only these addresses, written as for `create`; may be repeated [default: the pool with all of them]
     #[arg(long = "range", value_name = "RANGE")]
     ranges: Vec<String>,
 

@@ -24,6 +24,7 @@ struct FloatingRangeView {
     allocated_addresses: u64,
     interface: Option<String>,
     subnet_id: String,
+    withdrawn: Vec<String>,
 }
 
 /// `lepton.v1.ListFloatingPoolsResponse`, but for its pages, which are one list here.
@@ -109,6 +110,7 @@ impl From<pb::FloatingRange> for FloatingRangeView {
             allocated_addresses: range.allocated_addresses,
             interface: present(range.interface),
             subnet_id: range.subnet_id,
+            withdrawn: range.withdrawn,
         }
     }
 }
@@ -134,6 +136,16 @@ impl From<pb::FloatingIp> for FloatingIpView {
     }
 }
 
+impl FloatingRangeView {
+    /// The range and what it is without, as in `172.24.4.0/24 without 172.24.4.7`.
+    fn shown(&self) -> String {
+        if self.withdrawn.is_empty() {
+            return self.addresses.clone();
+        }
+        format!("{} without {}", self.addresses, self.withdrawn.join(", "))
+    }
+}
+
 impl View for FloatingPoolView {
     fn to_text(&self) -> String {
         let mut fields = Table::default();
@@ -146,7 +158,7 @@ impl View for FloatingPoolView {
         let mut ranges = Table::with_header(["RANGE", "ALLOCATED", "ADDRESSES", "INTERFACE"]);
         for range in &self.ranges {
             ranges.row([
-                range.addresses.clone(),
+                range.shown(),
                 range.allocated_addresses.to_string(),
                 range.total_addresses.to_string(),
                 range.interface.clone().unwrap_or_default(),
@@ -166,7 +178,7 @@ impl View for FloatingPoolsView {
             for range in &pool.ranges {
                 table.row([
                     pool.name.clone(),
-                    range.addresses.clone(),
+                    range.shown(),
                     range.allocated_addresses.to_string(),
                     range.total_addresses.to_string(),
                     range.interface.clone().unwrap_or_default(),

@@ -22,12 +22,17 @@ fn pool() -> pb::FloatingPool {
         allocated_addresses: allocated,
         interface: interface.into(),
         subnet_id: SUBNET.into(),
+        withdrawn: vec![],
     };
+    let withdrawn = vec!["172.24.5.12".into(), "172.24.5.15-172.24.5.16".into()];
     pb::FloatingPool {
         id: NETWORK.into(),
         name: "nova".into(),
-        ranges: vec![range("172.24.4.0/24", 254, 3, ""), range("172.24.5.10-172.24.5.19", 10, 0, "eth1")],
-        total_addresses: Some(264),
+        ranges: vec![
+            range("172.24.4.0/24", 254, 3, ""),
+            pb::FloatingRange { withdrawn, ..range("172.24.5.10-172.24.5.19", 7, 0, "eth1") },
+        ],
+        total_addresses: Some(261),
         allocated_addresses: Some(3),
         created_at: then(),
     }

@@ -22,6 +22,8 @@ pub(super) fn event(change: &RowChange<&Subnet>, facts: &Facts<'_>) -> Option<Ev
 fn modified(before: &Subnet, after: &Subnet, facts: &Facts<'_>) -> Option<Event> {
     let route = |route: &Route| format!("{} via {}", route.destination, route.gateway);
     let routes = |subnet: &Subnet| listed(subnet.routes.iter().map(route));
+    let pools =
+        |subnet: &Subnet| listed(subnet.pools.iter().map(|pool| format!("{}-{}", pool.first, pool.last)));
     let as_it_was = Subnet { version: before.version, ..after.clone() };
     (as_it_was != *before).then(|| {
         about("subnet.modified", after, facts)
@@ -29,6 +31,7 @@ fn modified(before: &Subnet, after: &Subnet, facts: &Facts<'_>) -> Option<Event>
             .changed("dns", listed(&before.dns).as_ref(), listed(&after.dns).as_ref())
             .changed("dhcp_server", before.dhcp_server.as_ref(), after.dhcp_server.as_ref())
             .changed("routes", routes(before).as_ref(), routes(after).as_ref())
+            .changed("pools", pools(before).as_ref(), pools(after).as_ref())
     })
 }
 

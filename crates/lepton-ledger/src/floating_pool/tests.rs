@@ -4,11 +4,11 @@ use crate::{
     example::{changes, decided, empty, loaded, missing, unloaded},
 };
 
-fn range(text: &str) -> Ipv4Range {
+pub(super) fn range(text: &str) -> Ipv4Range {
     text.parse().unwrap()
 }
 
-fn pool(name: &str, ranges: &[&str]) -> CreateFloatingPool {
+pub(super) fn pool(name: &str, ranges: &[&str]) -> CreateFloatingPool {
     CreateFloatingPool {
         name: name.parse().unwrap(),
         ranges: ranges.iter().map(|text| range(text)).collect(),
@@ -16,16 +16,16 @@ fn pool(name: &str, ranges: &[&str]) -> CreateFloatingPool {
     }
 }
 
-fn ranges(pool: &FloatingPool) -> Vec<String> {
+pub(super) fn ranges(pool: &FloatingPool) -> Vec<String> {
     pool.ranges.iter().flatten().map(|range| range.addresses.to_string()).collect()
 }
 
-fn told<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
+pub(super) fn told<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> String {
     let refusal = outcome.unwrap_err();
     format!("{}: {refusal}", refusal.reason())
 }
 
-fn allocation(pool: &str) -> AllocateFloatingIp {
+pub(super) fn allocation(pool: &str) -> AllocateFloatingIp {
     AllocateFloatingIp {
         project: Some("p1".parse().unwrap()),
         pool: pool.parse().unwrap(),
@@ -150,7 +150,10 @@ fn b54_what_projects_have_is_not_deleted() {
     assert_eq!(ranges(&decided(&mut ledger, &unused).unwrap()), ["10.9.0.1"]);
     assert_eq!(changes(&ledger, before), ["-range", "-subnet"]);
     let again = told(decided(&mut ledger, &unused));
-    assert!(again.starts_with("FLOATING_RANGE_NOT_FOUND: pool nova has no range 172.24.4.0/30"), "{again}");
+    assert!(
+        again.starts_with("FLOATING_RANGE_NOT_FOUND: pool nova has no address of 172.24.4.0/30"),
+        "{again}"
+    );
 }
 
 /// Of a range with two allocated addresses, the one that was seen is released in the batch that deletes the pool.

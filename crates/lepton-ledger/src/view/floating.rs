@@ -4,12 +4,12 @@ use std::{net::IpAddr, ops::Bound};
 
 use lepton_types::{
     FloatingIp, FloatingRange, FloatingTarget, HostId, Ipv4Range, Name, Network, NetworkId, Port, PortId,
-    ProjectId, SubnetId,
+    ProjectId, Subnet, SubnetId,
 };
 use uuid::Uuid;
 
 use super::View;
-use crate::{FloatingFilter, Key, Selection, Stop};
+use crate::{FloatingFilter, Key, Selection, Stop, floating_pool};
 
 impl View {
     /// The pool of this name.
@@ -42,13 +42,21 @@ impl View {
         Ok(self.row(&subnet))
     }
 
-    /// A range of any pool that shares an address with these.
+    /// The lowest range of any pool that shares an address with these, and its piece that does.
     pub(crate) fn range_that_overlaps(
         &mut self,
         addresses: Ipv4Range,
-    ) -> Result<Option<&FloatingRange>, Stop> {
+    ) -> Result<Option<(FloatingRange, Ipv4Range)>, Stop> {
         self.need([Key::FloatingRangesIn(addresses)])?;
-        Ok(self.rows::<FloatingRange>().find(|range| range.addresses.overlaps(addresses)))
+        let around = self.rows::<FloatingRange>().filter(|range| range.addresses.overlaps(addresses));
+        let around: Vec<_> = around.cloned().collect();
+        self.need(around.iter().map(|range| Key::Subnet(range.subnet)))?;
+        let overlapping = around.into_iter().filter_map(|range| {
+            let subnet = self.row::<Subnet>(&range.subnet)?;
+            let piece = floating_pool::pieces(subnet).find(|piece| piece.overlaps(addresses))?;
+            Some((range, piece))
+        });
+        Ok(overlapping.min_by_key(|(_, piece)| *piece))
     }
 
     pub(crate) fn floating_ip(&mut self, address: IpAddr) -> Result<Option<&FloatingIp>, Stop> {

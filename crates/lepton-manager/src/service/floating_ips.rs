@@ -17,7 +17,7 @@ fn pool_message(pool: FloatingPool) -> v1::FloatingPool {
     let sum =
         |count: fn(&PoolRange) -> u64| pool.ranges.as_ref().map(|ranges| ranges.iter().map(count).sum());
     v1::FloatingPool {
-        total_addresses: sum(|range| range.addresses.size()),
+        total_addresses: sum(|range| range.total),
         allocated_addresses: sum(|range| range.allocated),
         ranges: pool.ranges.iter().flatten().map(range_message).collect(),
         id: pool.id.to_string(),
@@ -29,7 +29,8 @@ fn pool_message(pool: FloatingPool) -> v1::FloatingPool {
 fn range_message(range: &PoolRange) -> v1::FloatingRange {
     v1::FloatingRange {
         addresses: range.addresses.to_string(),
-        total_addresses: range.addresses.size(),
+        withdrawn: range.withdrawn.iter().map(ToString::to_string).collect(),
+        total_addresses: range.total,
         allocated_addresses: range.allocated,
         interface: range.interface.clone().map(String::from).unwrap_or_default(),
         subnet_id: range.subnet.to_string(),

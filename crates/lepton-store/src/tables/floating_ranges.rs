@@ -17,15 +17,15 @@ use crate::{
 /// The columns that [`Stored::read`] reads, in its order.
 macro_rules! floating_range_columns {
     () => {
-        "subnet_id, pool_id, first, last, allocated"
+        "subnet_id, pool_id, first, last, total, allocated"
     };
 }
 
 impl Stored for FloatingRange {
     const INSERT: &'static str =
-        concat!("insert into floating_ranges (", floating_range_columns!(), ", total) {rows}");
-    /// Which addresses it has never changes.
-    const UPDATE: &'static str = "update floating_ranges set allocated = v.column5
+        concat!("insert into floating_ranges (", floating_range_columns!(), ") {rows}");
+    const UPDATE: &'static str =
+        "update floating_ranges set first = v.column3, last = v.column4, total = v.column5, allocated = v.column6
          from ({rows}) as v where floating_ranges.subnet_id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from floating_ranges where subnet_id {in}");
 
@@ -35,8 +35,8 @@ impl Stored for FloatingRange {
             self.pool.as_uuid().into(),
             IpAddr::from(self.addresses.first()).into(),
             IpAddr::from(self.addresses.last()).into(),
+            self.total.into(),
             self.allocated.into(),
-            self.addresses.size().into(),
         ]
     }
 
@@ -49,6 +49,7 @@ impl Stored for FloatingRange {
             subnet: columns.id()?,
             pool: columns.id()?,
             addresses: addresses(columns.address()?, columns.address()?)?,
+            total: columns.number()?,
             allocated: columns.number()?,
         })
     }

@@ -119,6 +119,62 @@ async fn a_pool_is_made_once_grows_and_goes_when_nobody_uses_it() {
     .await;
 }
 
+fn without(range: &str) -> DeleteFloatingRanges {
+    DeleteFloatingRanges { pool: "nova".parse().unwrap(), ranges: vec![range.parse().unwrap()] }
+}
+
+#[tokio::test]
+async fn a_part_of_a_range_is_withdrawn_and_stays_so() {
+    each_store(async |subject| {
+        subject.submit(pool("nova", &["172.24.4.0/29", "172.24.5.0-172.24.7.255"])).await.unwrap();
+        assert_eq!(allocated(subject).await, "172.24.4.1".parse::<IpAddr>().unwrap());
+        assert_eq!(reason(subject.submit(without("172.24.4.1")).await), "FLOATING_POOL_IN_USE");
+        for part in ["172.24.4.3-172.24.4.4", "172.24.4.6", "172.24.6.0-172.24.6.255"] {
+            subject.submit(without(part)).await.unwrap();
+        }
+        subject.submit(pool("blue", &["172.24.4.3", "172.24.4.6", "172.24.6.7"])).await.unwrap();
+        assert_sound(&subject.dump().await);
+        for left in ["172.24.4.2", "172.24.4.5", "172.24.5.0"] {
+            assert_eq!(allocated(subject).await, left.parse::<IpAddr>().unwrap());
+        }
+        assert_eq!(
+            reason(subject.submit(pool("nova", &["172.24.4.2-172.24.4.5"])).await),
+            "FLOATING_RANGE_OVERLAPS"
+        );
+        let back = subject.submit(pool("nova", &["172.24.4.4"])).await.unwrap();
+        let counted = [("172.24.4.1-172.24.4.5", 3), ("172.24.4.4", 0), ("172.24.5.0-172.24.7.255", 1)];
+        assert_eq!(ranges(&back), counted.map(|(range, allocated)| (range.to_owned(), allocated)));
+        assert_sound(&subject.dump().await);
+    })
+    .await;
+}
+
+/// Whatever comes first, nobody has what was withdrawn, and every block says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_withdraw_and_allocate_at_once() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |config| config.batch_limit = 2).await;
+        let other = subject.another().await.unwrap();
+        for round in 0..8 {
+            subject.submit(pool("nova", &[&format!("172.24.{round}.0/28")])).await.unwrap();
+            let wishes = join_all((0..8).map(|_| submit(subject.store(), wish())));
+            let part = (5..11).map(|octet| submit(&other, without(&format!("172.24.{round}.{octet}"))));
+            let (allocated, withdrawn) = join(wishes, join_all(part)).await;
+            let allocated = allocated.into_iter().map(|info| info.unwrap().floating_ip.address);
+            let allocated: BTreeSet<_> = allocated.collect();
+            assert_eq!(allocated.len(), 8, "{kind:?}");
+            for (octet, outcome) in (5_u8..11).zip(withdrawn) {
+                let is_somebodys = allocated.contains(&IpAddr::from([172, 24, round, octet]));
+                match outcome {
+                    Ok(_) => assert!(!is_somebodys, "{kind:?}"),
+                    refused => assert_eq!((reason(refused), is_somebodys), ("FLOATING_POOL_IN_USE", true)),
+                }
+            }
+        }
+        assert_sound(&subject.dump().await);
+    }
+}
+
 #[tokio::test]
 async fn a_floating_ip_lives_from_its_pool_to_its_pool() {
     each_store(async |subject| {

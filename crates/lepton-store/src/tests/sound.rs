@@ -12,8 +12,8 @@ use lepton_ledger::{
     RequestRecord, View,
 };
 use lepton_types::{
-    AddressMode, DnsDomain, DnsEntry, FloatingIp, FloatingRange, MacRange, Network, Port, PortId, ProjectId,
-    Quota, Resource, Subnet, Timestamp,
+    AddressMode, DnsDomain, DnsEntry, FloatingIp, FloatingRange, Ipv4Range, MacRange, Network, Port, PortId,
+    ProjectId, Quota, Resource, Subnet, Timestamp,
 };
 
 use crate::{
@@ -160,7 +160,7 @@ const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserve
 const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
 const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, port_id, created_at from dns_entries order by domain_id, name, type";
 const FLOATING_RANGES: &str =
-    "select subnet_id, pool_id, first, last, allocated from floating_ranges order by subnet_id";
+    "select subnet_id, pool_id, first, last, total, allocated from floating_ranges order by subnet_id";
 const FLOATING_IPS: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since from floating_ips order by address";
 const FLOATING_IP_HISTORY: &str = "select address, subnet_id, pool_id, project_id, port_id, instance_id, network_id, fixed_subnet_id, fixed_address, is_auto_assigned, allocated_at, since, ended_at from floating_ip_history order by ended_at, address, since";
 const QUOTAS: &str = "select project_id, networks_limit, ports_limit, fixed_ips_limit, floating_ips_limit, networks_used, ports_used, fixed_ips_used, floating_ips_used from quotas order by project_id";
@@ -448,19 +448,25 @@ fn addresses_of(block: &Block) -> Vec<IpAddr> {
 
 /// The ranges of pools share no address, and each counts the addresses that projects have of it.
 fn ranges_are_apart_and_count_right(dump: &Dump) {
-    let mut ranges: Vec<_> = dump.floating_ranges.iter().collect();
-    ranges.sort_by_key(|range| range.addresses);
-    assert!(ranges.is_sorted_by(|one, next| one.addresses.last() < next.addresses.first()), "{ranges:?}");
-    for range in ranges {
+    let mut pieces = Vec::new();
+    for range in &dump.floating_ranges {
         let network = dump.networks.iter().find(|network| network.id == range.pool);
         assert!(network.is_some_and(|network| network.is_external), "{range:?} is of {network:?}");
         let subnet = dump.subnets.iter().find(|subnet| subnet.id == range.subnet).unwrap();
-        assert_eq!((subnet.network, &subnet.pools[..]), (range.pool, &[range.addresses.pool()][..]));
+        let of_range: Vec<_> = subnet.pools.iter().map(|pool| Ipv4Range::try_from(*pool).unwrap()).collect();
+        let ends = (of_range.first().unwrap().first(), of_range.last().unwrap().last());
+        assert_eq!((range.addresses.first(), range.addresses.last()), ends, "{range:?} is {subnet:?}");
+        assert_eq!(range.total, of_range.iter().map(|piece| piece.size()).sum::<u64>(), "{range:?}");
+        assert_eq!(subnet.network, range.pool);
         let allocated = dump.floating_ips.iter().filter(|row| row.subnet == range.subnet);
-        assert!(allocated.clone().all(|row| range.addresses.contains(row.address)), "{range:?}");
+        let is_of_range = |row: &FloatingIp| of_range.iter().any(|piece| piece.contains(row.address));
+        assert!(allocated.clone().all(is_of_range), "{range:?}");
         assert!(allocated.clone().all(|row| row.pool == range.pool), "{range:?}");
         assert_eq!(allocated.count() as u64, range.allocated, "{range:?}");
+        pieces.extend(of_range);
     }
+    pieces.sort();
+    assert!(pieces.is_sorted_by(|one, next| one.last() < next.first()), "{pieces:?}");
     let of_pools = dump.subnets.iter().filter(|subnet| {
         dump.networks.iter().any(|network| network.is_external && network.id == subnet.network)
     });
