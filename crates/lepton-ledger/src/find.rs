@@ -1,9 +1,9 @@
 //! `FindInstances`: which instances have an address, in a range or written in a certain way, and to which one a floating IP
 //! leads.
 //!
-//! A range is looked up by the index of all addresses, a text by going through the instances; and so is a project's part of a
-//! range, which has its instances in place of what all others have. Either way a call looks at a bounded number of rows, whether they
-//! match or not, and tells from where to go on. What it tells a tenant there is the tenant's own.
+//! A range is looked up by the index of all addresses, a text by going through the instances. A project's part of a range is found
+//! among its instances as well: the index would go through what all others have there, and tell a tenant of that by the places to go
+//! on from. Either way a call looks at a bounded number of rows, whether they match or not, and tells from where to go on.
 
 mod text;
 
@@ -51,6 +51,17 @@ pub enum WantedAddresses {
 
 /// Where an address stands among all that have an owner row.
 pub type AddressPlace = (IpAddr, SubnetId);
+
+/// A page of the addresses that have an owner row, on whatever network, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressPage {
+    /// Those in this range.
+    pub range: Cidr,
+    /// Only those behind this one.
+    pub after: Option<AddressPlace>,
+    /// Most addresses to look at.
+    pub limit: u16,
+}
 
 /// Where an instance stands among all: by project, in the order of their allocation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,13 +142,12 @@ impl FindInstances {
             Some(FoundPlace::Address(place)) => Some(place),
             Some(FoundPlace::Instance(_)) | None => None,
         };
-        let rows = ledger.address_page(range, after, page::LOOKS)?;
-        let place = |row: &FixedIp| FoundPlace::Address(row.place());
-        let behind = page::last(&rows, page::LOOKS).map(place);
+        let (rows, behind) = ledger.address_page(AddressPage { range, after, limit: page::LOOKS })?;
         let held = rows.iter().zip(ledger.holders_of(&rows)?);
-        let placed = held.map(|(row, port)| (place(row), port.map(|port| found(&port, row.address, None))));
+        let placed = held.map(|(row, port)| (row.place(), port.map(|port| found(&port, row.address, None))));
         let (found, next) = page::pick(placed, behind, self.limit, Option::is_some);
-        Ok(FoundInstances { found: found.into_iter().flatten().collect(), next })
+        let found = found.into_iter().flatten().collect();
+        Ok(FoundInstances { found, next: next.map(FoundPlace::Address) })
     }
 
     /// What a project has of a range. Where an address is on so many networks that not all who have it are looked at, and in a
@@ -149,8 +159,9 @@ impl FindInstances {
         range: Cidr,
     ) -> Result<FoundInstances, Stop> {
         if range.first() == range.last() && self.after.is_none() {
-            let rows = ledger.address_page(range, None, page::LOOKS)?;
-            if page::last(&rows, page::LOOKS).is_none() {
+            let first = AddressPage { range, after: None, limit: page::LOOKS };
+            let (rows, behind) = ledger.address_page(first)?;
+            if behind.is_none() {
                 let ports = ledger.holders_of(&rows)?.into_iter().flatten();
                 let own = ports.filter(|port| port.project == *project);
                 let found: Vec<_> = own.map(|port| found(&port, range.first(), None)).collect();

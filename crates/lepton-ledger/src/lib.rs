@@ -54,8 +54,8 @@ pub use dns::{
 };
 pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
 pub use find::{
-    AddressPattern, AddressPatternError, AddressPlace, AddressPrefix, AddressPrefixError, AddressText,
-    FindInstances, FoundInstance, FoundInstances, FoundPlace, InstancePlace, WantedAddresses,
+    AddressPage, AddressPattern, AddressPatternError, AddressPlace, AddressPrefix, AddressPrefixError,
+    AddressText, FindInstances, FoundInstance, FoundInstances, FoundPlace, InstancePlace, WantedAddresses,
 };
 pub use fixed_ip::{
     AddFixedIp, FixedIpKind, FixedIpPage, FixedIpPlace, FixedIpsBy, GetFixedIp, HostPortPlace, LeaseFixedIp,

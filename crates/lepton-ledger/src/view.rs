@@ -24,8 +24,8 @@ pub(crate) use self::table::Table;
 use self::{history::History, journal::Journal, seen::Seen};
 pub use self::{mac_range::FREE_MACS_AT_ONCE, seen::MOST_SEEN};
 use crate::{
-    AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance, InstancePlace, Key,
-    PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
+    AddressPage, AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance,
+    InstancePlace, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
 };
 use lepton_ipam::Block;
 use lepton_types::{
@@ -46,6 +46,8 @@ pub struct View {
     newest_network: u64,
     free_blocks_known: BTreeMap<SubnetId, Option<IpAddr>>,
     rested_known: BTreeMap<SubnetId, Option<(Timestamp, IpAddr)>>,
+    /// Up to where a store has looked for a page of addresses, where that is not to the end.
+    addresses_known: BTreeMap<AddressPage, AddressPlace>,
     /// Hosts that have more ports to fence than were loaded.
     fenced_in_part: BTreeSet<HostId>,
     /// Hosts that more ports have left, and wait for, than were loaded.
@@ -140,6 +142,7 @@ impl View {
             newest_network: 0,
             free_blocks_known: BTreeMap::new(),
             rested_known: BTreeMap::new(),
+            addresses_known: BTreeMap::new(),
             fenced_in_part: BTreeSet::new(),
             left_in_part: BTreeSet::new(),
             seen: Seen::default(),
@@ -353,6 +356,11 @@ impl View {
     /// is none.
     pub fn note_rested(&mut self, subnet: SubnetId, up_to: Option<(Timestamp, IpAddr)>) {
         self.rested_known.insert(subnet, up_to);
+    }
+
+    /// Says that for this page addresses were looked for up to this one, and that there may be more behind it.
+    pub fn note_addresses(&mut self, page: AddressPage, up_to: AddressPlace) {
+        self.addresses_known.insert(page, up_to);
     }
 
     /// Says that a host has more ports to fence than were loaded.

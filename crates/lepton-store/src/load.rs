@@ -212,9 +212,7 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
         Selection::InstancePage { project, after, limit } => {
             instances::load_page(tx, project.as_ref(), after.as_ref(), *limit, view).await
         }
-        Selection::AddressPage { range, after, limit } => {
-            fixed_ips::load_in_range(tx, *range, *after, *limit, view).await
-        }
+        Selection::AddressPage(page) => fixed_ips::load_in_range(tx, *page, view).await,
         Selection::FixedIpPage { subnets, kind, after, limit } => {
             fixed_ips::load_page(tx, subnets, *kind, *after, *limit, view).await
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use lepton_types::{Cidr, FixedIpInfo, FixedIpState, NetworkId, ProjectId, Subnet};
 
 use super::Place;
-use crate::{AddressPlace, Command, FixedIp, Key, Refusal, Scope, Stop, View, page};
+use crate::{AddressPage, Command, FixedIp, Key, Refusal, Scope, Stop, View, page};
 
 /// Tells what an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,11 @@ impl GetFixedIp {
         loop {
             let (rows, next) = match self.scope.project() {
                 Some(project) => (self.rows_of(ledger, project)?, None),
-                None => self.rows_behind(ledger, after)?,
+                None => ledger.address_page(AddressPage {
+                    range: Cidr::only(address),
+                    after,
+                    limit: page::LOOKS,
+                })?,
             };
             for row in rows {
                 let info = ledger.own_info_of_row(row, &self.scope)?;
@@ -60,17 +64,6 @@ impl GetFixedIp {
         }
     }
 
-    /// Rows of the address in any network, and behind which of them to go on if there may be more.
-    fn rows_behind(
-        &self,
-        ledger: &mut View,
-        after: Option<AddressPlace>,
-    ) -> Result<(Vec<FixedIp>, Option<AddressPlace>), Stop> {
-        let rows = ledger.address_page(Cidr::only(self.address), after, AT_ONCE)?;
-        let next = page::last(&rows, AT_ONCE).map(FixedIp::place);
-        Ok((rows, next))
-    }
-
     /// The rows of the address in the networks that the project may use.
     fn rows_of(&self, ledger: &mut View, project: &ProjectId) -> Result<Vec<FixedIp>, Stop> {
         let networks = ledger.networks_of(project)?;
@@ -84,9 +77,6 @@ impl GetFixedIp {
         Ok(rows)
     }
 }
-
-/// How many rows of one address are looked at, at once, over all networks.
-const AT_ONCE: u16 = 16;
 
 impl View {
     /// The subnet of a network of instances, which the caller may see, that contains the address.

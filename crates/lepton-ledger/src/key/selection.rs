@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use lepton_types::{
-    Cidr, DnsDomainId, DomainName, HostId, Hostname, MacPrefix, NetworkId, ProjectId, RecordType, Revision,
+    DnsDomainId, DomainName, HostId, Hostname, MacPrefix, NetworkId, ProjectId, RecordType, Revision,
     SubnetId, Timestamp,
 };
 
 use crate::{
-    AddressPlace, FixedIpKind, FloatingFilter, HoldingFilter, HostPortPlace, InstancePlace, PortFilter,
+    AddressPage, FixedIpKind, FloatingFilter, HoldingFilter, HostPortPlace, InstancePlace, PortFilter,
     PortPlace,
 };
 
@@ -50,14 +50,7 @@ pub enum Selection {
         limit: u16,
     },
     /// A page of the owner rows of addresses in a range, of any subnet, in the order of the addresses.
-    AddressPage {
-        /// The range.
-        range: Cidr,
-        /// Only those behind this one.
-        after: Option<AddressPlace>,
-        /// Most addresses to load.
-        limit: u16,
-    },
+    AddressPage(AddressPage),
     /// A page of the owner rows of addresses in some subnets.
     FixedIpPage {
         /// Which subnets, in the order in which the page goes through them.

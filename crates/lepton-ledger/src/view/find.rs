@@ -2,25 +2,33 @@
 
 use std::ops::Bound;
 
-use lepton_types::{Cidr, ProjectId, Timestamp};
+use lepton_types::{ProjectId, Timestamp};
 use uuid::Uuid;
 
 use super::View;
-use crate::{AddressPlace, FixedIp, Instance, InstancePlace, Key, Selection, Stop};
+use crate::{AddressPage, AddressPlace, FixedIp, Instance, InstancePlace, Key, Selection, Stop, page};
 
 impl View {
-    /// The owner rows of addresses in a range, of any subnet, in the order of the addresses.
+    /// The owner rows of addresses in a range, of any subnet, in the order of the addresses; and behind which of them to go on, when
+    /// there may be more. A store looks at no more rows than a page may have, and some may be of subnets that have ended.
     pub(crate) fn address_page(
         &mut self,
-        range: Cidr,
-        after: Option<AddressPlace>,
-        limit: u16,
-    ) -> Result<Vec<FixedIp>, Stop> {
-        self.need([Key::Select(Selection::AddressPage { range, after, limit })])?;
+        page: AddressPage,
+    ) -> Result<(Vec<FixedIp>, Option<AddressPlace>), Stop> {
+        self.need([Key::Select(Selection::AddressPage(page))])?;
+        let AddressPage { range, after, limit } = page;
+        let up_to = self.addresses_known.get(&page).copied();
         let start = after.map_or(Bound::Included((range.first(), Uuid::nil().into())), Bound::Excluded);
         let places = self.indexes.fixed_ips_by_address.range((start, Bound::Unbounded));
-        let places = places.take_while(|(address, _)| range.contains(*address)).take(limit.into());
-        Ok(places.filter_map(|(address, subnet)| self.row(&(*subnet, *address))).cloned().collect())
+        let is_in =
+            |place: &AddressPlace| range.contains(place.0) && up_to.is_none_or(|up_to| *place <= up_to);
+        let places = places.take_while(|place| is_in(place)).take(limit.into());
+        let rows: Vec<_> = places
+            .filter_map(|(address, subnet)| self.row::<FixedIp>(&(*subnet, *address)))
+            .cloned()
+            .collect();
+        let behind = page::last(&rows, limit).map(FixedIp::place).or(up_to);
+        Ok((rows, behind))
     }
 
     /// Instances by project, in the order of their allocation.

@@ -269,6 +269,31 @@ fn a_partial_view_asks_for_more_rested_addresses_until_there_are_none() {
 }
 
 #[test]
+fn a_page_of_addresses_ends_where_the_store_has_looked() {
+    let subnet = SubnetId::from(uuid::Uuid::from_u128(1));
+    let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);
+    let page = AddressPage { range: "10.0.0.0/8".parse().unwrap(), after: None, limit: 9 };
+    ledger.mark_loaded(Key::Select(Selection::AddressPage(page)));
+    let row = |address: [u8; 4]| {
+        let until = Timestamp::from(NOW);
+        FixedIp {
+            subnet,
+            address: address.into(),
+            holder: Holder::Quarantine(until),
+            since: until,
+            lease: None,
+        }
+    };
+    // The second one was loaded for somebody else of the batch; between it and where the store has looked there may be others.
+    for address in [[10, 1, 0, 9], [10, 3, 0, 9]] {
+        ledger.load(row(address));
+    }
+    let up_to = ([10, 2, 0, 1].into(), subnet);
+    ledger.note_addresses(page, up_to);
+    assert_eq!(ledger.address_page(page), Ok((vec![row([10, 1, 0, 9])], Some(up_to))));
+}
+
+#[test]
 fn a_row_that_was_only_seen_counts_until_the_view_knows_better() {
     let subnet = SubnetId::from(uuid::Uuid::from_u128(1));
     let mut ledger = View::partial(Timestamp::from(NOW), [7; 32]);

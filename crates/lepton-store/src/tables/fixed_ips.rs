@@ -2,17 +2,17 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lepton_ledger::{AddressPlace, FixedIp, FixedIpKind, Holder, MOST_SEEN, View};
-use lepton_types::{Cidr, Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
+use lepton_ledger::{AddressPage, AddressPlace, FixedIp, FixedIpKind, Holder, MOST_SEEN, View};
+use lepton_types::{Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
 
 use uuid::Uuid;
 
-use super::{enter, load_by, load_one_by_one};
+use super::{load_by, load_one_by_one};
 use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Value, address_bytes, damaged},
+    sql::{Columns, Row, Value, address_bytes, damaged},
     table::Stored,
 };
 
@@ -212,22 +212,19 @@ pub(super) async fn load_of_ports(tx: &mut Tx, ports: &[PortId], view: &mut View
     load_by::<FixedIp, _>(tx, SQL, ports, |id| vec![id.as_uuid().into()], view).await
 }
 
-/// Loads the owner rows of addresses in a range, of any subnet, behind a place, in the order of the addresses.
-pub(crate) async fn load_in_range(
-    tx: &mut Tx,
-    range: Cidr,
-    after: Option<AddressPlace>,
-    limit: u16,
-    view: &mut View,
-) -> Result<(), Failure> {
+/// Loads the owner rows of a page of addresses. It looks at so many rows and no more: those of a subnet that has ended are among
+/// them, and there may be millions of these.
+pub(crate) async fn load_in_range(tx: &mut Tx, page: AddressPage, view: &mut View) -> Result<(), Failure> {
     // Bytes of one family may begin as those of the other one.
     const SQL: &str = concat!(
         "select ",
         fixed_ip_columns!(),
-        " from fixed_ips where (address, subnet_id) > ($1, $2) and address <= $3 and length(address) = $4 and ",
+        ", ",
         of_a_subnet!(),
-        " order by address, subnet_id limit $5"
+        " from fixed_ips where (address, subnet_id) > ($1, $2) and address <= $3 and length(address) = $4
+         order by address, subnet_id limit $5"
     );
+    let AddressPage { range, after, limit } = page;
     let (address, subnet) = after.unwrap_or((range.first(), Uuid::nil().into()));
     let length = i64::from(range.family().bits() / 8);
     let values = vec![
@@ -237,7 +234,26 @@ pub(crate) async fn load_in_range(
         length.into(),
         i64::from(limit).into(),
     ];
-    enter::<FixedIp>(&tx.fetch(SQL, values).await?, view)
+    let found = tx.fetch(SQL, values).await?;
+    let last = enter_those_of_a_subnet(&found, view)?;
+    if let Some(up_to) = last.filter(|_| found.len() == usize::from(limit)) {
+        view.note_addresses(page, up_to);
+    }
+    Ok(())
+}
+
+/// Enters rows into the view, each of which says behind its columns whether it is [`of_a_subnet`]; answers where the last of all is.
+fn enter_those_of_a_subnet(rows: &[Row], view: &mut View) -> Result<Option<AddressPlace>, Failure> {
+    let mut last = None;
+    for row in rows {
+        let mut columns = row.columns();
+        let row = FixedIp::read(&mut columns)?;
+        last = Some(row.place());
+        if columns.get::<Option<bool>>()? == Some(true) {
+            view.load(row);
+        }
+    }
+    Ok(last)
 }
 
 /// Notes some addresses of the subnet that ports have, if there are any, without keeping others from them.
@@ -264,14 +280,7 @@ pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Fail
          order by quarantined_until limit $2 {lock free}"
     );
     let values = vec![view.now().micros().into(), i64::from(AT_ONCE).into()];
-    for row in &tx.fetch(SQL, values).await? {
-        let mut columns = row.columns();
-        let row = FixedIp::read(&mut columns)?;
-        if columns.get::<Option<bool>>()? == Some(true) {
-            view.load(row);
-        }
-    }
-    Ok(())
+    enter_those_of_a_subnet(&tx.fetch(SQL, values).await?, view).map(drop)
 }
 
 /// Loads addresses of a subnet that have rested long enough, the longest rested first, from behind one on.

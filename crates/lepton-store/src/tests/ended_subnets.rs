@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{
-    AddSubnet, DeleteNetwork, DeleteSubnet, FindInstances, GetFixedIp, Scope, SweepQuarantine,
-};
+use lepton_ledger::{AddSubnet, DeleteNetwork, DeleteSubnet, GetFixedIp, Scope, SweepQuarantine};
 use lepton_types::{NetworkId, SubnetId};
 
 use super::{
@@ -140,9 +138,15 @@ async fn what_is_left_of_a_subnet_is_in_nobodys_way() {
         subject.submit(DeleteNetwork { network: gone, scope: Scope::Everything }).await.unwrap();
         let (network, _) = resting(subject, "10.2.0.0/24").await;
         subject.allocate(1).await.unwrap();
-        let page =
-            subject.store().ask(FindInstances { limit: 1, ..find::within("10.0.0.0/8") }).await.unwrap();
-        assert_eq!((page.found[0].instance, page.next), (instance(1), None));
+        let page = subject.store().ask(find::within("10.0.0.0/8")).await.unwrap();
+        if subject.kind.is_durable() {
+            assert!(
+                page.found.is_empty() && page.next.is_some(),
+                "it looks at so many and no more: {page:?}"
+            );
+        }
+        let found = find::pages(subject, &find::within("10.0.0.0/8"), 1).await.found;
+        assert_eq!(found.iter().map(|found| found.instance).collect::<Vec<_>>(), [instance(1)]);
 
         // Its rest ends after theirs.
         subject.advance(Duration::from_secs(1));

@@ -36,7 +36,7 @@ async fn allocate_some(subject: &Subject) {
 }
 
 /// What pages of a size hold, one after the other.
-async fn pages(subject: &Subject, question: &FindInstances, limit: u16) -> FoundInstances {
+pub(super) async fn pages(subject: &Subject, question: &FindInstances, limit: u16) -> FoundInstances {
     let mut all = FoundInstances::default();
     let mut question = FindInstances { limit, ..question.clone() };
     loop {
