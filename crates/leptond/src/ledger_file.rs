@@ -104,7 +104,16 @@ mod tests {
         drop(held);
         LedgerFile::hold(&Database::Sqlite(path)).await.unwrap();
         LedgerFile::hold(&Database::Memory).await.unwrap();
-        LedgerFile::hold(&Database::Sqlite(folder.path().join("nowhere/lepton.db"))).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_no_ledger_can_be_nothing_is_held_and_sqlite_says_why() {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        for name in ["nowhere/lepton.db", "file/lepton.db"] {
+            let held = LedgerFile::hold(&Database::Sqlite(folder.path().join(name))).await.unwrap();
+            assert!(held._lock.is_none(), "{name}");
+        }
     }
 
     #[tokio::test]

@@ -255,6 +255,27 @@ fn another_projects_fixed_ip_is_not_led_to() {
 }
 
 #[test]
+fn an_address_that_only_other_projects_have_is_no_choice_and_the_own_one_comes_before_theirs() {
+    let mut ledger = empty();
+    pool(&mut ledger, "nova", &["172.24.4.0/24"]);
+    let networks =
+        ["one", "two", "own"].map(|label| made(&mut ledger, network(label, &["10.1.0.0/24"])).network.id);
+    let floating = allocated(&mut ledger);
+    let target = TargetRequest::Anywhere { fixed_ip: address("10.1.0.7") };
+    let command = AssociateFloatingIp { target, ..associate(floating, 1, None) };
+    let take = |ledger: &mut View, number: u128, of: &str, at| {
+        let on_it = allocation(number, vec![requested(at, &["10.1.0.7"])]);
+        decided(ledger, &crate::AllocateForInstance { project: project(of), ..on_it }).unwrap();
+    };
+    take(&mut ledger, 2, "p2", networks[0]);
+    take(&mut ledger, 3, "p3", networks[1]);
+    assert_eq!(decided(&mut ledger, &command).unwrap_err().reason(), "FLOATING_IP_OF_OTHER_PROJECT");
+    take(&mut ledger, 1, "p1", networks[2]);
+    let led = decided(&mut ledger, &command).unwrap().floating_ip.floating_ip;
+    assert_eq!(led.target.unwrap().instance, instance(1));
+}
+
+#[test]
 fn an_address_on_two_networks_needs_its_instance_or_network() {
     let mut ledger = empty();
     pool(&mut ledger, "nova", &["172.24.4.0/24"]);
