@@ -80,8 +80,8 @@ pub(crate) fn for_unreachable(endpoint: &Endpoint, cause: Option<io::ErrorKind>)
     }
 }
 
-/// The argument of the command line that a request's field of this name was made from, in the order of the fields. Of a field
-/// that several commands have under several names, the one counts that the command has.
+/// Which argument of the command line a request's field of this name is made from, in the order of the fields. Commands may have
+/// several arguments for one field; then the one that the command at hand has is meant.
 const ARGUMENTS: &[(&str, &str)] = &[
     ("address", "ADDRESS"),
     ("address", "--address"),

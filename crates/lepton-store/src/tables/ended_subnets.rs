@@ -34,8 +34,8 @@ pub(crate) fn note(together: &mut Together, subnets: &[&Subnet]) {
 /// Drops a bounded number of rows of subnets that have ended, and with the last row of one its note; answers how many, zero when
 /// nothing is left but what another manager is dropping.
 pub(crate) async fn drop_some(tx: &mut Tx) -> Result<u64, Failure> {
-    // Behind the lowest id, that is all of them: a range of the key says that the first so many rows of its index are read, and no
-    // table.
+    // Every id is above the lowest one: the condition is there for the engines, which then read so many rows in the order of the key,
+    // and not all of the table to sort it.
     const ENDED: &str =
         "select subnet_id from ended_subnets where subnet_id > $1 order by subnet_id limit $2 {lock free}";
     let mut dropped = 0;
