@@ -117,10 +117,11 @@ const RULES: [(&str, &str); 51] = [
         "from_arp",
         "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iifname . arp saddr ether @macs iifname . arp saddr ip @ipv4s accept",
     ),
-    // A probe asks who has an address, and claims none (RFC 5227 §2.1.1).
+    // A probe before an address is used. To whoever probes the same address it is a conflict, which would keep its own from
+    // it (RFC 5227 §2.1.1), so a port may ask after its own alone.
     (
         "from_arp",
-        "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iifname . arp saddr ether @macs arp saddr ip 0.0.0.0 accept",
+        "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request iifname . arp saddr ether @macs arp saddr ip 0.0.0.0 iifname . arp daddr ip @ipv4s accept",
     ),
     ("from_arp", "counter name drop_arp drop"),
     // A later fragment has no ports, and what is in their place may be anything: it is worth nothing without the first one,

@@ -46,7 +46,7 @@ pub(crate) fn honest(number: u8) -> Vec<Named> {
         ("IPv4", ipv4(own, v4(number))),
         ("an ARP request", arp_request(number, 0)),
         ("an ARP reply", arp(own, 2, own, v4(number))),
-        ("an ARP probe", arp(own, 1, own, [0; 4])),
+        ("an ARP probe", arp_about(v4(number), arp(own, 1, own, [0; 4]))),
         ("a DHCP discover", udp4(own, [0; 4], [255; 4], 68, 67)),
         ("a DHCP renewal", udp4(own, v4(number), v4(250), 68, 67)),
         ("a message to a DHCP server from any port", udp4(own, v4(number), v4(250), 5000, 67)),
@@ -124,6 +124,18 @@ pub(crate) fn forged(number: u8) -> Vec<Forged> {
         ("another's MAC inside ARP", "drop_arp", arp(own, 2, mac(9), v4(number))),
         ("another's address inside ARP", "drop_arp", arp(own, 2, own, v4(9))),
         ("a reply that claims no address", "drop_arp", arp(own, 2, own, [0; 4])),
+        (
+            "a reply about itself that claims no address",
+            "drop_arp",
+            arp_about(v4(number), arp(own, 2, own, [0; 4])),
+        ),
+        ("an ARP probe for another's address", "drop_arp", arp_about(v4(2), arp(own, 1, own, [0; 4]))),
+        (
+            "an ARP probe for an address that nobody has",
+            "drop_arp",
+            arp_about(v4(9), arp(own, 1, own, [0; 4])),
+        ),
+        ("an ARP probe by another's MAC", "drop_arp", arp_about(v4(number), arp(own, 1, mac(9), [0; 4]))),
         ("ARP of another length", "drop_arp", odd_arp(own)),
         ("another's IPv6 address", "drop_ipv6", udp6(own, v6(9), 5000, 5000)),
         ("another's link-local address", "drop_ipv6", udp6(own, link_local(9), 5000, 5000)),
@@ -223,9 +235,7 @@ pub(crate) fn to_reserved_group(number: u8) -> Vec<u8> {
 
 /// An honest ARP request for any address.
 pub(crate) fn who_has(number: u8, target: [u8; 4]) -> Vec<u8> {
-    let mut frame = arp(mac(number), 1, mac(number), v4(number));
-    frame[38..42].copy_from_slice(&target);
-    frame
+    arp_about(target, arp(mac(number), 1, mac(number), v4(number)))
 }
 
 /// An honest ping to anybody, who can check it.
@@ -257,6 +267,12 @@ fn arp(from: [u8; 6], operation: u16, sender_mac: [u8; 6], sender: [u8; 4]) -> V
     let target = [&[0; 6][..], &v4(200)].concat();
     let payload = [&head[..], &operation.to_be_bytes(), &sender_mac, &sender, &target].concat();
     ethernet(BROADCAST, from, ARP, &payload)
+}
+
+/// The ARP frame with another target address.
+fn arp_about(target: [u8; 4], mut frame: Vec<u8>) -> Vec<u8> {
+    frame[38..42].copy_from_slice(&target);
+    frame
 }
 
 /// ARP whose addresses are said to be of other lengths, so that they are not where one looks for them.
