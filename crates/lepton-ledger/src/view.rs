@@ -11,6 +11,7 @@ mod history;
 mod journal;
 mod lookup;
 mod mac_range;
+mod moments;
 mod seen;
 mod table;
 
@@ -22,7 +23,7 @@ use std::{
 pub(crate) use self::draws::Draws;
 pub(crate) use self::table::Table;
 use self::{history::History, journal::Journal, seen::Seen};
-pub use self::{mac_range::FREE_MACS_AT_ONCE, seen::MOST_SEEN};
+pub use self::{mac_range::FREE_MACS_AT_ONCE, moments::Moments, seen::MOST_SEEN};
 use crate::{
     AddressPage, AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance,
     InstancePlace, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
@@ -69,6 +70,7 @@ pub struct View {
     missing: BTreeSet<Key>,
     changes: Vec<Change>,
     now: Timestamp,
+    moments: Moments,
     draws: Draws,
 }
 
@@ -158,6 +160,7 @@ impl View {
             missing: BTreeSet::new(),
             changes: Vec::new(),
             now,
+            moments: now.into(),
             draws: Draws::new(seed),
         }
     }
@@ -166,7 +169,7 @@ impl View {
     /// [keep](View::keep) is taken back.
     pub fn restart(&mut self, now: Timestamp, seed: [u8; 32]) {
         self.undo_to(0);
-        self.now = now;
+        (self.now, self.moments) = (now, now.into());
         self.draws = Draws::new(seed);
     }
 
@@ -184,6 +187,14 @@ impl View {
     /// The moment of the decision.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Says what time it is by now, for what is decided from here on. A clock that was set back says nothing.
+    pub fn go_on_at(&mut self, now: Timestamp) {
+        if now > self.now {
+            self.now = now;
+            self.moments.go_on_at(self.changes.len(), now);
+        }
     }
 
     /// What is random in the decision.
@@ -271,6 +282,11 @@ impl View {
     /// What the batch decided so far, in order.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// When each of the changes was decided.
+    pub fn moments(&self) -> &Moments {
+        &self.moments
     }
 
     /// What the batch decided, in order, when nothing else of the view is needed any more.

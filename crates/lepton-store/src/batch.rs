@@ -20,6 +20,9 @@ use crate::{
 /// Most rounds of loading before a batch counts as one that never comes to an end. Three are usual.
 const MOST_ROUNDS: usize = 1000;
 
+/// Tells the moment of a decision.
+type ReadClock = dyn Fn() -> Timestamp + Send + Sync;
+
 /// A command on its way to its answer, whatever command it is.
 pub(crate) trait Job: Send {
     /// Decides; answers false when the view lacks something. `number` tells the job apart from its neighbours.
@@ -98,12 +101,12 @@ impl<C: Command> Job for Submitted<C> {
 pub(crate) async fn write_batch(
     engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
-    now: Timestamp,
+    clock: &ReadClock,
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {
     let limit = TimeLimit::from_now(engine.connections().time_limit());
     let tx = limit.hold(engine.write()).await.map_err(Failure::of_the_server)?;
-    let (tx, changes) = limit.hold(carry_out(tx, jobs, engine.view(now, seed))).await?;
+    let (tx, changes) = limit.hold(carry_out(tx, jobs, engine.view(clock(), seed), clock)).await?;
     let end = async { if changes.is_empty() { tx.rollback().await } else { tx.commit().await } };
     limit.hold(end).await.map_err(Failure::of_the_server)?;
     Ok(changes)
@@ -114,11 +117,12 @@ async fn carry_out(
     mut tx: Tx,
     jobs: &mut [Box<dyn Job>],
     mut view: View,
+    clock: &ReadClock,
 ) -> Result<(Tx, Vec<Change>), Failure> {
     let work = async {
-        decide(&mut tx, jobs, &mut view).await?;
+        decide(&mut tx, jobs, &mut view, clock).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
-        write(&mut tx, view.changes(), view.now()).await?;
+        write(&mut tx, view.changes(), view.moments()).await?;
         apart::check(&mut tx, &view).await?;
         journal::append(&mut tx, view.changes()).await
     };
@@ -141,7 +145,7 @@ pub(crate) async fn read_batch(
     let limit = TimeLimit::from_now(limit);
     let mut tx = limit.hold(engine.read()).await.map_err(Failure::of_the_server)?;
     let work = async {
-        let outcome = decide(&mut tx, jobs, &mut engine.view(now, seed)).await;
+        let outcome = decide(&mut tx, jobs, &mut engine.view(now, seed), &move || now).await;
         tx.rollback().await.and(outcome)
     };
     limit.hold(work).await
@@ -149,7 +153,15 @@ pub(crate) async fn read_batch(
 
 /// Decides every job, loading between rounds what those of the round before have missed. A job that had all it needed
 /// is not decided again: those that wait come after it, which is as good an order as any.
-async fn decide(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Result<(), Failure> {
+///
+/// The clock is read after each round: who had to wait for rows that another manager held decides after that one, and what comes
+/// then must not begin before what it ended.
+async fn decide(
+    tx: &mut Tx,
+    jobs: &mut [Box<dyn Job>],
+    view: &mut View,
+    clock: &ReadClock,
+) -> Result<(), Failure> {
     let mut waiting: Vec<usize> = (0..jobs.len()).collect();
     for _ in 0..MOST_ROUNDS {
         waiting.retain(|&number| !jobs[number].attempt(number, view));
@@ -158,6 +170,7 @@ async fn decide(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Resu
             return Ok(());
         }
         load(tx, missing, view).await?;
+        view.go_on_at(clock());
     }
     Err(StoreError::Internal(format!("{} commands miss rows after {MOST_ROUNDS} rounds", waiting.len()))
         .into())

@@ -214,12 +214,12 @@ impl Lane {
     }
 
     async fn carry_out(&self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Change>, Failure> {
-        let (now, seed) = ((self.clock)(), random_bytes()?);
+        let (clock, seed) = (&*self.clock, random_bytes()?);
         match (&self.backend, &self.purpose) {
-            (Backend::Memory(memory), _) => Ok(memory.write(batch, now, seed)),
-            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, now, seed).await,
+            (Backend::Memory(memory), _) => Ok(memory.write(batch, clock(), seed)),
+            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, clock, seed).await,
             (Backend::Engine(engine), Purpose::Read | Purpose::ReadLong) => {
-                read_batch(engine, batch, now, seed, self.limit_of_reading(engine)).await?;
+                read_batch(engine, batch, clock(), seed, self.limit_of_reading(engine)).await?;
                 Ok(Vec::new())
             }
         }

@@ -1,6 +1,7 @@
 //! How rows of any table are written: one statement for many rows.
 
 use lepton_ledger::Row as LedgerRow;
+use lepton_types::Timestamp;
 
 use crate::{
     engine::Tx,
@@ -64,16 +65,18 @@ pub(crate) async fn delete<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Fa
     all_there(affected, rows.len())
 }
 
-/// Appends rows that ended to their table's history.
+/// Appends rows to their table's history, each with the moment at which it ended.
 pub(crate) fn remember<R: Stored>(
     together: &mut Together,
-    rows: &[&R],
-    ended_at: i64,
+    rows: &[(&R, Timestamp)],
 ) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
     let sql = R::INSERT_HISTORY.ok_or_else(|| StoreError::Internal("this table has no history".into()))?;
-    together.add(sql, rows, |row| row.history_values().into_iter().chain([ended_at.into()]).collect());
+    let values_of = |(row, ended_at): &(&R, Timestamp)| {
+        row.history_values().into_iter().chain([ended_at.micros().into()]).collect()
+    };
+    together.add(sql, rows, values_of);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lepton_ledger::{
-    Block, Change, Ended, FixedIp, FreeMac, Frontier, Host, Instance, PendingUnplug, RequestRecord,
+    Block, Change, Ended, FixedIp, FreeMac, Frontier, Host, Instance, Moments, PendingUnplug, RequestRecord,
     RowChange, coalesce,
 };
 use lepton_types::{
@@ -125,7 +125,7 @@ impl<'c> Names<'c> {
 }
 
 /// Writes the changes and their history: first what ends, then all that comes or changes.
-pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Result<(), Failure> {
+pub(crate) async fn write(tx: &mut Tx, changes: &[Change], moments: &Moments) -> Result<(), Failure> {
     let mut sets = Sets::new(changes);
     let ended = sets.forget_ended_subnets();
     let names = Names::new(&mut sets);
@@ -173,7 +173,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], now: Timestamp) -> Re
     pending_unplugs.put(&mut together);
     Net::new(sets.quotas).put(&mut together);
     requests.put(&mut together);
-    remember(&mut together, changes, now)?;
+    remember(&mut together, changes, moments)?;
     together.carry_out(tx).await?;
     instances::must_be_new(tx, &instances.born()).await?;
     note_newest_network(tx, changes).await
@@ -239,30 +239,32 @@ impl<'c, R: Stored> Net<'c, R> {
     }
 }
 
-/// Appends what ended to the history.
-fn remember(together: &mut Together, changes: &[Change], now: Timestamp) -> Result<(), StoreError> {
-    let ended: Vec<Ended> = changes.iter().filter_map(Change::ended).collect();
+/// Appends what ended to the history. Nothing ends before it began, whatever the clock says by now.
+fn remember(together: &mut Together, changes: &[Change], moments: &Moments) -> Result<(), StoreError> {
+    let numbered = changes.iter().enumerate();
+    let dated = numbered.filter_map(|(number, change)| Some((change.ended()?, moments.of(number))));
+    let ended: Vec<(Ended, Timestamp)> = dated.collect();
     let mut networks = Vec::new();
     let mut subnets = Vec::new();
     let mut instances = Vec::new();
     let mut ports = Vec::new();
     let mut fixed_ips = Vec::new();
     let mut floating_ips = Vec::new();
-    for ended in &ended {
+    for (ended, at) in &ended {
         match ended {
-            Ended::Network(row) => networks.push(row),
-            Ended::Subnet(row) => subnets.push(row),
-            Ended::Instance(row) => instances.push(row),
-            Ended::Port(row) => ports.push(row),
-            Ended::FixedIp(row) => fixed_ips.push(row),
-            Ended::FloatingIp(row) => floating_ips.push(row),
+            Ended::Network(row) => networks.push((row, *at)),
+            Ended::Subnet(row) => subnets.push((row, *at)),
+            Ended::Instance(row) => instances.push((row, row.created_at.max(*at))),
+            Ended::Port(row) => ports.push((row, row.created_at.max(*at))),
+            Ended::FixedIp(row) => fixed_ips.push((row, row.since.max(*at))),
+            Ended::FloatingIp(row) => floating_ips.push((row, row.since.max(*at))),
         }
     }
-    table::remember(together, &networks, now.micros())?;
-    table::remember(together, &subnets, now.micros())?;
-    table::remember(together, &instances, now.micros())?;
-    instances::note_past_lives(together, &instances);
-    table::remember(together, &ports, now.micros())?;
-    table::remember(together, &fixed_ips, now.micros())?;
-    table::remember(together, &floating_ips, now.micros())
+    table::remember(together, &networks)?;
+    table::remember(together, &subnets)?;
+    instances::note_past_lives(together, instances.iter().map(|(life, _)| *life));
+    table::remember(together, &instances)?;
+    table::remember(together, &ports)?;
+    table::remember(together, &fixed_ips)?;
+    table::remember(together, &floating_ips)
 }

@@ -205,7 +205,7 @@ pub(crate) async fn must_be_new(tx: &mut Tx, born: &[&Instance]) -> Result<(), F
 }
 
 /// Notes the incarnations of lives that end.
-pub(crate) fn note_past_lives(together: &mut Together, ended: &[&Instance]) {
+pub(crate) fn note_past_lives<'l>(together: &mut Together, ended: impl Iterator<Item = &'l Instance>) {
     const SQL: &str = "insert into incarnations (instance_id, last) {rows}
          on conflict (instance_id) do update set last = excluded.last";
     let mut newest = BTreeMap::new();

@@ -150,6 +150,11 @@ impl Subject {
         self.now.fetch_add(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
+    /// Sets the clock back.
+    pub(super) fn set_back(&self, span: Duration) {
+        self.now.fetch_sub(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.now.load(Ordering::Relaxed).into()
     }

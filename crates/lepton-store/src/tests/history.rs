@@ -1,23 +1,90 @@
 //! What has ended is kept with the time in which it was true.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
-    AllocateForInstance, DeleteNetwork, End, Held, Holdable, Holder, HolderPage, ListHolders, ModifyNetwork,
-    NetworkSpec, RemoveFixedIp, ReportHost, Scope, When,
+    AllocateForInstance, DeleteNetwork, End, Envelope, Held, Holdable, Holder, HolderPage, ListHolders,
+    ModifyNetwork, NetworkSpec, RemoveFixedIp, ReportHost, Scope, When,
 };
 use lepton_types::{HostReport, PortId, PortReport, PortStatus, ProjectId, Timestamp};
 
 use super::{
     each_store, floating_ips,
-    harness::{Subject, allocation, deallocation, each_database, fixed_ips, host, instance, network, subnet},
+    harness::{
+        Kind, Subject, allocation, deallocation, each_database, fixed_ips, host, instance, network, reason,
+        subnet,
+    },
+    locks::{BLOCKS, until_somebody_waits},
     migrations::{finish, start},
     modified::untouched,
-    sound::Dump,
+    sound::{Dump, assert_sound},
     subnets::{addition, moved_to},
 };
+
+/// Who waits until another manager has taken an address back gets it from then on, not from when it began to wait.
+#[tokio::test]
+async fn who_waits_for_what_others_hold_begins_when_it_has_it() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    let engine = subject.engine();
+    let mut holder = engine.write().await.unwrap();
+    holder.fetch(BLOCKS, Vec::new()).await.unwrap();
+    let meanwhile = async {
+        until_somebody_waits(engine).await;
+        subject.advance(Duration::from_secs(1));
+        holder.rollback().await.unwrap();
+    };
+    let began = subject.now();
+    let (allocated, ()) = join(subject.allocate(2), meanwhile).await;
+    allocated.unwrap();
+    let since = |dump: &Dump| dump.fixed_ips.iter().map(|row| row.since).max().unwrap();
+    assert_eq!(since(&subject.dump().await), began.after(Duration::from_secs(1)));
+}
+
+/// Of each of two managers by the system's clock, which tests of other things do not have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_pass_addresses_on_and_each_is_one_ports_at_a_time() {
+    let mut subject = Subject::open(Kind::Postgres, |config| config.batch_limit = 4).await;
+    subject.network("tiny", &["10.1.0.0/29"]).await;
+    subject.observed_by(Arc::new(|_| {})).await;
+    let other = crate::Store::open(&subject.config, Arc::new(|_| {})).await.unwrap();
+    let stores = [subject.store(), &other];
+    let lives = (0..8_u128).map(async |number| {
+        for round in 0..20 {
+            let store = stores[round % 2];
+            let born = store.submit(allocation(number, vec![]), Envelope::anonymous()).await;
+            if let Err(refused) = born {
+                assert_eq!(reason::<()>(Err(refused)), "NO_MORE_FIXED_IPS");
+                continue;
+            }
+            let ended = store.submit(deallocation(number), Envelope::anonymous()).await.unwrap();
+            let report = HostReport { unplugged: ended.answer.ports, ..HostReport::default() };
+            let unplugged = ReportHost { host: host(), report };
+            stores[(round + 1) % 2].submit(unplugged, Envelope::anonymous()).await.unwrap();
+        }
+    });
+    join_all(lives).await;
+    assert_sound(&subject.dump().await);
+    assert!(subject.dump().await.history.fixed_ips.len() > 40);
+}
+
+/// The clock of a host is set back while an instance lives.
+#[tokio::test]
+async fn nothing_ends_before_it_began_whatever_the_clock_says() {
+    each_database(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.advance(MINUTE);
+        subject.allocate(1).await.unwrap();
+        subject.set_back(MINUTE);
+        subject.reopen().await;
+        subject.end(1).await;
+        assert_sound(&subject.dump().await);
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn who_had_an_address_when_is_told_by_its_intervals() {

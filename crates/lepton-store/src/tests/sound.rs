@@ -223,6 +223,7 @@ pub(super) fn assert_consistent(dump: &Dump) {
     pools_agree_with_addresses(dump);
     ports_are_told_apart(dump);
     what_must_go_is_not_wanted(dump);
+    nothing_was_held_twice_at_once(dump);
     subnets_are_apart(dump);
     names_lead_to_who_has_them(dump);
     ranges_are_apart_and_count_right(dump);
@@ -490,6 +491,18 @@ fn floating_ips_lead_to_live_ports(dump: &Dump) {
             dump.fixed_ips.iter().find(|row| (row.subnet, row.address) == (target.subnet, target.address));
         assert_eq!(fixed_ip.map(|row| row.holder.clone()), Some(Holder::Port(target.port)), "{row:?}");
     }
+}
+
+/// Whoever had an address ended before the next one began, and not before it began itself.
+fn nothing_was_held_twice_at_once(dump: &Dump) {
+    let past = dump.history.fixed_ips.iter().map(|(row, ended)| (row, *ended));
+    let held = dump.fixed_ips.iter().filter(|row| row.holder.port().is_some());
+    let all = past.chain(held.map(|row| (row, Timestamp::from(i64::MAX))));
+    let mut all: Vec<_> = all.map(|(row, ended)| ((row.subnet, row.address), row.since, ended)).collect();
+    all.sort();
+    assert!(all.iter().all(|(_, since, ended)| since <= ended), "{all:?}");
+    let overlap = all.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].2 > pair[1].1);
+    assert!(overlap.is_none(), "{overlap:?}");
 }
 
 fn ports_are_told_apart(dump: &Dump) {

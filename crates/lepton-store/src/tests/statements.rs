@@ -66,7 +66,8 @@ pub(super) async fn cost<C: Command>(
     }
     let seed = [BATCHES.fetch_add(1, Ordering::Relaxed); 32];
     subject.engine().take_sent();
-    write_batch(subject.engine(), &mut jobs, subject.now(), seed).await.unwrap();
+    let now = subject.now();
+    write_batch(subject.engine(), &mut jobs, &move || now, seed).await.unwrap();
     let mut cost = Cost::new();
     for sql in subject.engine().take_sent().into_iter().flat_map(|sent| sent.literals) {
         *cost.entry(sql).or_default() += 1;
