@@ -116,13 +116,18 @@ impl Connections {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when the file is not where it was opened: what is written to it would be lost.
+    /// [`StoreError::Unavailable`] when the file is not where it was opened: what is written to it would be lost;
+    /// [`Failure::Disconnected`] when the server does not let us in.
     pub(crate) async fn take(&self, access: Access) -> Result<Connection, Failure> {
         self.ensure_in_place()?;
         let waiting = self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).pop();
         match waiting {
             Some(connection) => Ok(connection),
-            None => Ok(self.connect(access).await?),
+            None => self.connect(access).await.map_err(|error| match self.options {
+                // What a file says is about the file: one that is damaged stays so.
+                Options::Sqlite { .. } => error.into(),
+                Options::Postgres(_) => Failure::of_entry(&error),
+            }),
         }
     }
 

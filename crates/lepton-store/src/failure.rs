@@ -53,6 +53,12 @@ impl Failure {
         }
     }
 
+    /// What it means that a server does not let us in that did before. Whatever it says, a wrong password or a database that takes
+    /// nobody for now, somebody may put it right as it was put wrong: to callers the ledger is out of reach until then.
+    pub(crate) fn of_entry(error: &sqlx::Error) -> Self {
+        Self::Disconnected(explained(error))
+    }
+
     /// What it means once the commit was sent: without an answer, nobody knows whether it happened.
     pub(crate) fn of_commit(self) -> Self {
         match self {

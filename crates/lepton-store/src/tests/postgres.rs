@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use lepton_ledger::{Command, CreateNetworks, GetInstanceNwInfo, Scope};
 use lepton_testkit::{Durability, LossyPostgres, PrivatePostgres};
 use lepton_types::NetworkInfo;
+use sqlx::{Connection, PgConnection};
 use tokio::io::AsyncWriteExt;
 
 use super::{
@@ -149,6 +150,62 @@ async fn a_server_that_stops_is_unavailable_until_it_is_back() {
             .unwrap(),
         first
     );
+    assert_sound(&subject.dump().await);
+}
+
+/// Tells the server something, as its operator does.
+async fn tell(server: &PrivatePostgres, sql: &str) {
+    let mut operator = PgConnection::connect(&server.url()).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the text is a test's own")]
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    sqlx::raw_sql(sql).execute(&mut operator).await.unwrap();
+    operator.close().await.unwrap();
+}
+
+const END_SESSIONS: &str =
+    "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'leptond'";
+
+/// It runs and answers, but lets the ledger's user in no more, and ends the sessions that there are.
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_any_more_is_unavailable_until_it_does() {
+    let postgres = PrivatePostgres::start(Durability::Off).unwrap();
+    tell(&postgres, "create role clerk login superuser").await;
+    let url = postgres.create_database("ledger").unwrap().replace("//postgres@", "//clerk@");
+    let mut config = StoreConfig::new(Database::Postgres(url));
+    config.connect_timeout = PATIENCE;
+    let subject = Subject::with(Kind::Postgres, config, tempfile::tempdir().unwrap()).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+
+    for (number, close, words, open) in [
+        (
+            2,
+            "alter database ledger allow_connections false",
+            "is not currently accepting connections",
+            "alter database ledger allow_connections true",
+        ),
+        (3, "alter role clerk nologin", "is not permitted to log in; see the user", "alter role clerk login"),
+        (
+            4,
+            "alter role clerk rename to gone",
+            "role \"clerk\" does not exist; see the user",
+            "alter role gone rename to clerk",
+        ),
+    ] {
+        tell(&postgres, close).await;
+        tell(&postgres, END_SESSIONS).await;
+        let question = GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything };
+        let (outcomes, asked) = tokio::join!(
+            join_all((number..number + 3).map(|number| subject.allocate(number))),
+            subject.store().ask(question),
+        );
+        assert!(outcomes.iter().all(is_unavailable) && is_unavailable(&asked), "{outcomes:?} {asked:?}");
+        let told = asked.unwrap_err().to_string();
+        assert!(told.contains(words), "{told}");
+
+        tell(&postgres, open).await;
+        subject.allocate(number).await.unwrap();
+    }
     assert_sound(&subject.dump().await);
 }
 
