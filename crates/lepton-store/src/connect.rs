@@ -23,6 +23,7 @@ use sqlx::{
 use crate::{
     checkpoint::Copying,
     config::{Database, StoreConfig, postgres_url},
+    encoding::ensure_utf8,
     error::StoreError,
     failure::{Failure, explained, may_pass},
     opened_file::{BESIDE, OpenedFile, beside, make_if_missing},
@@ -84,7 +85,11 @@ impl Connections {
         let (writing, reading, keeper) = Default::default();
         let mut connections = Self { options, patience, file: None, keeper, writing, reading };
         let first = connections.connect_in_time().await;
-        let first = first.map_err(|(problem, may_pass)| not_opened(config, problem, may_pass))?;
+        let mut first = first.map_err(|(problem, may_pass)| not_opened(config, problem, may_pass))?;
+        if let Connection::Postgres(server) = &mut first {
+            let encoding = ensure_utf8(server).await;
+            encoding.map_err(|(problem, may_pass)| not_opened(config, problem, may_pass))?;
+        }
         if let Database::Sqlite(path) = &config.database {
             let keeper = connections.connect_keeper().await.map_err(|error| lasting(explained(&error)))?;
             connections.keeper = Mutex::new(Some(keeper));

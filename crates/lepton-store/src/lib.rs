@@ -17,6 +17,7 @@ mod checkpoint;
 mod claim;
 mod config;
 mod connect;
+mod encoding;
 mod engine;
 mod error;
 mod failure;

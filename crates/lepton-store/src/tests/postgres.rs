@@ -111,6 +111,28 @@ async fn a_unix_socket_may_be_named_as_libpq_names_it() {
 }
 
 #[tokio::test]
+async fn a_database_that_cannot_hold_every_text_is_refused_with_a_way_out() {
+    let server = PrivatePostgres::shared().unwrap();
+    let url = server.url();
+    let (site, _) = url.rsplit_once('/').unwrap();
+    let open = async |name| {
+        let config = StoreConfig::new(Database::Postgres(format!("{site}/{name}")));
+        Store::open(&config, Arc::new(|_| {})).await
+    };
+    let libc = "locale_provider libc locale 'C' template template0";
+    for (name, encoding) in [("latin", "LATIN1"), ("bytes", "SQL_ASCII")] {
+        tell(server, &format!("create database {name} encoding '{encoding}' {libc}")).await;
+        let error = open(name).await.unwrap_err();
+        assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
+        let words = format!("its encoding is {encoding}, and the ledger's is UTF8: make one that has it ");
+        let way_out = "(CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)";
+        assert!(error.to_string().ends_with(&(words + way_out)), "{error}");
+    }
+    tell(server, "create database whole encoding 'UTF8' template template0").await;
+    open("whole").await.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_starting_is_waited_for() {
     let mut postgres = PrivatePostgres::start(Durability::Off).unwrap();
     let mut config = StoreConfig::new(Database::Postgres(postgres.create_database("ledger").unwrap()));
