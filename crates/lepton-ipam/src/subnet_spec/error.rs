@@ -143,8 +143,7 @@ pub enum SubnetSpecError {
     },
     /// A quarantine that is surely a slip of the unit.
     #[error(
-        "a quarantine of {} s is too long (expected at most {} s, 365 days)",
-        quarantine.as_secs_f64(),
+        "a quarantine of {quarantine:?} is too long (expected at most {} s, 365 days)",
         SubnetSpec::QUARANTINE_MAX.as_secs()
     )]
     QuarantineTooLong {

@@ -218,7 +218,7 @@ fn limits_hold_to_the_last_allowed_value() {
     let year = Duration::from_secs(31_536_000);
     assert!(plan(&SubnetSpec { quarantine: year, ..spec("10.1.0.0/24") }).is_ok());
     let quarantine = year + Duration::from_millis(500);
-    let text = "a quarantine of 31536000.5 s is too long (expected at most 31536000 s, 365 days)";
+    let text = "a quarantine of 31536000.5s is too long (expected at most 31536000 s, 365 days)";
     assert_eq!(refusal(&SubnetSpec { quarantine, ..spec("10.1.0.0/24") }), told("quarantine", text));
 }
 

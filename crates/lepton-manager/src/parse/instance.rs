@@ -118,10 +118,7 @@ pub(super) fn patience(fields: &mut Fields, span: Option<&prost_types::Duration>
         let longest = LONGEST_WAIT.as_secs();
         fields.wrong(
             FIELD,
-            format!(
-                "{} s is no time to wait (expected more than 0 and at most {longest} s)",
-                span.as_secs_f64()
-            ),
+            format!("{span:?} is no time to wait (expected more than 0 s and at most {longest} s)"),
         );
         return None;
     }

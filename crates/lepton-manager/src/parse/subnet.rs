@@ -221,7 +221,7 @@ fn quarantine(fields: &mut Fields, path: &str, span: Option<&prost_types::Durati
     }
     let span = fields.duration(&field, span)?;
     if span.subsec_nanos() != 0 {
-        fields.wrong(field, format!("{} s is not a whole number of seconds", span.as_secs_f64()));
+        fields.wrong(field, format!("{span:?} is not a whole number of seconds"));
         return None;
     }
     Some(span)

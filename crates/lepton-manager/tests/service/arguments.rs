@@ -77,6 +77,7 @@ fn refused_allocations() -> Vec<(v1::AllocateForInstanceRequest, &'static str, &
         (waiting(-5, 0), "wait_for_active", "negative"),
         (waiting(0, 0), "wait_for_active", "expected more than 0"),
         (waiting(601, 0), "wait_for_active", "at most 600 s"),
+        (waiting(600, 1), "wait_for_active", "600.000000001s is no time to wait"),
         (waiting(i64::MAX, 0), "wait_for_active", "at most 600 s"),
         (veth("", ""), "binding.veth.netns_path", "is required"),
         (veth("run/netns/a", ""), "binding.veth.netns_path", "absolute path"),

@@ -110,7 +110,9 @@ fn refused_subnets() -> Vec<(v1::SubnetSpec, &'static str, &'static str)> {
             "65 allocation pools are too many",
         ),
         (rest(-1, 0), "quarantine", "negative"),
-        (rest(1, 5), "quarantine", "not a whole number of seconds"),
+        (rest(1, 5), "quarantine", "1.000000005s is not a whole number of seconds"),
+        (rest(365 * 24 * 60 * 60, 1), "quarantine", "31536000.000000001s is not a whole number of seconds"),
+        (rest(i64::MAX, 0), "quarantine", "a quarantine of 9223372036854775807s is too long"),
         (rest(366 * 24 * 60 * 60, 0), "quarantine", "expected at most 31536000 s, 365 days"),
     ]
 }
