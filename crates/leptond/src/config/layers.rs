@@ -39,6 +39,8 @@ pub(super) struct Layer {
 #[derive(Debug, Default)]
 pub(super) struct Values {
     texts: HashMap<String, Given>,
+    /// What a later layer lies over, the lowest first: it is wrong or right all the same.
+    covered: Vec<(&'static str, Given)>,
     pub(super) mistakes: Mistakes,
 }
 
@@ -49,6 +51,10 @@ struct Given {
 }
 
 impl Layer {
+    fn sets(&self, key: &str) -> bool {
+        self.values.iter().any(|(set, _)| *set == key)
+    }
+
     fn set(&mut self, setting: &Setting, text: &str, place: &str) {
         self.values.push((setting.key, Value::new(Some(&place.to_owned()), text)));
     }
@@ -75,34 +81,48 @@ pub(super) fn flags(given: &BTreeMap<String, String>) -> Layer {
     layer
 }
 
+impl Given {
+    /// A layer's value, which is a text.
+    fn of(value: &Value) -> Option<Self> {
+        let ValueKind::String(text) = &value.kind else { return None };
+        Some(Self { text: text.clone(), place: value.origin().unwrap_or(DEFAULT).to_owned() })
+    }
+}
+
 impl Values {
     /// Lays the layers over each other, the last one on top.
-    pub(super) fn merge(layers: impl IntoIterator<Item = Layer>, mistakes: Mistakes) -> Self {
+    pub(super) fn merge<const COUNT: usize>(layers: [Layer; COUNT], mistakes: Mistakes) -> Self {
+        let covered = covered(&layers);
         let builder =
             layers.into_iter().fold(config::Config::builder(), |below, layer| below.add_source(layer));
         let merged = builder.build().expect("layers hold only keys of the table, which are paths");
-        let mut values = Self { texts: HashMap::new(), mistakes };
+        let mut values = Self { texts: HashMap::new(), covered, mistakes };
         values.flatten("", merged.cache);
         values
     }
 
     /// Takes the tree of sections, which layers fill only with texts, apart again.
     fn flatten(&mut self, section: &str, value: Value) {
-        let place = value.origin().unwrap_or(DEFAULT).to_owned();
-        if let ValueKind::Table(table) = value.kind {
+        if let Some(given) = Given::of(&value) {
+            self.texts.insert(section.to_owned(), given);
+        } else if let ValueKind::Table(table) = value.kind {
             for (name, value) in table {
                 self.flatten(&join(section, &name), value);
             }
-        } else if let ValueKind::String(text) = value.kind {
-            self.texts.insert(section.to_owned(), Given { text, place });
         }
     }
 
-    /// The setting's value; when the text is wrong this is recorded, and the default stands in so that reading can go on.
+    /// The setting's value; when the text is wrong this is recorded, and the default stands in so that reading can go on. What
+    /// it covers must be right as well: whoever takes the cover away is not to find it wrong then.
     pub(super) fn take<T>(&mut self, key: &str, default: &str) -> T
     where
         T: FromStr<Err: Display>,
     {
+        for (_, given) in self.covered.iter().filter(|(covered, _)| *covered == key) {
+            if let Err(error) = given.text.parse::<T>() {
+                self.mistakes.add(&given.place, key, error);
+            }
+        }
         if let Some(given) = self.texts.get(key) {
             match given.text.parse() {
                 Ok(value) => return value,
@@ -129,6 +149,17 @@ impl Values {
             self.refuse(&key, problem);
         }
     }
+}
+
+/// What layers set that one after them sets too.
+fn covered(layers: &[Layer]) -> Vec<(&'static str, Given)> {
+    let under = |(below, layer): (usize, &Layer)| {
+        let above = &layers[below + 1..];
+        let is_covered = |key: &str| above.iter().any(|layer| layer.sets(key));
+        let values = layer.values.iter().filter(|(key, _)| is_covered(key));
+        values.filter_map(|(key, value)| Some((*key, Given::of(value)?))).collect::<Vec<_>>()
+    };
+    layers.iter().enumerate().flat_map(under).collect()
 }
 
 fn join(section: &str, name: &str) -> String {

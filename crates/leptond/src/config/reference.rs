@@ -68,8 +68,8 @@ const MANUAL_HEAD: &str = "\
 # Configuration of leptond
 
 `leptond` reads `/etc/lepton/lepton.toml`, or the file that `--config` or `LEPTON_CONFIG` names, then the environment, then its
-flags; the later takes precedence. The default file may be missing. `leptond --check-config` prints every setting with where it
-was set, or everything that is wrong, and exits with 0 or 2.
+flags; the later takes precedence, and the earlier must be right all the same. The default file may be missing.
+`leptond --check-config` prints every setting with where it was set, or everything that is wrong, and exits with 0 or 2.
 
 In the environment and in flags every value is a text without quotes, and a list is written with commas (`manager,agent`).
 Lengths of time are a whole number and a unit: `500ms`, `30s`, `5m`, `24h`, `7d`. A setting that may be empty is unset by an

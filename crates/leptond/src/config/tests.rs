@@ -164,6 +164,17 @@ fn all_mistakes_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn a_wrong_value_is_told_also_where_another_lies_over_it() {
+    let file = "[queue]\nlimit = -5\n";
+    let in_file = "lepton.toml:2: queue.limit: \"-5\" is not a number from 1 to 1000000";
+    let in_variable = "LEPTON_QUEUE_LIMIT: queue.limit: \"abc\" is not a number from 1 to 1000000";
+    let variable = [("LEPTON_QUEUE_LIMIT", "abc")];
+    assert_eq!(mistakes(load(file, &variable, &[])), [in_file, in_variable]);
+    assert_eq!(mistakes(load(file, &variable, &[("queue.limit", "7")])), [in_file, in_variable]);
+    assert_eq!(mistakes(load(file, &[("LEPTON_QUEUE_LIMIT", "7")], &[])), [in_file]);
+}
+
+#[test]
 fn a_file_that_was_asked_for_must_exist_and_the_default_need_not() {
     let path = PathBuf::from("/nonexistent/lepton.toml");
     assert!(Config::load(&Sources { file: ConfigFile::Default(path.clone()), ..silent() }).is_ok());
