@@ -204,14 +204,21 @@ impl Config {
         look: impl FnOnce(&Named<'_>) -> Mistakes,
     ) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
+        let file = file_layer(&sources.file, &mut mistakes);
+        let is_read = file.is_some();
         let layers = [
-            file_layer(&sources.file, &mut mistakes),
+            file.unwrap_or_default(),
             layers::environment(&sources.variables, &mut mistakes),
             layers::flags(&sources.flags),
         ];
         let mut values = Values::merge(layers, mistakes);
         let settings = Settings::read(&mut values);
         let found = look(&Named::of(&settings));
+        if !is_read {
+            // What the settings of the other layers lack to fit together may be in the file.
+            values.refuse_all(found);
+            return Err(values.mistakes);
+        }
         Self::settle(settings, values, sources, found)
     }
 
@@ -305,17 +312,20 @@ impl Config {
     }
 }
 
-fn file_layer(file: &ConfigFile, mistakes: &mut Mistakes) -> Layer {
+/// The layer of the file; none, with a mistake recorded, where nobody knows what the file sets.
+fn file_layer(file: &ConfigFile, mistakes: &mut Mistakes) -> Option<Layer> {
     let (ConfigFile::Default(path) | ConfigFile::Named(path)) = file;
     match fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => return layers::file(path, &text, mistakes),
         Ok(Err(_)) => mistakes.add(&path.display().to_string(), "", "the file is not UTF-8"),
-        Err(error) if error.kind() == ErrorKind::NotFound && matches!(file, ConfigFile::Default(_)) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound && matches!(file, ConfigFile::Default(_)) => {
+            return Some(Layer::default());
+        }
         Err(error) => {
             mistakes.add(&path.display().to_string(), "", format_args!("cannot read the file: {error}"))
         }
     }
-    Layer::default()
+    None
 }
 
 impl Loopback {

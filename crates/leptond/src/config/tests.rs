@@ -205,13 +205,44 @@ fn a_file_that_cannot_be_read_is_a_mistake_even_as_the_default() {
 }
 
 #[test]
+fn of_a_file_that_is_no_toml_only_its_syntax_is_told() {
+    for (file, line) in [
+        ("roles = [\n", 1),
+        ("listen.unix = ''\nlisten.tcp = 127.0.0.1:9797\n", 2),
+        ("[tls]\nkey = '/k\n", 2),
+    ] {
+        let mistakes = mistakes_of(file);
+        assert!(
+            mistakes.iter().all(|mistake| mistake.starts_with(&format!("lepton.toml:{line}: "))),
+            "{mistakes:#?}"
+        );
+        assert!(
+            !mistakes.iter().any(|mistake| SETTINGS.iter().any(|it| mistake.contains(it.key))),
+            "{mistakes:#?}"
+        );
+    }
+}
+
+#[test]
 fn mistakes_of_syntax_do_not_hide_others() {
-    let mistakes = mistakes_of("host = 'a'\nhost = 'b'\nroles = [\n[lgo]\nlevel = 'info'\n");
-    assert!(
-        mistakes.iter().any(|mistake| mistake.starts_with("lepton.toml:2: duplicate key")),
-        "{mistakes:#?}"
+    let file = "host = 'a'\nhost = 'b'\n[log\n";
+    let variables = [("LEPTON_HOTS", "c"), ("LEPTON_LOG_LEVEL", "loud"), ("LEPTON_LISTEN_TCP", "0.0.0.0:1")];
+    let mistakes = mistakes(load(file, &variables, &[("shutdown.drain", "1h")]));
+    let places = [
+        "lepton.toml:2: duplicate key",
+        "lepton.toml:3: ",
+        "LEPTON_HOTS: ",
+        "LEPTON_LOG_LEVEL: ",
+        "--shutdown-drain: ",
+    ];
+    for place in places {
+        assert!(mistakes.iter().any(|mistake| mistake.starts_with(place)), "{place} in {mistakes:#?}");
+    }
+    assert_eq!(
+        mistakes.len(),
+        places.len(),
+        "whether others can reach the address with TLS the file would say: {mistakes:#?}"
     );
-    assert!(mistakes.len() > 1, "{mistakes:#?}");
 }
 
 #[test]

@@ -12,16 +12,19 @@ use super::{
     Layer, Mistakes, SETTINGS, join, setting, suggestion,
 };
 
-/// The layer of a file's text.
-pub(in crate::config) fn file(path: &Path, text: &str, mistakes: &mut Mistakes) -> Layer {
+/// The layer of a file's text; none where that is no TOML: what a parser makes of the rest of it is a guess, and nobody's mistake.
+pub(in crate::config) fn file(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Layer> {
     let mut reader = Reader { path, text, mistakes, layer: Layer::default() };
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
+    for error in &errors {
         let at = error.span().map_or(0, |span| span.start);
         reader.mistakes.add(&reader.place(at), "", error.message());
     }
+    if !errors.is_empty() {
+        return None;
+    }
     reader.table("", document.get_ref());
-    reader.layer
+    Some(reader.layer)
 }
 
 /// Walks through a file's tables.
