@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, ErrorKind},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -36,6 +37,19 @@ pub enum LedgerFileError {
         /// Which process, as far as it has said.
         holder: String,
     },
+    /// It has several names, of which each would have a lock and a log of its own.
+    #[error(
+        "the ledger {} has {names} names (hard links): under each one SQLite keeps another log, so what is written under one is \
+         lost under the others. Remove the others (find their folder with `find / -samefile {}`), or make the ledger a \
+         file of its own with `cp`, while no leptond runs on it",
+        path.display(), path.display()
+    )]
+    Linked {
+        /// The ledger.
+        path: PathBuf,
+        /// How many names it has.
+        names: u64,
+    },
     /// The system refused.
     #[error(
         "cannot lock {}, without which another leptond could use the ledger {}: let this user write both and their folder",
@@ -55,6 +69,10 @@ impl LedgerFile {
     /// Holds the file, if the ledger is one. PostgreSQL is there for several.
     pub(crate) async fn hold(database: &Database) -> Result<Self, LedgerFileError> {
         let Database::Sqlite(path) = database else { return Ok(Self { _lock: None }) };
+        // What is not there yet, or cannot be looked at, SQLite makes, or says why not.
+        if let Some(names) = fs::metadata(path).ok().map(|file| file.nlink()).filter(|names| *names > 1) {
+            return Err(LedgerFileError::Linked { path: path.clone(), names });
+        }
         let lock = lock_of(path);
         match Lock::take(&lock).await {
             Ok(held) => Ok(Self { _lock: Some(held) }),
@@ -104,6 +122,26 @@ mod tests {
         drop(held);
         LedgerFile::hold(&Database::Sqlite(path)).await.unwrap();
         LedgerFile::hold(&Database::Memory).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_ledger_with_two_names_is_not_used_by_either() {
+        let folder = TempDir::new().unwrap();
+        let (path, other) = (folder.path().join("lepton.db"), folder.path().join("other.db"));
+        fs::write(&path, "").unwrap();
+        // Whoever has it goes on; the next one is kept away from both names.
+        let held = LedgerFile::hold(&Database::Sqlite(path.clone())).await.unwrap();
+        fs::hard_link(&path, &other).unwrap();
+        let error = LedgerFile::hold(&Database::Sqlite(other.clone())).await.unwrap_err().to_string();
+        assert!(
+            error.contains("other.db has 2 names (hard links)") && error.contains("-samefile "),
+            "{error}"
+        );
+        drop(held);
+        let error = LedgerFile::hold(&Database::Sqlite(path.clone())).await.unwrap_err().to_string();
+        assert!(error.contains("lepton.db has 2 names (hard links)"), "{error}");
+        fs::remove_file(other).unwrap();
+        LedgerFile::hold(&Database::Sqlite(path)).await.unwrap();
     }
 
     #[tokio::test]
