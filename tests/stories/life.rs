@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use lepton_proto::v1::{self, port_binding};
+use lepton_proto::v1::{self, port_binding, subnets_client::SubnetsClient};
 use lepton_sim::{KernelInstance, reason};
 use lepton_testkit::kernel_test;
 use nix::{
@@ -44,6 +44,34 @@ kernel_test! {
         other.kill(&hypervisor).await.unwrap();
         eventually("nothing of ours is left on the host", async || own_links().is_empty()).await;
         place.ledger().assert_whole().await;
+        daemon.stop().await;
+    }
+}
+
+kernel_test! {
+    async fn the_static_routes_of_its_subnets_are_in_an_instances_namespace() {
+        let place = Place::with_kernel();
+        let daemon = place.start().await;
+        let mut client = place.client().await;
+        network(&mut client, "blue", &["10.4.0.0/24", "fd00:4::/64"]).await;
+        let network = client.list_networks(v1::ListNetworksRequest::default()).await.unwrap().into_inner().networks.remove(0);
+        let mut subnets = SubnetsClient::new(place.channel().await);
+        let routes = [("192.168.9.0/24", "10.4.0.77"), ("fd00:9::/64", "fd00:4::77")];
+        for (subnet, (destination, gateway)) in network.subnets.iter().zip(routes) {
+            let subnet_id = subnet.id.clone();
+            let (destination, gateway) = (destination.into(), gateway.into());
+            let request = v1::AddRouteRequest { subnet_id, destination, gateway, ..Default::default() };
+            subnets.add_route(request).await.unwrap();
+        }
+
+        let hypervisor = place.hypervisor(1).await;
+        let one = KernelInstance::boot(&hypervisor, &programs().lepton_sim, boot_and_wait()).await.unwrap();
+        for (destination, gateway) in routes {
+            let family = if destination.contains(':') { "-6" } else { "-4" };
+            let show = format!("nsenter --net={} ip {family} route show {destination}", one.guest.netns_path());
+            assert!(run(&show).starts_with(&format!("{destination} via {gateway} dev eth0 ")), "{}", run(&show));
+        }
+        one.kill(&hypervisor).await.unwrap();
         daemon.stop().await;
     }
 }

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 pub use inside::run_guest;
-pub use interface::{Address, Interface, InterfaceError, interfaces};
+pub use interface::{Address, Interface, InterfaceError, Route, interfaces};
 pub use protocol::{Command, Forgery, Reply};
 
 /// Longest that a guest may take for one command; the slowest, a ping without an answer, takes one second.

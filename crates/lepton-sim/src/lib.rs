@@ -23,7 +23,8 @@ pub use churn::{Churn, ChurnSummary, Stop};
 pub use connect::{ConnectError, connect};
 pub use error::{SimError, reason, with_causes};
 pub use guest::{
-    Address, Command, Forgery, Guest, GuestError, Interface, InterfaceError, Reply, interfaces, run_guest,
+    Address, Command, Forgery, Guest, GuestError, Interface, InterfaceError, Reply, Route, interfaces,
+    run_guest,
 };
 pub use hypervisor::{Boot, Hypervisor};
 pub use identity::instance_id;

@@ -110,22 +110,82 @@ fn two_guests_ping_each_other_over_both_families() {
     });
 }
 
+/// What `ip route show` tells in the guest's namespace.
+fn routes(guest: &Guest, arguments: &str) -> String {
+    let inside = format!("--net={}", guest.netns_path());
+    let show = ["ip"].into_iter().chain(arguments.split(' '));
+    let output = Command::new("nsenter").arg(inside).args(show).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn a_guest_has_a_default_route_for_each_gateway() {
     inside("a_guest_has_a_default_route_for_each_gateway", async || {
         let (left, _right) = configured_pair().await;
-        for (family, gateway) in [("-4", "10.1.0.254"), ("-6", "fd00:1::fe")] {
-            let target = format!("--net={}", left.netns_path());
-            let output = Command::new("nsenter")
-                .arg(target)
-                .args(["ip", family, "route", "show", "default"])
-                .output()
-                .unwrap();
-            let routes = String::from_utf8(output.stdout).unwrap();
+        for (family, gateway, metric) in [("-4", "10.1.0.254", 100), ("-6", "fd00:1::fe", 101)] {
+            let routes = routes(&left, &format!("{family} route show default"));
             assert!(routes.starts_with(&format!("default via {gateway} dev eth0 ")), "{routes}");
-            assert!(routes.contains("metric 100"), "{routes}");
+            assert!(routes.contains(&format!("metric {metric}")), "{routes}");
         }
     });
+}
+
+#[test]
+fn a_guest_has_the_static_routes_that_its_network_info_tells_and_after_a_reboot_no_others() {
+    inside(
+        "a_guest_has_the_static_routes_that_its_network_info_tells_and_after_a_reboot_no_others",
+        async || {
+            let route = |destination: &str, gateway: &str| v1::Route {
+                destination: destination.into(),
+                gateway: gateway.into(),
+            };
+            let told = |routes: [Vec<v1::Route>; 2]| {
+                let mut info = info(1);
+                let network = info.vifs[0].network.as_mut().unwrap();
+                for (subnet, routes) in network.subnets.iter_mut().zip(routes) {
+                    subnet.routes = routes;
+                }
+                info
+            };
+            let (mut left, mut right) = (guest().await, guest().await);
+            cable(&left, &right);
+            // The last ones' next hops are neighbours, whatever the routes before them cover.
+            let first = told([
+                vec![
+                    route("10.1.0.128/25", "10.1.0.77"),
+                    route("192.168.9.0/24", "10.1.0.77"),
+                    route("192.168.10.0/24", "10.1.0.200"),
+                ],
+                vec![
+                    route("fd00:1::8000/113", "fd00:1::77"),
+                    route("fd00:9::/64", "fd00:1::77"),
+                    route("fd00:10::/64", "fd00:1::8001"),
+                ],
+            ]);
+            let second = info(2);
+            let (one, other) = tokio::join!(left.configure(&first), right.configure(&second));
+            one.and(other).unwrap();
+            for (destination, next_hop) in [
+                ("192.168.9.0/24", "10.1.0.77"),
+                ("192.168.10.0/24", "10.1.0.200"),
+                ("fd00:9::/64", "fd00:1::77"),
+                ("fd00:10::/64", "fd00:1::8001"),
+            ] {
+                let family = if destination.contains(':') { "-6" } else { "-4" };
+                let shown = routes(&left, &format!("{family} route show {destination}"));
+                assert!(shown.starts_with(&format!("{destination} via {next_hop} dev eth0 ")), "{shown}");
+            }
+
+            left.configure(&told([vec![route("192.168.9.0/24", "10.1.0.78")], vec![]])).await.unwrap();
+            let all =
+                routes(&left, "-4 route show proto static") + &routes(&left, "-6 route show proto static");
+            let hops: Vec<_> = all.lines().map(|line| line.split(" dev ").next().unwrap()).collect();
+            assert_eq!(
+                hops,
+                ["default via 10.1.0.254", "192.168.9.0/24 via 10.1.0.78", "default via fd00:1::fe"]
+            );
+        },
+    );
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! From a NetworkInfo to what each interface of a guest gets.
 
-use std::net::{AddrParseError, IpAddr};
+use std::{
+    net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::RangeFrom,
+};
 
 use lepton_proto::v1::{self, port_binding::Kind};
-use lepton_types::{Cidr, CidrError, IfName, IfNameError, MacAddr, MacAddrError};
+use lepton_types::{AddressFamily, Cidr, CidrError, IfName, IfNameError, MacAddr, MacAddrError};
 use serde::{Deserialize, Serialize};
 
 /// One interface of a guest, as its NetworkInfo says.
@@ -17,10 +20,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Its addresses.
     pub addresses: Vec<Address>,
-    /// Its default routes.
-    pub gateways: Vec<IpAddr>,
-    /// Preference of its default routes: that of the instance's first vNIC wins.
-    pub metric: u32,
+    /// Its routes: for each subnet the default one, then the static ones.
+    pub routes: Vec<Route>,
 }
 
 /// An address with the prefix of its subnet.
@@ -30,6 +31,17 @@ pub struct Address {
     pub address: IpAddr,
     /// Bits of the subnet's prefix.
     pub prefix_len: u8,
+}
+
+/// A route to what is beyond a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Where it leads.
+    pub destination: Cidr,
+    /// The neighbour.
+    pub next_hop: IpAddr,
+    /// Its preference, the lowest first; no other route of the guest has the same one.
+    pub metric: u32,
 }
 
 /// A NetworkInfo that no interface can be made of.
@@ -58,34 +70,68 @@ pub enum InterfaceError {
         /// Why it is none.
         source: AddrParseError,
     },
+    /// A route whose next hop is of another family than where it leads.
+    #[error("no route to {destination} leads by {next_hop}, which is of the other family")]
+    Family {
+        /// Where it should lead.
+        destination: Cidr,
+        /// Its next hop.
+        next_hop: IpAddr,
+    },
 }
 
-/// Metric of the first vNIC's default routes; each vNIC that follows gets one more.
+/// Metric of the first vNIC's first route; each route that follows gets one more, for the kernel takes no second one to the same
+/// place with the same metric. So of several default routes that of the first vNIC wins.
 const FIRST_METRIC: u32 = 100;
+
+/// Where a default route leads.
+const EVERYWHERE_V4: Cidr = Cidr::v4(Ipv4Addr::UNSPECIFIED, 0);
+const EVERYWHERE_V6: Cidr = Cidr::v6(Ipv6Addr::UNSPECIFIED, 0);
 
 /// The interfaces of an instance, by position.
 pub fn interfaces(info: &v1::NetworkInfo) -> Result<Vec<Interface>, InterfaceError> {
-    info.vifs.iter().zip(FIRST_METRIC..).map(|(vif, metric)| interface(vif, metric)).collect()
+    let mut metrics = FIRST_METRIC..;
+    info.vifs.iter().map(|vif| interface(vif, &mut metrics)).collect()
 }
 
-fn interface(vif: &v1::Vif, metric: u32) -> Result<Interface, InterfaceError> {
+fn interface(vif: &v1::Vif, metrics: &mut RangeFrom<u32>) -> Result<Interface, InterfaceError> {
     let Some(Kind::Veth(veth)) = vif.binding.as_ref().and_then(|binding| binding.kind.as_ref()) else {
         return Err(InterfaceError::NotVeth(vif.id.clone()));
     };
     let network = vif.network.as_ref().ok_or_else(|| InterfaceError::NoNetwork(vif.id.clone()))?;
     let mut addresses = Vec::new();
-    let mut gateways = Vec::new();
+    let mut ways = Vec::new();
     for subnet in &network.subnets {
         let prefix_len = subnet.cidr.parse::<Cidr>()?.prefix_len();
         for text in &subnet.fixed_ips {
             addresses.push(Address { address: address(text)?, prefix_len });
         }
         if !subnet.gateway.is_empty() {
-            gateways.push(address(&subnet.gateway)?);
+            let gateway = address(&subnet.gateway)?;
+            ways.push((if gateway.is_ipv4() { EVERYWHERE_V4 } else { EVERYWHERE_V6 }, gateway));
+        }
+        for route in &subnet.routes {
+            ways.push(way(route)?);
         }
     }
+    // A guest that is a next hop itself is told of the route like its neighbours; the kernel refuses a way through oneself.
+    ways.retain(|(_, next_hop)| addresses.iter().all(|own| own.address != *next_hop));
+    let routes = ways.into_iter().zip(metrics);
+    let routes =
+        routes.map(|((destination, next_hop), metric)| Route { destination, next_hop, metric }).collect();
     let (device, mac) = (veth.guest_device.parse()?, vif.mac_address.parse()?);
-    Ok(Interface { device, mac, mtu: network.mtu, addresses, gateways, metric })
+    Ok(Interface { device, mac, mtu: network.mtu, addresses, routes })
+}
+
+/// Where a static route leads, and by whom.
+fn way(route: &v1::Route) -> Result<(Cidr, IpAddr), InterfaceError> {
+    let destination: Cidr = route.destination.parse()?;
+    let next_hop = address(&route.gateway)?;
+    if destination.family() == AddressFamily::of(next_hop) {
+        Ok((destination, next_hop))
+    } else {
+        Err(InterfaceError::Family { destination, next_hop })
+    }
 }
 
 fn address(text: &str) -> Result<IpAddr, InterfaceError> {
@@ -95,6 +141,10 @@ fn address(text: &str) -> Result<IpAddr, InterfaceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn route(destination: &str, gateway: &str) -> v1::Route {
+        v1::Route { destination: destination.into(), gateway: gateway.into() }
+    }
 
     fn vif() -> v1::Vif {
         let subnet = |cidr: &str, gateway: &str, fixed_ip: &str| v1::VifSubnet {
@@ -111,13 +161,27 @@ mod tests {
             network: Some(v1::VifNetwork {
                 mtu: 1400,
                 subnets: vec![
-                    subnet("10.1.0.0/24", "10.1.0.1", "10.1.0.2"),
-                    subnet("fd00:1::/64", "", "fd00:1::2"),
+                    v1::VifSubnet {
+                        routes: vec![
+                            route("192.168.9.0/24", "10.1.0.77"),
+                            route("192.168.10.0/24", "10.1.0.78"),
+                        ],
+                        ..subnet("10.1.0.0/24", "10.1.0.1", "10.1.0.2")
+                    },
+                    v1::VifSubnet {
+                        routes: vec![route("fd00:9::/64", "fd00:1::77")],
+                        ..subnet("fd00:1::/64", "", "fd00:1::2")
+                    },
                 ],
                 ..Default::default()
             }),
             ..Default::default()
         }
+    }
+
+    fn ranked(destination: &str, next_hop: &str, metric: u32) -> Route {
+        let (destination, next_hop) = (destination.parse().unwrap(), next_hop.parse().unwrap());
+        Route { destination, next_hop, metric }
     }
 
     #[test]
@@ -131,8 +195,12 @@ mod tests {
                 Address { address: "10.1.0.2".parse().unwrap(), prefix_len: 24 },
                 Address { address: "fd00:1::2".parse().unwrap(), prefix_len: 64 },
             ],
-            gateways: vec!["10.1.0.1".parse().unwrap()],
-            metric: 100,
+            routes: vec![
+                ranked("0.0.0.0/0", "10.1.0.1", 100),
+                ranked("192.168.9.0/24", "10.1.0.77", 101),
+                ranked("192.168.10.0/24", "10.1.0.78", 102),
+                ranked("fd00:9::/64", "fd00:1::77", 103),
+            ],
         };
         assert_eq!(interfaces(&info).unwrap(), [expected]);
     }
@@ -140,8 +208,36 @@ mod tests {
     #[test]
     fn the_first_vnic_has_the_preferred_default_route() {
         let info = v1::NetworkInfo { vifs: vec![vif(), vif()], ..Default::default() };
-        let metrics: Vec<_> = interfaces(&info).unwrap().iter().map(|interface| interface.metric).collect();
-        assert_eq!(metrics, [100, 101]);
+        let metrics: Vec<Vec<_>> = interfaces(&info)
+            .unwrap()
+            .iter()
+            .map(|interface| interface.routes.iter().map(|route| route.metric).collect())
+            .collect();
+        assert_eq!(metrics, [[100, 101, 102, 103], [104, 105, 106, 107]]);
+    }
+
+    #[test]
+    fn a_guest_that_is_a_next_hop_has_no_route_through_itself() {
+        let mut vif = vif();
+        let subnets = &mut vif.network.as_mut().unwrap().subnets;
+        subnets[0].fixed_ips.push("10.1.0.77".into());
+        subnets[1].fixed_ips.push("fd00:1::77".into());
+        let info = v1::NetworkInfo { vifs: vec![vif], ..Default::default() };
+        let routes = interfaces(&info).unwrap().remove(0).routes;
+        assert_eq!(
+            routes,
+            [ranked("0.0.0.0/0", "10.1.0.1", 100), ranked("192.168.10.0/24", "10.1.0.78", 101)]
+        );
+    }
+
+    #[test]
+    fn a_route_by_a_next_hop_of_the_other_family_is_refused() {
+        for (destination, next_hop) in [("192.168.9.0/24", "fd00:1::77"), ("fd00:9::/64", "10.1.0.77")] {
+            let mut vif = vif();
+            vif.network.as_mut().unwrap().subnets[0].routes = vec![route(destination, next_hop)];
+            let info = v1::NetworkInfo { vifs: vec![vif], ..Default::default() };
+            assert!(matches!(interfaces(&info), Err(InterfaceError::Family { .. })), "{destination}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs, io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use rtnetlink::{
 };
 use tokio::{task::JoinSet, time};
 
-use super::{Address, Interface};
+use super::{Address, Interface, Route};
 
 /// Longest that the kernel may take to bring an interface up whose other end is up.
 const UP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -92,8 +92,8 @@ impl Links {
         for address in &interface.addresses {
             self.add_address(index, *address).await?;
         }
-        for gateway in &interface.gateways {
-            self.add_default_route(index, *gateway, interface.metric).await?;
+        for route in &interface.routes {
+            self.add_route(index, *route).await?;
         }
         Ok(())
     }
@@ -182,22 +182,25 @@ impl Links {
         Ok(())
     }
 
-    /// `ip route add default via GATEWAY dev DEVICE metric METRIC`
-    async fn add_default_route(&self, index: u32, gateway: IpAddr, metric: u32) -> Result<(), LinkError> {
-        let route = match gateway {
-            IpAddr::V4(gateway) => RouteMessageBuilder::<Ipv4Addr>::new()
-                .gateway(gateway)
-                .output_interface(index)
-                .priority(metric)
-                .build(),
-            IpAddr::V6(gateway) => RouteMessageBuilder::<Ipv6Addr>::new()
-                .gateway(gateway)
-                .output_interface(index)
-                .priority(metric)
-                .build(),
-        };
-        let added = self.handle.route().add(route).execute().await;
-        added.map_err(refused(format!("add a default route by {gateway}")))
+    /// `ip route add DESTINATION via NEXT_HOP dev DEVICE metric METRIC onlink`: the ledger has seen to it that the next hop is a
+    /// neighbour. The kernel would look for it among the routes, and for IPv6 refuse one that another route covers more closely.
+    async fn add_route(&self, index: u32, route: Route) -> Result<(), LinkError> {
+        let Route { destination, next_hop, metric } = route;
+        let of_one_family = "the next hop is of its destination's family";
+        let message = RouteMessageBuilder::<IpAddr>::new()
+            .destination_prefix(destination.first(), destination.prefix_len())
+            .and_then(|builder| builder.gateway(next_hop))
+            .expect(of_one_family)
+            .output_interface(index)
+            .priority(metric)
+            .onlink()
+            .build();
+        self.handle
+            .route()
+            .add(message)
+            .execute()
+            .await
+            .map_err(refused(format!("add a route to {destination} by {next_hop}")))
     }
 
     /// Waits for the kernel's word that packets can be sent: before it, they would be dropped in silence.
