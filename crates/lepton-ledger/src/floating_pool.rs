@@ -77,14 +77,13 @@ impl Command for CreateFloatingPool {
         };
         for (index, addresses) in self.ranges.iter().enumerate() {
             let field = format!("ranges[{index}]");
-            match ledger.range_that_overlaps(*addresses)? {
-                Some((range, there)) if range.pool == pool.id && there == *addresses => {
-                    self.check_interface(ledger, &range)?;
-                }
-                Some((range, there)) => {
-                    return Err(overlap(ledger, *addresses, (range.pool, there), field)?.into());
-                }
-                None => self.insert_range(ledger, &pool, *addresses, field)?,
+            let Some((range, there)) = ledger.range_that_overlaps(*addresses)? else {
+                self.insert_range(ledger, &pool, *addresses, field)?;
+                continue;
+            };
+            match ledger.ranges_with(&pool, *addresses)? {
+                None => return Err(overlap(ledger, *addresses, (range.pool, there), field)?.into()),
+                Some(ranges) => ranges.iter().try_for_each(|range| self.check_interface(ledger, range))?,
             }
         }
         let ranges = ledger.ranges_of(pool.id).len();
@@ -240,6 +239,24 @@ impl View {
     pub(crate) fn found_pool(&mut self, name: &Name) -> Result<Network, Stop> {
         let found = self.floating_pool(name)?.cloned();
         found.ok_or_else(|| Refusal::FloatingPoolNotFound { pool: name.clone() }.into())
+    }
+
+    /// The ranges of a pool that have these addresses; none where it lacks one of them.
+    fn ranges_with(
+        &mut self,
+        pool: &Network,
+        addresses: Ipv4Range,
+    ) -> Result<Option<Vec<FloatingRange>>, Stop> {
+        let (mut lacking, mut with) = (vec![addresses], Vec::new());
+        for range in self.ranges_of(pool.id) {
+            let subnet = self.subnet_of_range(range.subnet)?;
+            let left = withdraw::without(lacking.iter().copied(), &pieces(&subnet).collect::<Vec<_>>());
+            if left != lacking {
+                with.push(range);
+            }
+            lacking = left;
+        }
+        Ok(lacking.is_empty().then_some(with))
     }
 
     fn pool_with_ranges(&self, pool: &Network) -> FloatingPool {

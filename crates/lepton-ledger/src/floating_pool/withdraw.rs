@@ -178,7 +178,7 @@ pub(super) fn gaps(range: Ipv4Range, subnet: &Subnet) -> Vec<Ipv4Range> {
 }
 
 /// What is left of ranges without others.
-fn without(ranges: impl IntoIterator<Item = Ipv4Range>, others: &[Ipv4Range]) -> Vec<Ipv4Range> {
+pub(super) fn without(ranges: impl IntoIterator<Item = Ipv4Range>, others: &[Ipv4Range]) -> Vec<Ipv4Range> {
     others.iter().fold(ranges.into_iter().collect(), |left, other| {
         left.into_iter().flat_map(|range| range.without(*other)).collect()
     })
