@@ -18,7 +18,7 @@ pub(crate) trait Stored: LedgerRow {
     /// `update t set … = v.columnN … from ({rows}) as v where t.key = v.column1 …`, with [`Stored::values`], behind which
     /// stand the [guards](Stored::guards) of the row as it was read.
     const UPDATE: &'static str;
-    /// `delete from t where (key columns) in ({rows})`.
+    /// `delete from t where (key columns, guards) in ({rows})`, with the [guards](Stored::guards) of the row as it was read.
     const DELETE: Option<&'static str>;
     /// `insert into t_history (…, ended_at) {rows}`, with [`Stored::history_values`].
     const INSERT_HISTORY: Option<&'static str> = None;
@@ -34,7 +34,7 @@ pub(crate) trait Stored: LedgerRow {
     /// The key's columns.
     fn key_values(&self) -> Vec<Value>;
 
-    /// What must still stand in the table when the row is overwritten: of rows that are not locked as they are loaded, their
+    /// What must still stand in the table when the row is overwritten or ends: of rows that are not locked as they are loaded, their
     /// version. Another manager's change in between makes the batch decide again.
     fn guards(&self) -> Vec<Value> {
         Vec::new()
@@ -61,7 +61,8 @@ pub(crate) async fn delete<R: Stored>(tx: &mut Tx, rows: &[&R]) -> Result<(), Fa
         return Ok(());
     }
     let sql = R::DELETE.ok_or_else(|| StoreError::Internal("rows of this table never end".into()))?;
-    let affected = tx.execute_for(sql, rows, |row| row.key_values()).await?;
+    let key_of = |row: &&R| row.key_values().into_iter().chain(row.guards()).collect();
+    let affected = tx.execute_for(sql, rows, key_of).await?;
     all_there(affected, rows.len())
 }
 

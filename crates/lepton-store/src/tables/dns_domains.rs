@@ -26,7 +26,7 @@ impl Stored for DnsDomain {
         "update dns_domains set is_private = v.column3, project_id = v.column4, availability_zone = v.column5,
              version = v.column7
          from ({rows}) as v where dns_domains.id = v.column1 and dns_domains.version = v.column8";
-    const DELETE: Option<&'static str> = Some("delete from dns_domains where id {in}");
+    const DELETE: Option<&'static str> = Some("delete from dns_domains where (id, version) in ({rows})");
 
     fn values(&self) -> Vec<Value> {
         let (is_private, project, zone) = match &self.scope {

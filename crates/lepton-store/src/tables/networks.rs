@@ -42,7 +42,7 @@ impl Stored for Network {
              sequence = v.column6, created_at = v.column7, host_id = v.column8, is_injected = v.column9,
              is_external = v.column10, version = v.column11
          from ({rows}) as v where networks.id = v.column1 and networks.version = v.column13";
-    const DELETE: Option<&'static str> = Some("delete from networks where id {in}");
+    const DELETE: Option<&'static str> = Some("delete from networks where (id, version) in ({rows})");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into network_history
              (id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version,

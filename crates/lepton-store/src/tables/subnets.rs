@@ -34,7 +34,7 @@ impl Stored for Subnet {
              mode = v.column6, pools = v.column7, quarantine_secs = v.column8, routes = v.column9,
              dhcp_server = v.column10, interface = v.column11, version = v.column12
          from ({rows}) as v where subnets.id = v.column1 and subnets.version = v.column13";
-    const DELETE: Option<&'static str> = Some("delete from subnets where id {in}");
+    const DELETE: Option<&'static str> = Some("delete from subnets where (id, version) in ({rows})");
     const INSERT_HISTORY: Option<&'static str> = Some(
         "insert into subnet_history (id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes,
              dhcp_server, interface, version, ended_at)

@@ -2,10 +2,14 @@
 //! a block's row or a foreign key tells the second manager that it decided on what is no longer so.
 
 use futures_util::future::join;
-use lepton_ledger::{Command, DeleteSubnet, Envelope, GetNetwork, GetSubnet, ModifyNetwork, Reply, Scope};
+use lepton_ledger::{
+    Command, DeleteDnsDomain, DeleteNetwork, DeleteSubnet, Envelope, GetNetwork, GetSubnet, ModifyNetwork,
+    NetworkSpec, Reply, Scope,
+};
 
 use super::{
-    harness::{Kind, Subject, allocation, fixed_ips, instance, reason, requested},
+    dns::domain,
+    harness::{Kind, Subject, allocation, fixed_ips, instance, network, reason, requested, subnet},
     locks::until_somebody_waits,
     modified::{carving, untouched},
     sound::assert_sound,
@@ -62,6 +66,63 @@ async fn a_change_that_was_decided_on_an_old_version_is_decided_again() {
         (dns, now.subnets[0].gateway),
         (vec!["9.9.9.9".to_owned()], Some("10.1.0.9".parse().unwrap()))
     );
+}
+
+/// A tenant deletes its network while an operator gives it to another project.
+#[tokio::test]
+async fn an_end_that_was_decided_on_an_old_version_is_decided_again() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let spec = network("private", vec![subnet("10.1.0.0/24")]);
+    let made = subject.create(NetworkSpec { project: Some("p1".parse().unwrap()), ..spec }).await;
+    subject.submit(domain("example.org")).await.unwrap();
+    let scope = || Scope::Project("p1".parse().unwrap());
+    let name = || "example.org".parse().unwrap();
+    let engine = subject.engine();
+    for (other, of) in [
+        ("update subnets set version = version + 1", "subnet"),
+        ("update dns_domains set version = version + 1", "domain"),
+        ("update networks set project_id = 'p2', version = version + 1", "network"),
+    ] {
+        let mut theirs = engine.write().await.unwrap();
+        theirs.execute(other, Vec::new()).await.unwrap();
+        let ours = async {
+            match of {
+                "subnet" => {
+                    let end = DeleteSubnet { subnet: made.subnets[0].id, scope: scope() };
+                    subject.submit(end).await.unwrap();
+                }
+                "domain" => subject.submit(DeleteDnsDomain { name: name() }).await.unwrap(),
+                _ => {
+                    let end = DeleteNetwork { network: made.network.id, scope: scope() };
+                    assert_eq!(reason(subject.submit(end).await), "NETWORK_NOT_FOUND", "it is p2's");
+                }
+            }
+        };
+        let commit = async {
+            until_somebody_waits(engine).await;
+            theirs.commit().await.unwrap();
+        };
+        join(ours, commit).await;
+    }
+}
+
+/// What a project has of networks is what it is counted to have, whoever gives it one and whoever takes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_count_a_network_that_one_gives_away_while_the_other_ends_it() {
+    for kind in BOTH {
+        let (subject, other) = two_managers(kind).await;
+        let project = |name: &str| Some(name.parse().unwrap());
+        for round in 0..20 {
+            let spec = network(&format!("n{round}"), vec![]);
+            let id = subject.create(NetworkSpec { project: project("p1"), ..spec }).await.network.id;
+            let give = ModifyNetwork { project: Some(project("p2")), ..untouched(id) };
+            let end = DeleteNetwork { network: id, scope: Scope::Project("p1".parse().unwrap()) };
+            let (given, ended) = join(submit(subject.store(), give), submit(&other, end)).await;
+            let loser = if given.is_ok() { ended } else { given.map(drop) };
+            assert_eq!(reason(loser), "NETWORK_NOT_FOUND", "{kind:?}: one of the two came second");
+        }
+        assert_sound(&subject.dump().await);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
