@@ -122,7 +122,7 @@ fn routes(guest: &Guest, arguments: &str) -> String {
 fn a_guest_has_a_default_route_for_each_gateway() {
     inside("a_guest_has_a_default_route_for_each_gateway", async || {
         let (left, _right) = configured_pair().await;
-        for (family, gateway, metric) in [("-4", "10.1.0.254", 100), ("-6", "fd00:1::fe", 101)] {
+        for (family, gateway, metric) in [("-4", "10.1.0.254", 1024), ("-6", "fd00:1::fe", 1025)] {
             let routes = routes(&left, &format!("{family} route show default"));
             assert!(routes.starts_with(&format!("default via {gateway} dev eth0 ")), "{routes}");
             assert!(routes.contains(&format!("metric {metric}")), "{routes}");
@@ -186,6 +186,37 @@ fn a_guest_has_the_static_routes_that_its_network_info_tells_and_after_a_reboot_
             );
         },
     );
+}
+
+#[test]
+fn guests_whose_subnet_is_every_address_reach_each_other() {
+    inside("guests_whose_subnet_is_every_address_reach_each_other", async || {
+        let everywhere = |number: u8| {
+            let mut info = info(number);
+            let network = info.vifs[0].network.as_mut().unwrap();
+            let subnets = [
+                ("0.0.0.0/0", "1.0.0.0", format!("9.1.0.{number}")),
+                ("::/0", "2000::", format!("2001:db8:{number}::1")),
+            ];
+            for (subnet, (cidr, gateway, fixed_ip)) in network.subnets.iter_mut().zip(subnets) {
+                (subnet.cidr, subnet.gateway, subnet.fixed_ips) =
+                    (cidr.into(), gateway.into(), vec![fixed_ip]);
+            }
+            info
+        };
+        let (mut left, mut right) = (guest().await, guest().await);
+        cable(&left, &right);
+        let (first, second) = (everywhere(1), everywhere(2));
+        let (one, other) = tokio::join!(left.configure(&first), right.configure(&second));
+        one.and(other).unwrap();
+        for (own, other) in [("9.1.0.1", "9.1.0.2"), ("2001:db8:1::1", "2001:db8:2::1")] {
+            assert!(left.ping(ip(own), ip(other)).await.unwrap().is_some(), "{other}");
+        }
+        for (family, gateway) in [("-4", "1.0.0.0"), ("-6", "2000::")] {
+            let routes = routes(&left, &format!("{family} route show default"));
+            assert!(routes.contains(&format!("default via {gateway} dev eth0 ")), "{routes}");
+        }
+    });
 }
 
 #[test]

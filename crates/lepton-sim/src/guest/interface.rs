@@ -20,7 +20,7 @@ pub struct Interface {
     pub mtu: u32,
     /// Its addresses.
     pub addresses: Vec<Address>,
-    /// Its routes: for each subnet the default one, then the static ones.
+    /// Its routes: for each subnet the one to its neighbours if the kernel adds none, the default one, and the static ones.
     pub routes: Vec<Route>,
 }
 
@@ -33,13 +33,13 @@ pub struct Address {
     pub prefix_len: u8,
 }
 
-/// A route to what is beyond a neighbour.
+/// A route beside those that the kernel adds for the addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Where it leads.
     pub destination: Cidr,
-    /// The neighbour.
-    pub next_hop: IpAddr,
+    /// The neighbour that knows the way; none where it leads to neighbours.
+    pub next_hop: Option<IpAddr>,
     /// Its preference, the lowest first; no other route of the guest has the same one.
     pub metric: u32,
 }
@@ -82,7 +82,9 @@ pub enum InterfaceError {
 
 /// Metric of the first vNIC's first route; each route that follows gets one more, for the kernel takes no second one to the same
 /// place with the same metric. So of several default routes that of the first vNIC wins.
-const FIRST_METRIC: u32 = 100;
+///
+/// Above 256, which Linux gives the prefix of an IPv6 address, so that neighbours in `::/0` are not looked for at the gateway.
+const FIRST_METRIC: u32 = 1024;
 
 /// Where a default route leads.
 const EVERYWHERE_V4: Cidr = Cidr::v4(Ipv4Addr::UNSPECIFIED, 0);
@@ -102,20 +104,24 @@ fn interface(vif: &v1::Vif, metrics: &mut RangeFrom<u32>) -> Result<Interface, I
     let mut addresses = Vec::new();
     let mut ways = Vec::new();
     for subnet in &network.subnets {
-        let prefix_len = subnet.cidr.parse::<Cidr>()?.prefix_len();
+        let cidr: Cidr = subnet.cidr.parse()?;
+        let prefix_len = cidr.prefix_len();
+        if begins_in_zeronet(cidr) {
+            ways.push((cidr, None));
+        }
         for text in &subnet.fixed_ips {
             addresses.push(Address { address: address(text)?, prefix_len });
         }
         if !subnet.gateway.is_empty() {
             let gateway = address(&subnet.gateway)?;
-            ways.push((if gateway.is_ipv4() { EVERYWHERE_V4 } else { EVERYWHERE_V6 }, gateway));
+            ways.push((if gateway.is_ipv4() { EVERYWHERE_V4 } else { EVERYWHERE_V6 }, Some(gateway)));
         }
         for route in &subnet.routes {
             ways.push(way(route)?);
         }
     }
     // A guest that is a next hop itself is told of the route like its neighbours; the kernel refuses a way through oneself.
-    ways.retain(|(_, next_hop)| addresses.iter().all(|own| own.address != *next_hop));
+    ways.retain(|(_, next_hop)| addresses.iter().all(|own| Some(own.address) != *next_hop));
     let routes = ways.into_iter().zip(metrics);
     let routes =
         routes.map(|((destination, next_hop), metric)| Route { destination, next_hop, metric }).collect();
@@ -124,14 +130,20 @@ fn interface(vif: &v1::Vif, metrics: &mut RangeFrom<u32>) -> Result<Interface, I
 }
 
 /// Where a static route leads, and by whom.
-fn way(route: &v1::Route) -> Result<(Cidr, IpAddr), InterfaceError> {
+fn way(route: &v1::Route) -> Result<(Cidr, Option<IpAddr>), InterfaceError> {
     let destination: Cidr = route.destination.parse()?;
     let next_hop = address(&route.gateway)?;
     if destination.family() == AddressFamily::of(next_hop) {
-        Ok((destination, next_hop))
+        Ok((destination, Some(next_hop)))
     } else {
         Err(InterfaceError::Family { destination, next_hop })
     }
+}
+
+/// Whether the kernel adds no route to a prefix for an address in it: those that begin in 0.0.0.0/8, of which 0.0.0.0/0 is one
+/// (Linux `fib_add_ifaddr()`).
+fn begins_in_zeronet(cidr: Cidr) -> bool {
+    matches!(cidr.first(), IpAddr::V4(first) if first.octets()[0] == 0)
 }
 
 fn address(text: &str) -> Result<IpAddr, InterfaceError> {
@@ -146,13 +158,16 @@ mod tests {
         v1::Route { destination: destination.into(), gateway: gateway.into() }
     }
 
-    fn vif() -> v1::Vif {
-        let subnet = |cidr: &str, gateway: &str, fixed_ip: &str| v1::VifSubnet {
+    fn subnet(cidr: &str, gateway: &str, fixed_ip: &str) -> v1::VifSubnet {
+        v1::VifSubnet {
             cidr: cidr.into(),
             gateway: gateway.into(),
             fixed_ips: vec![fixed_ip.into()],
             ..Default::default()
-        };
+        }
+    }
+
+    fn vif() -> v1::Vif {
         let veth =
             v1::port_binding::Veth { netns_path: "/proc/7/ns/net".into(), guest_device: "eth1".into() };
         v1::Vif {
@@ -181,7 +196,7 @@ mod tests {
 
     fn ranked(destination: &str, next_hop: &str, metric: u32) -> Route {
         let (destination, next_hop) = (destination.parse().unwrap(), next_hop.parse().unwrap());
-        Route { destination, next_hop, metric }
+        Route { destination, next_hop: Some(next_hop), metric }
     }
 
     #[test]
@@ -196,10 +211,10 @@ mod tests {
                 Address { address: "fd00:1::2".parse().unwrap(), prefix_len: 64 },
             ],
             routes: vec![
-                ranked("0.0.0.0/0", "10.1.0.1", 100),
-                ranked("192.168.9.0/24", "10.1.0.77", 101),
-                ranked("192.168.10.0/24", "10.1.0.78", 102),
-                ranked("fd00:9::/64", "fd00:1::77", 103),
+                ranked("0.0.0.0/0", "10.1.0.1", 1024),
+                ranked("192.168.9.0/24", "10.1.0.77", 1025),
+                ranked("192.168.10.0/24", "10.1.0.78", 1026),
+                ranked("fd00:9::/64", "fd00:1::77", 1027),
             ],
         };
         assert_eq!(interfaces(&info).unwrap(), [expected]);
@@ -213,7 +228,7 @@ mod tests {
             .iter()
             .map(|interface| interface.routes.iter().map(|route| route.metric).collect())
             .collect();
-        assert_eq!(metrics, [[100, 101, 102, 103], [104, 105, 106, 107]]);
+        assert_eq!(metrics, [[1024, 1025, 1026, 1027], [1028, 1029, 1030, 1031]]);
     }
 
     #[test]
@@ -226,8 +241,20 @@ mod tests {
         let routes = interfaces(&info).unwrap().remove(0).routes;
         assert_eq!(
             routes,
-            [ranked("0.0.0.0/0", "10.1.0.1", 100), ranked("192.168.10.0/24", "10.1.0.78", 101)]
+            [ranked("0.0.0.0/0", "10.1.0.1", 1024), ranked("192.168.10.0/24", "10.1.0.78", 1025)]
         );
+    }
+
+    #[test]
+    fn neighbours_come_before_the_gateway_where_the_kernel_adds_no_route_to_them() {
+        let mut vif = vif();
+        vif.network.as_mut().unwrap().subnets = vec![subnet("0.0.0.0/0", "1.0.0.0", "1.0.0.1")];
+        let info = v1::NetworkInfo { vifs: vec![vif], ..Default::default() };
+        let neighbours = Route { next_hop: None, ..ranked("0.0.0.0/0", "1.0.0.0", 1024) };
+        let routes = interfaces(&info).unwrap().remove(0).routes;
+        assert_eq!(routes, [neighbours, ranked("0.0.0.0/0", "1.0.0.0", 1025)]);
+        assert!(begins_in_zeronet("0.0.0.0/1".parse().unwrap()));
+        assert!(["128.0.0.0/1", "::/0"].iter().all(|cidr| !begins_in_zeronet(cidr.parse().unwrap())));
     }
 
     #[test]

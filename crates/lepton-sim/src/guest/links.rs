@@ -14,6 +14,7 @@ use rtnetlink::{
         address::{AddressHeaderFlags, AddressMessage},
         link::{LinkAttribute, LinkMessage, State},
         neighbour::NeighbourMessage,
+        route::RouteScope,
     },
 };
 use tokio::{task::JoinSet, time};
@@ -184,23 +185,27 @@ impl Links {
 
     /// `ip route add DESTINATION via NEXT_HOP dev DEVICE metric METRIC onlink`: the ledger has seen to it that the next hop is a
     /// neighbour. The kernel would look for it among the routes, and for IPv6 refuse one that another route covers more closely.
+    ///
+    /// Without a next hop: `ip route add DESTINATION dev DEVICE metric METRIC scope link`.
     async fn add_route(&self, index: u32, route: Route) -> Result<(), LinkError> {
         let Route { destination, next_hop, metric } = route;
         let of_one_family = "the next hop is of its destination's family";
-        let message = RouteMessageBuilder::<IpAddr>::new()
+        let to = RouteMessageBuilder::<IpAddr>::new()
             .destination_prefix(destination.first(), destination.prefix_len())
-            .and_then(|builder| builder.gateway(next_hop))
-            .expect(of_one_family)
+            .expect("a prefix is no longer than its family's addresses")
             .output_interface(index)
-            .priority(metric)
-            .onlink()
-            .build();
-        self.handle
-            .route()
-            .add(message)
-            .execute()
-            .await
-            .map_err(refused(format!("add a route to {destination} by {next_hop}")))
+            .priority(metric);
+        let (message, what) = match next_hop {
+            Some(next_hop) => (
+                to.gateway(next_hop).expect(of_one_family).onlink().build(),
+                format!("add a route to {destination} by {next_hop}"),
+            ),
+            None => (
+                to.scope(RouteScope::Link).build(),
+                format!("add a route to the neighbours in {destination}"),
+            ),
+        };
+        self.handle.route().add(message).execute().await.map_err(refused(what))
     }
 
     /// Waits for the kernel's word that packets can be sent: before it, they would be dropped in silence.
