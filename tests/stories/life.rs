@@ -145,6 +145,22 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn an_instance_that_cannot_be_configured_is_deallocated_and_its_failure_told() {
+        // Its agent says that ports are plugged, and there are none.
+        let place = Place::with_fake_host();
+        let daemon = place.start().await;
+        network(&mut place.client().await, "blue", &["10.1.0.0/24"]).await;
+        let hypervisor = place.hypervisor(1).await;
+
+        let failed = KernelInstance::boot(&hypervisor, &programs().lepton_sim, boot_and_wait()).await.unwrap_err();
+        assert!(failed.to_string().contains("cannot find eth0"), "{failed}");
+        assert!(hypervisor.instances().is_empty());
+        assert_eq!(place.ledger().instances().await, 0);
+        daemon.stop().await;
+    }
+}
+
+kernel_test! {
     async fn an_address_comes_back_only_after_its_port_is_gone_from_the_kernel() {
         let place = Place::with_kernel();
         let _daemon = place.start().await;

@@ -8,7 +8,7 @@ use lepton_proto::v1::{
 };
 use lepton_types::InstanceId;
 
-use crate::{Boot, Guest, GuestError, Hypervisor, SimError};
+use crate::{Boot, Guest, GuestError, Hypervisor, SimError, with_causes};
 
 /// An instance whose vNICs are the interfaces of a [`Guest`].
 #[derive(Debug)]
@@ -51,13 +51,28 @@ impl KernelError {
 impl KernelInstance {
     /// Starts a guest with `program guest`, has its ports plugged into its namespace, and configures them.
     ///
-    /// `boot.binding` is not asked for; `boot.wait_for_active` should be given, as the interfaces must be there.
+    /// `boot.binding` is not asked for; `boot.wait_for_active` should be given, as the interfaces must be there. An instance that
+    /// cannot be configured is killed, as compute agents do.
     pub async fn boot(hypervisor: &Hypervisor, program: &Path, boot: Boot) -> Result<Self, KernelError> {
         let mut guest = Guest::start(program).await?;
         let info = hypervisor.boot(Boot { binding: Some(ports_of(&guest)), ..boot }).await?;
         let id = info.instance_id.parse().expect("the API answers with the id that it was asked for");
-        guest.configure(&info).await?;
-        Ok(Self { id, info, guest })
+        let configured = guest.configure(&info).await;
+        let booted = Self { id, info, guest };
+        match configured {
+            Ok(()) => Ok(booted),
+            Err(error) => Err(booted.give_up(hypervisor, error.into()).await),
+        }
+    }
+
+    /// Kills what could not be booted; answers with why it could not. That is what its caller needs to know, so a failure to
+    /// kill it is only logged.
+    async fn give_up(self, hypervisor: &Hypervisor, why: KernelError) -> KernelError {
+        let id = self.id;
+        if let Err(error) = self.kill(hypervisor).await {
+            tracing::warn!(instance = %id, error = with_causes(&error), "cannot be killed after its boot failed");
+        }
+        why
     }
 
     /// Reboots it: the same ports in the same namespace, whose interfaces are configured from nothing by what the API
@@ -83,7 +98,8 @@ impl KernelInstance {
         let moved = Self::boot(target, program, Boot { instance: Some(id), ..boot }).await?;
         let now = moved.info.incarnation;
         if now <= before {
-            return Err(SimError::SameLife { instance: id, before, now }.into());
+            let error = SimError::SameLife { instance: id, before, now };
+            return Err(moved.give_up(target, error.into()).await);
         }
         Ok(moved)
     }
