@@ -3,7 +3,7 @@
 use std::{fmt::Display, net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use lepton_ledger::{Refusal, Violation};
-use lepton_types::{Name, Shown, Timestamp};
+use lepton_types::{IfName, Name, Shown, Timestamp};
 
 /// Most violations that are told of at once.
 const MOST_VIOLATIONS: usize = 16;
@@ -58,6 +58,16 @@ impl Fields {
             return None;
         }
         text.parse().map_err(|error: T::Err| self.wrong(field, error.to_string())).ok()
+    }
+
+    /// Parses a device's name that may be empty. Linux lets no device have the names by which its settings speak of all devices
+    /// and of those to come (`sysctl_dev_name_is_allowed()`); [`IfName`] has them, for the rows of older programs do.
+    pub(crate) fn device(&mut self, field: &str, text: &str) -> Option<IfName> {
+        if ["all", "default"].contains(&text) {
+            self.wrong(field, format!("{} is a name that Linux gives to no device", Shown::new(text)));
+            return None;
+        }
+        self.optional(field, text)
     }
 
     /// Parses a name that must be there; an empty one is told as the other texts that are no names.

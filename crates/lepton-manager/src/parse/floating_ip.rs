@@ -31,7 +31,7 @@ pub(crate) fn create_floating_pool(
         }
     }
     let ranges = ranges.into_iter().map(|(_, range)| range).collect();
-    let interface = fields.optional("interface", &request.interface);
+    let interface = fields.device("interface", &request.interface);
     fields.finish(name.map(|name| CreateFloatingPool { name, ranges, interface }))
 }
 

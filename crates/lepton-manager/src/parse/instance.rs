@@ -108,7 +108,11 @@ fn guest_device(fields: &mut Fields, name: &str) -> Option<IfName> {
         fields.wrong(FIELD, format!("{} has a % that is not a %d at its end", Shown::new(name)));
         return None;
     }
-    fields.required(FIELD, name)
+    if name == "lo" {
+        fields.wrong(FIELD, format!("{} is every namespace's loopback device", Shown::new(name)));
+        return None;
+    }
+    fields.device(FIELD, name)
 }
 
 pub(super) fn patience(fields: &mut Fields, span: Option<&prost_types::Duration>) -> Option<Duration> {

@@ -85,6 +85,21 @@ fn refused_allocations() -> Vec<(v1::AllocateForInstanceRequest, &'static str, &
         (veth("/run/netns/a", "a/b"), "binding.veth.guest_device", "\"a/b\""),
         (veth("/run/netns/a", "%deth"), "binding.veth.guest_device", "%d at its end"),
         (veth("/run/netns/a", "interface0123456"), "binding.veth.guest_device", "interface0123456"),
+        (
+            veth("/run/netns/a", "lo"),
+            "binding.veth.guest_device",
+            "\"lo\" is every namespace's loopback device",
+        ),
+        (
+            veth("/run/netns/a", "all"),
+            "binding.veth.guest_device",
+            "\"all\" is a name that Linux gives to no device",
+        ),
+        (
+            veth("/run/netns/a", "default"),
+            "binding.veth.guest_device",
+            "\"default\" is a name that Linux gives",
+        ),
     ]
 }
 
@@ -124,6 +139,17 @@ async fn a_manager_without_an_agent_needs_a_host() {
     let server = Server::with(Options { own_host: None, ..Options::default() }).await;
     let problem = server.refuses(async |client| client.allocate_for_instance(allocation(1)).await).await;
     problem.assert_fields(&[("host", "is required: this manager has no agent of its own")]);
+}
+
+#[tokio::test]
+async fn a_device_name_that_only_resembles_one_of_linux_is_taken() {
+    let server = Server::start().await;
+    server.network("blue", &[]).await;
+    for guest_device in ["lo%d", "all0", "Default"] {
+        let request =
+            v1::AllocateForInstanceRequest { validate_only: true, ..veth("/run/netns/a", guest_device) };
+        server.client().await.allocate_for_instance(request).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -101,7 +101,9 @@ async fn a_pool_is_made_grows_is_counted_and_goes() {
         .collect();
     assert_eq!(ranges, [("172.24.4.0/29", 6, ""), ("172.24.5.7", 1, "eth1")]);
     assert_eq!((&*grown.name, grown.total_addresses, grown.allocated_addresses), ("nova", Some(7), Some(0)));
-    client.create_floating_pool(pool("blue", &[])).await.unwrap();
+    // A router may put floating IPs on its loopback device.
+    let blue = v1::CreateFloatingPoolRequest { interface: "lo".into(), ..pool("blue", &[]) };
+    client.create_floating_pool(blue).await.unwrap();
     client.allocate_floating_ip(wish()).await.unwrap();
 
     let mut listed = Vec::new();
@@ -342,6 +344,11 @@ async fn every_wrong_field_is_named() {
         ("ranges[2]", "multicast"),
         ("interface", "a/b"),
     ]);
+    for interface in ["all", "default"] {
+        let wrong = v1::CreateFloatingPoolRequest { interface: interface.into(), ..pool("blue", &[]) };
+        let problem = Problem::of(client.create_floating_pool(wrong).await);
+        problem.assert_fields(&[("interface", "is a name that Linux gives to no device")]);
+    }
     let multicast = Problem::of(client.create_floating_pool(pool("blue", &["224.0.0.1"])).await);
     multicast.assert_fields(&[("ranges[0]", "multicast")]);
     let many = vec!["10.0.0.1"; 65];
