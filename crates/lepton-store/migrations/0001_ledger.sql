@@ -272,13 +272,19 @@ CREATE TABLE floating_ips (
     -- What was assigned by itself goes with its port: without one it would stay for ever.
     CHECK (port_id IS NOT NULL OR NOT is_auto_assigned)
 ) {without_rowid};
-CREATE INDEX floating_ips_by_kind ON floating_ips (is_auto_assigned, address);
+-- Those that allocations did not assign by themselves; of all, the key is in order.
+CREATE INDEX floating_ips_chosen ON floating_ips (address) WHERE NOT is_auto_assigned;
 CREATE INDEX floating_ips_by_project ON floating_ips (project_id, is_auto_assigned, address);
 CREATE INDEX floating_ips_by_pool ON floating_ips (pool_id, is_auto_assigned, address);
+CREATE INDEX floating_ips_by_project_in_pool ON floating_ips (project_id, pool_id, is_auto_assigned, address);
 CREATE INDEX floating_ips_by_range ON floating_ips (subnet_id, address);
 CREATE INDEX floating_ips_by_port ON floating_ips (port_id) WHERE port_id IS NOT NULL;
 CREATE INDEX floating_ips_by_network ON floating_ips (network_id, address) WHERE network_id IS NOT NULL;
 CREATE INDEX floating_ips_by_fixed_ip ON floating_ips (fixed_address, fixed_subnet_id) WHERE fixed_address IS NOT NULL;
+-- The same fixed address is on many subnets, and what leads there is listed in the order of the floating IPs.
+CREATE INDEX floating_ips_by_fixed_address ON floating_ips (fixed_address, address) WHERE fixed_address IS NOT NULL;
+CREATE INDEX floating_ips_by_project_to_address ON floating_ips (fixed_address, project_id, address)
+    WHERE fixed_address IS NOT NULL;
 
 -- What must never be given twice, though the history forgets it.
 

@@ -17,6 +17,7 @@ mod history;
 mod hosts;
 mod indexes;
 mod instances;
+mod lists;
 mod locks;
 mod mac_ranges;
 mod macs;

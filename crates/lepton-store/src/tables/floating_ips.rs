@@ -144,7 +144,8 @@ pub(crate) async fn note_some_in(tx: &mut Tx, subnet: SubnetId, view: &mut View)
 }
 
 /// A page of those for which `$of` holds. Both halves follow an index in the order of the addresses, so that a page costs what
-/// it holds: the second half, of those that allocations assigned, is left out unless `$3` is true.
+/// it holds: the second half, of those that allocations assigned, is left out unless `$3` is true. To SQLite only a comparison is
+/// an equality, by which an index can be followed.
 macro_rules! page_of {
     ($of:literal) => {
         concat!(
@@ -153,27 +154,27 @@ macro_rules! page_of {
             floating_ip_columns!(),
             " from floating_ips where ",
             $of,
-            " and not is_auto_assigned and address > $1 order by address limit $2) as chosen
+            " and is_auto_assigned = false and address > $1 order by address limit $2) as chosen
                  union all
                  select * from (select ",
             floating_ip_columns!(),
             " from floating_ips where ",
             $of,
-            " and is_auto_assigned and $3 and address > $1 order by address limit $2) as assigned
+            " and is_auto_assigned = true and $3 and address > $1 order by address limit $2) as assigned
              ) as both_kinds order by address limit $2"
         )
     };
 }
 
-/// A page of those that lead where `$there` says, of the project `$3` if that is not null.
-macro_rules! page_leading {
-    ($there:literal) => {
+/// A page of those that lead to an address, for whose `$of` an index is in order.
+macro_rules! page_to_address {
+    ($of:literal) => {
         concat!(
             "select ",
             floating_ip_columns!(),
-            " from floating_ips where ",
-            $there,
-            " and address > $1 and ($3 is null or project_id = $3) order by address limit $2"
+            " from floating_ips where fixed_address = $3",
+            $of,
+            " and address > $1 order by address limit $2"
         )
     };
 }
@@ -196,27 +197,47 @@ pub(crate) async fn load_page(
 
 /// The statement that finds the page, and its parameters behind the first two.
 fn page(filter: &FloatingFilter) -> (&'static str, Vec<Value>) {
-    const ALL: &str = page_of!("true");
-    const OF_PROJECT: &str = page_of!("project_id = $4 and ($5 is null or pool_id = $5)");
-    const OF_POOL: &str = page_of!("pool_id = $4");
-    const TO_ADDRESS: &str = page_leading!("fixed_address = $4");
-    const TO_INSTANCE: &str = page_leading!(
-        "port_id in (select ports.id from instances join ports on ports.instance_id = instances.id
-                 and ports.alive_since = instances.created_at where instances.id = $4)"
+    const ALL: &str = concat!(
+        "select ",
+        floating_ip_columns!(),
+        " from floating_ips where address > $1 order by address limit $2"
     );
-    let project = || Value::from(filter.project.clone().map(String::from));
+    const ALL_CHOSEN: &str = concat!(
+        "select ",
+        floating_ip_columns!(),
+        " from floating_ips {index floating_ips_chosen}
+         where not is_auto_assigned and address > $1 order by address limit $2"
+    );
+    const OF_PROJECT: &str = page_of!("project_id = $4");
+    const OF_POOL: &str = page_of!("pool_id = $4");
+    const OF_PROJECT_IN_POOL: &str = page_of!("project_id = $4 and pool_id = $5");
+    const TO_ADDRESS: &str = page_to_address!("");
+    const OF_PROJECT_TO_ADDRESS: &str = page_to_address!(" and project_id = $4");
+    // So few lead to an instance that they are sorted, whosever they are.
+    const TO_INSTANCE: &str = concat!(
+        "select ",
+        floating_ip_columns!(),
+        " from floating_ips {index floating_ips_by_port} where port_id in
+             (select ports.id from instances join ports on ports.instance_id = instances.id
+                 and ports.alive_since = instances.created_at where instances.id = $3)
+             and address > $1 and ($4 is null or project_id = $4) order by address limit $2"
+    );
     let shows_auto_assigned = || Value::from(filter.shows_auto_assigned);
-    match (&filter.by, &filter.project) {
-        (FloatingBy::Any, None) => (ALL, vec![shows_auto_assigned()]),
-        (FloatingBy::Any, Some(own)) => {
-            (OF_PROJECT, vec![shows_auto_assigned(), own.as_str().into(), None::<Uuid>.into()])
-        }
-        (FloatingBy::Pool(pool), Some(own)) => {
-            (OF_PROJECT, vec![shows_auto_assigned(), own.as_str().into(), Some(pool.as_uuid()).into()])
-        }
+    let project = filter.project.as_ref().map(|project| Value::from(project.as_str()));
+    match (&filter.by, project) {
+        (FloatingBy::Any, None) if filter.shows_auto_assigned => (ALL, vec![]),
+        (FloatingBy::Any, None) => (ALL_CHOSEN, vec![]),
+        (FloatingBy::Any, Some(own)) => (OF_PROJECT, vec![shows_auto_assigned(), own]),
         (FloatingBy::Pool(pool), None) => (OF_POOL, vec![shows_auto_assigned(), pool.as_uuid().into()]),
-        (FloatingBy::FixedIp(address), _) => (TO_ADDRESS, vec![project(), (*address).into()]),
-        (FloatingBy::Instance(id), _) => (TO_INSTANCE, vec![project(), id.as_uuid().into()]),
+        (FloatingBy::Pool(pool), Some(own)) => {
+            (OF_PROJECT_IN_POOL, vec![shows_auto_assigned(), own, pool.as_uuid().into()])
+        }
+        (FloatingBy::FixedIp(address), None) => (TO_ADDRESS, vec![(*address).into()]),
+        (FloatingBy::FixedIp(address), Some(own)) => (OF_PROJECT_TO_ADDRESS, vec![(*address).into(), own]),
+        (FloatingBy::Instance(id), _) => {
+            let project = filter.project.clone().map(String::from);
+            (TO_INSTANCE, vec![id.as_uuid().into(), project.into()])
+        }
     }
 }
 

@@ -21,6 +21,20 @@ pub(super) async fn assert_no_scans(subject: &Subject) -> usize {
     count
 }
 
+/// The sorts by which SQLite carries out a statement that takes these steps. What is in order but for the last column, and what
+/// comes from a page of its own, is hardly anything.
+pub(super) fn sorts_of_sqlite(steps: &[String]) -> Vec<String> {
+    let pages: BTreeSet<&str> = steps.iter().filter_map(|step| step.strip_prefix("CO-ROUTINE ")).collect();
+    let is_of_page = |number: usize| {
+        let source = number.checked_sub(1).and_then(|before| steps[before].strip_prefix("SCAN "));
+        source.is_some_and(|source| pages.contains(source))
+    };
+    let is_sort = |(number, step): &(usize, &String)| {
+        step.contains("TEMP B-TREE") && !step.contains("LAST TERM") && !is_of_page(*number)
+    };
+    steps.iter().enumerate().filter(is_sort).map(|(_, step)| step.clone()).collect()
+}
+
 /// The walks over whole tables or indexes by which SQLite carries the statement out.
 async fn scans_of_sqlite(tx: &mut Tx, text: &str) -> Vec<String> {
     const TABLES: &str = "select name from sqlite_schema where type = 'table'";

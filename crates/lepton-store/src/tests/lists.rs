@@ -1,0 +1,153 @@
+//! Each list follows an index that is in its order and begins with what the list is of, so that a page costs what it holds,
+//! however much is not on it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    sync::Arc,
+};
+
+use lepton_ledger::{Command, FloatingSelection, ListFloatingIps};
+use lepton_types::ProjectId;
+
+use super::floating_ips::{associate, list, pool, wish};
+use super::{
+    harness::{Kind, Subject, instance},
+    plans::{scans_of_postgres, sorts_of_sqlite, steps_of_postgres, steps_of_sqlite},
+};
+
+/// Ports of one instance, and what leads to them, are so few that they are sorted.
+const OF_ONE_INSTANCE: [&str; 2] = ["alive_since in (", "where port_id in"];
+
+/// Both stores, each with a network, an instance that has 10.1.0.9 and a floating IP.
+async fn subjects() -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let subject = Subject::open(kind, |_| {}).await;
+        let network = subject.network("private", &["10.1.0.0/24"]).await.network.id;
+        subject.allocate_at(1, network, "10.1.0.9").await.unwrap();
+        subject.submit(pool("nova", &["172.24.4.0/30"])).await.unwrap();
+        let floating_ip = subject.submit(wish()).await.unwrap().floating_ip;
+        subject.submit(associate(floating_ip.address, 1)).await.unwrap();
+        subjects.push(subject);
+    }
+    subjects
+}
+
+fn own() -> Option<ProjectId> {
+    "p1".parse().ok()
+}
+
+/// The question's pages are read by these indexes, as SQLite tells them, and are not sorted. A name alone is that of an index that
+/// only PostgreSQL needs.
+async fn assert_follows<C: Command + Debug>(subject: &Subject, question: C, expected: &[&str]) {
+    let asked = format!("{question:?} on {:?}", subject.kind);
+    subject.engine().take_sent();
+    subject.store().ask(question).await.unwrap();
+    let sent: BTreeSet<Arc<str>> = subject.engine().take_sent().into_iter().map(|sent| sent.text).collect();
+    let mut tx = subject.engine().write().await.unwrap();
+    let mut followed = BTreeSet::new();
+    for text in sent.iter().filter(|text| text.contains(" limit ")) {
+        let may_sort = OF_ONE_INSTANCE.iter().any(|of| text.contains(of));
+        match subject.kind {
+            Kind::Memory | Kind::Sqlite => {
+                let steps = steps_of_sqlite(&mut tx, text).await;
+                let sorts = sorts_of_sqlite(&steps);
+                assert!(may_sort || sorts.is_empty(), "{asked}: {steps:#?}");
+                let searched = steps.iter().filter_map(|step| step.strip_prefix("SEARCH "));
+                followed.extend(searched.map(str::to_owned));
+            }
+            Kind::Postgres => {
+                // A page of one row is sorted as fast as it is not.
+                let off = ["set local enable_sort = off", "set local enable_bitmapscan = off"];
+                let settings = if may_sort { &[][..] } else { &off[..] };
+                for setting in settings.iter().copied().chain(["discard plans"]) {
+                    tx.execute(setting, vec![]).await.unwrap();
+                }
+                assert_eq!(scans_of_postgres(&mut tx, text).await, Vec::<String>::new(), "{asked}");
+                let steps = steps_of_postgres(&mut tx, text).await;
+                assert!(
+                    may_sort || !steps.iter().any(|step| step.contains("  Sort  ")),
+                    "{asked}: {steps:#?}"
+                );
+                followed.extend(steps.iter().filter_map(|step| index_of_postgres(step)));
+            }
+        }
+    }
+    tx.rollback().await.unwrap();
+    let expected: BTreeSet<String> = match subject.kind {
+        Kind::Memory | Kind::Sqlite => {
+            expected.iter().filter(|step| step.contains(' ')).map(|&step| step.to_owned()).collect()
+        }
+        Kind::Postgres => expected.iter().map(|step| name_on_postgres(step)).collect(),
+    };
+    assert_eq!(followed, expected, "{asked}");
+}
+
+/// The index by which PostgreSQL carries a step out.
+fn index_of_postgres(step: &str) -> Option<String> {
+    let (_, behind) = step.split_once(" using ").or_else(|| step.split_once("Bitmap Index Scan on "))?;
+    behind.split(' ').next().map(str::to_owned)
+}
+
+/// What PostgreSQL calls the index of a step of SQLite's.
+fn name_on_postgres(step: &str) -> String {
+    let unnamed = BTreeMap::from([
+        ("sqlite_autoindex_dns_domains_2", "dns_domains_name_key"),
+        ("sqlite_autoindex_instances_1", "instances_pkey"),
+        ("sqlite_autoindex_quotas_1", "quotas_pkey"),
+        ("sqlite_autoindex_subnets_1", "subnets_id_is_there_key"),
+    ]);
+    let mut words = step.split(' ');
+    let table = words.next().unwrap();
+    match words.skip_while(|word| *word != "INDEX").nth(1) {
+        None if table == step => step.to_owned(),
+        None => format!("{table}_pkey"),
+        Some(name) => (*unnamed.get(name).unwrap_or(&name)).to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_floating_ips_follows_an_index() {
+    const OF_ALL: &str = "floating_ips USING PRIMARY KEY (address>?)";
+    const CHOSEN: &str = "floating_ips USING INDEX floating_ips_chosen (address>?)";
+    const OF_PROJECT: &str = "floating_ips USING INDEX floating_ips_by_project (project_id=? AND is_auto_assigned=? AND address>?)";
+    const OF_POOL: &str =
+        "floating_ips USING INDEX floating_ips_by_pool (pool_id=? AND is_auto_assigned=? AND address>?)";
+    const OF_PROJECT_IN_POOL: &str = "floating_ips USING INDEX floating_ips_by_project_in_pool (project_id=? AND pool_id=? AND is_auto_assigned=? AND address>?)";
+    const TO_ADDRESS: &str =
+        "floating_ips USING INDEX floating_ips_by_fixed_address (fixed_address=? AND address>?)";
+    const OF_PROJECT_TO_ADDRESS: &str = "floating_ips USING INDEX floating_ips_by_project_to_address (fixed_address=? AND project_id=? AND address>?)";
+    const TO_INSTANCE: [&str; 3] = [
+        "floating_ips USING INDEX floating_ips_by_port (port_id=? AND address>?)",
+        "instances USING INDEX sqlite_autoindex_instances_1 (id=?)",
+        "ports USING INDEX ports_by_instance (alive_since=? AND instance_id=?)",
+    ];
+    for subject in subjects().await {
+        let in_pool = FloatingSelection::Pool("nova".parse().unwrap());
+        let to_address = FloatingSelection::FixedIp("10.1.0.9".parse().unwrap());
+        let to_instance = FloatingSelection::Instance(instance(1));
+        for (selection, project, expected) in [
+            (FloatingSelection::All, own(), &[OF_PROJECT][..]),
+            (in_pool.clone(), None, &[OF_POOL]),
+            (in_pool, own(), &[OF_PROJECT_IN_POOL]),
+            (to_address.clone(), None, &[TO_ADDRESS]),
+            (to_address, own(), &[OF_PROJECT_TO_ADDRESS]),
+            (to_instance.clone(), None, &TO_INSTANCE),
+            (to_instance, own(), &TO_INSTANCE),
+        ] {
+            for shows_auto_assigned in [false, true] {
+                let question = ListFloatingIps {
+                    project: project.clone(),
+                    shows_auto_assigned,
+                    ..list(selection.clone())
+                };
+                assert_follows(&subject, question, expected).await;
+            }
+        }
+        for (shows_auto_assigned, expected) in [(false, CHOSEN), (true, OF_ALL)] {
+            let question = ListFloatingIps { shows_auto_assigned, ..list(FloatingSelection::All) };
+            assert_follows(&subject, question, &[expected]).await;
+        }
+    }
+}
