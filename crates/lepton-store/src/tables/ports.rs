@@ -228,13 +228,29 @@ pub(crate) async fn note_some_on(tx: &mut Tx, network: NetworkId, view: &mut Vie
 
 /// A page of those for which `$of` holds, behind the place `$1`, `$2`: at most `$3`.
 macro_rules! page_of {
+    ($index:literal, $of:literal) => {
+        concat!(
+            "select ",
+            port_columns!(),
+            " from ports",
+            $index,
+            " where ",
+            $of,
+            " and (network_id, id) > ($1, $2) order by network_id, id limit $3"
+        )
+    };
+}
+
+/// The same on the network `$1`: a network that is given beside the place would not bound the walk, which ended neither where the
+/// network does nor began behind the place.
+macro_rules! page_on {
     ($of:literal) => {
         concat!(
             "select ",
             port_columns!(),
             " from ports where ",
             $of,
-            " and (network_id, id) > ($1, $2) order by network_id, id limit $3"
+            "network_id = $1 and id > $2 order by id limit $3"
         )
     };
 }
@@ -249,27 +265,33 @@ pub(crate) async fn load_page(
     limit: u16,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const ALL: &str = page_of!("true");
-    const OF_PROJECT: &str = page_of!("project_id = $4");
-    const ON_NETWORK: &str = page_of!("network_id = $4");
-    const OF_PROJECT_ON_NETWORK: &str = page_of!("project_id = $4 and network_id = $5");
+    const ALL: &str = page_of!("", "true");
+    const OF_PROJECT: &str = page_of!("", "project_id = $4");
+    const ON_NETWORK: &str = page_on!("");
+    const OF_PROJECT_ON_NETWORK: &str = page_on!("project_id = $4 and ");
+    // SQLite would take the index that is in order, and walk over everybody's.
     const OF_INSTANCE: &str = page_of!(
-        "(alive_since, instance_id) in (select $6, $4 union all select created_at, id from instances where id = $4)
+        " {index ports_by_instance}",
+        "alive_since in ($6, (select created_at from instances where id = $4)) and instance_id = $4
              and ($5 is null or project_id = $5)"
     );
     let project = || Value::from(filter.project.clone().map(String::from));
+    let (network, port) = after.unwrap_or((Uuid::nil().into(), Uuid::nil().into()));
+    let place = match filter.by {
+        PortsBy::Network(on) if on < network => return Ok(()),
+        PortsBy::Network(on) if on > network => (on, Uuid::nil().into()),
+        PortsBy::Any | PortsBy::Network(_) | PortsBy::Instance(_) => (network, port),
+    };
     let (sql, of) = match (&filter.by, &filter.project) {
         (PortsBy::Any, None) => (ALL, vec![]),
         (PortsBy::Any, Some(own)) => (OF_PROJECT, vec![own.as_str().into()]),
-        (PortsBy::Network(network), None) => (ON_NETWORK, vec![network.as_uuid().into()]),
-        (PortsBy::Network(network), Some(own)) => {
-            (OF_PROJECT_ON_NETWORK, vec![own.as_str().into(), network.as_uuid().into()])
-        }
+        (PortsBy::Network(_), None) => (ON_NETWORK, vec![]),
+        (PortsBy::Network(_), Some(own)) => (OF_PROJECT_ON_NETWORK, vec![own.as_str().into()]),
         (PortsBy::Instance(instance), _) => {
             (OF_INSTANCE, vec![instance.as_uuid().into(), project(), RELEASED.into()])
         }
     };
-    let (network, port) = after.unwrap_or((Uuid::nil().into(), Uuid::nil().into()));
+    let (network, port) = place;
     let place = vec![network.as_uuid().into(), port.as_uuid().into(), i64::from(limit).into()];
     let found = tx.fetch(sql, [place, of].concat()).await?;
     enter_with_addresses(tx, &found, view).await?;

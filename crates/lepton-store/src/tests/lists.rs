@@ -7,13 +7,18 @@ use std::{
     sync::Arc,
 };
 
-use lepton_ledger::{Command, FloatingSelection, ListFloatingIps};
-use lepton_types::ProjectId;
+use lepton_ledger::{
+    Command, FindInstances, FixedIpsBy, FloatingSelection, ListFixedIps, ListFloatingIps, ListPorts, Place,
+    PortSelection, PortsBy,
+};
+use lepton_types::{FixedIpState, ProjectId};
 
 use super::floating_ips::{associate, list, pool, wish};
 use super::{
-    harness::{Kind, Subject, instance},
+    find, fixed_ips,
+    harness::{Kind, Subject, host, instance},
     plans::{scans_of_postgres, sorts_of_sqlite, steps_of_postgres, steps_of_sqlite},
+    ports,
 };
 
 /// Ports of one instance, and what leads to them, are so few that they are sorted.
@@ -108,6 +113,49 @@ fn name_on_postgres(step: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_list_of_ports_follows_an_index() {
+    const OF_ALL: &str = "ports USING INDEX ports_by_network ((network_id,id)>(?,?))";
+    const OF_PROJECT: &str = "ports USING INDEX ports_by_project (project_id=? AND (network_id,id)>(?,?))";
+    const ON_NETWORK: &str = "ports USING INDEX ports_by_network (network_id=? AND id>?)";
+    const OF_PROJECT_ON_NETWORK: &str =
+        "ports USING INDEX ports_by_project (project_id=? AND network_id=? AND id>?)";
+    const OF_INSTANCE: [&str; 2] = [
+        "ports USING INDEX ports_by_instance (alive_since=? AND instance_id=?)",
+        "instances USING INDEX sqlite_autoindex_instances_1 (id=?)",
+    ];
+    // The page of a host's ports shows how little is left to be sorted.
+    const ON_HOST: &str = "ports USING INDEX ports_by_revision (host_id=? AND revision>?)";
+    for subject in subjects().await {
+        let network = subject.dump().await.ports[0].network;
+        let by = PortSelection::By;
+        let on_network = by(PortsBy::Network(network));
+        let of_instance = by(PortsBy::Instance(instance(1)));
+        for (selection, project, expected) in [
+            (by(PortsBy::Any), None, &[OF_ALL][..]),
+            (by(PortsBy::Any), own(), &[OF_PROJECT]),
+            (on_network.clone(), None, &[ON_NETWORK]),
+            (on_network, own(), &[OF_PROJECT_ON_NETWORK]),
+            (of_instance.clone(), None, &OF_INSTANCE),
+            (of_instance, own(), &OF_INSTANCE),
+            (PortSelection::OnHost(host()), None, &[ON_HOST]),
+            (PortSelection::OnHost(host()), own(), &[OF_PROJECT]),
+        ] {
+            let question = ListPorts { project, ..ports::list(selection) };
+            assert_follows(&subject, question, expected).await;
+        }
+        for (by, project, expected) in [
+            (FixedIpsBy::Place(Place::Network(network)), own(), &[OF_PROJECT_ON_NETWORK][..]),
+            (FixedIpsBy::Instance(instance(1)), None, &OF_INSTANCE),
+            (FixedIpsBy::Host(host()), None, &[ON_HOST]),
+            (FixedIpsBy::Host(host()), own(), &[OF_PROJECT]),
+        ] {
+            let question = ListFixedIps { project, ..fixed_ips::list_by(by) };
+            assert_follows(&subject, question, expected).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_list_of_floating_ips_follows_an_index() {
     const OF_ALL: &str = "floating_ips USING PRIMARY KEY (address>?)";
     const CHOSEN: &str = "floating_ips USING INDEX floating_ips_chosen (address>?)";
@@ -147,6 +195,44 @@ async fn a_list_of_floating_ips_follows_an_index() {
         }
         for (shows_auto_assigned, expected) in [(false, CHOSEN), (true, OF_ALL)] {
             let question = ListFloatingIps { shows_auto_assigned, ..list(FloatingSelection::All) };
+            assert_follows(&subject, question, &[expected]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_addresses_follows_an_index() {
+    for subject in subjects().await {
+        let network = subject.dump().await.ports[0].network;
+        for (state, expected) in [
+            (None, "fixed_ips USING PRIMARY KEY (subnet_id=? AND address>?)"),
+            (
+                Some(FixedIpState::Reserved),
+                "fixed_ips USING INDEX fixed_ips_reserved (subnet_id=? AND address>?)",
+            ),
+            (
+                Some(FixedIpState::Leased),
+                "fixed_ips USING INDEX fixed_ips_leased (subnet_id=? AND address>?)",
+            ),
+            (
+                Some(FixedIpState::Resting),
+                "fixed_ips USING INDEX fixed_ips_resting_in_order (subnet_id=? AND address>?)",
+            ),
+        ] {
+            let by = FixedIpsBy::Place(Place::Network(network));
+            let question = ListFixedIps { state, ..fixed_ips::list_by(by) };
+            assert_follows(&subject, question, &[expected]).await;
+        }
+        let in_range = [
+            "fixed_ips USING INDEX fixed_ips_by_address ((address,subnet_id)>(?,?) AND address<?)",
+            "subnets USING INDEX sqlite_autoindex_subnets_1 (id=?)",
+        ];
+        assert_follows(&subject, find::within("10.1.0.0/24"), &in_range).await;
+        for (project, expected) in [
+            (None, "instances USING INDEX instances_by_project ((project_id,created_at,id)>(?,?,?))"),
+            (own(), "instances USING INDEX instances_by_project (project_id=? AND (created_at,id)>(?,?))"),
+        ] {
+            let question = FindInstances { project, ..find::matching("10") };
             assert_follows(&subject, question, &[expected]).await;
         }
     }

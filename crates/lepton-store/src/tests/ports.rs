@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use futures_util::future::join_all;
 use lepton_ledger::{
-    AllocateForInstance, GetPort, ListPorts, PortPlace, PortRef, PortSelection, PortsBy, RemoveFixedIp, Scope,
+    AllocateForInstance, GetPort, ListPorts, PortListPlace, PortPlace, PortRef, PortSelection, PortsBy,
+    RemoveFixedIp, Scope,
 };
 use lepton_types::{HostId, PortId};
 
@@ -86,6 +87,16 @@ async fn pages_of_ports_have_each_port_once_and_in_order() {
                 let told = all(subject, question.clone(), limit).await;
                 assert_eq!(told, expected, "{question:?} by {limit}");
             }
+        }
+        // Behind a place on another network is all of this one, or nothing.
+        for (network, place) in
+            [blue, green].into_iter().flat_map(|id| everything.iter().map(move |at| (id, *at)))
+        {
+            let question =
+                ListPorts { after: Some(PortListPlace::Behind(place)), ..by(PortsBy::Network(network)) };
+            let told = subject.store().ask(question).await.unwrap().ports;
+            let expected = on_network(network).into_iter().filter(|at| *at > place);
+            assert!(told.iter().map(|info| (info.port.network, info.port.id)).eq(expected), "{place:?}");
         }
         let on_blue = of("p2", by(PortsBy::Network(blue)));
         let expected: Vec<_> = of_others.iter().copied().filter(|place| place.0 == blue).collect();
