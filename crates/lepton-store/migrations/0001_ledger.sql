@@ -19,7 +19,10 @@ CREATE TABLE networks (
     -- Its bridge's name on every host: two networks of one name would be one network.
     bridge TEXT {bytewise} NOT NULL UNIQUE
 );
-CREATE INDEX networks_by_project ON networks (project_id, sequence);
+CREATE INDEX networks_by_project ON networks (project_id, sequence) WHERE NOT is_external;
+-- PostgreSQL follows an index in order behind a column that equals something, but not behind one that is null.
+CREATE INDEX networks_of_nobody ON networks (sequence) WHERE project_id IS NULL AND NOT is_external;
+CREATE INDEX networks_to_plug_into ON networks (sequence) WHERE NOT is_external;
 -- A pool of floating IPs is asked for by its name.
 CREATE UNIQUE INDEX networks_by_pool ON networks (label) WHERE is_external;
 CREATE INDEX networks_of_pools ON networks (sequence) WHERE is_external;
@@ -218,6 +221,7 @@ CREATE TABLE dns_domains (
     CHECK (availability_zone IS NULL OR is_private)
 );
 CREATE INDEX dns_domains_by_project ON dns_domains (project_id, name) WHERE NOT is_private;
+CREATE INDEX dns_domains_of_nobody ON dns_domains (name) WHERE project_id IS NULL AND NOT is_private;
 
 CREATE TABLE dns_entries (
     domain_id UUID NOT NULL REFERENCES dns_domains,

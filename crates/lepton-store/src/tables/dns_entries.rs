@@ -106,11 +106,11 @@ pub(crate) async fn load_page(
         dns_entry_columns!(),
         " from dns_entries where domain_id = $1 and (name, type) > ($2, $3) order by name, type limit $4"
     );
-    // All of an address's entries are of one type.
+    // All of an address's entries are of one type. SQLite would rather go through all of the domain by the key, in the same order.
     const OF_ADDRESS: &str = concat!(
         "select ",
         dns_entry_columns!(),
-        " from dns_entries where address = $1 and domain_id = $2 and name > $3 order by name limit $4"
+        " from dns_entries {index dns_entries_by_address} where address = $1 and domain_id = $2 and name > $3 order by name limit $4"
     );
     let name = after.map_or("", |(name, _)| name.as_str());
     let found = match address {

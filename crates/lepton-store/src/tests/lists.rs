@@ -8,15 +8,17 @@ use std::{
 };
 
 use lepton_ledger::{
-    Command, FindInstances, FixedIpsBy, FloatingSelection, ListFixedIps, ListFloatingIps, ListPorts, Place,
-    PortSelection, PortsBy,
+    Command, DnsPlace, FindInstances, FixedIpsBy, FloatingSelection, Held, ListDnsDomains, ListFixedIps,
+    ListFloatingIps, ListFloatingPools, ListNetworks, ListPorts, ListQuotas, Place, PortSelection, PortsBy,
+    Scope,
 };
 use lepton_types::{FixedIpState, ProjectId};
 
 use super::floating_ips::{associate, list, pool, wish};
 use super::{
-    find, fixed_ips,
+    dns, find, fixed_ips,
     harness::{Kind, Subject, host, instance},
+    history,
     plans::{scans_of_postgres, sorts_of_sqlite, steps_of_postgres, steps_of_sqlite},
     ports,
 };
@@ -24,7 +26,7 @@ use super::{
 /// Ports of one instance, and what leads to them, are so few that they are sorted.
 const OF_ONE_INSTANCE: [&str; 2] = ["alive_since in (", "where port_id in"];
 
-/// Both stores, each with a network, an instance that has 10.1.0.9 and a floating IP.
+/// Both stores, each with a network, an instance that has 10.1.0.9 and a floating IP, and names.
 async fn subjects() -> Vec<Subject> {
     let mut subjects = Vec::new();
     for kind in [Kind::Sqlite, Kind::Postgres] {
@@ -34,6 +36,8 @@ async fn subjects() -> Vec<Subject> {
         subject.submit(pool("nova", &["172.24.4.0/30"])).await.unwrap();
         let floating_ip = subject.submit(wish()).await.unwrap().floating_ip;
         subject.submit(associate(floating_ip.address, 1)).await.unwrap();
+        subject.submit(dns::domain("example.org")).await.unwrap();
+        subject.submit(dns::bound("web", "10.1.0.9", 1)).await.unwrap();
         subjects.push(subject);
     }
     subjects
@@ -235,5 +239,66 @@ async fn a_list_of_addresses_follows_an_index() {
             let question = FindInstances { project, ..find::matching("10") };
             assert_follows(&subject, question, &[expected]).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_names_follows_an_index() {
+    const OF_DOMAIN: &str = "dns_entries USING PRIMARY KEY (domain_id=? AND (name,type)>(?,?))";
+    const IN_DOMAIN: &str =
+        "dns_entries USING INDEX dns_entries_by_address (address=? AND domain_id=? AND name>?)";
+    const ANYWHERE: &str =
+        "dns_entries USING INDEX dns_entries_by_address (address=? AND (domain_id,name)>(?,?))";
+    for subject in subjects().await {
+        let of_domain =
+            |address| DnsPlace::Domain { domain: "example.org".parse().unwrap(), name: None, address };
+        let address = "10.1.0.9".parse().unwrap();
+        for (place, expected) in [
+            (of_domain(None), OF_DOMAIN),
+            (of_domain(Some(address)), IN_DOMAIN),
+            (DnsPlace::Address(address), ANYWHERE),
+        ] {
+            assert_follows(&subject, dns::list(place), &[expected]).await;
+        }
+        let visible = [
+            "dns_domains USING INDEX dns_domains_by_project (project_id=? AND name>?)",
+            "dns_domains_of_nobody",
+        ];
+        for (scope, expected) in [
+            (Scope::Everything, &["dns_domains USING INDEX sqlite_autoindex_dns_domains_2 (name>?)"][..]),
+            (Scope::Project("p1".parse().unwrap()), &visible),
+        ] {
+            assert_follows(&subject, ListDnsDomains { scope, after: None, limit: 9 }, expected).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_networks_quotas_or_holders_follows_an_index() {
+    for subject in subjects().await {
+        let scope = || Scope::Everything;
+        let visible =
+            ["networks USING INDEX networks_by_project (project_id=? AND sequence>?)", "networks_of_nobody"];
+        for (project, expected) in
+            [(None, &["networks USING INDEX networks_to_plug_into (sequence>?)"][..]), (own(), &visible)]
+        {
+            let question = ListNetworks { project, after: 0, limit: 9, scope: scope() };
+            assert_follows(&subject, question, expected).await;
+        }
+        let pools = ListFloatingPools { after: 0, limit: 9, scope: scope() };
+        assert_follows(&subject, pools, &["networks USING INDEX networks_of_pools (sequence>?)"]).await;
+        let quotas = ListQuotas { after: None, limit: 9 };
+        let by_project = ["quotas USING INDEX sqlite_autoindex_quotas_1 (project_id>?)"];
+        assert_follows(&subject, quotas, &by_project).await;
+        let of_address = [
+            "fixed_ip_history USING INDEX fixed_ip_history_by_address (address=? AND ended_at>?)",
+            "fixed_ips USING INDEX fixed_ips_by_address (address=? AND subnet_id>?)",
+            "floating_ip_history USING INDEX floating_ip_history_by_address (address=? AND ended_at>?)",
+        ];
+        let address = Held::Address("10.1.0.9".parse().unwrap());
+        assert_follows(&subject, history::of(address), &of_address).await;
+        let mac = Held::Mac(subject.dump().await.ports[0].mac);
+        let of_mac = ["port_history USING INDEX port_history_by_mac (mac=? AND ended_at>?)"];
+        assert_follows(&subject, history::of(mac), &of_mac).await;
     }
 }
