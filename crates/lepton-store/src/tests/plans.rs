@@ -5,14 +5,29 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::harness::{Kind, Subject};
 use crate::engine::Tx;
 
-/// Looks at the plan of each statement that was sent since the last look; answers how many there were.
+/// What is sorted before as much of it is taken as is wanted: what is of one instance, which is little, and what a fenced host has,
+/// which is no list.
+const MAY_SORT: [&str; 4] = [
+    "alive_since in (",
+    "where port_id in",
+    "order by is_released desc",
+    "where target_host_id = $1 order by id",
+];
+
+/// Looks at the plan of each statement that was sent since the last look, which walks over no whole table, and on SQLite sorts
+/// nothing of which only a page is wanted; answers how many there were.
 pub(super) async fn assert_no_scans(subject: &Subject) -> usize {
     let sent: BTreeSet<Arc<str>> = subject.engine().take_sent().into_iter().map(|sent| sent.text).collect();
     let count = sent.len();
     let mut tx = subject.engine().write().await.unwrap();
     for text in sent {
         let scans = match subject.kind {
-            Kind::Memory | Kind::Sqlite => scans_of_sqlite(&mut tx, &text).await,
+            Kind::Memory | Kind::Sqlite => {
+                let may_sort = !text.contains(" limit ") || MAY_SORT.iter().any(|of| text.contains(of));
+                let sorts = sorts_of_sqlite(&steps_of_sqlite(&mut tx, &text).await);
+                let sorts = if may_sort { Vec::new() } else { sorts };
+                [scans_of_sqlite(&mut tx, &text).await, sorts].concat()
+            }
             Kind::Postgres => scans_of_postgres(&mut tx, &text).await,
         };
         assert_eq!(scans, Vec::<String>::new(), "{:?}: {text}", subject.kind);
