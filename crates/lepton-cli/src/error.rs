@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, error, fmt, io, process::ExitCode, time::Duration};
 
+use lepton_proto::code_name;
 use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -120,7 +121,7 @@ impl Error {
         let mut error = Self::new(kind, status.message().to_owned());
         let report = &mut error.0;
         report.may_pass = passes(status);
-        report.code = Some(code_word(status.code()));
+        report.code = Some(code_name(status.code()));
         if let Some(info) = details.error_info() {
             report.reason = Some(info.reason.clone());
             report.metadata = info.metadata.clone().into_iter().collect();
@@ -217,7 +218,7 @@ impl Report {
     /// the server's may have come after it.
     fn is_open(&self) -> bool {
         let is_undone = self.metadata.get("undone").is_some_and(|undone| undone == "true");
-        let is_lost = self.kind == Kind::Unreachable || self.code == Some(code_word(Code::Internal));
+        let is_lost = self.kind == Kind::Unreachable || self.code == Some(code_name(Code::Internal));
         is_lost && !is_undone
     }
 
@@ -268,26 +269,3 @@ impl fmt::Display for Error {
 }
 
 impl error::Error for Error {}
-
-/// The code as gRPC's specification writes it.
-fn code_word(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}

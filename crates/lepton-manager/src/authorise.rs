@@ -125,6 +125,11 @@ enum Refusal {
     UnknownMethod { method: String },
 }
 
+/// Every method that the server has, by its path.
+pub(crate) fn methods() -> impl Iterator<Item = &'static str> {
+    ACCESS.iter().map(|(method, _)| *method)
+}
+
 impl Role {
     /// The methods that callers of this role may call, by their paths.
     pub fn methods(self) -> impl Iterator<Item = &'static str> {

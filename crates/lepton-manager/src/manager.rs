@@ -16,7 +16,7 @@ use lepton_types::{DomainName, HostChanges, HostId, HostReport, Name, Revision};
 use tokio::time;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{DhcpSettings, Hub};
+use crate::{DhcpSettings, Hub, Metrics};
 
 use error::Awaited;
 pub use error::ManagerError;
@@ -68,6 +68,7 @@ pub struct Manager {
 #[derive(Debug)]
 struct Inner {
     store: Store,
+    metrics: Metrics,
     hub: Arc<Hub>,
     settings: Settings,
     waits: TaskTracker,
@@ -94,6 +95,7 @@ impl Manager {
         let store = Store::open(store, Arc::new(move |changes| observer.observe(changes))).await?;
         agreement::look(&store, &settings, default_limits).await;
         let inner = Inner {
+            metrics: Metrics::new(|registry| store.register_metrics(registry)),
             store,
             hub,
             settings,
@@ -107,6 +109,11 @@ impl Manager {
     /// What the operator set.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// What is measured of it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     pub(crate) fn store(&self) -> &Store {

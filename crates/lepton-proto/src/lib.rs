@@ -3,6 +3,7 @@
 //! Conversions from `lepton-types` to the wire live here too, one module a proto file. What comes from the wire is
 //! parsed where its errors can be told with their fields: in `lepton-manager`.
 
+mod code;
 mod dns;
 mod event;
 mod fixed_ip;
@@ -13,6 +14,7 @@ mod network;
 mod port;
 mod quota;
 
+pub use code::code_name;
 pub use dns::dns_entry;
 pub use floating_ip::floating_ip;
 pub use mutation::Mutation;

@@ -3,7 +3,7 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use futures_util::FutureExt;
@@ -19,6 +19,7 @@ use crate::{
     error::{StoreError, panicked},
     failure::Failure,
     memory::Memory,
+    metrics::LaneMetrics,
     prune::{Prune, Waste, prune},
     random::random_bytes,
     store::Observer,
@@ -56,6 +57,15 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
+    /// What a lane with it is called in metrics. Those that answer questions are one there.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Write(_) => "write",
+            Self::Read => "read",
+            Self::ReadLong => "read_long",
+        }
+    }
+
     /// What to call a lane with it when it has died.
     pub(crate) fn lane(&self) -> &'static str {
         match self {
@@ -88,6 +98,7 @@ pub(crate) struct Lane {
     pub(crate) purpose: Purpose,
     pub(crate) clock: Clock,
     pub(crate) batch_limit: usize,
+    pub(crate) metrics: LaneMetrics,
     pub(crate) closing: CancellationToken,
 }
 
@@ -115,7 +126,9 @@ impl Lane {
                 }
             }
             if !batch.is_empty() {
+                let (commands, started) = (batch.len(), Instant::now());
                 self.serve(batch).await;
+                self.metrics.batch(commands, started.elapsed());
             }
             for prune in prunes {
                 self.serve_prune(prune).await;
@@ -187,7 +200,10 @@ impl Lane {
                 Ok(()) => return Ok(()),
                 // Nobody else was faster: it was decided so, and will be again.
                 Err(failure @ Failure::Violation(_)) if !self.is_shared() => return Err(failure),
-                Err(failure) => again.after(failure).await?,
+                Err(failure) => {
+                    self.metrics.failed_attempt();
+                    again.after(failure).await?;
+                }
             }
         }
     }

@@ -24,6 +24,7 @@ mod failure;
 mod lane;
 mod load;
 mod memory;
+mod metrics;
 mod migrate;
 mod opened_file;
 mod prune;

@@ -1,7 +1,7 @@
 //! [`Store`]: the ledger, open for commands and questions.
 
 use std::{
-    fmt,
+    fmt, slice,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,6 +11,7 @@ use std::{
 
 use lepton_ledger::{Change, Command, Envelope, Reply};
 use lepton_types::{HostId, Timestamp};
+use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,7 @@ use crate::{
     error::{StoreError, SubmitError},
     lane::{Backend, Clock, Lane, Purpose, Work, system_clock},
     memory::Memory,
+    metrics::{Metrics, Queues},
     migrate::migrate,
     prune::{Prune, Waste},
     tasks::Tasks,
@@ -48,6 +50,7 @@ pub struct Store {
     closing: CancellationToken,
     tasks: Tasks,
     claimant: Claimant,
+    metrics: Metrics,
 }
 
 impl fmt::Debug for Store {
@@ -80,12 +83,13 @@ impl Store {
             }
         };
         let closing = CancellationToken::new();
-        let tasks = Tasks::new(closing.clone());
+        let (tasks, metrics) = (Tasks::new(closing.clone()), Metrics::new());
         let start = |purpose: Purpose| {
             let (sender, queue) = mpsc::channel(config.queue_limit);
             let (backend, clock, closing) = (backend.clone(), Arc::clone(&clock), closing.clone());
             let name = purpose.lane();
-            let lane = Lane { backend, purpose, clock, batch_limit: config.batch_limit, closing };
+            let (metrics, batch_limit) = (metrics.of(&purpose), config.batch_limit);
+            let lane = Lane { backend, purpose, clock, batch_limit, metrics, closing };
             tasks.spawn(name, lane.run(queue));
             sender
         };
@@ -100,7 +104,18 @@ impl Store {
             tasks.spawn("the task that copies SQLite's log", checkpointer.run());
         }
         let (next_reader, claimant) = (AtomicUsize::new(0), Claimant::fresh()?);
-        Ok(Self { backend, clock, writer, readers, long_reader, next_reader, closing, tasks, claimant })
+        Ok(Self {
+            backend,
+            clock,
+            writer,
+            readers,
+            long_reader,
+            next_reader,
+            closing,
+            tasks,
+            claimant,
+            metrics,
+        })
     }
 
     /// Carries a command out; its answer is durable.
@@ -128,6 +143,16 @@ impl Store {
     ) -> Result<C::Answer, SubmitError> {
         let reply = send(self.reader_for::<C>(), command, envelope, true, &self.closing).await?;
         Ok(reply.answer)
+    }
+
+    /// Enters what is measured of the store into a registry: batches and queues.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        let queues = [
+            ("write", slice::from_ref(&self.writer)),
+            ("read", &self.readers),
+            ("read_long", slice::from_ref(&self.long_reader)),
+        ];
+        self.metrics.register(Queues::of(queues), registry);
     }
 
     fn reader_for<C: Command>(&self) -> &mpsc::Sender<Work> {

@@ -128,7 +128,9 @@ pub struct Listen {
     pub unix: Option<UnixListen>,
     /// The TCP address.
     pub tcp: Option<TcpListen>,
-    /// How many connections each of them has at once.
+    /// Where metrics are read.
+    pub metrics: Option<Loopback>,
+    /// How many connections each of the others has at once.
     pub max_connections: NonZeroUsize,
 }
 

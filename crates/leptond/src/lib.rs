@@ -13,6 +13,7 @@ mod ledger_file;
 pub mod listen;
 mod lock;
 pub mod logging;
+mod metrics;
 mod room;
 mod run;
 mod signals;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! UnixSocket ──────────┐
-//!                      ├─► Admission, TLS? ─► HTTP/2 ─► Authorise ─► Arrival ─► routes
+//!                      ├─► Admission, TLS? ─► HTTP/2 ─► Count ─► Authorise ─► Arrival ─► routes
 //! TcpListener ─────────┘   (of each)
 //! ```
 //!
@@ -18,7 +18,7 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt, future};
-use lepton_manager::{Arrival, Authorise};
+use lepton_manager::{Arrival, Authorise, Count};
 use serde::Serialize;
 use tokio::{net::TcpListener, time};
 use tokio_stream::wrappers::UnixListenerStream;
@@ -63,13 +63,14 @@ const ADDRESSES_FILE: &str = "listen.json";
 pub struct Listeners {
     unix: Option<UnixSocket>,
     tcp: Option<TcpSocket>,
-    /// Of each.
+    metrics: Option<TcpListener>,
+    /// Of each of the first two.
     max_connections: NonZeroUsize,
     addresses: Addresses,
 }
 
 /// What every request passes on its way to the routes, the last of it first.
-type Layers = Stack<Arrival, Stack<Authorise, Stack<Introduce, Identity>>>;
+type Layers = Stack<Arrival, Stack<Authorise, Stack<Introduce, Stack<Count, Identity>>>>;
 
 /// A bound TCP address, plain or with TLS.
 #[derive(Debug)]
@@ -94,6 +95,8 @@ pub struct Addresses {
     pub tcp: Option<SocketAddr>,
     /// Whether TCP needs TLS and a client certificate.
     pub tls: bool,
+    /// Where metrics are read, with the port that it really has.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Why the process cannot listen.
@@ -141,17 +144,27 @@ impl Listeners {
                 Some(UnixSocket::bind(unix).await.map_err(error)?)
             }
         };
+        let metrics = match listen.metrics {
+            None => None,
+            Some(loopback) => Some(bind_tcp(loopback.address()).await?),
+        };
         let addresses = Addresses {
+            metrics: metrics.as_ref().and_then(|listener| listener.local_addr().ok()),
             unix: listen.unix.as_ref().map(|unix| unix.path.as_path().to_owned()),
             tcp: tcp.as_ref().and_then(|tcp| tcp.listener.local_addr().ok()),
             tls: tcp.as_ref().is_some_and(|tcp| tcp.tls.is_some()),
         };
-        Ok(Self { unix, tcp, max_connections: listen.max_connections, addresses })
+        Ok(Self { unix, tcp, metrics, max_connections: listen.max_connections, addresses })
     }
 
     /// Where the process listens.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Where metrics are read, for whoever serves them.
+    pub fn take_metrics(&mut self) -> Option<TcpListener> {
+        self.metrics.take()
     }
 
     /// Serves until `shutdown`, then for at most `drain` until the calls under way are answered.
@@ -161,10 +174,11 @@ impl Listeners {
         self,
         routes: Routes,
         authorise: Authorise,
+        count: Count,
         drain: Duration,
         shutdown: CancellationToken,
     ) -> Result<(), tonic::transport::Error> {
-        let (server, most) = (server(authorise), self.max_connections.get());
+        let (server, most) = (server(authorise, count), self.max_connections.get());
         // Boxed, for they are large: 30 KiB, which every future around them would move about on the stack.
         let over_unix = Box::pin(serve_unix(self.unix, most, server.clone(), routes.clone(), &shutdown));
         let over_tcp = Box::pin(serve_tcp(self.tcp, most, server.clone(), routes.clone(), &shutdown));
@@ -206,11 +220,12 @@ async fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
 }
 
 /// What all listeners have in common.
-fn server(authorise: Authorise) -> Server<Layers> {
+fn server(authorise: Authorise, count: Count) -> Server<Layers> {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .layer(count)
         .layer(Introduce)
         .layer(authorise)
         .layer(Arrival)

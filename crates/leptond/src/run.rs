@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt};
 use lepton_manager::{Api, Manager, SMALL_REQUEST, keep_house};
 use lepton_store::{ClaimError, Database, StoreError};
 use lepton_types::HostId;
@@ -27,6 +27,7 @@ use crate::{
     descriptors,
     ledger_file::{LedgerFile, LedgerFileError},
     listen::{Addresses, ListenError, Listeners},
+    metrics,
     state_dir::{StateDir, StateDirError},
     tasks::{TaskEnded, Tasks},
 };
@@ -83,6 +84,9 @@ pub enum RunError {
     /// The services cannot be described to clients.
     #[error("cannot build the reflection service")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The metrics cannot be served.
+    #[error("cannot serve the metrics")]
+    Metrics(#[source] io::Error),
     /// A part of the daemon died.
     #[error(transparent)]
     Task(#[from] TaskEnded),
@@ -115,7 +119,11 @@ async fn work(
     shutdown: &CancellationToken,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
-    let listeners = Listeners::bind(&config.listen).await?;
+    let mut listeners = Listeners::bind(&config.listen).await?;
+    if let Some(listener) = listeners.take_metrics() {
+        let served = metrics::serve(listener, manager.clone(), stop.clone());
+        tasks.spawn("what tells the metrics", served.map_err(RunError::Metrics));
+    }
     let house = keep_house(manager.clone(), config.keep, stop.clone());
     tasks.spawn("the housekeeper", house.map(Ok));
     tasks.spawn("the ledger", watch_ledger(manager.clone(), stop.clone()));
@@ -248,14 +256,17 @@ async fn serve(
     record(addresses, &config.state_dir)?;
     let unix = addresses.unix.as_ref().map(|path| field::display(path.display()));
     let tcp = addresses.tcp.map(field::display);
-    tracing::info!(unix, tcp, tls = addresses.tls, host = %config.host, "listening");
+    let metrics = addresses.metrics.map(field::display);
+    tracing::info!(unix, tcp, tls = addresses.tls, metrics, host = %config.host, "listening");
     notify(&[NotifyState::Ready]);
 
     let authorise = config.authorise();
     let serving = async {
         // A server that fails ends everything else, too.
         let _stop = shutdown.clone().drop_guard();
-        listeners.serve(routes, authorise, config.drain + FAREWELL, shutdown.clone()).await
+        listeners
+            .serve(routes, authorise, manager.metrics().count(), config.drain + FAREWELL, shutdown.clone())
+            .await
     };
     let (served, ()) = tokio::select! {
         served = async { tokio::join!(serving, announce_stop(health, manager, shutdown)) } => served,

@@ -32,6 +32,10 @@ pub(super) fn listen(settings: &Settings, values: &mut Values) -> Option<Listen>
         None => None,
         Some(address) => Some(tcp(address.0, tls, settings, values)?),
     };
+    let metrics = match settings.listen_metrics.0 {
+        None => None,
+        Some(address) => Some(metrics(address.0, values)?),
+    };
     let unix = settings.listen_unix.0.clone().map(|path| UnixListen {
         path,
         mode: settings.listen_unix_mode,
@@ -41,7 +45,19 @@ pub(super) fn listen(settings: &Settings, values: &mut Values) -> Option<Listen>
         values.refuse("listen.tcp", "nobody could call: listen.unix and listen.tcp are both empty");
         return None;
     }
-    Some(Listen { unix, tcp, max_connections: settings.max_connections.0 })
+    Some(Listen { unix, tcp, metrics, max_connections: settings.max_connections.0 })
+}
+
+/// Metrics are told to whoever asks, so nobody else may reach them.
+fn metrics(address: SocketAddr, values: &mut Values) -> Option<Loopback> {
+    let loopback = Loopback::new(address);
+    if loopback.is_none() {
+        let problem = format_args!(
+            "other machines can reach {address}, and metrics are told to whoever asks: listen on 127.0.0.1 or ::1"
+        );
+        values.refuse("listen.metrics", problem);
+    }
+    loopback
 }
 
 fn tcp(

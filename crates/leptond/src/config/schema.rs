@@ -153,6 +153,12 @@ settings! {
     /// process of this machine is what `auth.loopback_role` says.
     listen_tcp: Optional<TcpAddress>, "listen.tcp", Text, "127.0.0.1:9797";
 
+    /// The loopback address and port where Prometheus reads the metrics, by HTTP at `/metrics`, for example `127.0.0.1:9464`; port 0
+    /// takes a free one. Empty: nowhere.
+    ///
+    /// Every process of this machine can read them: they tell what is called how often, and nothing of who calls.
+    listen_metrics: Optional<TcpAddress>, "listen.metrics", Text, "";
+
     /// How many connections there may be at once over the unix socket, and apart from them how many over TCP, 1 to 65536; further
     /// ones wait until one closes, and the log says so.
     ///

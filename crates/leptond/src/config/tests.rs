@@ -93,6 +93,7 @@ fn every_setting_can_be_set_in_every_layer() {
         ("listen.unix_mode", "0600"),
         ("listen.unix_group", "g"),
         ("listen.tcp", "[::1]:1"),
+        ("listen.metrics", "[::1]:2"),
         ("listen.max_connections", "9"),
         ("tls.cert", "/c"),
         ("tls.key", "/k"),
@@ -303,6 +304,19 @@ fn what_other_machines_can_reach_needs_tls() {
         let config = load(&(file + TLS), &[], &[]).unwrap();
         assert!(
             matches!(config.listen.tcp, Some(TcpListen::Tls(tls)) if tls.address == address.parse().unwrap())
+        );
+    }
+}
+
+#[test]
+fn metrics_are_told_on_this_machine_alone() {
+    for address in ["0.0.0.0:9464", "[::]:9464", "192.0.2.1:9464"] {
+        assert_eq!(
+            mistakes_of(&format!("listen.metrics = '{address}'\n")),
+            [format!(
+                "lepton.toml:1: listen.metrics: other machines can reach {address}, and metrics are told to whoever asks: \
+                 listen on 127.0.0.1 or ::1"
+            )]
         );
     }
 }

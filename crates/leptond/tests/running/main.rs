@@ -6,8 +6,8 @@ use std::{fs, time::Duration};
 
 use lepton_manager::{Manager, Settings};
 use lepton_proto::v1::{
-    AllocateForInstanceRequest, CreateNetworksRequest, NetworkSpec, PortStatus,
-    network_manager_client::NetworkManagerClient,
+    AllocateForInstanceRequest, CreateNetworksRequest, DeleteNetworkRequest, ListNetworksRequest,
+    NetworkSpec, PortStatus, network_manager_client::NetworkManagerClient,
 };
 use lepton_store::StoreConfig;
 use lepton_testkit::PrivatePostgres;
@@ -15,6 +15,8 @@ use leptond::{RunError, StateDirError, run};
 use support::{Place, in_time};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::{Request, client::Grpc, codegen::http};
+use tonic_prost::ProstCodec;
 
 #[tokio::test]
 async fn a_place_where_the_addresses_cannot_be_recorded_ends_it() {
@@ -97,4 +99,52 @@ async fn a_daemon_whose_host_is_anothers_stops_as_any() {
     let (ended, ()) = in_time(async { tokio::join!(daemon, stop) }).await;
     ended.unwrap();
     before.close().await;
+}
+
+#[tokio::test]
+async fn a_daemon_tells_what_it_measures_and_the_manual_tells_what_that_is() {
+    let (place, shutdown) = (Place::new(), CancellationToken::new());
+    let config = place.config(&[("listen.metrics", "127.0.0.1:0")]);
+    let daemon = run(config, shutdown.clone());
+    let told = async {
+        let mut client = NetworkManagerClient::new(place.connect().await);
+        for _ in 0..3 {
+            client.list_networks(ListNetworksRequest::default()).await.unwrap();
+        }
+        client.delete_network(DeleteNetworkRequest::default()).await.unwrap_err();
+        let nowhere = Request::new(ListNetworksRequest::default());
+        let path = http::uri::PathAndQuery::from_static("/lepton.v1.NetworkManager/Conjure");
+        let mut grpc = Grpc::new(place.connect().await);
+        grpc.ready().await.unwrap();
+        let codec = ProstCodec::<ListNetworksRequest, ListNetworksRequest>::default();
+        grpc.unary(nowhere, path, codec).await.unwrap_err();
+
+        let told = place.metrics().await;
+        shutdown.cancel();
+        told
+    };
+    let (ended, told) = in_time(async { tokio::join!(daemon, told) }).await;
+    ended.unwrap();
+    assert!(told.starts_with("HTTP/1.1 200 OK"), "{told}");
+    for line in [
+        "lepton_calls_total{service=\"NetworkManager\",method=\"ListNetworks\",code=\"OK\"} 3",
+        "lepton_calls_total{service=\"NetworkManager\",method=\"DeleteNetwork\",code=\"INVALID_ARGUMENT\"} 1",
+        "lepton_calls_total{service=\"other\",method=\"other\",code=\"UNIMPLEMENTED\"} 1",
+        "lepton_call_seconds_count{service=\"NetworkManager\",method=\"ListNetworks\"} 3",
+        "lepton_ledger_queue_commands{lane=\"write\"} 0",
+        "lepton_ledger_queue_limit{lane=\"write\"} 4096",
+    ] {
+        assert!(told.lines().any(|told| told == line), "no line {line:?} in {told}");
+    }
+    // Beside what it does by itself.
+    let batches =
+        told.lines().find_map(|line| line.strip_prefix("lepton_ledger_batch_commands_count{lane=\"read\"} "));
+    assert!(batches.unwrap().parse::<u64>().unwrap() >= 3, "{told}");
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md")).unwrap();
+    for help in told.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = help.split_once(' ').unwrap();
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        let row = format!("| `{name}` | {kind} |");
+        assert!(manual.contains(&row), "the manual has no row {row}");
+    }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test, as in the tests themselves")]
 
-use std::{path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use leptond::{
     RunError,
@@ -10,7 +10,11 @@ use leptond::{
     run,
 };
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
@@ -57,6 +61,18 @@ impl Place {
             };
             return channel;
         }
+    }
+
+    /// What the daemon tells of itself at `/metrics`, the answer's head included.
+    pub(crate) async fn metrics(&self) -> String {
+        let addresses = fs::read(self.state("listen.json")).unwrap();
+        let addresses: serde_json::Value = serde_json::from_slice(&addresses).unwrap();
+        let mut connection = TcpStream::connect(addresses["metrics"].as_str().unwrap()).await.unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        connection.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     /// The configuration of a daemon that plugs nothing for real, with these settings more.

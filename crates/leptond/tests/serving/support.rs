@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use lepton_manager::Caller;
+use lepton_manager::{Caller, Count};
 use lepton_proto::v1::{
     self as pb,
     network_manager_server::{NetworkManager, NetworkManagerServer},
@@ -190,7 +190,8 @@ impl Served {
         let addresses = listeners.addresses().clone();
         let shutdown = CancellationToken::new();
         let mut serving = JoinSet::new();
-        serving.spawn(listeners.serve(routes.routes(), config.authorise(), config.drain, shutdown.clone()));
+        let (authorise, count) = (config.authorise(), Count::default());
+        serving.spawn(listeners.serve(routes.routes(), authorise, count, config.drain, shutdown.clone()));
         Self { addresses, stub, shutdown, serving, folder }
     }
 
