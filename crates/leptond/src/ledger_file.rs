@@ -70,7 +70,7 @@ impl LedgerFile {
     pub(crate) async fn hold(database: &Database) -> Result<Self, LedgerFileError> {
         let Database::Sqlite(path) = database else { return Ok(Self { _lock: None }) };
         // What is not there yet, or cannot be looked at, SQLite makes, or says why not.
-        if let Some(names) = fs::metadata(path).ok().map(|file| file.nlink()).filter(|names| *names > 1) {
+        if let Some(names) = file_names(path).filter(|names| *names > 1) {
             return Err(LedgerFileError::Linked { path: path.clone(), names });
         }
         let lock = lock_of(path);
@@ -88,6 +88,12 @@ impl LedgerFile {
             }
         }
     }
+}
+
+/// How many names the file has. A folder in its place has several, and is SQLite's to refuse.
+fn file_names(path: &Path) -> Option<u64> {
+    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(found.nlink())
 }
 
 /// The lock's path: beside the file itself, whatever links lead to it.
