@@ -126,6 +126,7 @@ impl Command for AllocateForInstance {
             project: self.project.clone(),
             host: host.clone(),
             hostname: self.naming.hostname.clone(),
+            availability_zone: self.naming.availability_zone.clone(),
             has_names,
             created_at: ledger.now(),
             migration: None,

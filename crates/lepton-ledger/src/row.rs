@@ -4,9 +4,9 @@ use std::{fmt, net::IpAddr};
 
 use lepton_ipam::Block;
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, HostId, Hostname, InstanceId, Lease,
-    MacAddr, MacRange, MacRangeId, Migration, Name, Network, NetworkId, Port, PortId, ProjectId, Quota,
-    RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
+    AvailabilityZone, DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, HostId, Hostname,
+    InstanceId, Lease, MacAddr, MacRange, MacRangeId, Migration, Name, Network, NetworkId, Port, PortId,
+    ProjectId, Quota, RecordType, RequestId, Revision, Subnet, SubnetId, Timestamp,
 };
 
 use crate::{
@@ -98,6 +98,8 @@ pub struct Instance {
     pub host: HostId,
     /// What it calls itself.
     pub hostname: Option<Hostname>,
+    /// The availability zone that it is in, which has a say in where its names are.
+    pub availability_zone: Option<AvailabilityZone>,
     /// Whether names in DNS may end with its addresses: without, nobody has to look for them.
     pub has_names: bool,
     /// When it was allocated.

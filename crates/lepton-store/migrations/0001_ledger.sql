@@ -99,6 +99,7 @@ CREATE TABLE instances (
     destination_revision BIGINT,
     -- Of its finished moves the last ones, as JSON; null when it has never moved.
     arrivals TEXT {bytewise},
+    availability_zone TEXT {bytewise},
     CHECK ((destination_id IS NULL) = (destination_revision IS NULL))
 );
 -- In the order of allocation, so that what comes side by side stands side by side (ADR 10).

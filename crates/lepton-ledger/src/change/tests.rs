@@ -15,6 +15,7 @@ fn life(incarnation: u64) -> Instance {
         project: "p1".parse().unwrap(),
         host: "host-1".parse().unwrap(),
         hostname: None,
+        availability_zone: None,
         has_names: false,
         created_at: Timestamp::from(NOW),
         migration: None,

@@ -5,7 +5,7 @@ use lepton_types::{
     RecordType,
 };
 
-use crate::{FixedIp, Key, Refusal, Stop, View, row::EntryKey};
+use crate::{FixedIp, Instance, Key, Refusal, Stop, View, row::EntryKey};
 
 /// What an instance is called, and where its names are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,11 +46,43 @@ impl Naming {
                 let (domain, name) = (domain.name.clone(), name.clone());
                 return Err(Refusal::FloatingIpDnsExists { domain, name, address, field }.into());
             }
-            let bound = Some(NameBond { subnet: row.subnet, port: Some(port) });
-            let (name, address, created_at) = (name.clone(), row.address, ledger.now());
-            ledger.insert(DnsEntry { domain: domain.id, name, address, bound, created_at });
+            insert(ledger, &domain, name, port, row);
         }
         Ok(!addresses.is_empty())
+    }
+
+    /// How a living instance is called, in the domain that guests' names are in by now.
+    pub(crate) fn of(instance: &Instance, domain: Option<&DomainName>) -> Self {
+        Self {
+            hostname: instance.hostname.clone(),
+            availability_zone: instance.availability_zone.clone(),
+            domain: domain.cloned(),
+        }
+    }
+
+    /// Names the first address of each family that a living instance has, where none of that family has its names: whoever gives
+    /// it an address or takes one calls this afterwards. A name that somebody else has by then stays theirs.
+    pub(crate) fn name_where_none(&self, ledger: &mut View, instance: &Instance) -> Result<(), Stop> {
+        let ports: Vec<PortId> = ledger.ports_of(instance)?.iter().map(|port| port.id).collect();
+        let addresses = first_of_each_type(ledger, &ports);
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let Some(domain) = self.domain_for_it(ledger)? else { return Ok(()) };
+        // Of a domain that was set meanwhile, in which its hostname has no room, it gets no names.
+        let Ok(names) = self.names(&domain, instance.id) else { return Ok(()) };
+        let of_each =
+            addresses.iter().flat_map(|(port, row)| names.iter().map(move |(_, name)| (name, *port, row)));
+        let of_each: Vec<_> = of_each.collect();
+        let key = |name: &Hostname, row: &FixedIp| (domain.id, name.clone(), RecordType::of(row.address));
+        ledger.need(of_each.iter().map(|(name, _, row)| Key::DnsEntry(key(name, row))))?;
+        for (name, port, row) in of_each {
+            if ledger.dns_entry(&key(name, row))?.is_none() {
+                insert(ledger, &domain, name, port, row);
+                ledger.replace(Instance { has_names: true, ..instance.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// The domain that the instance's names go into; none when names are off, or when the domain is another availability
@@ -86,10 +118,16 @@ impl Naming {
     }
 }
 
+fn insert(ledger: &mut View, domain: &DnsDomain, name: &Hostname, port: PortId, row: &FixedIp) {
+    let bound = Some(NameBond { subnet: row.subnet, port: Some(port) });
+    let (name, address, created_at) = (name.clone(), row.address, ledger.now());
+    ledger.insert(DnsEntry { domain: domain.id, name, address, bound, created_at });
+}
+
 /// The first address of each type that the ports have, in their order, each with its port.
 fn first_of_each_type(ledger: &View, ports: &[PortId]) -> Vec<(PortId, FixedIp)> {
     let all =
-        || ports.iter().flat_map(|port| ledger.fixed_ips_of(*port).into_iter().map(move |row| (*port, row)));
+        || ports.iter().flat_map(|port| ledger.usable_by(*port).into_iter().map(move |row| (*port, row)));
     let first = |one: RecordType| all().find(|(_, row)| RecordType::of(row.address) == one);
     RecordType::ALL.into_iter().filter_map(first).collect()
 }

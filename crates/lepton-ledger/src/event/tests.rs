@@ -456,6 +456,7 @@ fn an_address_that_no_host_has_to_follow_is_told_as_free_when_it_is_removed() {
         network: None,
         only_on: None,
         scope: Scope::Everything,
+        domain: None,
     };
     let told = told(&mut ledger, &removal);
     let of_port = |kind: &str| format!("fixed_ip.{kind} [p1] fixed_ip={address}");

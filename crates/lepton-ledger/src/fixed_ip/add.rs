@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use lepton_ipam::check_requested;
-use lepton_types::{AddressMode, HostId, InstanceId, NetworkId, NetworkInfo, Port, Resource, Subnet};
+use lepton_types::{
+    AddressMode, DomainName, HostId, InstanceId, NetworkId, NetworkInfo, Port, Resource, Subnet,
+};
 
 use super::{Place, Sought};
-use crate::{Command, Instance, Key, Refusal, Scope, Stop, View};
+use crate::{Command, Instance, Key, Naming, Refusal, Scope, Stop, View};
 
 /// Gives one of an instance's vNICs another address, and lets its host hear of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct AddFixedIp {
     pub only_on: Option<HostId>,
     /// What the caller may see and change.
     pub scope: Scope,
+    /// The domain of guests' own names; none: they get none. The manager's setting, not part of the request.
+    pub domain: Option<DomainName>,
 }
 
 /// Which address an instance is to get.
@@ -37,7 +41,7 @@ impl Command for AddFixedIp {
     const NAME: &'static str = "AddFixedIp";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Instance(self.instance)]
+        self.domain.clone().map(Key::DnsDomain).into_iter().chain([Key::Instance(self.instance)]).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
@@ -55,6 +59,7 @@ impl Command for AddFixedIp {
             WantedAddress::Chosen(address, _) => give(ledger, &port, &subnets, address)?,
         }
         ledger.tell_hosts_of(&port)?;
+        Naming::of(&instance, self.domain.as_ref()).name_where_none(ledger, &instance)?;
         ledger.network_info(self.instance)
     }
 }

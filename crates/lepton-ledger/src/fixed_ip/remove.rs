@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use lepton_types::{HostId, InstanceId, NetworkId, NetworkInfo, Port};
+use lepton_types::{DomainName, HostId, InstanceId, NetworkId, NetworkInfo, Port};
 
-use crate::{Command, FixedIp, Holder, Instance, Key, Refusal, Scope, Stop, View, host::proof};
+use crate::{Command, FixedIp, Holder, Instance, Key, Naming, Refusal, Scope, Stop, View, host::proof};
 
 /// Takes an address from an instance.
 ///
@@ -24,6 +24,8 @@ pub struct RemoveFixedIp {
     pub only_on: Option<HostId>,
     /// What the caller may see and change.
     pub scope: Scope,
+    /// The domain of guests' own names; none: they get none. The manager's setting, not part of the request.
+    pub domain: Option<DomainName>,
 }
 
 impl Command for RemoveFixedIp {
@@ -32,7 +34,7 @@ impl Command for RemoveFixedIp {
     const NAME: &'static str = "RemoveFixedIp";
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::Instance(self.instance)]
+        self.domain.clone().map(Key::DnsDomain).into_iter().chain([Key::Instance(self.instance)]).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
@@ -49,6 +51,7 @@ impl Command for RemoveFixedIp {
             let Port { id: port, revision, .. } = ledger.tell_hosts_of(&port)?;
             ledger.replace(FixedIp { holder: Holder::Leaving { port, revision }, ..row });
         }
+        Naming::of(&instance, self.domain.as_ref()).name_where_none(ledger, &instance)?;
         ledger.network_info(self.instance)
     }
 }

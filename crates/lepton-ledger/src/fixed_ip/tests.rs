@@ -24,7 +24,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn addition(number: u128, wanted: WantedAddress) -> AddFixedIp {
-    AddFixedIp { instance: instance(number), wanted, only_on: None, scope: Scope::Everything }
+    AddFixedIp { instance: instance(number), wanted, only_on: None, scope: Scope::Everything, domain: None }
 }
 
 fn lowest(number: u128, network: NetworkId) -> AddFixedIp {
@@ -42,6 +42,7 @@ fn removal(number: u128, address: &str) -> RemoveFixedIp {
         network: None,
         only_on: None,
         scope: Scope::Everything,
+        domain: None,
     }
 }
 

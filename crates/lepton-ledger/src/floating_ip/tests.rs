@@ -399,6 +399,7 @@ fn an_address_that_leaves_its_port_takes_its_own_floating_ips_off() {
         wanted: crate::WantedAddress::Lowest(crate::Place::Network(network)),
         only_on: None,
         scope: Scope::Everything,
+        domain: None,
     };
     decided(&mut ledger, &second).unwrap();
     let other = allocated(&mut ledger);
@@ -410,6 +411,7 @@ fn an_address_that_leaves_its_port_takes_its_own_floating_ips_off() {
         network: None,
         only_on: None,
         scope: Scope::Everything,
+        domain: None,
     };
     let info = decided(&mut ledger, &removal).unwrap();
     assert_eq!(changes(&ledger, before)[0], "~floating");

@@ -70,6 +70,7 @@ fn an_address_of_a_live_port_counts_until_its_host_filters_the_port_without_it()
         wanted: WantedAddress::Lowest(Place::Network(made.network.id)),
         only_on: None,
         scope: Scope::Everything,
+        domain: None,
     };
     decided(&mut ledger, &add).unwrap();
     let refused = decided(&mut ledger, &add).unwrap_err();
@@ -81,6 +82,7 @@ fn an_address_of_a_live_port_counts_until_its_host_filters_the_port_without_it()
         network: None,
         only_on: None,
         scope: Scope::Everything,
+        domain: None,
     };
     decided(&mut ledger, &removal).unwrap();
     assert_eq!(used(&mut ledger).fixed_ips, 2, "the host may still filter by it");

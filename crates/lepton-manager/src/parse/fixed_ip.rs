@@ -18,6 +18,7 @@ pub(crate) fn add_fixed_ip(
     request: &v1::AddFixedIpRequest,
     scope: Scope,
     only_on: Option<&HostId>,
+    settings: &Settings,
 ) -> Result<AddFixedIp, Refusal> {
     let instance = fields.required("instance_id", &request.instance_id);
     let place = place(&mut fields, &request.network_id, &request.subnet_id);
@@ -31,9 +32,9 @@ pub(crate) fn add_fixed_ip(
             .address("address", text)
             .map(|address| WantedAddress::Chosen(address, place.map_or(Sought::Around(address), Sought::At))),
     };
-    let only_on = only_on.cloned();
+    let (only_on, domain) = (only_on.cloned(), settings.instance_domain.clone());
     let command = instance.zip(wanted);
-    fields.finish(command.map(|(instance, wanted)| AddFixedIp { instance, wanted, only_on, scope }))
+    fields.finish(command.map(|(instance, wanted)| AddFixedIp { instance, wanted, only_on, scope, domain }))
 }
 
 /// Where an address is, if the request says so.
@@ -63,13 +64,14 @@ pub(crate) fn remove_fixed_ip(
     request: &v1::RemoveFixedIpRequest,
     scope: Scope,
     only_on: Option<&HostId>,
+    settings: &Settings,
 ) -> Result<RemoveFixedIp, Refusal> {
     let instance = fields.required("instance_id", &request.instance_id);
     let address = fields.address("address", &request.address);
     let network = fields.optional("network_id", &request.network_id);
-    let only_on = only_on.cloned();
+    let (only_on, domain) = (only_on.cloned(), settings.instance_domain.clone());
     let command = instance.zip(address);
-    let remove = |(instance, address)| RemoveFixedIp { instance, address, network, only_on, scope };
+    let remove = |(instance, address)| RemoveFixedIp { instance, address, network, only_on, scope, domain };
     fields.finish(command.map(remove))
 }
 

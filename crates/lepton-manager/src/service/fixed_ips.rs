@@ -24,9 +24,9 @@ impl FixedIps for Api {
         &self,
         request: Request<v1::AddFixedIpRequest>,
     ) -> Result<Response<v1::NetworkInfo>, Status> {
-        let only_on = Caller::of(&request)?.host();
+        let (settings, only_on) = (self.manager.settings(), Caller::of(&request)?.host());
         let (call, command) = parse_within(&request, |fields, request, scope| {
-            fixed_ip::add_fixed_ip(fields, request, scope, only_on)
+            fixed_ip::add_fixed_ip(fields, request, scope, only_on, settings)
         })?;
         Ok(Response::new(self.submit(call, command).await?.into()))
     }
@@ -35,9 +35,9 @@ impl FixedIps for Api {
         &self,
         request: Request<v1::RemoveFixedIpRequest>,
     ) -> Result<Response<v1::NetworkInfo>, Status> {
-        let only_on = Caller::of(&request)?.host();
+        let (settings, only_on) = (self.manager.settings(), Caller::of(&request)?.host());
         let (call, command) = parse_within(&request, |fields, request, scope| {
-            fixed_ip::remove_fixed_ip(fields, request, scope, only_on)
+            fixed_ip::remove_fixed_ip(fields, request, scope, only_on, settings)
         })?;
         Ok(Response::new(self.submit(call, command).await?.into()))
     }

@@ -149,6 +149,7 @@ async fn a_hosts_addresses_are_told_page_by_page_and_one_whose_port_changes_mean
             network: Some(id),
             only_on: None,
             scope: Scope::Everything,
+            domain: None,
         };
         subject.submit(taken).await.unwrap();
         let behind = ListFixedIps { after: first.next, limit: 150, ..on_host.clone() };

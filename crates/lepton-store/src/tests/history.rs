@@ -445,6 +445,7 @@ async fn an_address_that_left_a_port_which_stays_was_that_ports() {
             network: Some(made),
             only_on: None,
             scope: Scope::Everything,
+            domain: None,
         };
         subject.submit(removal).await.unwrap();
         assert_eq!(told(&ask(subject, of_address("10.1.0.2")).await), [(Some(port), begun, End::NotYet)]);

@@ -70,6 +70,7 @@ async fn with_everything(subject: &Subject) {
         network: None,
         scope: Scope::Everything,
         only_on: None,
+        domain: None,
     };
     subject.submit(remove).await.unwrap();
     subject.submit(start(2, "host-1", "host-2")).await.unwrap();

@@ -225,6 +225,7 @@ async fn a_released_port_keeps_its_addresses_until_it_is_unplugged() {
             network: None,
             only_on: None,
             scope: Scope::Everything,
+            domain: None,
         };
         subject.submit(removal).await.unwrap();
         let leaving =

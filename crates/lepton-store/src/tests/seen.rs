@@ -38,8 +38,14 @@ async fn what_another_manager_changed_since_it_was_looked_for_is_loaded_as_it_is
 
     let address = "10.1.0.2".parse().unwrap();
     let (network, only_on) = (None, None);
-    let removal =
-        RemoveFixedIp { instance: instance(1), address, network, scope: Scope::Everything, only_on };
+    let removal = RemoveFixedIp {
+        instance: instance(1),
+        address,
+        network,
+        scope: Scope::Everything,
+        only_on,
+        domain: None,
+    };
     subject.submit(removal).await.unwrap();
     subject.deallocate(1).await;
     subject.submit(associate(floating.address, 2)).await.unwrap();

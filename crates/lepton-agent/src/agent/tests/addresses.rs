@@ -70,7 +70,8 @@ async fn converged() -> (Witness, Agent<Host, Witness>) {
     let info = ledger.allocate(instance(1)).await;
     let witness = Witness { ledger, host: Host::default(), network: info.vifs[0].network.id };
     let wanted = WantedAddress::Lowest(Place::Network(witness.network));
-    let add = AddFixedIp { instance: instance(1), wanted, only_on: None, scope: Scope::Everything };
+    let add =
+        AddFixedIp { instance: instance(1), wanted, only_on: None, scope: Scope::Everything, domain: None };
     witness.ledger.submit(add).await;
     witness.ledger.allocate(instance(3)).await;
     let mut agent = witness.agent();
@@ -91,6 +92,7 @@ async fn change(witness: &Witness) {
         network: None,
         only_on: None,
         scope: Scope::Everything,
+        domain: None,
     };
     witness.ledger.submit(remove).await;
     witness.ledger.allocate(instance(2)).await;

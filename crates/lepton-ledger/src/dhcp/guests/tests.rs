@@ -53,8 +53,14 @@ fn an_address_that_leaves_its_port_is_no_guests_any_more() {
     let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
     let (instance, address) = (crate::example::instance(1), "10.1.0.2".parse().unwrap());
-    let remove =
-        crate::RemoveFixedIp { instance, address, network: None, scope: Scope::Everything, only_on: None };
+    let remove = crate::RemoveFixedIp {
+        instance,
+        address,
+        network: None,
+        scope: Scope::Everything,
+        only_on: None,
+        domain: None,
+    };
     decided(&mut ledger, &remove).unwrap();
     assert_eq!(guests(&mut ledger, made.network.id), []);
 }

@@ -1,10 +1,12 @@
 //! Instances' own names, decided over views in memory.
 
+use std::net::IpAddr;
+
 use lepton_types::DnsDomain;
 
 use super::*;
 use crate::{
-    AllocateForInstance, CreateDnsDomain, Instance,
+    AddFixedIp, AllocateForInstance, CreateDnsDomain, Instance, RemoveFixedIp, Scope, Sought, WantedAddress,
     example::{
         allocation, changes, deallocation, decided, instance, made, missing, network, unloaded, with_network,
     },
@@ -116,4 +118,82 @@ fn an_instance_without_vnics_has_no_names() {
     let mut ledger = crate::example::empty();
     decided(&mut ledger, &named(1, Some("web"))).unwrap();
     assert!(!ledger.row::<Instance>(&instance(1)).unwrap().has_names);
+}
+
+fn addition(number: u128, address: &str) -> AddFixedIp {
+    let address: IpAddr = address.parse().unwrap();
+    AddFixedIp {
+        instance: instance(number),
+        wanted: WantedAddress::Chosen(address, Sought::Around(address)),
+        only_on: None,
+        scope: Scope::Everything,
+        domain: "guests.example".parse().ok(),
+    }
+}
+
+fn removal(number: u128, address: &str) -> RemoveFixedIp {
+    RemoveFixedIp {
+        instance: instance(number),
+        address: address.parse().unwrap(),
+        network: None,
+        only_on: None,
+        scope: Scope::Everything,
+        domain: "guests.example".parse().ok(),
+    }
+}
+
+/// Where the instance's names of one type lead: its id's first, then its hostname's.
+fn led_to(ledger: &View, number: u128, one: RecordType) -> Vec<String> {
+    let names = [instance(number).to_string(), "web".to_owned()];
+    let entry = |name: &String| {
+        let mut entries = ledger.rows::<DnsEntry>();
+        entries.find(|entry| entry.name.as_str() == name && entry.record_type() == one)
+    };
+    names.iter().filter_map(entry).map(|entry| entry.address.to_string()).collect()
+}
+
+#[test]
+fn an_address_that_comes_later_is_named_where_none_of_its_family_is() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24", "fd00:1::/64"]);
+    decided(&mut ledger, &named(1, Some("web"))).unwrap();
+    let led = |ledger: &View| led_to(ledger, 1, RecordType::A);
+    decided(&mut ledger, &addition(1, "10.1.0.9")).unwrap();
+    assert_eq!(led(&ledger), ["10.1.0.2", "10.1.0.2"], "a name has one address of each type");
+    decided(&mut ledger, &removal(1, "10.1.0.2")).unwrap();
+    assert_eq!(led(&ledger), ["10.1.0.9", "10.1.0.9"], "the address that is left has them");
+    decided(&mut ledger, &removal(1, "10.1.0.9")).unwrap();
+    assert_eq!(led(&ledger), [""; 0]);
+    assert_eq!(led_to(&ledger, 1, RecordType::Aaaa).len(), 2, "those of the other family stay");
+    decided(&mut ledger, &addition(1, "10.1.0.20")).unwrap();
+    assert_eq!(led(&ledger), ["10.1.0.20", "10.1.0.20"]);
+    decided(&mut ledger, &deallocation(1)).unwrap();
+    assert_eq!(entries(&ledger), [""; 0], "they end with their addresses");
+}
+
+#[test]
+fn a_name_that_is_anothers_by_then_stays_its() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &named(1, Some("web"))).unwrap();
+    decided(&mut ledger, &removal(1, "10.1.0.2")).unwrap();
+    decided(&mut ledger, &named(2, Some("web"))).unwrap();
+    decided(&mut ledger, &addition(1, "10.1.0.9")).unwrap();
+    assert_eq!(led_to(&ledger, 1, RecordType::A), ["10.1.0.9", "10.1.0.3"], "web is the second one's");
+}
+
+#[test]
+fn a_zone_has_the_names_of_later_addresses_too() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    let scope = DnsScope::Private { availability_zone: "nova".parse().ok() };
+    let name = "guests.example".parse().unwrap();
+    decided(&mut ledger, &CreateDnsDomain { name, scope }).unwrap();
+    for (number, zone, names) in [(1, "mars", 0), (2, "nova", 2)] {
+        let mut command = in_zone(number, zone);
+        command.naming.hostname = "web".parse().ok();
+        let info = decided(&mut ledger, &command).unwrap();
+        let address = info.vifs[0].network.subnets[0].fixed_ips[0].to_string();
+        decided(&mut ledger, &removal(number, &address)).unwrap();
+        assert_eq!(entries(&ledger), [""; 0]);
+        decided(&mut ledger, &addition(number, &format!("10.1.0.{}", 10 + number))).unwrap();
+        assert_eq!(entries(&ledger).len(), names, "{zone}");
+    }
 }

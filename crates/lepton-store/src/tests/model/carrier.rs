@@ -58,7 +58,8 @@ impl Carrier<'_> {
             Step::Add { instance, network, address } => self.add(instance, network, address).await,
             Step::Remove { instance: number, network, address } => {
                 let (instance, network) = (instance(number.into()), Some(self.id_of(network)));
-                self.change(RemoveFixedIp { instance, address, network, only_on: None, scope }).await
+                self.change(RemoveFixedIp { instance, address, network, only_on: None, scope, domain: None })
+                    .await
             }
             Step::Reserve { network, address, reason } => {
                 let place = Place::Network(self.id_of(network));
@@ -118,7 +119,14 @@ impl Carrier<'_> {
             Some(address) => WantedAddress::Chosen(address, Sought::At(place)),
         };
         let scope = Scope::Everything;
-        self.change(AddFixedIp { instance: instance(number.into()), wanted, only_on: None, scope }).await
+        self.change(AddFixedIp {
+            instance: instance(number.into()),
+            wanted,
+            only_on: None,
+            scope,
+            domain: None,
+        })
+        .await
     }
 
     /// The network's id; of one that was never made any.
