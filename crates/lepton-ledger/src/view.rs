@@ -1,5 +1,6 @@
 //! [`View`]: the part of the ledger that a batch of commands has in memory.
 
+mod attempt;
 mod dhcp;
 mod dns;
 mod draws;
@@ -200,73 +201,6 @@ impl View {
     /// What is random in the decision.
     pub(crate) fn draws(&mut self) -> &mut Draws {
         &mut self.draws
-    }
-
-    /// Runs a decision that keeps its changes if it succeeds. `number` tells it apart from the batch's others, so that
-    /// every attempt at it draws the same ids.
-    ///
-    /// # Errors
-    ///
-    /// As the decision; then the view is as it was before.
-    pub fn attempt<T>(
-        &mut self,
-        number: usize,
-        decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
-        let before = self.changes.len();
-        self.draws.start(number);
-        let result = decide(self);
-        if result.is_err() {
-            self.undo_to(before);
-        }
-        result
-    }
-
-    /// Runs a decision and takes its changes back, whatever it answers.
-    ///
-    /// # Errors
-    ///
-    /// As the decision.
-    pub fn rehearse<T>(
-        &mut self,
-        number: usize,
-        decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
-        let before = self.changes.len();
-        self.draws.start(number);
-        let result = decide(self);
-        self.undo_to(before);
-        result
-    }
-
-    fn undo_to(&mut self, length: usize) {
-        for change in self.changes.split_off(length).into_iter().rev() {
-            self.undo(change);
-        }
-    }
-
-    fn undo(&mut self, change: Change) {
-        match change {
-            Change::Network(change) => self.apply(&change.reversed()),
-            Change::Subnet(change) => self.apply(&change.reversed()),
-            Change::Frontier(change) => self.apply(&change.reversed()),
-            Change::Block(change) => self.apply(&change.reversed()),
-            Change::Instance(change) => self.apply(&change.reversed()),
-            Change::Port(change) => self.apply(&change.reversed()),
-            Change::FixedIp(change) => self.apply(&change.reversed()),
-            Change::FloatingRange(change) => self.apply(&change.reversed()),
-            Change::FloatingIp(change) => self.apply(&change.reversed()),
-            Change::Host(change) => self.apply(&change.reversed()),
-            Change::DnsDomain(change) => self.apply(&change.reversed()),
-            Change::DnsEntry(change) => self.apply(&change.reversed()),
-            Change::PendingUnplug(change) => self.apply(&change.reversed()),
-            Change::Quota(change) => self.apply(&change.reversed()),
-            Change::MacRange(change) => self.apply(&change.reversed()),
-            Change::FreeMac(change) => self.apply(&change.reversed()),
-            Change::RequestRecord(change) => self.apply(&change.reversed()),
-            // It is in no table before it has its revisions.
-            Change::Journal(_) => {}
-        }
     }
 
     /// The row with this key, if the view knows it to be there.

@@ -1,0 +1,74 @@
+//! Attempts at decisions on a [`View`], and how their changes are taken back.
+
+use super::View;
+use crate::{Change, Stop};
+
+impl View {
+    /// Runs a decision that keeps its changes if it succeeds. `number` tells it apart from the batch's others, so that
+    /// every attempt at it draws the same ids.
+    ///
+    /// # Errors
+    ///
+    /// As the decision; then the view is as it was before.
+    pub fn attempt<T>(
+        &mut self,
+        number: usize,
+        decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let before = self.changes.len();
+        self.draws.start(number);
+        let result = decide(self);
+        if result.is_err() {
+            self.undo_to(before);
+        }
+        result
+    }
+
+    /// Runs a decision and takes its changes back, whatever it answers.
+    ///
+    /// # Errors
+    ///
+    /// As the decision.
+    pub fn rehearse<T>(
+        &mut self,
+        number: usize,
+        decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let before = self.changes.len();
+        self.draws.start(number);
+        let result = decide(self);
+        self.undo_to(before);
+        result
+    }
+
+    /// Takes back all changes but the first so many, the last one first.
+    pub(super) fn undo_to(&mut self, length: usize) {
+        for change in self.changes.split_off(length).into_iter().rev() {
+            self.undo(change);
+        }
+    }
+
+    fn undo(&mut self, change: Change) {
+        match change {
+            Change::Network(change) => self.apply(&change.reversed()),
+            Change::Subnet(change) => self.apply(&change.reversed()),
+            Change::Frontier(change) => self.apply(&change.reversed()),
+            Change::Block(change) => self.apply(&change.reversed()),
+            Change::Instance(change) => self.apply(&change.reversed()),
+            Change::Port(change) => self.apply(&change.reversed()),
+            Change::FixedIp(change) => self.apply(&change.reversed()),
+            Change::FloatingRange(change) => self.apply(&change.reversed()),
+            Change::FloatingIp(change) => self.apply(&change.reversed()),
+            Change::Host(change) => self.apply(&change.reversed()),
+            Change::DnsDomain(change) => self.apply(&change.reversed()),
+            Change::DnsEntry(change) => self.apply(&change.reversed()),
+            Change::PendingUnplug(change) => self.apply(&change.reversed()),
+            Change::Quota(change) => self.apply(&change.reversed()),
+            Change::MacRange(change) => self.apply(&change.reversed()),
+            Change::FreeMac(change) => self.apply(&change.reversed()),
+            Change::RequestRecord(change) => self.apply(&change.reversed()),
+            // It is in no table before it has its revisions.
+            Change::Journal(_) => {}
+        }
+    }
+}
