@@ -218,11 +218,6 @@ impl View {
         Err(Refusal::NoMoreFloatingIps { pool: pool.label.clone() }.into())
     }
 
-    pub(crate) fn subnet_of_range(&mut self, subnet: SubnetId) -> Result<Subnet, Stop> {
-        let found = self.subnet(subnet)?.cloned();
-        found.ok_or_else(|| Refusal::SubnetNotFound { subnet }.into())
-    }
-
     /// Gives a floating IP back to its pool, wherever it leads; the names that end with it go.
     pub(crate) fn release_floating_ip(&mut self, row: &FloatingIp) -> Result<(), Stop> {
         self.need([

@@ -77,12 +77,12 @@ impl Command for CreateFloatingPool {
         };
         for (index, addresses) in self.ranges.iter().enumerate() {
             let field = format!("ranges[{index}]");
-            let Some((range, there)) = ledger.range_that_overlaps(*addresses)? else {
+            let Some(there) = ledger.piece_that_overlaps(*addresses)? else {
                 self.insert_range(ledger, &pool, *addresses, field)?;
                 continue;
             };
             match ledger.ranges_with(&pool, *addresses)? {
-                None => return Err(overlap(ledger, *addresses, (range.pool, there), field)?.into()),
+                None => return Err(overlap(ledger, *addresses, there, field)?.into()),
                 Some(ranges) => ranges.iter().try_for_each(|range| self.check_interface(ledger, range))?,
             }
         }

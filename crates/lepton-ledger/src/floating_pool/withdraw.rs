@@ -38,21 +38,15 @@ impl Command for DeleteFloatingRanges {
 
     fn decide(&self, ledger: &mut View) -> Result<FloatingPool, Stop> {
         let pool = ledger.found_pool(&self.pool)?;
-        let mut ranges = Vec::new();
+        let mut withdrawals = Vec::new();
         for range in ledger.ranges_of(pool.id) {
             let subnet = ledger.subnet_of_range(range.subnet)?;
-            ranges.push((range, subnet));
+            withdrawals.extend(Withdrawal::of(range, subnet, &self.ranges));
         }
-        for wanted in &self.ranges {
-            let is_of_pool = |(_, subnet): &_| pieces(subnet).any(|piece| piece.overlaps(*wanted));
-            if !ranges.iter().any(is_of_pool) {
-                let (range, pool) = (*wanted, self.pool.clone());
-                return Err(Refusal::FloatingRangeNotFound { range, pool }.into());
-            }
+        let goes = |wanted: Ipv4Range| withdrawals.iter().any(|withdrawal| withdrawal.takes_of(wanted));
+        if let Some(&range) = self.ranges.iter().find(|wanted| !goes(**wanted)) {
+            return Err(Refusal::FloatingRangeNotFound { range, pool: self.pool.clone() }.into());
         }
-        let withdrawals =
-            ranges.into_iter().map(|(range, subnet)| Withdrawal::new(range, subnet, &self.ranges));
-        let withdrawals: Vec<_> = withdrawals.collect();
         check_bounds(&withdrawals)?;
         let parts: Vec<_> = withdrawals.iter().map(Withdrawal::part).collect();
         let blocks = withdrawals
@@ -79,11 +73,16 @@ struct Withdrawal {
 type ByBlock = BTreeMap<IpAddr, Vec<IpAddr>>;
 
 impl Withdrawal {
-    /// What goes of the range, if anything does, when these addresses go.
-    fn new(range: FloatingRange, subnet: Subnet, addresses: &[Ipv4Range]) -> Self {
+    /// What goes of the range when these addresses go; none when it has none of them.
+    fn of(range: FloatingRange, subnet: Subnet, addresses: &[Ipv4Range]) -> Option<Self> {
         let stays = without(pieces(&subnet), addresses);
         let goes = without(pieces(&subnet), &stays);
-        Self { range, subnet, goes, stays }
+        (!goes.is_empty()).then_some(Self { range, subnet, goes, stays })
+    }
+
+    /// Whether any of these addresses goes.
+    fn takes_of(&self, addresses: Ipv4Range) -> bool {
+        self.goes.iter().any(|range| range.overlaps(addresses))
     }
 
     /// The addresses that go of a range that keeps others.
@@ -105,11 +104,9 @@ impl Withdrawal {
         for (first, addresses) in part {
             take(ledger, pool, &self.subnet, first, &addresses)?;
         }
-        let pools: Vec<_> = self.stays.iter().map(|piece| piece.pool()).collect();
-        if pools != self.subnet.pools {
-            ledger.replace(FloatingRange { addresses, total: size(&self.stays), ..self.range });
-            ledger.replace(Subnet { pools, version: self.subnet.version + 1, ..self.subnet });
-        }
+        let pools = self.stays.iter().map(|piece| piece.pool()).collect();
+        ledger.replace(FloatingRange { addresses, total: size(&self.stays), ..self.range });
+        ledger.replace(Subnet { pools, version: self.subnet.version + 1, ..self.subnet });
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use lepton_types::{
 use uuid::Uuid;
 
 use super::View;
-use crate::{FloatingFilter, Key, Selection, Stop, floating_pool};
+use crate::{FloatingFilter, Key, Refusal, Selection, Stop, floating_pool};
 
 impl View {
     /// The pool of this name.
@@ -42,11 +42,17 @@ impl View {
         Ok(self.row(&subnet))
     }
 
-    /// The lowest range of any pool that shares an address with these, and its piece that does.
-    pub(crate) fn range_that_overlaps(
+    /// The subnet that a range is.
+    pub(crate) fn subnet_of_range(&mut self, subnet: SubnetId) -> Result<Subnet, Stop> {
+        let found = self.subnet(subnet)?.cloned();
+        found.ok_or_else(|| Refusal::SubnetNotFound { subnet }.into())
+    }
+
+    /// The lowest piece of a range that shares an address with these, and the pool that has it.
+    pub(crate) fn piece_that_overlaps(
         &mut self,
         addresses: Ipv4Range,
-    ) -> Result<Option<(FloatingRange, Ipv4Range)>, Stop> {
+    ) -> Result<Option<(NetworkId, Ipv4Range)>, Stop> {
         self.need([Key::FloatingRangesIn(addresses)])?;
         let around = self.rows::<FloatingRange>().filter(|range| range.addresses.overlaps(addresses));
         let around: Vec<_> = around.cloned().collect();
@@ -54,7 +60,7 @@ impl View {
         let overlapping = around.into_iter().filter_map(|range| {
             let subnet = self.row::<Subnet>(&range.subnet)?;
             let piece = floating_pool::pieces(subnet).find(|piece| piece.overlaps(addresses))?;
-            Some((range, piece))
+            Some((range.pool, piece))
         });
         Ok(overlapping.min_by_key(|(_, piece)| *piece))
     }
