@@ -40,4 +40,4 @@ pub use requested_ip::{RequestedIpError, check_requested};
 pub use reserved::Reserved;
 pub use special::Special;
 pub use subnet_set::{SubnetSetError, check_together};
-pub use subnet_spec::{Gateway, SpecField, SubnetSpec, SubnetSpecError};
+pub use subnet_spec::{Gateway, SpecField, SubnetServer, SubnetSpec, SubnetSpecError};

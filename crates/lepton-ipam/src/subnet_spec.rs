@@ -12,7 +12,7 @@ use crate::{
 mod error;
 mod pools;
 
-pub use error::{SpecField, SubnetSpecError};
+pub use error::{SpecField, SubnetServer, SubnetSpecError};
 
 /// What a new subnet is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,21 +105,21 @@ impl SubnetSpec {
             Gateway::Default => return Ok(ordinary(self.cidr).first().map(|pool| pool.first)),
             Gateway::At(gateway) => gateway,
         };
-        Self::check_gateway(self.cidr, gateway).map(|()| Some(gateway))
+        Self::check_server(SubnetServer::Gateway, gateway, self.cidr).map(|()| Some(gateway))
     }
 
-    /// Checks that a router can have this address of a subnet, for its gateway or the next hop of a route.
+    /// Checks that a server can have this address of a subnet.
     ///
     /// Errors: an address of the other family, outside the prefix, or reserved by it.
-    pub fn check_gateway(cidr: Cidr, gateway: IpAddr) -> Result<(), SubnetSpecError> {
-        if AddressFamily::of(gateway) != cidr.family() {
-            return Err(SubnetSpecError::GatewayFamily { gateway, cidr });
+    pub fn check_server(server: SubnetServer, address: IpAddr, cidr: Cidr) -> Result<(), SubnetSpecError> {
+        if AddressFamily::of(address) != cidr.family() {
+            return Err(SubnetSpecError::ServerFamily { server, address, cidr });
         }
-        if !cidr.contains(gateway) {
-            return Err(SubnetSpecError::GatewayOutside { gateway, cidr });
+        if !cidr.contains(address) {
+            return Err(SubnetSpecError::ServerOutside { server, address, cidr });
         }
-        match Reserved::by_prefix(cidr, gateway) {
-            Some(reserved) => Err(SubnetSpecError::GatewayReserved { gateway, cidr, reserved }),
+        match Reserved::by_prefix(cidr, address) {
+            Some(reserved) => Err(SubnetSpecError::ServerReserved { server, address, cidr, reserved }),
             None => Ok(()),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-use lepton_ipam::{Block, SubnetSpec, first_block};
-use lepton_types::{AddressFamily, AddressMode, Cidr, Mtu, Network, NetworkId, Subnet, SubnetId};
+use lepton_ipam::{Block, SubnetServer, SubnetSpec, first_block};
+use lepton_types::{AddressFamily, AddressMode, Mtu, Network, NetworkId, Subnet, SubnetId};
 
 use crate::{Command, FixedIp, Frontier, Holder, Key, Refusal, Scope, Selection, Stop, View, pool};
 
@@ -82,7 +82,7 @@ impl Command for ModifySubnet {
         let old = ledger.own_subnet(self.subnet, &self.scope)?;
         let mut subnet = old.clone();
         if let Some(gateway) = self.gateway {
-            gateway.map_or(Ok(()), |gateway| check_gateway(subnet.cidr, gateway))?;
+            gateway.map_or(Ok(()), |gateway| check_server(SubnetServer::Gateway, gateway, &subnet))?;
             subnet.gateway = gateway;
         }
         if let Some(dns) = &self.dns {
@@ -153,9 +153,9 @@ impl Command for GetSubnet {
     }
 }
 
-fn check_gateway(cidr: Cidr, gateway: IpAddr) -> Result<(), Refusal> {
-    let checked = SubnetSpec::check_gateway(cidr, gateway);
-    checked.map_err(|error| Refusal::invalid_field("gateway", error.to_string()))
+fn check_server(server: SubnetServer, address: IpAddr, subnet: &Subnet) -> Result<(), Refusal> {
+    let checked = SubnetSpec::check_server(server, address, subnet.cidr);
+    checked.map_err(|error| Refusal::invalid_field(error.field().to_string(), error.to_string()))
 }
 
 /// A DHCP server has the gateway's address, or one that no guest has and that is in no pool.
@@ -164,9 +164,7 @@ fn check_dhcp_server(ledger: &mut View, subnet: &Subnet, server: IpAddr) -> Resu
     if subnet.gateway == Some(server) {
         return Ok(());
     }
-    if let Err(error) = SubnetSpec::check_gateway(subnet.cidr, server) {
-        return wrong(error.to_string().replace("gateway", "DHCP server"));
-    }
+    check_server(SubnetServer::Dhcp, server, subnet)?;
     if subnet.pools.iter().any(|pool| pool.contains(server)) {
         return wrong(format!(
             "{server} is in an allocation pool of subnet {}; use the gateway's address or one outside the pools",

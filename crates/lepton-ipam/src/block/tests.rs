@@ -72,7 +72,7 @@ fn every_usable_address_of_a_small_subnet_is_given_out_once_lowest_first() {
                     assert!(given.iter().copied().eq(usable(&subnet)), "{prefix} {gateway:?}: {given:?}");
                 }
                 Err(SubnetSpecError::TooSmall { .. }) => assert_eq!(cidr.first(), cidr.last(), "{gateway:?}"),
-                Err(error) => assert!(matches!(error, SubnetSpecError::GatewayReserved { .. }), "{error}"),
+                Err(error) => assert!(matches!(error, SubnetSpecError::ServerReserved { .. }), "{error}"),
             }
         }
     }

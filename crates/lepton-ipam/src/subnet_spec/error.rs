@@ -33,27 +33,33 @@ pub enum SubnetSpecError {
         /// The gateway that takes the last address.
         gateway: IpAddr,
     },
-    /// A gateway of the other family.
-    #[error("the gateway {gateway} is not an {} address, as {cidr} needs", cidr.family())]
-    GatewayFamily {
-        /// The gateway.
-        gateway: IpAddr,
+    /// A server of the other family.
+    #[error("the {server} {address} is not an {} address, as {cidr} needs", cidr.family())]
+    ServerFamily {
+        /// Which server.
+        server: SubnetServer,
+        /// Its address.
+        address: IpAddr,
         /// The prefix.
         cidr: Cidr,
     },
-    /// A gateway that guests could not reach.
-    #[error("the gateway {gateway} is outside {cidr}")]
-    GatewayOutside {
-        /// The gateway.
-        gateway: IpAddr,
+    /// A server that guests could not reach.
+    #[error("the {server} {address} is outside {cidr}")]
+    ServerOutside {
+        /// Which server.
+        server: SubnetServer,
+        /// Its address.
+        address: IpAddr,
         /// The prefix.
         cidr: Cidr,
     },
-    /// A gateway on an address that is no interface's.
-    #[error("the gateway {gateway} is {reserved} of {cidr}; use another address")]
-    GatewayReserved {
-        /// The gateway.
-        gateway: IpAddr,
+    /// A server on an address that is no interface's.
+    #[error("the {server} {address} is {reserved} of {cidr}; use another address")]
+    ServerReserved {
+        /// Which server.
+        server: SubnetServer,
+        /// Its address.
+        address: IpAddr,
         /// The prefix.
         cidr: Cidr,
         /// What the address is reserved for.
@@ -152,6 +158,15 @@ pub enum SubnetSpecError {
     },
 }
 
+/// Who serves a subnet's guests from an address of it that they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubnetServer {
+    /// The router, or the next hop of a route.
+    Gateway,
+    /// The DHCP server.
+    Dhcp,
+}
+
 /// The field of a subnet's specification that an error is about, shown by its name in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpecField {
@@ -163,6 +178,8 @@ pub enum SpecField {
     AllocationPools,
     /// The prefix.
     Cidr,
+    /// The DHCP server.
+    DhcpServer,
     /// The name servers.
     Dns,
     /// The gateway.
@@ -176,9 +193,12 @@ impl SubnetSpecError {
     pub fn field(&self) -> SpecField {
         match *self {
             Self::NotUnicast { .. } | Self::TooSmall { .. } => SpecField::Cidr,
-            Self::GatewayFamily { .. } | Self::GatewayOutside { .. } | Self::GatewayReserved { .. } => {
-                SpecField::Gateway
-            }
+            Self::ServerFamily { server, .. }
+            | Self::ServerOutside { server, .. }
+            | Self::ServerReserved { server, .. } => match server {
+                SubnetServer::Gateway => SpecField::Gateway,
+                SubnetServer::Dhcp => SpecField::DhcpServer,
+            },
             Self::TooManyDns { .. } => SpecField::Dns,
             Self::Eui64Prefix { .. } => SpecField::AddressMode,
             Self::Eui64Pools | Self::TooManyPools { .. } | Self::PoolsReserved { .. } => {
@@ -194,6 +214,15 @@ impl SubnetSpecError {
     }
 }
 
+impl fmt::Display for SubnetServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gateway => "gateway",
+            Self::Dhcp => "DHCP server",
+        })
+    }
+}
+
 impl fmt::Display for SpecField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -201,6 +230,7 @@ impl fmt::Display for SpecField {
             Self::AllocationPool(index) => write!(f, "allocation_pools[{index}]"),
             Self::AllocationPools => f.write_str("allocation_pools"),
             Self::Cidr => f.write_str("cidr"),
+            Self::DhcpServer => f.write_str("dhcp_server"),
             Self::Dns => f.write_str("dns"),
             Self::Gateway => f.write_str("gateway"),
             Self::Quarantine => f.write_str("quarantine"),

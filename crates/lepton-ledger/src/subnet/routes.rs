@@ -1,9 +1,9 @@
 //! Static routes of subnets.
 
-use lepton_ipam::Special;
+use lepton_ipam::{Special, SubnetServer};
 use lepton_types::{Cidr, Route, Subnet, SubnetId};
 
-use super::{check_gateway, let_rest};
+use super::{check_server, let_rest};
 use crate::{Command, Key, Refusal, Scope, Stop, View, pool};
 
 /// Gives the guests of a subnet a static route; the same route again changes nothing.
@@ -89,7 +89,7 @@ fn check_route(subnet: &Subnet, route: Route) -> Result<(), Refusal> {
     if let Some(problem) = problem_of(subnet, destination) {
         return Err(Refusal::invalid_field("destination", format!("{destination} {problem}")));
     }
-    check_gateway(subnet.cidr, route.gateway)
+    check_server(SubnetServer::Gateway, route.gateway, subnet)
 }
 
 /// Why no route leads there.
