@@ -72,7 +72,7 @@ impl Command for AllocateForInstance {
         keys.extend([Key::Instance(self.instance), Key::PastLives(self.instance)]);
         keys.push(Key::Quota(self.project.clone()));
         keys.extend(self.place().ok().cloned().map(Key::Host));
-        keys.extend(self.naming.keys());
+        keys.extend(Naming::key(self.naming.domain.as_ref()));
         keys.extend(self.floating_pool.clone().map(Key::FloatingPool));
         keys
     }

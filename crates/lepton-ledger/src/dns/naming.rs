@@ -5,7 +5,7 @@ use lepton_types::{
     RecordType,
 };
 
-use crate::{FixedIp, Instance, Key, Refusal, Stop, View, row::EntryKey};
+use crate::{FixedIp, Instance, Key, Refusal, Row, Stop, View};
 
 /// What an instance is called, and where its names are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub struct Naming {
 }
 
 impl Naming {
-    /// What naming needs, for the round before it.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
-        self.domain.clone().map(Key::DnsDomain).into_iter()
+    /// What naming in this domain needs, for the round before it.
+    pub(crate) fn key(domain: Option<&DomainName>) -> Option<Key> {
+        domain.cloned().map(Key::DnsDomain)
     }
 
     /// Names the first address of each family that the ports have, after the instance's id and its hostname; answers
@@ -33,22 +33,17 @@ impl Naming {
         ports: &[PortId],
     ) -> Result<bool, Stop> {
         let Some(domain) = self.domain_for_it(ledger)? else { return Ok(false) };
-        let addresses = first_of_each_type(ledger, ports);
         let names = self.names(&domain, instance)?;
-        let key = |name: &Hostname, row: &FixedIp| (domain.id, name.clone(), RecordType::of(row.address));
-        let pairs =
-            || names.iter().flat_map(|name| addresses.iter().map(move |(port, row)| (name, *port, row)));
-        let keys: Vec<EntryKey> = pairs().map(|((_, name), _, row)| key(name, row)).collect();
-        ledger.need(keys.into_iter().map(Key::DnsEntry))?;
-        for ((field, name), port, row) in pairs() {
-            if let Some(other) = ledger.dns_entry(&key(name, row))? {
-                let (address, field) = (other.address, Some(*field));
-                let (domain, name) = (domain.name.clone(), name.clone());
-                return Err(Refusal::FloatingIpDnsExists { domain, name, address, field }.into());
+        let entries = entries(ledger, &domain, &names, ports)?;
+        let has_names = !entries.is_empty();
+        for (field, entry) in entries {
+            if let Some(other) = ledger.dns_entry(&entry.key())? {
+                let (domain, name, address) = (domain.name.clone(), entry.name, other.address);
+                return Err(Refusal::FloatingIpDnsExists { domain, name, address, field: Some(field) }.into());
             }
-            insert(ledger, &domain, name, port, row);
+            ledger.insert(entry);
         }
-        Ok(!addresses.is_empty())
+        Ok(has_names)
     }
 
     /// How a living instance is called, in the domain that guests' names are in by now.
@@ -64,21 +59,15 @@ impl Naming {
     /// it an address or takes one calls this afterwards. A name that somebody else has by then stays theirs.
     pub(crate) fn name_where_none(&self, ledger: &mut View, instance: &Instance) -> Result<(), Stop> {
         let ports: Vec<PortId> = ledger.ports_of(instance)?.iter().map(|port| port.id).collect();
-        let addresses = first_of_each_type(ledger, &ports);
-        if addresses.is_empty() {
+        if first_of_each_type(ledger, &ports).is_empty() {
             return Ok(());
         }
         let Some(domain) = self.domain_for_it(ledger)? else { return Ok(()) };
         // Of a domain that was set meanwhile, in which its hostname has no room, it gets no names.
         let Ok(names) = self.names(&domain, instance.id) else { return Ok(()) };
-        let of_each =
-            addresses.iter().flat_map(|(port, row)| names.iter().map(move |(_, name)| (name, *port, row)));
-        let of_each: Vec<_> = of_each.collect();
-        let key = |name: &Hostname, row: &FixedIp| (domain.id, name.clone(), RecordType::of(row.address));
-        ledger.need(of_each.iter().map(|(name, _, row)| Key::DnsEntry(key(name, row))))?;
-        for (name, port, row) in of_each {
-            if ledger.dns_entry(&key(name, row))?.is_none() {
-                insert(ledger, &domain, name, port, row);
+        for (_, entry) in entries(ledger, &domain, &names, &ports)? {
+            if ledger.dns_entry(&entry.key())?.is_none() {
+                ledger.insert(entry);
                 ledger.replace(Instance { has_names: true, ..instance.clone() });
             }
         }
@@ -118,10 +107,26 @@ impl Naming {
     }
 }
 
-fn insert(ledger: &mut View, domain: &DnsDomain, name: &Hostname, port: PortId, row: &FixedIp) {
-    let bound = Some(NameBond { subnet: row.subnet, port: Some(port) });
-    let (name, address, created_at) = (name.clone(), row.address, ledger.now());
-    ledger.insert(DnsEntry { domain: domain.id, name, address, bound, created_at });
+/// The entries by which each name leads to the first address of each type, each with the field that its name comes from. What has
+/// their keys is loaded.
+fn entries(
+    ledger: &mut View,
+    domain: &DnsDomain,
+    names: &[(&'static str, Hostname)],
+    ports: &[PortId],
+) -> Result<Vec<(&'static str, DnsEntry)>, Stop> {
+    let addresses = first_of_each_type(ledger, ports);
+    let (domain, created_at) = (domain.id, ledger.now());
+    let to_each = |(field, name): &(&'static str, Hostname)| {
+        let to = |(port, row): &(PortId, FixedIp)| {
+            let bound = Some(NameBond { subnet: row.subnet, port: Some(*port) });
+            (*field, DnsEntry { domain, name: name.clone(), address: row.address, bound, created_at })
+        };
+        addresses.iter().map(to).collect::<Vec<_>>()
+    };
+    let entries: Vec<_> = names.iter().flat_map(to_each).collect();
+    ledger.need(entries.iter().map(|(_, entry)| Key::DnsEntry(entry.key())))?;
+    Ok(entries)
 }
 
 /// The first address of each type that the ports have, in their order, each with its port.

@@ -41,7 +41,7 @@ impl Command for AddFixedIp {
     const NAME: &'static str = "AddFixedIp";
 
     fn keys(&self) -> Vec<Key> {
-        self.domain.clone().map(Key::DnsDomain).into_iter().chain([Key::Instance(self.instance)]).collect()
+        Naming::key(self.domain.as_ref()).into_iter().chain([Key::Instance(self.instance)]).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
