@@ -21,20 +21,14 @@ fn event(kind: &'static str, change: &RowChange<&FixedIp>, facts: &Facts<'_>) ->
     if kind == FREED && facts.is_kept(row.subnet, row.address) {
         return None;
     }
-    let port = change.after.and_then(port_of).or_else(|| change.before.and_then(port_of));
+    let newest_first = || change.after.into_iter().chain(change.before);
     let network = facts.network_of(row.subnet);
-    let event = match port {
+    let event = match newest_first().find_map(|row| row.holder.port()) {
         Some(port) => about_port(kind, port, facts),
         None => about_nobodys(kind, network, facts),
     };
     let event = event.with("fixed_ip", row.address).with("subnet_id", row.subnet);
-    let event = event.with_some("network_id", network);
-    Some(
-        event.with_some(
-            "reason",
-            change.after.and_then(reason_of).or_else(|| change.before.and_then(reason_of)),
-        ),
-    )
+    Some(event.with_some("network_id", network).with_some("reason", newest_first().find_map(reason_of)))
 }
 
 fn kind(change: &RowChange<&FixedIp>) -> Option<&'static str> {
@@ -65,10 +59,6 @@ fn of_lease(change: &RowChange<&FixedIp>) -> Option<&'static str> {
         (Some(_), None) => Some("fixed_ip.released"),
         (None, None) => None,
     }
-}
-
-fn port_of(row: &FixedIp) -> Option<PortId> {
-    row.holder.port()
 }
 
 fn reason_of(row: &FixedIp) -> Option<&Name> {

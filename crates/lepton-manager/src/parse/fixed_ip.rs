@@ -115,7 +115,7 @@ pub(crate) fn list_fixed_ips(
     let project = fields.optional("project_id", &request.project_id);
     let state = state(&mut fields, request.state);
     let limit = page::limit(&mut fields, request.page_size);
-    let is_of_project = !request.project_id.is_empty() || scope != Scope::Everything;
+    let is_of_project = page::is_of_project(&request.project_id, &scope);
     let read = |token: &str| match (request.host.is_empty(), is_of_project) {
         (true, false) => place_behind(token),
         (false, false) => place_on_host(token),

@@ -1,5 +1,6 @@
 //! Which page of a list a request asks for.
 
+use lepton_ledger::Scope;
 use lepton_types::Shown;
 
 use super::Fields;
@@ -20,6 +21,11 @@ pub(crate) fn limit(fields: &mut Fields, page_size: i32) -> u16 {
             USUAL
         }
     }
+}
+
+/// Whether a list is of one project's things, and its places are among those: it asks for them, or its caller sees no others.
+pub(crate) fn is_of_project(project_id: &str, scope: &Scope) -> bool {
+    !project_id.is_empty() || scope.project().is_some()
 }
 
 /// Behind what the page starts, as `read` makes it of a token that it knows; nothing for the first page.

@@ -16,7 +16,7 @@ pub(crate) fn find_instances(
     let project = fields.optional("project_id", &request.project_id);
     let limit = page::limit(&mut fields, request.page_size);
     let wanted = wanted(&mut fields, request);
-    let is_of_project = !request.project_id.is_empty() || scope != Scope::Everything;
+    let is_of_project = page::is_of_project(&request.project_id, &scope);
     let after = page::after(&mut fields, &request.page_token, |token| match &request.which {
         Some(Which::Address(_) | Which::Cidr(_)) if !is_of_project => address_place(token),
         // All that a floating IP leads to is on one page.
