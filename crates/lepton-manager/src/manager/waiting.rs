@@ -158,24 +158,21 @@ impl Manager {
         progress: impl Fn(&Followed) -> Progress + Send,
     ) -> Result<NetworkInfo, Shortfall> {
         loop {
-            let mut is_known = true;
-            let seen = match self.ask(FollowInstance { since: answer.clone() }).await {
-                Ok(seen) => seen,
+            let is_known = match self.ask(FollowInstance { since: answer.clone() }).await {
+                Ok(seen) => match progress(&seen) {
+                    Progress::Ready => return Ok(seen.info),
+                    Progress::Short(shortfall) => return Err(shortfall),
+                    Progress::Waiting => true,
+                },
                 Err(ManagerError::Submit(SubmitError::Refused(
                     Refusal::InstanceNotFound { .. } | Refusal::IncarnationMismatch { .. },
                 ))) => return Err(Shortfall::Gone),
                 // The ledger may answer again before the deadline; until then nothing is known to have failed.
                 Err(error) => {
                     tracing::warn!(%error, instance = %answer.instance, "it is not known how the ports are");
-                    is_known = false;
-                    Followed { info: answer.clone(), is_finished: false }
+                    false
                 }
             };
-            match progress(&seen) {
-                Progress::Ready => return Ok(seen.info),
-                Progress::Short(shortfall) => return Err(shortfall),
-                Progress::Waiting => {}
-            }
             if Instant::now() >= deadline {
                 return Err(Shortfall::TimedOut);
             }
