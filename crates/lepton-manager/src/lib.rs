@@ -35,6 +35,6 @@ pub use explained::Explained;
 pub use housekeeping::{Keep, keep_house};
 pub use hub::Hub;
 pub use manager::{FloatingSettings, Manager, ManagerError, Settings};
-pub use metrics::{Count, Counted, Metrics, TEXT};
+pub use metrics::{Count, Counted, METRICS_MEDIA_TYPE, Metrics};
 pub use service::{Api, SMALL_REQUEST};
 pub use watch::ConnectionEnd;

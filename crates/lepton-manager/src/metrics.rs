@@ -29,7 +29,7 @@ use tower::{Layer, Service};
 use crate::authorise::methods;
 
 /// The media type of [`Metrics::text`].
-pub const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const METRICS_MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All that is measured of a manager and its store.
 pub struct Metrics {

@@ -21,7 +21,7 @@ use crate::{
 const MOST_ROUNDS: usize = 1000;
 
 /// Tells the moment of a decision.
-type ReadClock = dyn Fn() -> Timestamp + Send + Sync;
+pub(crate) type ReadClock = dyn Fn() -> Timestamp + Send + Sync;
 
 /// A command on its way to its answer, whatever command it is.
 pub(crate) trait Job: Send {

@@ -8,13 +8,12 @@ use std::{
 
 use futures_util::FutureExt;
 use lepton_ledger::Change;
-use lepton_types::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     again::{Again, TimeLimit},
-    batch::{Job, read_batch, write_batch},
+    batch::{Job, ReadClock, read_batch, write_batch},
     engine::Engine,
     error::{StoreError, panicked},
     failure::Failure,
@@ -56,13 +55,18 @@ pub(crate) enum Purpose {
     ReadLong,
 }
 
+/// What lanes are called in metrics, by what they do.
+pub(crate) const WRITE: &str = "write";
+pub(crate) const READ: &str = "read";
+pub(crate) const READ_LONG: &str = "read_long";
+
 impl Purpose {
     /// What a lane with it is called in metrics. Those that answer questions are one there.
     pub(crate) fn label(&self) -> &'static str {
         match self {
-            Self::Write(_) => "write",
-            Self::Read => "read",
-            Self::ReadLong => "read_long",
+            Self::Write(_) => WRITE,
+            Self::Read => READ,
+            Self::ReadLong => READ_LONG,
         }
     }
 
@@ -85,7 +89,7 @@ pub(crate) enum Work {
 }
 
 /// What tells the moment of a decision.
-pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub(crate) type Clock = Arc<ReadClock>;
 
 /// The present, as the system has it.
 pub(crate) fn system_clock() -> Clock {

@@ -1,4 +1,4 @@
-//! [`LaneMetrics`]: what is measured of the lanes, for whoever watches the process.
+//! [`Metrics`]: what is measured of the lanes, for whoever watches the process.
 
 use std::{fmt, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::lane::{Purpose, Work};
 pub(crate) struct Metrics {
     commands: Family<LaneLabel, Histogram>,
     seconds: Family<LaneLabel, Histogram>,
-    again: Family<LaneLabel, Counter>,
+    failed_attempts: Family<LaneLabel, Counter>,
 }
 
 /// What is measured of one lane.
@@ -30,7 +30,7 @@ pub(crate) struct Metrics {
 pub(crate) struct LaneMetrics {
     commands: Histogram,
     seconds: Histogram,
-    again: Counter,
+    failed_attempts: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,7 +46,7 @@ impl Metrics {
         Self {
             commands: Family::new_with_constructor(commands),
             seconds: Family::new_with_constructor(seconds),
-            again: Family::default(),
+            failed_attempts: Family::default(),
         }
     }
 
@@ -56,7 +56,7 @@ impl Metrics {
         LaneMetrics {
             commands: self.commands.get_or_create_owned(&label),
             seconds: self.seconds.get_or_create_owned(&label),
-            again: self.again.get_or_create_owned(&label),
+            failed_attempts: self.failed_attempts.get_or_create_owned(&label),
         }
     }
 
@@ -65,14 +65,11 @@ impl Metrics {
         let commands =
             "Commands that were decided and written, or questions that were answered, in one batch";
         registry.register("batch_commands", commands, self.commands.clone());
-        registry.register(
-            "batch_seconds",
-            "How long a batch took, until it was durable",
-            self.seconds.clone(),
-        );
-        let again =
+        let seconds = "How long a batch took, until it was durable";
+        registry.register("batch_seconds", seconds, self.seconds.clone());
+        let failed_attempts =
             "Attempts at a batch that others were faster than, or that the database was not there for";
-        registry.register("batch_attempts_failed", again, self.again.clone());
+        registry.register("batch_attempts_failed", failed_attempts, self.failed_attempts.clone());
         registry.register_collector(Box::new(queues));
     }
 }
@@ -85,7 +82,7 @@ impl LaneMetrics {
     }
 
     pub(crate) fn failed_attempt(&self) {
-        self.again.inc();
+        self.failed_attempts.inc();
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     config::StoreConfig,
     engine::{Engine, READERS},
     error::{StoreError, SubmitError},
-    lane::{Backend, Clock, Lane, Purpose, Work, system_clock},
+    lane::{self, Backend, Clock, Lane, Purpose, Work, system_clock},
     memory::Memory,
     metrics::{Metrics, Queues},
     migrate::migrate,
@@ -148,9 +148,9 @@ impl Store {
     /// Enters what is measured of the store into a registry: batches and queues.
     pub fn register_metrics(&self, registry: &mut Registry) {
         let queues = [
-            ("write", slice::from_ref(&self.writer)),
-            ("read", &self.readers),
-            ("read_long", slice::from_ref(&self.long_reader)),
+            (lane::WRITE, slice::from_ref(&self.writer)),
+            (lane::READ, &self.readers),
+            (lane::READ_LONG, slice::from_ref(&self.long_reader)),
         ];
         self.metrics.register(Queues::of(queues), registry);
     }

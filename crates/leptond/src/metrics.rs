@@ -3,7 +3,7 @@
 use std::io;
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
-use lepton_manager::{Manager, TEXT};
+use lepton_manager::{METRICS_MEDIA_TYPE, Manager};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ pub(crate) async fn serve(
     manager: Manager,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let read = async move || ([(CONTENT_TYPE, TEXT)], manager.metrics().text());
+    let read = async move || ([(CONTENT_TYPE, METRICS_MEDIA_TYPE)], manager.metrics().text());
     let app = Router::new().route("/metrics", get(read));
     tokio::select! {
         served = axum::serve(listener, app).into_future() => served,
