@@ -252,7 +252,7 @@ fn remember(together: &mut Together, changes: &[Change], moments: &Moments) -> R
     let mut floating_ips = Vec::new();
     for (ended, at) in &ended {
         match ended {
-            Ended::Network(row) => networks.push((row, *at)),
+            Ended::Network(row) => networks.push((row, row.created_at.max(*at))),
             Ended::Subnet(row) => subnets.push((row, *at)),
             Ended::Instance(row) => instances.push((row, row.created_at.max(*at))),
             Ended::Port(row) => ports.push((row, row.created_at.max(*at))),

@@ -78,10 +78,15 @@ async fn nothing_ends_before_it_began_whatever_the_clock_says() {
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.advance(MINUTE);
         subject.allocate(1).await.unwrap();
+        let short_lived = subject.network("short-lived", &[]).await.network.id;
         subject.set_back(MINUTE);
         subject.reopen().await;
         subject.end(1).await;
-        assert_sound(&subject.dump().await);
+        subject.submit(DeleteNetwork { network: short_lived, scope: Scope::Everything }).await.unwrap();
+        let dump = subject.dump().await;
+        assert_sound(&dump);
+        assert!(dump.history.networks.iter().all(|(network, ended)| network.created_at <= *ended));
+        assert_eq!(dump.history.networks.len(), 1);
     })
     .await;
 }
