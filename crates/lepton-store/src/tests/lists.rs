@@ -14,17 +14,14 @@ use lepton_ledger::{
 };
 use lepton_types::{FixedIpState, ProjectId};
 
-use super::floating_ips::{associate, list, pool, wish};
 use super::{
     dns, find, fixed_ips,
+    floating_ips::{associate, list, pool, wish},
     harness::{Kind, Subject, host, instance},
     history,
-    plans::{scans_of_postgres, sorts_of_sqlite, steps_of_postgres, steps_of_sqlite},
+    plans::{is_of_one_instance, scans_of_postgres, sorts_of_sqlite, steps_of_postgres, steps_of_sqlite},
     ports,
 };
-
-/// Ports of one instance, and what leads to them, are so few that they are sorted.
-const OF_ONE_INSTANCE: [&str; 2] = ["alive_since in (", "where port_id in"];
 
 /// Both stores, each with a network, an instance that has 10.1.0.9 and a floating IP, and names.
 async fn subjects() -> Vec<Subject> {
@@ -57,7 +54,7 @@ async fn assert_follows<C: Command + Debug>(subject: &Subject, question: C, expe
     let mut tx = subject.engine().write().await.unwrap();
     let mut followed = BTreeSet::new();
     for text in sent.iter().filter(|text| text.contains(" limit ")) {
-        let may_sort = OF_ONE_INSTANCE.iter().any(|of| text.contains(of));
+        let may_sort = is_of_one_instance(text);
         match subject.kind {
             Kind::Memory | Kind::Sqlite => {
                 let steps = steps_of_sqlite(&mut tx, text).await;

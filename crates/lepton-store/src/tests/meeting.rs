@@ -76,34 +76,36 @@ async fn an_end_that_was_decided_on_an_old_version_is_decided_again() {
     let made = subject.create(NetworkSpec { project: Some("p1".parse().unwrap()), ..spec }).await;
     subject.submit(domain("example.org")).await.unwrap();
     let scope = || Scope::Project("p1".parse().unwrap());
-    let name = || "example.org".parse().unwrap();
-    let engine = subject.engine();
-    for (other, of) in [
-        ("update subnets set version = version + 1", "subnet"),
-        ("update dns_domains set version = version + 1", "domain"),
-        ("update networks set project_id = 'p2', version = version + 1", "network"),
-    ] {
-        let mut theirs = engine.write().await.unwrap();
-        theirs.execute(other, Vec::new()).await.unwrap();
-        let ours = async {
-            match of {
-                "subnet" => {
-                    let end = DeleteSubnet { subnet: made.subnets[0].id, scope: scope() };
-                    subject.submit(end).await.unwrap();
-                }
-                "domain" => subject.submit(DeleteDnsDomain { name: name() }).await.unwrap(),
-                _ => {
-                    let end = DeleteNetwork { network: made.network.id, scope: scope() };
-                    assert_eq!(reason(subject.submit(end).await), "NETWORK_NOT_FOUND", "it is p2's");
-                }
-            }
-        };
-        let commit = async {
-            until_somebody_waits(engine).await;
-            theirs.commit().await.unwrap();
-        };
-        join(ours, commit).await;
-    }
+
+    let end = DeleteSubnet { subnet: made.subnets[0].id, scope: scope() };
+    let theirs = "update subnets set quarantine_secs = 7, version = version + 1";
+    ended_behind(&subject, theirs, end).await.unwrap();
+    let history = subject.dump().await.history;
+    let ended: Vec<_> = history.subnets.iter().map(|(subnet, _)| subnet.quarantine.as_secs()).collect();
+    assert_eq!(ended, [7], "it is remembered as it was in the end");
+
+    let end = DeleteDnsDomain { name: "example.org".parse().unwrap() };
+    let theirs = "update dns_domains set name = 'example.com', version = version + 1";
+    assert_eq!(reason(ended_behind(&subject, theirs, end).await), "DNS_DOMAIN_NOT_FOUND");
+
+    let end = DeleteNetwork { network: made.network.id, scope: scope() };
+    let theirs = "update networks set project_id = 'p2', version = version + 1";
+    assert_eq!(reason(ended_behind(&subject, theirs, end).await), "NETWORK_NOT_FOUND", "it is p2's");
+}
+
+/// What ending something comes to that waits for what others write to it meanwhile.
+async fn ended_behind<C: Command>(
+    subject: &Subject,
+    theirs: &'static str,
+    end: C,
+) -> Result<C::Answer, SubmitError> {
+    let mut tx = subject.engine().write().await.unwrap();
+    tx.execute(theirs, Vec::new()).await.unwrap();
+    let commit = async {
+        until_somebody_waits(subject.engine()).await;
+        tx.commit().await.unwrap();
+    };
+    join(subject.submit(end), commit).await.0
 }
 
 /// What a project has of networks is what it is counted to have, whoever gives it one and whoever takes it.

@@ -229,6 +229,8 @@ pub(super) fn assert_consistent(dump: &Dump) {
     ranges_are_apart_and_count_right(dump);
     floating_ips_lead_to_live_ports(dump);
     macs_that_were_drawn_are_a_ports_or_free(dump);
+    the_journal_has_no_gaps(dump);
+    quotas_agree_with_the_rows(dump);
 }
 
 /// Each MAC below a range's mark is one port's or free, and none above it is.
@@ -268,8 +270,6 @@ fn names_lead_to_who_has_them(dump: &Dump) {
         assert!(is_held && !port.is_released, "{entry:?} leads to what {port:?} has no more");
         assert!(dump.instances.iter().any(|life| life.id == port.instance && life.has_names), "{entry:?}");
     }
-    the_journal_has_no_gaps(dump);
-    quotas_agree_with_the_rows(dump);
 }
 
 /// What a project has of each resource is counted again.
