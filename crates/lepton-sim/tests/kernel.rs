@@ -2,13 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "hypervisor/fake.rs"]
+#[expect(dead_code, reason = "the tests of the hypervisor use the rest")]
+mod fake;
+
 use std::{env, fs, net::IpAddr, path::Path, process::Command, time::Duration};
 
 use lepton_proto::v1::{
     self,
     port_binding::{Kind, Veth},
 };
-use lepton_sim::{Forgery, Guest};
+use lepton_sim::{Boot, Forgery, Guest, Hypervisor, KernelError, KernelInstance, SimError, connect};
+
+use fake::Fake;
 
 /// Set for the copy of this program that runs inside.
 const INSIDE: &str = "LEPTON_SIM_TEST_INSIDE";
@@ -40,8 +46,12 @@ fn inside(name: &str, test: impl AsyncFnOnce()) {
     assert!(status.success(), "{name} failed inside: {status}");
 }
 
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_lepton-sim"))
+}
+
 async fn guest() -> Guest {
-    Guest::start(Path::new(env!("CARGO_BIN_EXE_lepton-sim"))).await.unwrap()
+    Guest::start(program()).await.unwrap()
 }
 
 /// `ip link`: a cable between two guests, as leptond and its bridge would be.
@@ -264,5 +274,26 @@ fn a_guest_refuses_an_interface_that_is_not_what_its_network_info_says() {
         wrong.vifs[0].mac_address = "fa:16:3e:00:00:09".into();
         let error = left.configure(&wrong).await.unwrap_err().to_string();
         assert!(error.contains("eth0 has MAC fa:16:3e:00:00:01 instead of fa:16:3e:00:00:09"), "{error}");
+    });
+}
+
+#[test]
+fn an_instance_that_comes_to_its_target_with_an_old_life_is_given_back() {
+    inside("an_instance_that_comes_to_its_target_with_an_old_life_is_given_back", async || {
+        let fake = Fake::start().await;
+        let channel = connect(&fake.endpoint()).await.unwrap();
+        let hypervisor = |host: &str, seed| Hypervisor::new(host.parse().ok(), channel.clone(), seed);
+        let (source, target) = (hypervisor("a", 1), hypervisor("b", 2));
+        let boot = Boot::new("demo".parse().unwrap());
+        let booted = KernelInstance::boot(&source, program(), boot).await.unwrap();
+        let moved = booted.migrate(&source, &target, program()).await.unwrap();
+        assert_eq!((moved.info.host.as_str(), moved.info.incarnation), ("b", 2));
+        assert_eq!((source.instances(), target.instances()), (vec![], vec![moved.id]));
+
+        fake.forget_lives();
+        let error = moved.migrate(&target, &source, program()).await.unwrap_err();
+        let KernelError::Api(error) = error else { panic!("{error}") };
+        assert!(matches!(error, SimError::SameLife { before: 2, now: 1, .. }), "{error}");
+        assert_eq!((fake.alive(), source.instances(), target.instances()), (0, vec![], vec![]));
     });
 }

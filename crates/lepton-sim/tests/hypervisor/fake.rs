@@ -58,6 +58,11 @@ impl Fake {
         self.memory().alive.contains_key(&instance.to_string())
     }
 
+    /// The next life of each instance is its first one again.
+    pub(crate) fn forget_lives(&self) {
+        self.memory().lives.clear();
+    }
+
     pub(crate) fn change_mac_of(&self, instance: InstanceId) {
         let mut memory = self.memory();
         memory.alive.get_mut(&instance.to_string()).unwrap().vifs[0].mac_address = "fa:16:3e:ff:ff:ff".into();
@@ -87,11 +92,13 @@ impl Memory {
         }
         let life = self.lives.entry(request.instance_id.clone()).or_default();
         *life += 1;
+        let vif = v1::Vif { mac_address: "fa:16:3e:00:00:01".into(), ..Default::default() };
         let info = v1::NetworkInfo {
             instance_id: request.instance_id.clone(),
             incarnation: *life,
             host: request.host,
-            vifs: vec![v1::Vif { mac_address: "fa:16:3e:00:00:01".into(), ..Default::default() }],
+            // Who says how its ports are to be plugged would look for them, and nobody plugs them.
+            vifs: if request.binding.is_some() { vec![] } else { vec![vif] },
             destination: String::new(),
         };
         self.alive.insert(request.instance_id, info.clone());

@@ -54,6 +54,10 @@ async fn a_migration_begins_a_new_life_on_the_other_host() {
     let info = source.migrate(instance, &target).await.unwrap();
     assert_eq!((info.host.as_str(), info.incarnation), ("b", 2));
     assert_eq!((source.instances(), target.instances()), (vec![], vec![instance]));
+
+    fake.forget_lives();
+    let error = target.migrate(instance, &source).await.unwrap_err();
+    assert!(matches!(error, SimError::SameLife { before: 2, now: 1, .. }), "{error}");
 }
 
 #[tokio::test]
