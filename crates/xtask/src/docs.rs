@@ -1,4 +1,4 @@
-//! `cargo xtask docs`: the reference manual, written from the source.
+//! `cargo xtask docs`: what is written from the source, which is the reference manual and the example of a configuration.
 
 mod api;
 
@@ -12,30 +12,31 @@ use crate::workspace::{self, Workspace, cargo};
 /// `cargo xtask docs`.
 #[derive(Debug, Args)]
 pub(crate) struct DocsArgs {
-    /// Write nothing; fail when a page is not what the source says.
+    /// Write nothing; fail when a file is not what the source says.
     #[arg(long)]
     check: bool,
 }
 
-/// A page and how its text comes about.
-type Page = (&'static str, fn() -> Result<String>);
+/// A file and how its text comes about.
+type Written = (&'static str, fn() -> Result<String>);
 
-const PAGES: [Page; 3] = [
+const FILES: [Written; 4] = [
     ("docs/reference/api.md", || Ok(api::page())),
     ("docs/reference/cli.md", cli),
-    ("docs/reference/configuration.md", configuration),
+    ("docs/reference/configuration.md", || leptond("config")),
+    ("deploy/lepton.toml", || leptond("example")),
 ];
 
-/// Writes the pages, or checks them.
+/// Writes the files, or checks them.
 pub(crate) fn run(args: &DocsArgs) -> Result<()> {
     if args.check { check() } else { write() }
 }
 
-/// Fails when a page is not what the source says.
+/// Fails when a file is not what the source says.
 pub(crate) fn check() -> Result<()> {
     let root = Workspace::find()?.root;
     let mut stale = Vec::new();
-    for (path, text) in PAGES {
+    for (path, text) in FILES {
         if fs::read_to_string(root.join(path)).unwrap_or_default() != text()? {
             stale.push(path);
         }
@@ -48,7 +49,7 @@ pub(crate) fn check() -> Result<()> {
 
 fn write() -> Result<()> {
     let root = Workspace::find()?.root;
-    for (path, text) in PAGES {
+    for (path, text) in FILES {
         let path = root.join(path);
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         fs::write(&path, text()?).with_context(|| format!("cannot write {}", path.display()))?;
@@ -69,8 +70,9 @@ fn cli() -> Result<String> {
     ]))
 }
 
-fn configuration() -> Result<String> {
+/// What leptond says of its settings.
+fn leptond(reference: &str) -> Result<String> {
     let run =
-        ["run", "--quiet", "--package", "leptond", "--bin", "leptond", "--", "--print-reference", "config"];
+        ["run", "--quiet", "--package", "leptond", "--bin", "leptond", "--", "--print-reference", reference];
     workspace::output(&mut cargo(run))
 }

@@ -31,7 +31,7 @@ enum Command {
     Test,
     /// Run everything that a change must pass
     Ci,
-    /// Write docs/reference from the source
+    /// Write docs/reference and deploy/lepton.toml from the source
     Docs(docs::DocsArgs),
     /// Measure the release build and write docs/benchmarks.md
     Bench(bench::BenchArgs),

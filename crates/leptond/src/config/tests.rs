@@ -434,7 +434,7 @@ fn the_variables_of_the_command_line_are_no_settings() {
 
 #[test]
 fn the_example_file_is_current() {
-    assert!(EXAMPLE == example(), "write it anew: leptond --print-reference example >deploy/lepton.toml");
+    assert!(EXAMPLE == example(), "run `cargo xtask docs`");
 }
 
 #[test]
