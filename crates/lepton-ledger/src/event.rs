@@ -49,6 +49,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "fixed_ip.released",
     "fixed_ip.removed",
     "fixed_ip.reserved",
+    "fixed_ip.resting",
     "fixed_ip.unreserved",
     "floating_ip.allocated",
     "floating_ip.associated",
@@ -190,11 +191,9 @@ impl Facts<'_> {
         self.ledger.row(&id)
     }
 
-    /// Whether a subnet keeps the address for itself: a router's, or its DHCP server's.
+    /// Whether a subnet keeps the address for itself: its gateway's, say. A next hop may be a guest that asks for it.
     fn is_kept(&self, subnet: SubnetId, address: IpAddr) -> bool {
-        self.ledger
-            .row::<Subnet>(&subnet)
-            .is_some_and(|subnet| Reserved::of(subnet, address).is_some() || subnet.is_next_hop(address))
+        self.ledger.row::<Subnet>(&subnet).is_some_and(|subnet| Reserved::of(subnet, address).is_some())
     }
 
     fn network_of(&self, subnet: SubnetId) -> Option<NetworkId> {

@@ -8,11 +8,18 @@ use crate::{FixedIp, Holder, RowChange};
 /// Told of an address that can be given out again, and so not of one that its subnet keeps from now on.
 const FREED: &str = "fixed_ip.freed";
 
-/// What became of an address. One that no host had to follow is free as soon as it is taken from its port.
+/// Told of an address that is a port's no more, and that nobody gets yet.
+const RESTING: &str = "fixed_ip.resting";
+
+/// What became of an address. One that no host had to follow is nobody's as soon as it is taken from its port.
 pub(super) fn events(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> impl Iterator<Item = Event> {
-    let is_port = |row: &FixedIp| matches!(row.holder, Holder::Port(_));
-    let is_free_at_once = change.before.is_some_and(is_port) && change.after.is_none();
-    let kinds = kind(change).into_iter().chain(is_free_at_once.then_some(FREED));
+    let was_ports = change.before.is_some_and(|row| matches!(row.holder, Holder::Port(_)));
+    let at_once = match change.after.map(|row| &row.holder) {
+        None => Some(FREED),
+        Some(Holder::Quarantine(_)) => Some(RESTING),
+        Some(Holder::Port(_) | Holder::Leaving { .. } | Holder::Reserved { .. }) => None,
+    };
+    let kinds = kind(change).into_iter().chain(at_once.filter(|_| was_ports));
     kinds.filter_map(|kind| event(kind, change, facts))
 }
 
@@ -45,7 +52,8 @@ fn kind(change: &RowChange<&FixedIp>) -> Option<&'static str> {
         (_, Some(Port(_))) => Some("fixed_ip.added"),
         (Some(Port(_)), _) => Some("fixed_ip.removed"),
         (Some(Leaving { .. } | Quarantine(_)), None) => Some(FREED),
-        // An address that begins to rest was its subnet's own, whose change tells it, or was removed before.
+        (Some(Leaving { .. }), Some(Quarantine(_))) => Some(RESTING),
+        // Any other address that begins to rest was its subnet's own, whose change tells it.
         (_, Some(Quarantine(_) | Leaving { .. })) | (None, None) => None,
     }
 }

@@ -400,8 +400,8 @@ fn an_address_that_comes_to_a_living_port_or_leaves_it_is_told_by_itself() {
         (&port, &leaving, of_port("removed")),
         (&leaving, &None, of_port("freed")),
         (&port, &None, [of_port("removed"), of_port("freed")].concat()),
-        (&port, &resting, of_port("removed")),
-        (&leaving, &resting, vec![]),
+        (&port, &resting, [of_port("removed"), of_port("resting")].concat()),
+        (&leaving, &resting, of_port("resting")),
         (&None, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
         (&resting, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
         (&reserved, &None, of_nobody("unreserved [operators] fixed_ip=10.1.0.9 reason=dns")),
@@ -461,6 +461,25 @@ fn an_address_that_no_host_has_to_follow_is_told_as_free_when_it_is_removed() {
     let told = told(&mut ledger, &removal);
     let of_port = |kind: &str| format!("fixed_ip.{kind} [p1] fixed_ip={address}");
     assert_eq!(told, [of_port("removed"), of_port("freed")]);
+}
+
+/// A next hop is nobody's by itself: a guest that asks for it may have it.
+#[test]
+fn a_next_hop_that_its_guest_gives_back_is_told_as_free() {
+    let mut ledger = without_agents();
+    let made = made(&mut ledger, network("private", &["10.1.0.0/24"]));
+    let info = carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let address = info.vifs[0].network.subnets[0].fixed_ips[0];
+    let route = crate::AddRoute {
+        subnet: made.subnets[0].id,
+        route: lepton_types::Route { destination: "192.168.9.0/24".parse().unwrap(), gateway: address },
+        scope: Scope::Everything,
+    };
+    carried_out(&mut ledger, &route).unwrap();
+    let (instance, scope) = (instance(1), Scope::Everything);
+    let removal = RemoveFixedIp { instance, address, network: None, only_on: None, scope, domain: None };
+    let of_port = |kind: &str| format!("fixed_ip.{kind} [p1] fixed_ip={address}");
+    assert_eq!(told(&mut ledger, &removal), [of_port("removed"), of_port("freed")]);
 }
 
 #[test]
