@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use lepton_ipam::check_requested;
 use lepton_types::{
-    AddressMode, DomainName, HostId, InstanceId, NetworkId, NetworkInfo, Port, Resource, Subnet,
+    AddressMode, DomainName, HostId, InstanceId, Network, NetworkId, NetworkInfo, Port, Resource, Subnet,
 };
 
 use super::{Place, Sought};
@@ -52,7 +52,7 @@ impl Command for AddFixedIp {
             WantedAddress::Chosen(_, sought) => sought,
         };
         ledger.want([Key::Quota(instance.project.clone())]);
-        let (port, subnets) = seat(ledger, &instance, sought)?;
+        let (port, subnets) = seat(ledger, &instance, sought, &self.scope)?;
         ledger.spend(&port.project, Resource::FixedIps, 1)?;
         match self.wanted {
             WantedAddress::Lowest(_) => give_lowest(ledger, &port, &subnets)?,
@@ -64,10 +64,17 @@ impl Command for AddFixedIp {
     }
 }
 
-/// The first of the instance's vNICs that is there, and the subnets there.
-fn seat(ledger: &mut View, instance: &Instance, sought: Sought) -> Result<(Port, Vec<Subnet>), Stop> {
-    let ports = ledger.ports_of(instance)?;
+/// The first of the instance's vNICs that is there, and the subnets there. A network that was given to another project keeps the
+/// vNICs that it has, but a tenant gets no further address there.
+fn seat(
+    ledger: &mut View,
+    instance: &Instance,
+    sought: Sought,
+    scope: &Scope,
+) -> Result<(Port, Vec<Subnet>), Stop> {
+    let mut ports = ledger.ports_of(instance)?;
     ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
+    ports.retain(|port| ledger.row::<Network>(&port.network).is_some_and(|network| scope.sees(network)));
     let mut seats = ports.into_iter().filter_map(|port| {
         let subnets = ledger.subnets_of(port.network).into_iter().filter(|subnet| sought.has(subnet));
         let subnets: Vec<Subnet> = subnets.collect();

@@ -168,6 +168,28 @@ fn a_network_without_subnets_and_one_whose_pools_are_empty_are_told_apart() {
 }
 
 #[test]
+fn b14_a_tenant_gets_no_further_address_on_a_network_that_left_its_project() {
+    let mut ledger = empty();
+    let own = NetworkSpec { project: "p1".parse().ok(), ..network("own", &["10.1.0.0/24"]) };
+    let id = made(&mut ledger, own).network.id;
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let as_tenant = |command| AddFixedIp { scope: Scope::Project("p1".parse().unwrap()), ..command };
+    decided(&mut ledger, &as_tenant(lowest(1, id))).unwrap();
+    let with = crate::Associate::Project("p2".parse().unwrap());
+    decided(&mut ledger, &crate::DisassociateNetwork { network: id, project: true, host: false }).unwrap();
+    decided(&mut ledger, &as_tenant(lowest(1, id))).unwrap();
+    decided(&mut ledger, &crate::AssociateNetwork { network: id, with }).unwrap();
+    for command in [lowest(1, id), chosen(1, "10.1.0.9")] {
+        let refusal = decided(&mut ledger, &as_tenant(command)).unwrap_err();
+        assert_eq!(refusal.reason(), "NETWORK_NOT_FOUND_FOR_INSTANCE");
+    }
+    // What it has it may give back, and an operator decides otherwise.
+    decided(&mut ledger, &lowest(1, id)).unwrap();
+    let removal = RemoveFixedIp { scope: Scope::Project("p1".parse().unwrap()), ..removal(1, "10.1.0.3") };
+    decided(&mut ledger, &removal).unwrap();
+}
+
+#[test]
 fn what_cannot_be_added_is_refused_by_name_and_changes_nothing() {
     let foreign = NetworkSpec { project: "p2".parse().ok(), ..network("other", &["10.2.0.0/24"]) };
     let (mut ledger, network, _) = with_instance(&["10.1.0.0/29"]);
