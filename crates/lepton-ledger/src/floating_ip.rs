@@ -25,7 +25,9 @@ mod associate;
 mod list;
 mod on_host;
 
-pub use associate::{AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, TargetRequest};
+pub use associate::{
+    AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingOwner, TargetRequest,
+};
 pub use list::{
     FloatingBy, FloatingFilter, FloatingIpPage, FloatingPlace, FloatingSelection, GetFloatingIp,
     ListFloatingIps,
@@ -64,13 +66,13 @@ impl Command for AllocateFloatingIp {
     const NAME: &'static str = "AllocateFloatingIp";
 
     fn keys(&self) -> Vec<Key> {
-        keys_of_pool(&self.pool, self.address)
+        let project = self.scope.acting_for(self.project.as_ref()).ok().flatten();
+        project.map(Key::Quota).into_iter().chain(keys_of_pool(&self.pool, self.address)).collect()
     }
 
     fn decide(&self, ledger: &mut View) -> Result<FloatingIpInfo, Stop> {
         let project = self.scope.acting_for(self.project.as_ref())?;
         let project = project.ok_or_else(|| Refusal::invalid_field("project_id", "is required"))?;
-        ledger.want([Key::Quota(project.clone())]);
         let address = self.address.map(|address| (address, "address"));
         let allocated = ledger.allocate_floating_ip(&self.pool, address, project, None)?;
         ledger.floating_ip_info(allocated)
@@ -101,9 +103,9 @@ impl Command for ReleaseFloatingIp {
 
     const NAME: &'static str = "ReleaseFloatingIp";
 
-    /// Its range is locked before it, as by who allocates this very address.
+    /// It is locked before its project's quota and its range, as by who deallocates the instance that it leads to.
     fn keys(&self) -> Vec<Key> {
-        vec![Key::FloatingRangeOf(self.address), Key::FloatingIp(self.address)]
+        vec![Key::FloatingIp(self.address)]
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {

@@ -74,8 +74,6 @@ pub enum Key {
     FloatingPool(Name),
     /// The range of a pool that a subnet is.
     FloatingRange(SubnetId),
-    /// The range of a pool that a floating IP is of.
-    FloatingRangeOf(IpAddr),
     /// The ranges of any pools that have an address of this range.
     FloatingRangesIn(Ipv4Range),
     /// One floating IP.

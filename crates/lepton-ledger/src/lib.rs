@@ -64,8 +64,8 @@ pub use fixed_ip::{
 };
 pub use floating_ip::{
     AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, DisassociateFloatingIp, FloatingBy,
-    FloatingFilter, FloatingIpInfo, FloatingIpPage, FloatingPlace, FloatingSelection, GetFloatingIp,
-    ListFloatingIps, ReleaseFloatingIp, TargetRequest,
+    FloatingFilter, FloatingIpInfo, FloatingIpPage, FloatingOwner, FloatingPlace, FloatingSelection,
+    GetFloatingIp, ListFloatingIps, ReleaseFloatingIp, TargetRequest,
 };
 pub use floating_pool::{
     CreateFloatingPool, DeleteFloatingPool, DeleteFloatingRanges, FloatingPool, FloatingPoolPage,

@@ -26,8 +26,9 @@ pub(crate) use self::table::Table;
 use self::{history::History, journal::Journal, seen::Seen};
 pub use self::{mac_range::FREE_MACS_AT_ONCE, moments::Moments, seen::MOST_SEEN};
 use crate::{
-    AddressPage, AddressPlace, Change, FixedIp, FreeMac, FreeMacPlace, Frontier, Host, Instance,
-    InstancePlace, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest, row::EntryKey,
+    AddressPage, AddressPlace, Change, FixedIp, FloatingOwner, FreeMac, FreeMacPlace, Frontier, Host,
+    Instance, InstancePlace, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest,
+    row::EntryKey,
 };
 use lepton_ipam::Block;
 use lepton_types::{
@@ -55,8 +56,8 @@ pub struct View {
     /// Hosts that more ports have left, and wait for, than were loaded.
     left_in_part: BTreeSet<HostId>,
     seen: Seen,
-    /// Whose floating IPs are, as far as that was asked before they were loaded.
-    floating_owners: BTreeMap<IpAddr, ProjectId>,
+    /// Whose floating IPs are and where they lead, as far as that was asked before they were loaded.
+    floating_owners: BTreeMap<IpAddr, FloatingOwner>,
     journal: Journal,
     history: History,
     default_limits: Amounts<Limit>,

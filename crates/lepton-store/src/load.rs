@@ -1,10 +1,10 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
-//! That is also the order in which rows are locked, and it is here alone: the networks' counter, ranges of MACs, ranges of
-//! pools, blocks, addresses by key, instances, ports, floating IPs, what must still go from hosts, addresses that rested, hosts,
-//! entries of DNS, quotas. Rows of one table are locked in the order of their keys, those that rested in the order of their
-//! rest. Within one round no two managers wait for each other. Commands ask for what is locked late in late rounds, or look
-//! for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port;
+//! That is also the order in which rows are locked, and it is here alone: the networks' counter, instances, ports, floating IPs,
+//! what must still go from hosts, addresses that rested, hosts, entries of DNS, quotas, ranges of pools, ranges of MACs,
+//! frontiers, blocks, addresses by key. Rows of one table are locked in the order of their keys, those that rested in the order
+//! of their rest. Within one round no two managers wait for each other. Commands ask for what is locked late in late rounds, or
+//! look for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port;
 //! `tests/order.rs` holds those to it that asked in another order. Where a later round of one manager waits for an earlier one
 //! of the other all the same, PostgreSQL ends one of them after a second, which decides again.
 //!
@@ -56,8 +56,6 @@ struct Round<'k> {
     pools: Vec<Name>,
     floating_ranges: Vec<SubnetId>,
     floating_ranges_in: Vec<Ipv4Range>,
-    /// Floating IPs of which the ranges are asked for.
-    ranges_of: Vec<IpAddr>,
     floating_ips: Vec<IpAddr>,
     floating_owners: Vec<IpAddr>,
     /// Ports of which it is asked which floating IPs lead to them.
@@ -97,7 +95,6 @@ impl<'k> Round<'k> {
                 Key::FloatingPool(name) => round.pools.push(name.clone()),
                 Key::FloatingRange(subnet) => round.floating_ranges.push(*subnet),
                 Key::FloatingRangesIn(addresses) => round.floating_ranges_in.push(*addresses),
-                Key::FloatingRangeOf(address) => round.ranges_of.push(*address),
                 Key::FloatingIp(address) => round.floating_ips.push(*address),
                 Key::FloatingOwner(address) => round.floating_owners.push(*address),
                 Key::FloatingIpsOf(port) => round.led_to.push(*port),
@@ -135,16 +132,6 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
         networks::load_of_projects(tx, &round.projects, view).await?;
     }
     subnets::load(tx, &round.subnets, view).await?;
-    load_macs(tx, &round, view).await?;
-    round.floating_ranges.extend(floating_ips::ranges_of(tx, &round.ranges_of).await?);
-    load_ranges(tx, &round, view).await?;
-    frontiers::load(tx, &round.frontiers, view).await?;
-    blocks::load_free(tx, &round.free_blocks, view).await?;
-    let leased = fixed_ips::leased(tx, &round.leases).await?;
-    round.blocks.extend(leased.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
-    blocks::load(tx, &round.blocks, view).await?;
-    round.fixed_ips.extend(leased);
-    fixed_ips::load(tx, &round.fixed_ips, view).await?;
     // Whoever writes asks for the same by other keys next, under locks. So do many at once, a statement a table.
     if !tx.is_writing() && round.told.len() <= network_info::FEW {
         network_info::load(tx, &round.told, view).await?;
@@ -177,6 +164,9 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     dns_entries::load(tx, &round.dns_entries, view).await?;
     dns_entries::load_bound(tx, &round.bound_names, view).await?;
     quotas::load(tx, &round.quotas, view).await?;
+    load_ranges(tx, &round, view).await?;
+    load_macs(tx, &round, view).await?;
+    load_addresses(tx, &mut round, view).await?;
     round.mark_loaded(view);
     keys.into_iter().for_each(|key| view.mark_loaded(key));
     Ok(())
@@ -198,6 +188,17 @@ async fn load_ranges(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<
         floating_ranges::load_in(tx, *addresses, view).await?;
     }
     Ok(())
+}
+
+/// Loads what is free of subnets, and single addresses, which are locked behind their blocks.
+async fn load_addresses(tx: &mut Tx, round: &mut Round<'_>, view: &mut View) -> Result<(), Failure> {
+    frontiers::load(tx, &round.frontiers, view).await?;
+    blocks::load_free(tx, &round.free_blocks, view).await?;
+    let leased = fixed_ips::leased(tx, &round.leases).await?;
+    round.blocks.extend(leased.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
+    blocks::load(tx, &round.blocks, view).await?;
+    round.fixed_ips.extend(leased);
+    fixed_ips::load(tx, &round.fixed_ips, view).await
 }
 
 async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(), Failure> {

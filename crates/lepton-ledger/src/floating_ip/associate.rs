@@ -1,6 +1,6 @@
 //! Where floating IPs lead: associated with a fixed IP, moved to another one, disassociated.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use lepton_types::{FloatingIp, FloatingTarget, InstanceId, NetworkId, Port, ProjectId, Subnet, SubnetId};
 use serde::{Deserialize, Serialize};
@@ -41,11 +41,20 @@ pub enum TargetRequest {
         /// Which address.
         fixed_ip: IpAddr,
     },
-    /// One on any of the networks that the floating IP's project may use.
+    /// One on any of the networks that the floating IP's project may use, or the one that it leads to already.
     Anywhere {
         /// Which address.
         fixed_ip: IpAddr,
     },
+}
+
+/// Whose a floating IP is and the fixed IP that it leads to, as it was when somebody looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FloatingOwner {
+    /// Whose it is.
+    pub project: ProjectId,
+    /// The fixed IP; none: it leads nowhere.
+    pub leads_to: Option<(SubnetId, IpAddr)>,
 }
 
 /// What an association answers.
@@ -69,7 +78,9 @@ impl Command for AssociateFloatingIp {
                 vec![Key::Instance(*instance), Key::FloatingIp(self.address)]
             }
             (TargetRequest::Network { network, .. }, _) => vec![Key::Network(*network)],
-            (TargetRequest::Anywhere { .. }, Some(project)) => vec![Key::NetworksOf(project.clone())],
+            (TargetRequest::Anywhere { .. }, Some(project)) => {
+                vec![Key::NetworksOf(project.clone()), Key::FloatingOwner(self.address)]
+            }
             (TargetRequest::Anywhere { .. }, None) => vec![Key::FloatingOwner(self.address)],
         }
     }
@@ -99,18 +110,14 @@ impl AssociateFloatingIp {
             }
             TargetRequest::Network { network, fixed_ip } => {
                 ledger.need([Key::Network(*network)])?;
-                let subnets = ledger.subnets_of(*network);
-                self.in_subnets(ledger, &subnets, *fixed_ip)?
+                let around = around(ledger.subnets_of(*network), *fixed_ip).collect();
+                self.in_subnets(ledger, around, *fixed_ip)?
             }
             TargetRequest::Anywhere { fixed_ip } => {
-                let project = match self.scope.project() {
-                    Some(project) => project.clone(),
-                    None => {
-                        let not_found = Refusal::FloatingIpNotFound { address: self.address, pool: None };
-                        ledger.floating_owner(self.address)?.ok_or(not_found)?
-                    }
-                };
-                self.on_networks_of(ledger, &project, *fixed_ip)?
+                let found = ledger.floating_owner(self.address)?;
+                let found = found.filter(|owner| self.scope.owns(Some(&owner.project)));
+                let not_found = Refusal::FloatingIpNotFound { address: self.address, pool: None };
+                self.on_networks_of(ledger, &found.ok_or(not_found)?, *fixed_ip)?
             }
         };
         match &found[..] {
@@ -140,17 +147,19 @@ impl AssociateFloatingIp {
         Ok(targets.into_iter().map(|target| (target, instance.project.clone())).collect())
     }
 
-    /// Those that have the address on networks that the project may use: the project's own; where only others have it, one of theirs,
-    /// which will do to say so.
+    /// Those that have the address on networks that the project may use, and where the floating IP leads already, whatever became
+    /// of that network: the project's own; where only others have it, one of theirs, which will do to say so.
     fn on_networks_of(
         &self,
         ledger: &mut View,
-        project: &ProjectId,
+        FloatingOwner { project, leads_to }: &FloatingOwner,
         address: IpAddr,
     ) -> Result<Vec<(FloatingTarget, ProjectId)>, Stop> {
         let networks = ledger.networks_of(project)?;
         let subnets: Vec<_> = networks.iter().flat_map(|network| ledger.subnets_of(network.id)).collect();
-        let found = self.in_subnets(ledger, &subnets, address)?;
+        let already = leads_to.filter(|(_, fixed_ip)| *fixed_ip == address).map(|(subnet, _)| subnet);
+        let around: BTreeSet<SubnetId> = around(subnets, address).chain(already).collect();
+        let found = self.in_subnets(ledger, around, address)?;
         let (own, mut others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, owner)| owner == project);
         others.truncate(1);
         Ok(if own.is_empty() { others } else { own })
@@ -159,11 +168,9 @@ impl AssociateFloatingIp {
     fn in_subnets(
         &self,
         ledger: &mut View,
-        subnets: &[Subnet],
+        around: BTreeSet<SubnetId>,
         address: IpAddr,
     ) -> Result<Vec<(FloatingTarget, ProjectId)>, Stop> {
-        let around = subnets.iter().filter(|subnet| subnet.cidr.contains(address));
-        let around: Vec<SubnetId> = around.map(|subnet| subnet.id).collect();
         // The floating IP is locked behind the port that it is to lead to, as by who deallocates the port; and so is the
         // fixed IP, as by who writes what became of the port.
         ledger.want([Key::FloatingIp(self.address)]);
@@ -178,6 +185,11 @@ impl AssociateFloatingIp {
         }
         Ok(targets)
     }
+}
+
+/// The subnets that contain the address.
+fn around(subnets: Vec<Subnet>, address: IpAddr) -> impl Iterator<Item = SubnetId> {
+    subnets.into_iter().filter(move |subnet| subnet.cidr.contains(address)).map(|subnet| subnet.id)
 }
 
 /// Lets a floating IP lead nowhere.

@@ -192,6 +192,28 @@ fn b52_associating_again_changes_nothing_and_elsewhere_moves_it_in_one_step() {
 }
 
 #[test]
+fn associating_again_changes_nothing_also_when_the_network_is_another_projects_now() {
+    let mut ledger = empty();
+    let own = NetworkSpec { project: Some(project("p1")), ..network("own", &["10.1.0.0/24"]) };
+    let id = made(&mut ledger, own).network.id;
+    pool(&mut ledger, "nova", &["172.24.4.0/30"]);
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let floating = allocated(&mut ledger);
+    let mut again = associate(floating, 1, None);
+    decided(&mut ledger, &again).unwrap();
+    decided(&mut ledger, &crate::DisassociateNetwork { network: id, project: true, host: false }).unwrap();
+    let with = Associate::Project(project("p2"));
+    decided(&mut ledger, &AssociateNetwork { network: id, with }).unwrap();
+    again.target = TargetRequest::Anywhere { fixed_ip: address("10.1.0.2") };
+    let before = ledger.changes().len();
+    for scope in [Scope::Everything, Scope::Project(project("p1"))] {
+        let again = AssociateFloatingIp { scope, ..again.clone() };
+        assert_eq!(decided(&mut ledger, &again).unwrap().previous_instance, None);
+    }
+    assert_eq!(ledger.changes().len(), before);
+}
+
+#[test]
 fn b50_a_floating_ip_leads_to_nothing_that_no_live_port_has() {
     let mut ledger = with_pool(&["172.24.4.0/24"]);
     let info = decided(&mut ledger, &allocation(1, vec![])).unwrap();

@@ -4,12 +4,12 @@ use std::{net::IpAddr, ops::Bound};
 
 use lepton_types::{
     FloatingIp, FloatingRange, FloatingTarget, HostId, Ipv4Range, Name, Network, NetworkId, Port, PortId,
-    ProjectId, Subnet, SubnetId,
+    Subnet, SubnetId,
 };
 use uuid::Uuid;
 
 use super::View;
-use crate::{FloatingFilter, Key, Refusal, Selection, Stop, floating_pool};
+use crate::{FloatingFilter, FloatingOwner, Key, Refusal, Selection, Stop, floating_pool};
 
 impl View {
     /// The pool of this name.
@@ -70,15 +70,18 @@ impl View {
         Ok(self.row(&address))
     }
 
-    /// Whose a floating IP is, which may change until it is asked for itself.
-    pub(crate) fn floating_owner(&mut self, address: IpAddr) -> Result<Option<ProjectId>, Stop> {
+    /// Whose a floating IP is and to which fixed IP it leads, which may change until it is asked for itself.
+    pub(crate) fn floating_owner(&mut self, address: IpAddr) -> Result<Option<FloatingOwner>, Stop> {
         self.need([Key::FloatingOwner(address)])?;
-        let known = self.row::<FloatingIp>(&address).map(|row| row.project.clone());
+        let known = self.row::<FloatingIp>(&address).map(|row| FloatingOwner {
+            project: row.project.clone(),
+            leads_to: row.target.map(|target| (target.subnet, target.address)),
+        });
         Ok(known.or_else(|| self.floating_owners.get(&address).cloned()))
     }
 
     /// Says whose a floating IP is, whose row is not loaded yet.
-    pub fn note_floating_owner(&mut self, address: IpAddr, owner: ProjectId) {
+    pub fn note_floating_owner(&mut self, address: IpAddr, owner: FloatingOwner) {
         self.floating_owners.insert(address, owner);
     }
 

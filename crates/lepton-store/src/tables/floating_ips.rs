@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use lepton_ledger::{FloatingBy, FloatingFilter, Key, MOST_SEEN, View};
+use lepton_ledger::{FloatingBy, FloatingFilter, FloatingOwner, Key, MOST_SEEN, View};
 use lepton_types::{FloatingIp, FloatingTarget, NetworkId, PortId, SubnetId};
 use uuid::Uuid;
 
@@ -117,19 +117,16 @@ pub(crate) async fn load(
     Ok(())
 }
 
-/// The ranges that floating IPs are of, found without locks: an address never changes its range.
-pub(crate) async fn ranges_of(tx: &mut Tx, addresses: &[IpAddr]) -> Result<Vec<SubnetId>, Failure> {
-    const SQL: &str = "select subnet_id from floating_ips where address {in}";
-    let found = tx.fetch_for(SQL, addresses, |address| vec![(*address).into()]).await?;
-    Ok(found.iter().map(|row| row.columns().id()).collect::<Result<_, _>>()?)
-}
-
-/// Notes whose floating IPs are, without keeping others from them.
+/// Notes whose floating IPs are and where they lead, without keeping others from them.
 pub(crate) async fn note_owners(tx: &mut Tx, addresses: &[IpAddr], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select address, project_id from floating_ips where address {in}";
+    const SQL: &str =
+        "select address, project_id, fixed_subnet_id, fixed_address from floating_ips where address {in}";
     for row in &tx.fetch_for(SQL, addresses, |address| vec![(*address).into()]).await? {
         let mut columns = row.columns();
-        view.note_floating_owner(columns.address()?, columns.parsed()?);
+        let (address, project) = (columns.address()?, columns.parsed()?);
+        let subnet = columns.get::<Option<Uuid>>()?.map(SubnetId::from);
+        let leads_to = subnet.zip(columns.address_option()?);
+        view.note_floating_owner(address, FloatingOwner { project, leads_to });
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use lepton_ledger::{Key, View};
-use lepton_types::{FloatingRange, Ipv4Range, Name, NetworkId, SubnetId};
+use lepton_types::{FloatingRange, Ipv4Range, Name, SubnetId};
 
 use super::{load_by, networks};
 use crate::{
@@ -71,25 +71,29 @@ pub(crate) async fn load(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> 
     load_by::<FloatingRange, _>(tx, SQL, subnets, |id| vec![id.as_uuid().into()], view).await
 }
 
-/// Loads the pools of these names with their ranges and the subnets that these are.
+/// Loads the pools of these names with their ranges and the subnets that these are. The ranges are locked first, so that the
+/// rest is as whoever had them has left it.
 pub(crate) async fn load_pools(tx: &mut Tx, names: &[Name], view: &mut View) -> Result<(), Failure> {
-    let pools = networks::load_pools(tx, names, view).await?;
-    load_of_pools(tx, &pools, view).await
+    const SQL: &str = concat!(
+        "select ",
+        floating_range_columns!(),
+        " from floating_ranges
+         where pool_id in (select id from networks where is_external and label {in}) order by first {lock}"
+    );
+    let found = tx.fetch_for(SQL, names, |name| vec![name.as_str().into()]).await?;
+    enter(&found, view)?;
+    networks::load_pools(tx, names, view).await.map(drop)
 }
 
 /// Loads a page of pools in the order of creation, with their ranges and the subnets that these are.
 pub(crate) async fn load_page(tx: &mut Tx, after: u64, limit: u16, view: &mut View) -> Result<(), Failure> {
-    let pools = networks::load_pool_page(tx, after, limit, view).await?;
-    load_of_pools(tx, &pools, view).await
-}
-
-async fn load_of_pools(tx: &mut Tx, pools: &[NetworkId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!(
         "select ",
         floating_range_columns!(),
-        " from floating_ranges where pool_id {in} order by first {lock}"
+        " from floating_ranges where pool_id {in} order by first"
     );
-    let found = tx.fetch_for(SQL, pools, |id| vec![id.as_uuid().into()]).await?;
+    let pools = networks::load_pool_page(tx, after, limit, view).await?;
+    let found = tx.fetch_for(SQL, &pools, |id| vec![id.as_uuid().into()]).await?;
     enter(&found, view)
 }
 

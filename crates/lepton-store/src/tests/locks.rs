@@ -37,8 +37,8 @@ pub(super) const PORTS: &str = "select id from ports for update nowait";
 const UNPLUGS: &str = "select port_id from pending_unplugs for update nowait";
 pub(super) const RANGES: &str = "select first from floating_ranges for update nowait";
 pub(super) const FLOATING_IPS: &str = "select address from floating_ips for update nowait";
-const QUOTAS: &str = "select project_id from quotas for update nowait";
-const HOSTS: &str = "select id from hosts for update nowait";
+pub(super) const QUOTAS: &str = "select project_id from quotas for update nowait";
+pub(super) const HOSTS: &str = "select id from hosts for update nowait";
 
 /// A transaction that has loaded what the key names, to decide on it.
 pub(super) async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
@@ -142,8 +142,19 @@ pub(super) async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
 /// Whoever waits for the rows of one table has locked those before it and none behind it.
 #[tokio::test]
 async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
-    const ORDER: [&str; 10] =
-        [MAC_RANGES, RANGES, BLOCKS, FIXED_IPS, INSTANCES, PORTS, FLOATING_IPS, UNPLUGS, RESTING, HOSTS];
+    const ORDER: [&str; 11] = [
+        INSTANCES,
+        PORTS,
+        FLOATING_IPS,
+        UNPLUGS,
+        RESTING,
+        HOSTS,
+        QUOTAS,
+        RANGES,
+        MAC_RANGES,
+        BLOCKS,
+        FIXED_IPS,
+    ];
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let (at, port) = with_one_of_each(&subject).await;
     let engine = subject.engine();

@@ -2,7 +2,9 @@
 //! table, it holds none of those behind it. Else two managers would wait for each other until PostgreSQL ends one of them.
 
 use futures_util::future::{join, join_all};
-use lepton_ledger::{Command, Envelope, Key, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota};
+use lepton_ledger::{
+    AllocateForInstance, Command, Envelope, Key, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota,
+};
 use lepton_types::{Amounts, FixedIpState, HostReport, Limit, Quota};
 
 use super::{
@@ -10,8 +12,8 @@ use super::{
     floating_ips::{release as floating_release, to_address},
     harness::{Kind, Subject, allocation, deallocation, host, reason, refusal, requested},
     locks::{
-        BLOCKS, FIXED_IPS, FLOATING_IPS, PORTS, RANGES, RESTING, holding, is_locked, until_somebody_waits,
-        with_one_of_each,
+        BLOCKS, FIXED_IPS, FLOATING_IPS, HOSTS, PORTS, QUOTAS, RANGES, RESTING, holding, is_locked,
+        until_somebody_waits, with_one_of_each,
     },
     sound::assert_sound,
 };
@@ -84,12 +86,31 @@ async fn a_floating_ip_and_where_it_is_to_lead_are_locked_behind_the_port() {
 }
 
 #[tokio::test]
-async fn a_floating_ip_that_goes_is_locked_behind_its_range() {
+async fn the_range_of_a_floating_ip_that_goes_is_locked_behind_it_and_its_projects_quota() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     with_one_of_each(&subject).await;
     let released = floating_release("172.24.4.1".parse().unwrap());
-    let released = ReleaseFloatingIp { disassociates: true, ..released };
-    assert_waits_without(&subject, RANGES, released, &[FLOATING_IPS]).await;
+    let released = || ReleaseFloatingIp { disassociates: true, ..released.clone() };
+    assert_waits_without(&subject, QUOTAS, released(), &[RANGES]).await;
+    let allocated = super::floating_ips::wish();
+    assert_waits_without(&subject, QUOTAS, allocated, &[RANGES]).await;
+    let released = floating_release("172.24.4.1".parse().unwrap());
+    assert_waits_without(&subject, FLOATING_IPS, released, &[RANGES]).await;
+}
+
+/// Allocations that assign floating IPs by themselves, and deallocations that give these back.
+#[tokio::test]
+async fn a_range_is_locked_behind_the_hosts_of_instances_and_before_blocks() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    with_one_of_each(&subject).await;
+    subject.submit(super::floating_ips::pool("wide", &["172.24.5.0/28"])).await.unwrap();
+    let pool = "wide".parse().ok();
+    let assigning =
+        |number| AllocateForInstance { floating_pool: pool.clone(), ..allocation(number, vec![]) };
+    assert_waits_without(&subject, HOSTS, assigning(7), &[RANGES, BLOCKS]).await;
+    assert_waits_without(&subject, RANGES, assigning(8), &[BLOCKS]).await;
+    assert_waits_without(&subject, HOSTS, deallocation(7), &[RANGES]).await;
+    assert_waits_without(&subject, RANGES, deallocation(8), &[BLOCKS]).await;
 }
 
 /// The host that the one who gives it back has locked is the next that the one who draws waits for.
