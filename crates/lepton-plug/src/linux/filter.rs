@@ -18,6 +18,9 @@
 //! rule. The whole table is loaded as declare, flush, fill in one transaction; deleting and adding it again would let
 //! packets slip through. Counters are declared, never flushed: they go on counting.
 //!
+//! How the rules are listed depends on the nft that lists them. So when they have been loaded they are listed once, and the
+//! fingerprint of that is kept in the table, in a set that no rule reads: rules that differ from it later are not as loaded.
+//!
 //! This module renders text; `listing` reads the table back, `watch` knows when somebody else has changed it, `nft` runs
 //! the program.
 
@@ -33,7 +36,7 @@ use std::{
 use lepton_plan::Filter;
 use lepton_types::IfName;
 
-pub(super) use listing::{Found, read};
+pub(super) use listing::{Found, fingerprint, read};
 pub(super) use watch::{Told, Watch};
 
 /// What our filter table is called in errors, as `nft list table …` takes it.
@@ -67,6 +70,10 @@ const SETS: [(&str, &str); 6] = [
     // The link-layer address in a solicitation's or advertisement's only option (RFC 4861 §4.6.1): the same as in `macs`.
     ("links", "typeof iifname . @th,208,48"),
 ];
+
+/// The set whose only element is the fingerprint of the rules as they were listed when they had been loaded, and its type: a
+/// plain number of 48 bits. No rule reads it.
+const FINGERPRINT: (&str, &str) = ("fingerprint", "typeof @th,0,48");
 
 /// The chains: name and, where packets enter, the hook. -200 is where bridges filter (Linux `NF_BR_PRI_FILTER_BRIDGED`).
 const CHAINS: [(&str, Option<&str>); 8] = [
@@ -228,6 +235,12 @@ pub(super) fn render_parts(
     [first].into_iter().chain(parts).collect()
 }
 
+/// What keeps the rules' fingerprint in the table.
+pub(super) fn render_fingerprint(fingerprint: u64) -> String {
+    let (set, _) = FINGERPRINT;
+    format!("flush set bridge lepton {set}\nadd element bridge lepton {set} {{ {fingerprint:#014x} }}\n")
+}
+
 /// The table without any port. Chains that are not ours are named by their handles, for their names may be anything.
 fn render_skeleton(strays: &[u64]) -> String {
     let mut text = declarations();
@@ -235,7 +248,7 @@ fn render_skeleton(strays: &[u64]) -> String {
     for handle in strays {
         line(&mut text, format_args!("delete chain bridge lepton handle {handle}"));
     }
-    for (set, _) in SETS {
+    for (set, _) in SETS.into_iter().chain([FINGERPRINT]) {
         line(&mut text, format_args!("flush set bridge lepton {set}"));
     }
     for ((chain, rule), comment) in RULES.iter().zip(comments()) {
@@ -250,7 +263,7 @@ fn declarations() -> String {
     for counter in COUNTERS {
         line(&mut text, format_args!("add counter bridge lepton {counter}"));
     }
-    for (set, kind) in SETS {
+    for (set, kind) in SETS.into_iter().chain([FINGERPRINT]) {
         line(&mut text, format_args!("add set bridge lepton {set} {{ {kind}; }}"));
     }
     for (chain, hook) in CHAINS {

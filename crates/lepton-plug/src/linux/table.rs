@@ -28,7 +28,17 @@ impl Linux {
         let strays = self.strays.clone();
         self.load_around(filters, &strays).await?;
         self.strays.clear();
-        Ok(())
+        self.keep_fingerprint().await.map_err(|error| not_loaded(&error))
+    }
+
+    /// Keeps in the table how its rules are listed that were just loaded. Where somebody has changed it meanwhile there is
+    /// nothing to keep, and without it the table is loaded again.
+    async fn keep_fingerprint(&mut self) -> Result<(), NftError> {
+        let listing = self.nft.list().await?;
+        match listing.and_then(|listing| filter::fingerprint(&listing)) {
+            Some(fingerprint) => self.load_text(&filter::render_fingerprint(fingerprint)).await,
+            None => Ok(()),
+        }
     }
 
     /// In one transaction, or, where the kernel refuses that, as near to it as can be. What else goes wrong is no reason to try

@@ -71,6 +71,33 @@ kernel_test! {
 }
 
 kernel_test! {
+    async fn a_rule_that_does_something_else_under_our_comment_is_repaired_at_the_start_too() {
+        let mut world = World::new();
+        let ports = [port(1, 1, tap()), port(2, 1, tap())];
+        world.converge(&ports).await;
+        let (guest, other) = (Vm::boot(1), Vm::boot(2));
+        guest.until_reaches(&other).await;
+
+        let list = || nft(&["list", "table", "bridge", "lepton"]);
+        for (rule, another) in
+            [("iifname @ports goto guest", "iifname @ports accept"), ("\"drop_mac\" drop", "\"drop_mac\" accept")]
+        {
+            let loaded = list();
+            assert!(loaded.contains(rule), "{rule} in {loaded}");
+            nft(&["delete table bridge lepton;", &loaded.replace(rule, another)]);
+            assert!(list().contains(another), "{another}");
+            assert_ne!(World::new().plan(&ports).await, [], "{another} at the start");
+            timeout(Duration::from_secs(5), world.plug.changed()).await.unwrap_or_else(|_| panic!("{another} goes unnoticed"));
+            assert_ne!(world.converge(&ports).await, [], "{another}");
+            for (what, _, frame) in frame::forged(1) {
+                assert!(!guest.is_heard_by(&other, &frame).await, "{what} after {another}");
+            }
+            assert_eq!(World::new().plan(&ports).await, [], "what was repaired is as it was loaded");
+        }
+    }
+}
+
+kernel_test! {
     async fn a_stray_chain_goes_in_a_transaction_that_keeps_the_counters_unless_it_is_in_use() {
         let (mut world, first, second) = World::with_two_containers().await;
         let ports = [port(1, 1, veth(&first.netns)), port(2, 1, veth(&second.netns))];

@@ -10,7 +10,7 @@ use lepton_types::{IfName, MacAddr};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CHAINS, COUNTERS, PRIORITY, RULES, SETS, comments};
+use super::{CHAINS, COUNTERS, FINGERPRINT, FNV_START, PRIORITY, RULES, SETS, comments, fnv};
 
 /// What nft prints: objects of many kinds, one after the other.
 #[derive(Deserialize)]
@@ -65,6 +65,8 @@ struct Rule {
     table: String,
     chain: String,
     comment: Option<String>,
+    /// What the rule does.
+    expr: Value,
 }
 
 /// Our table's parts.
@@ -73,8 +75,8 @@ struct Table {
     is_awake: bool,
     counters: BTreeSet<String>,
     chains: BTreeMap<String, Chain>,
-    /// Each chain's rules in order, by their comments; a rule without one is not ours.
-    rules: BTreeMap<String, Vec<Option<String>>>,
+    /// Each chain's rules in order; one without a comment is not ours.
+    rules: BTreeMap<String, Vec<Rule>>,
     sets: BTreeMap<String, Vec<Value>>,
 }
 
@@ -94,7 +96,14 @@ pub(in super::super) struct Found {
 /// A text that is no JSON is such a case, not an error: nft 1.0.6 prints one for a table that was put to sleep.
 pub(in super::super) fn read(listing: &[u8]) -> Option<Found> {
     let table = Table::collect(serde_json::from_slice(listing).ok()?);
-    Some(Found { filters: table.filters()?, is_whole: table.is_whole(), strays: table.strays() })
+    Some(Found { filters: table.filters()?, is_whole: table.is_as_loaded(), strays: table.strays() })
+}
+
+/// The fingerprint of the rules as this listing has them, to be kept in the table; `None` when they are not those that were
+/// loaded, by what can be told without it.
+pub(in super::super) fn fingerprint(listing: &[u8]) -> Option<u64> {
+    let table = Table::collect(serde_json::from_slice(listing).ok()?);
+    table.is_whole().then(|| table.fingerprint())
 }
 
 impl Table {
@@ -115,17 +124,23 @@ impl Table {
                 table.chains.insert(chain.named.name.clone(), chain);
             }
             if let Some(rule) = object.rule.filter(|rule| rule.table == OURS) {
-                table.rules.entry(rule.chain).or_default().push(rule.comment);
+                table.rules.entry(rule.chain.clone()).or_default().push(rule);
             }
         }
         table
     }
 
-    /// Whether every part of the skeleton is there as it was loaded.
+    /// Whether the skeleton is as it was loaded, down to what its rules do.
+    fn is_as_loaded(&self) -> bool {
+        self.is_whole() && self.kept_fingerprint() == Some(self.fingerprint())
+    }
+
+    /// Whether every part of the skeleton is there, its rules by their comments.
     fn is_whole(&self) -> bool {
         self.is_awake
             && COUNTERS.iter().all(|counter| self.counters.contains(*counter))
             && SETS.iter().all(|(set, _)| self.sets.contains_key(*set))
+            && self.sets.contains_key(FINGERPRINT.0)
             && CHAINS
                 .iter()
                 .all(|(chain, hook)| self.chains.get(*chain).is_some_and(|chain| chain.is_at(*hook)))
@@ -146,7 +161,22 @@ impl Table {
             .zip(comments())
             .filter(|((of, _), _)| *of == chain)
             .map(|(_, comment)| Some(comment));
-        self.rules.get(chain).is_some_and(|rules| ours.eq(rules.iter().cloned()))
+        self.rules.get(chain).is_some_and(|rules| ours.eq(rules.iter().map(|rule| rule.comment.clone())))
+    }
+
+    /// Of what all rules do, in their order; 48 bits.
+    fn fingerprint(&self) -> u64 {
+        /// What the set's type has room for.
+        const BITS: u64 = (1 << 48) - 1;
+        let rules = self.rules.values().flatten();
+        let hash = rules.fold(FNV_START, |hash, rule| fnv(fnv(hash, &rule.chain), &rule.expr.to_string()));
+        (hash ^ (hash >> 48)) & BITS
+    }
+
+    /// The fingerprint that was kept when the rules were loaded.
+    fn kept_fingerprint(&self) -> Option<u64> {
+        let [kept] = self.sets.get(FINGERPRINT.0)?.as_slice() else { return None };
+        kept.as_u64()
     }
 
     /// The ports' filters; `None` when the sets do not agree, or hold what we did not put there.

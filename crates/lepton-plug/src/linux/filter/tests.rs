@@ -106,7 +106,15 @@ fn the_mark_follows_whatever_the_table_is_made_of() {
 
 /// What is read of what nft 1.0.6 prints after the golden table was loaded, and then changed by `change`.
 fn listing(change: impl FnOnce(String) -> String) -> Option<BTreeMap<IfName, Filter>> {
-    whole(change(include_str!("golden.json").to_owned()).as_bytes())
+    whole(change(golden()).as_bytes())
+}
+
+/// What nft 1.0.6 prints when the golden table was loaded and its fingerprint is kept.
+fn golden() -> String {
+    let listed = include_str!("golden.json");
+    let fingerprint = fingerprint(listed.as_bytes()).unwrap();
+    let set = r#""name": "fingerprint", "#;
+    listed.replace(set, &format!(r#"{set}"elem": [{fingerprint}], "#))
 }
 
 /// The filters of a table that is whole.
@@ -117,7 +125,7 @@ fn whole(listing: &[u8]) -> Option<BTreeMap<IfName, Filter>> {
 #[test]
 fn the_filters_of_a_damaged_table_are_read_all_the_same() {
     for (from, to) in [("lepton ", "lepton of another version "), ("\"prio\": -200", "\"prio\": -100")] {
-        let text = include_str!("golden.json").replace(from, to);
+        let text = golden().replace(from, to);
         assert_eq!(
             read(text.as_bytes()),
             Some(Found { filters: filters(), is_whole: false, strays: vec![] }),
@@ -178,7 +186,7 @@ fn a_changed_part_is_noticed() {
 
 #[test]
 fn a_chain_more_is_noticed_and_deleted_by_its_handle() {
-    let mut listed: serde_json::Value = serde_json::from_str(include_str!("golden.json")).unwrap();
+    let mut listed: serde_json::Value = serde_json::from_str(&golden()).unwrap();
     let stray = serde_json::json!({
         "chain": {"family": "bridge", "table": "lepton", "name": "a\nname", "handle": 4711}
     });
@@ -192,18 +200,43 @@ fn a_chain_more_is_noticed_and_deleted_by_its_handle() {
 }
 
 #[test]
-fn a_missing_rule_is_noticed_whichever_it_is() {
-    let text = include_str!("golden.json");
-    let listed: serde_json::Value = serde_json::from_str(text).unwrap();
+fn a_rule_that_is_gone_or_does_something_else_is_noticed_whichever_it_is() {
+    let listed: serde_json::Value = serde_json::from_str(&golden()).unwrap();
     let objects = listed["nftables"].as_array().unwrap();
+    let print = |objects: &[serde_json::Value]| serde_json::json!({ "nftables": objects }).to_string();
+    assert_eq!(whole(print(objects).as_bytes()), Some(filters()));
     let rules = objects.iter().enumerate().filter(|(_, object)| object.get("rule").is_some());
     assert_eq!(rules.clone().count(), RULES.len());
     for (place, _) in rules {
-        let mut objects = objects.clone();
-        objects.remove(place);
-        let text = serde_json::json!({ "nftables": objects }).to_string();
-        assert_eq!(whole(text.as_bytes()), None, "without object {place}");
+        let mut without = objects.clone();
+        without.remove(place);
+        assert_eq!(whole(print(&without).as_bytes()), None, "without object {place}");
+
+        let mut another = objects.clone();
+        another[place]["rule"]["expr"] = serde_json::json!([{ "continue": null }]);
+        assert_eq!(whole(print(&another).as_bytes()), None, "with another body of object {place}");
     }
+}
+
+#[test]
+fn a_table_whose_fingerprint_was_not_kept_is_not_whole() {
+    let listed = include_str!("golden.json");
+    assert_eq!(whole(listed.as_bytes()), None);
+    let kept = fingerprint(listed.as_bytes()).unwrap();
+    assert_eq!(fingerprint(golden().as_bytes()), Some(kept), "it is of the rules alone");
+    let two = golden().replace(&format!("[{kept}]"), &format!("[1, {kept}]"));
+    assert_eq!(whole(two.as_bytes()), None);
+    assert_eq!(
+        render_fingerprint(0x0123_4567_89ab),
+        "flush set bridge lepton fingerprint\nadd element bridge lepton fingerprint { 0x0123456789ab }\n"
+    );
+}
+
+#[test]
+fn of_rules_that_are_not_ours_no_fingerprint_is_kept() {
+    let foreign = include_str!("golden.json").replace("lepton ", "mine ");
+    assert_eq!(fingerprint(foreign.as_bytes()), None);
+    assert_eq!(fingerprint(b"no JSON"), None);
 }
 
 #[test]
