@@ -26,7 +26,7 @@ use crate::{
     encoding::ensure_utf8,
     error::StoreError,
     failure::{Failure, explained, may_pass},
-    opened_file::{BESIDE, OpenedFile, beside, make_if_missing},
+    opened_file::{BESIDE, OpenedFile, beside, make_if_missing, resolve},
 };
 
 /// Statements kept prepared on each connection; above the number of texts that there are.
@@ -76,9 +76,10 @@ impl Connections {
         let options = match &config.database {
             Database::Memory => return Ok(None),
             Database::Sqlite(path) => {
-                make_if_missing(path).map_err(lasting)?;
-                ensure_writable(path).map_err(lasting)?;
-                sqlite(path, patience, config.copying)
+                let real = resolve(path).map_err(lasting)?;
+                make_if_missing(&real).map_err(lasting)?;
+                ensure_writable(&real).map_err(lasting)?;
+                sqlite(&real, patience, config.copying)
             }
             Database::Postgres(url) => postgres(url, patience).map_err(|error| lasting(error.to_string()))?,
         };
@@ -93,7 +94,9 @@ impl Connections {
         if let Database::Sqlite(path) = &config.database {
             let keeper = connections.connect_keeper().await.map_err(|error| lasting(explained(&error)))?;
             connections.keeper = Mutex::new(Some(keeper));
-            connections.file = Some(OpenedFile::of(path).map_err(|error| lasting(error.to_string()))?);
+            let real = resolve(path).map_err(lasting)?;
+            let file = OpenedFile::of(path, &real).map_err(|error| lasting(error.to_string()));
+            connections.file = Some(file?);
         }
         connections.put_back(first, Access::Write);
         Ok(Some(connections))

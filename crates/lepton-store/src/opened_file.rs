@@ -28,9 +28,10 @@ struct Opened {
 }
 
 impl OpenedFile {
-    /// The file at the path, which a connection has open that stays, so that those beside it stay as well.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let [log, index] = BESIDE.map(|end| Opened::at(beside(path, end)));
+    /// The file that the path leads to, itself at `real`, which a connection has open that stays, so that those beside it stay as
+    /// well.
+    pub(crate) fn of(path: &Path, real: &Path) -> io::Result<Self> {
+        let [log, index] = BESIDE.map(|end| Opened::at(beside(real, end)));
         Ok(Self { ledger: Opened::at(path.to_owned())?, beside: [log?, index?] })
     }
 
@@ -70,6 +71,23 @@ impl Opened {
     }
 }
 
+/// Where the file itself is, whatever links lead to it: beside that SQLite has its log.
+///
+/// # Errors
+///
+/// What is wrong when the path is a link to nothing: what it is to lead to may be on a disk that is not there yet.
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, String> {
+    match (fs::canonicalize(path), fs::read_link(path)) {
+        (Ok(real), _) => Ok(real),
+        (Err(error), Ok(target)) => Err(format!(
+            "it is a symbolic link to {}, which cannot be opened ({error}): put the ledger there, or remove the link",
+            target.display()
+        )),
+        // What is not there is made, or SQLite says why not.
+        (Err(_), Err(_)) => Ok(path.to_owned()),
+    }
+}
+
 /// The path of a file beside the ledger's.
 pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut file = path.as_os_str().to_owned();
@@ -88,16 +106,20 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 /// # Errors
 ///
 /// What is wrong when the log of a ledger is there without it: with a new file its last changes would be lost, and a ledger of
-/// those alone is none.
+/// those alone is none. A file without a byte is no ledger either: SQLite writes to it before it has a log.
 pub(crate) fn make_if_missing(path: &Path) -> Result<(), String> {
     let log = beside(path, BESIDE[0]);
-    if !path.exists() && fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-        let log = log.display();
-        return Err(format!(
-            "it is not there, but its log {log} is: put the ledger back, or take the log away to begin a new one"
-        ));
+    let is_empty = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
+    if (is_empty || !path.exists()) && fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        let (log, way_out) = (log.display(), "put the ledger back, or take the log away to begin a new one");
+        return Err(if is_empty {
+            format!("it is empty, but its log {log} is not: {way_out}")
+        } else {
+            format!("it is not there, but its log {log} is: {way_out}")
+        });
     }
-    if fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).is_ok() {
+    let is_made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).is_ok();
+    if is_made || is_empty {
         tracing::info!(path = %path.display(), "there was no ledger, so a new one begins");
     }
     Ok(())

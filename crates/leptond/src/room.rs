@@ -1,6 +1,9 @@
 //! Whether a run that failed did so on a full disk: whoever starts the daemon should hear it, and which disk it is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use lepton_store::Database;
 use nix::sys::statvfs::statvfs;
@@ -13,10 +16,11 @@ const LEAST: u64 = 64 << 10;
 /// The folder, of the state directory and the ledger's, that has no room left on its disk.
 pub fn full_folder(config: &Config) -> Option<PathBuf> {
     let ledger = match &config.database {
-        Database::Sqlite(path) => path.parent(),
+        // Where the file itself is, whatever links lead to it.
+        Database::Sqlite(path) => fs::canonicalize(path).ok().or_else(|| Some(path.clone())),
         Database::Memory | Database::Postgres(_) => None,
     };
-    let folders = [Some(config.state_dir.as_path()), ledger];
+    let folders = [Some(config.state_dir.as_path()), ledger.as_deref().and_then(Path::parent)];
     folders.into_iter().flatten().find(|folder| is_full(folder)).map(Path::to_owned)
 }
 

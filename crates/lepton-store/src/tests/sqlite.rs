@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -190,8 +191,50 @@ async fn a_log_without_its_ledger_is_left_for_somebody_to_put_that_back() {
     let error = open(&path).await.unwrap_err().to_string();
     assert!(error.contains(&log.display().to_string()) && error.contains("put the ledger back"), "{error}");
     assert!(!path.exists() && fs::read_to_string(&log).unwrap() == "the last changes");
+    fs::write(&path, "").unwrap();
+    let error = open(&path).await.unwrap_err().to_string();
+    assert!(error.contains("it is empty, but its log") && error.contains("put the ledger back"), "{error}");
+    assert_eq!(fs::read_to_string(&log).unwrap(), "the last changes");
     fs::remove_file(&log).unwrap();
     open(&path).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_ledger_behind_a_symbolic_link_is_the_one_it_leads_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let (real, link) = (directory.path().join("real.db"), directory.path().join("ledger.db"));
+    symlink(&real, &link).unwrap();
+    let error = open(&link).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("a symbolic link to {}", real.display())), "{error}");
+    assert!(!real.exists());
+
+    open(&real).await.unwrap().close().await;
+    let store = open(&link).await.unwrap();
+    let submit = async || store.submit(SweepQuarantine, Envelope::anonymous()).await.map(drop);
+    submit().await.unwrap();
+    assert!(beside(&real, BESIDE[0]).exists() && !beside(&link, BESIDE[0]).exists());
+    // The next one to start would find another ledger.
+    let other = directory.path().join("other.db");
+    fs::write(&other, "").unwrap();
+    fs::remove_file(&link).unwrap();
+    symlink(&other, &link).unwrap();
+    let refused = submit().await.unwrap_err().to_string();
+    assert!(refused.contains("is not the file that was opened"), "{refused}");
+    fs::remove_file(&link).unwrap();
+    symlink(&real, &link).unwrap();
+    submit().await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_log_of_a_ledger_behind_a_symbolic_link_is_missed_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let (real, link) = (directory.path().join("real.db"), directory.path().join("ledger.db"));
+    fs::write(&real, "").unwrap();
+    symlink(&real, &link).unwrap();
+    fs::write(beside(&real, BESIDE[0]), "the last changes").unwrap();
+    let error = open(&link).await.unwrap_err().to_string();
+    assert!(error.contains("real.db-wal is not"), "{error}");
 }
 
 /// SQLite's limit on its own size stands in for a full disk: both are SQLITE_FULL.

@@ -131,7 +131,7 @@ settings! {
     /// Where the ledger is: `sqlite:` and an absolute path, or `postgres://user:password@host/database`.
     /// Empty: `lepton.db` in `state_dir`.
     ///
-    /// A file has one name only (no hard links), and a database the encoding `UTF8`.
+    /// A file has one name only (no hard links; a symbolic link is followed), and a database the encoding `UTF8`.
     ///
     /// A password is better given as `LEPTON_DATABASE_URL` in a file that only leptond's user can read; it is never shown.
     database_url: Optional<DatabaseUrl>, "database.url", Text, "";
