@@ -1,7 +1,8 @@
-//! [`Signals`]: SIGTERM, SIGINT and SIGHUP, all of which mean: stop.
+//! [`Signals`]: SIGTERM, SIGINT and SIGHUP, all of which mean: stop; and SIGXFSZ, which means nothing.
 
 use std::{fs, io};
 
+use nix::sys::signal::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that stop a daemon.
@@ -15,10 +16,15 @@ pub struct Signals {
 impl Signals {
     /// From now on these signals are heard, and do not end the process by themselves.
     ///
+    /// Nor does SIGXFSZ, from now on: where a limit on the size of files (`ulimit -f`) is met, the write fails, and the ledger is
+    /// as one on a full disk. It is caught, not ignored, so that the programs that this one runs do not inherit it.
+    ///
     /// SIGHUP, the end of the terminal, stays ignored where it was: whoever started the daemon under nohup(1) meant it.
     pub fn listen() -> io::Result<Self> {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let hang_up = if ignores(&status, SignalKind::hangup()) { None } else { Some(SignalKind::hangup()) };
+        // Nobody waits for it; it stays caught all the same.
+        drop(signal(SignalKind::from_raw(Number::SIGXFSZ as i32))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -59,7 +65,15 @@ fn ignores(status: &str, signal: SignalKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use nix::{sys::signal::kill, unistd::Pid};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_may_not_grow_does_not_end_the_process() {
+        let _signals = Signals::listen().unwrap();
+        kill(Pid::this(), Number::SIGXFSZ).unwrap();
+    }
 
     #[test]
     fn what_is_ignored_is_read_from_the_mask() {
