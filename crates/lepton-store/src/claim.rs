@@ -31,6 +31,7 @@ use crate::{
     connect::{Access, Connection},
     engine::Engine,
     error::StoreError,
+    failure::words,
     lane::Backend,
     random::random_bytes,
 };
@@ -213,7 +214,7 @@ impl Session {
         let unknown = |problem: String| ClaimError::Unknown { host: host.clone(), problem };
         let asked = tokio::time::timeout(patience, self.attempt(host, outlasted)).await;
         let late = |_| unknown(format!("no answer within {} ms", patience.as_millis()));
-        let claimed = asked.map_err(late)?.map_err(|error| unknown(error.to_string()))?;
+        let claimed = asked.map_err(late)?.map_err(|error| unknown(words(&error)))?;
         self.connection = Some(claimed?);
         Ok(())
     }

@@ -106,7 +106,7 @@ fn classify(error: &sqlx::Error) -> Failure {
 }
 
 /// The database's own words. sqlx adds where in the server's source code they are, which helps nobody.
-fn words(error: &sqlx::Error) -> String {
+pub(crate) fn words(error: &sqlx::Error) -> String {
     error.as_database_error().map_or_else(|| error.to_string(), |database| database.message().to_owned())
 }
 
@@ -129,6 +129,11 @@ pub(crate) fn explained(error: &sqlx::Error) -> String {
         }
         // PostgreSQL: invalid_catalog_name
         ("3D000", _) => "; create it, or name another one",
+        // PostgreSQL: insufficient_privilege
+        ("42501", _) => {
+            "; give the user that its URL names a database of its own (ALTER DATABASE … OWNER TO …), or the right to make tables in \
+             it (GRANT CREATE ON SCHEMA public TO …)"
+        }
         // PostgreSQL: invalid_authorization_specification, invalid_password
         ("28000" | "28P01", _) => "; see the user and the password that its URL names",
         _ => "",

@@ -85,6 +85,24 @@ async fn a_database_that_does_not_exist_is_named_at_once() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_make_no_tables_is_told_the_way_out() {
+    let postgres = PrivatePostgres::start(Durability::Off).unwrap();
+    let url = postgres.create_database("ledger").unwrap();
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    for sql in ["create role clerk login", "revoke create on schema public from public"] {
+        sqlx::query(sql).execute(&mut owner).await.unwrap();
+    }
+    let config = StoreConfig::new(Database::Postgres(url.replace("//postgres@", "//clerk@")));
+    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+    assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
+    let shown = error.to_string();
+    assert!(shown.contains("permission denied for schema public; give the user"), "{shown}");
+    assert!(shown.contains("GRANT CREATE ON SCHEMA public") && !shown.contains("at line"), "{shown}");
+    sqlx::query("grant create on schema public to clerk").execute(&mut owner).await.unwrap();
+    Store::open(&config, Arc::new(|_| {})).await.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn another_services_port_is_told_at_once() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
