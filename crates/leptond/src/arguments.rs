@@ -1,10 +1,15 @@
 //! The command line: what to do, and a flag for every setting, made from the same table as the configuration file.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command,
-    builder::{PossibleValuesParser, ValueParser},
+    builder::{PossibleValuesParser, Resettable, ValueParser},
 };
 
 use crate::config::{ConfigFile, SETTINGS};
@@ -38,7 +43,12 @@ impl Arguments {
     ///
     /// Errors: also `--help` and `--version`; `clap::Error::exit` does what each needs.
     pub fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let matches = command().try_get_matches_from(line)?;
+        let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+        // A variable without a value is one that is not set.
+        let command = command().mut_args(|arg| {
+            if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
+        });
+        let matches = command.try_get_matches_from(line)?;
         Ok(Self { task: task(&matches), file: file(&matches), flags: flags(&matches) })
     }
 }

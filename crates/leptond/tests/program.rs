@@ -240,6 +240,15 @@ fn what_a_configuration_names_and_is_not_there_ends_a_check_and_a_run_with_2() {
 }
 
 #[test]
+fn a_configuration_file_that_is_named_by_nothing_is_the_default_one() {
+    // What the default one says is the machine's; where its mistakes are told, it was read.
+    let Output { stdout, stderr, .. } =
+        leptond(&["--check-config"]).env("LEPTON_CONFIG", "").output().unwrap();
+    let told = [stdout, stderr].map(|told| String::from_utf8(told).unwrap()).concat();
+    assert!(!told.contains("--config") && told.contains("listen"), "{told}");
+}
+
+#[test]
 fn a_wrong_command_line_exits_with_2() {
     let (code, _, stderr) = output(&["--frobnicate"]);
     assert_eq!(code, Some(2));
