@@ -1,8 +1,14 @@
 //! The command line: its grammar, and the way from arguments to an exit code.
 
-use std::{ffi::OsString, future::Future, io, process::ExitCode};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    future::Future,
+    io,
+    process::ExitCode,
+};
 
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::Resettable};
 use clap_complete::Shell;
 
 use crate::{
@@ -116,7 +122,11 @@ enum Command {
 /// Does what the arguments (the program's name first) say; the exit code tells how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let mut all = CommandLine::command();
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    // A variable without a value is one that is not set.
+    let mut all = CommandLine::command().mut_args(|option| {
+        if option.get_env().is_some_and(is_empty) { option.env(Resettable::Reset) } else { option }
+    });
     let matches = all.try_get_matches_from_mut(&arguments);
     let parsed = matches.and_then(|matches| {
         let line = CommandLine::from_arg_matches(&matches).map_err(|stop| stop.format(&mut all))?;

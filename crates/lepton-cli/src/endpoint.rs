@@ -1,7 +1,8 @@
 //! [`Endpoint`]: where `leptond` listens.
 
-use std::{fmt, str::FromStr};
+use std::{ffi::OsStr, fmt, str::FromStr};
 
+use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
 use serde::Deserialize;
 use tonic::transport::Uri;
 
@@ -19,8 +20,42 @@ pub(crate) enum Endpoint {
 
 /// A text that names no place to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an endpoint (expected unix:/PATH, http://HOST:PORT or https://HOST:PORT)")]
-pub(crate) struct EndpointError(String);
+pub(crate) enum EndpointError {
+    /// It is none.
+    #[error("{0:?} is not an endpoint (expected unix:/PATH, http://HOST:PORT or https://HOST:PORT)")]
+    NoEndpoint(String),
+    /// It says who calls. It is not repeated, for it may hold a password.
+    #[error(
+        "an endpoint names no user and no password (expected unix:/PATH, http://HOST:PORT or https://HOST:PORT): leptond knows its \
+         callers by their certificates, or by their users on a unix socket"
+    )]
+    NamesUser,
+}
+
+/// Reads an endpoint from the command line or the environment. Of what is refused clap repeats the value, which must not be
+/// where it may hold a password.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndpointParser;
+
+impl TypedValueParser for EndpointParser {
+    type Value = Endpoint;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Endpoint, clap::Error> {
+        match value.to_string_lossy().parse::<Endpoint>() {
+            Err(error @ EndpointError::NamesUser) => {
+                Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).with_cmd(command))
+            }
+            Ok(_) | Err(EndpointError::NoEndpoint(_)) => {
+                <Endpoint as FromStr>::from_str.parse_ref(command, arg, value)
+            }
+        }
+    }
+}
 
 impl Default for Endpoint {
     /// Where a `leptond` that was not told otherwise listens.
@@ -40,15 +75,18 @@ impl FromStr for Endpoint {
             return if is_absolute {
                 Ok(Self::Unix(format!("unix:{path}")))
             } else {
-                Err(EndpointError(text.to_owned()))
+                Err(EndpointError::NoEndpoint(text.to_owned()))
             };
         }
-        let uri: Uri = text.parse().map_err(|_| EndpointError(text.to_owned()))?;
+        if text.contains('@') {
+            return Err(EndpointError::NamesUser);
+        }
+        let uri: Uri = text.parse().map_err(|_| EndpointError::NoEndpoint(text.to_owned()))?;
         let is_bare = uri.port().is_some() && matches!(uri.path(), "" | "/") && uri.query().is_none();
         match uri.scheme_str() {
             Some("http") if is_bare => Ok(Self::Http(text.to_owned())),
             Some("https") if is_bare => Ok(Self::Https(text.to_owned())),
-            Some(_) | None => Err(EndpointError(text.to_owned())),
+            Some(_) | None => Err(EndpointError::NoEndpoint(text.to_owned())),
         }
     }
 }
@@ -83,6 +121,15 @@ mod tests {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
         assert_eq!("unix:///run/x.sock".parse::<Endpoint>().unwrap().to_string(), "unix:/run/x.sock");
+    }
+
+    #[test]
+    fn who_calls_is_no_part_of_it_and_not_repeated() {
+        for text in ["http://user:secret@lepton:1", "https://secret@lepton", "user:secret@lepton:1"] {
+            let error = text.parse::<Endpoint>().unwrap_err().to_string();
+            assert!(error.contains("names no user") && !error.contains("secret"), "{error}");
+        }
+        assert!("unix:/run/a@b.sock".parse::<Endpoint>().is_ok());
     }
 
     #[test]

@@ -11,7 +11,11 @@ use std::{
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::{duration, endpoint::Endpoint, error::Error};
+use crate::{
+    duration,
+    endpoint::{Endpoint, EndpointError, EndpointParser},
+    error::Error,
+};
 
 /// The configuration for everybody on the machine.
 const SYSTEM_FILE: &str = "/etc/lepton/cli.toml";
@@ -41,7 +45,14 @@ pub(crate) struct ConnectionOptions {
 struct Layer {
     /// Where leptond listens: unix:/PATH, http://HOST:PORT or https://HOST:PORT [default:
     /// unix:/run/lepton/lepton.sock]
-    #[arg(long, global = true, value_name = "ENDPOINT", env = "LEPTON_ENDPOINT", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ENDPOINT",
+        value_parser = EndpointParser,
+        env = "LEPTON_ENDPOINT",
+        hide_env_values = true
+    )]
     endpoint: Option<Endpoint>,
 
     /// Certificates (PEM) of the authority that signed the server's, for https
@@ -56,7 +67,8 @@ struct Layer {
     #[arg(long, global = true, value_name = "FILE", env = "LEPTON_KEY", hide_env_values = true)]
     key: Option<PathBuf>,
 
-    /// How long the command may take, retries and all pages of a list included; when watching, each look [default: 30s]
+    /// How long the command may take, retries and all pages of a list included, and what `--wait` allows on top; when watching,
+    /// each look [default: 30s]
     #[arg(
         long,
         global = true,
@@ -187,7 +199,11 @@ fn read(path: &Path) -> Result<Option<Layer>, Error> {
         Ok(text) => match toml::from_str::<Layer>(&text) {
             Ok(layer) => Ok(Some(layer.beside(path))),
             Err(error) => {
-                let what = format!("{} is wrong: {}", path.display(), error.to_string().trim_end());
+                // The error shows the line, which must not be where it holds a password.
+                let names_user = EndpointError::NamesUser.to_string();
+                let shown =
+                    if error.message().contains(&names_user) { names_user } else { error.to_string() };
+                let what = format!("{} is wrong: {}", path.display(), shown.trim_end());
                 Err(Error::usage(what).with_hint(FOR_FILE))
             }
         },

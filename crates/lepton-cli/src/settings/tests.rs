@@ -91,6 +91,13 @@ fn a_mistake_in_a_file_is_reported_with_its_place() {
 }
 
 #[test]
+fn a_password_in_a_file_is_not_shown() {
+    let error = settle(Layer::default(), &["endpoint = 'http://user:secret@lepton:1'"]).unwrap_err();
+    assert!(error.contains("DIR/0.toml is wrong: an endpoint names no user"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
 fn tls_files_in_a_file_lie_beside_it() {
     let text = "endpoint = 'https://lepton:1'\nca = 'ca.pem'\ncert = '/abs/cert.pem'\nkey = '/abs/key.pem'";
     let folder = TempDir::new().unwrap();

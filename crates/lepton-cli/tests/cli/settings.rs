@@ -32,6 +32,32 @@ async fn the_flag_beats_the_environment_which_beats_the_file() {
 }
 
 #[tokio::test]
+async fn a_variable_without_a_value_is_not_set() {
+    let server = server();
+    let terminal = Terminal::new();
+    terminal.write(".config/lepton/cli.toml", &format!("endpoint = '{}'", server.endpoint()));
+    let variables =
+        ["LEPTON_ENDPOINT", "LEPTON_CLI_CONFIG", "LEPTON_CA", "LEPTON_CERT", "LEPTON_KEY", "LEPTON_TIMEOUT"];
+    let run = variables.into_iter().fold(terminal, |terminal, name| terminal.with(name, "")).run(&LIST).await;
+    assert_eq!((run.exit_code, server.requests().len()), (Some(0), 1), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_password_in_an_endpoint_is_refused_and_not_shown() {
+    let given = "http://user:secret@127.0.0.1:9797";
+    let by_flag = Terminal::new().run(&["network", "list", "--endpoint", given]).await;
+    let by_variable = Terminal::new().with("LEPTON_ENDPOINT", given).run(&LIST).await;
+    for run in [by_flag, by_variable] {
+        assert_eq!(run.exit_code, Some(2));
+        assert!(
+            run.stderr.contains("an endpoint names no user") && !run.stderr.contains("secret"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_named_replaces_the_users() {
     let [named, users] = [server(), server()];
     let terminal = Terminal::new();
