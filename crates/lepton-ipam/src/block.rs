@@ -38,6 +38,12 @@ impl Block {
         address_at(AddressFamily::of(address), start).expect("not above the address itself")
     }
 
+    /// The last address of the block that `address` is in.
+    pub fn end_of(address: IpAddr) -> IpAddr {
+        let end = bits_of(address) | (SIZE - 1);
+        address_at(AddressFamily::of(address), end).expect("a block ends within its family")
+    }
+
     /// The block around `address` with every address of the pools free that is neither reserved nor a route's next hop:
     /// that may be a router of which the ledger knows nothing else, so it is given to whoever asks for it only.
     pub fn fresh(subnet: &Subnet, address: IpAddr) -> Self {
@@ -100,6 +106,17 @@ impl Block {
         address_at(AddressFamily::of(self.first), bits_of(self.first) + offset as u128)
     }
 
+    /// Its addresses, whether the subnet has them or not, lowest first.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + use<> {
+        let (family, first) = (AddressFamily::of(self.first), bits_of(self.first));
+        (0..SIZE).filter_map(move |offset| address_at(family, first + offset))
+    }
+
+    /// Whether `address` may still be given out; another block's never may.
+    pub fn is_free(&self, address: IpAddr) -> bool {
+        self.place(address).is_some_and(|(word, bit)| self.taken[word] & bit == 0)
+    }
+
     /// Takes `address`; says whether it was free.
     ///
     /// An address that somebody asked for need not be free here, since it may lie outside the pools: whether it is
@@ -158,6 +175,14 @@ fn low_octet(address: IpAddr) -> u8 {
 /// The first address of the subnet's first block with an address in a pool; none for a subnet without pools.
 pub fn first_block(subnet: &Subnet) -> Option<IpAddr> {
     subnet.pools.first().map(|pool| Block::start_of(pool.first))
+}
+
+/// The first address of the block that `address` is in, when a pool has an address there, else of the next block of which that is
+/// true.
+pub fn block_from(subnet: &Subnet, address: IpAddr) -> Option<IpAddr> {
+    let (first, last) = (Block::start_of(address), Block::end_of(address));
+    let is_pooled = subnet.pools.iter().any(|pool| pool.first <= last && first <= pool.last);
+    if is_pooled { Some(first) } else { next_block(subnet, first) }
 }
 
 /// The first address of the next block with an address in a pool, after the block that `after` is in.

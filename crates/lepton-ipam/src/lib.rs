@@ -32,7 +32,7 @@ mod special;
 mod subnet_set;
 mod subnet_spec;
 
-pub use block::{Block, first_block, next_block};
+pub use block::{Block, block_from, first_block, next_block};
 pub use carve::{CarveError, carve, prefix_len_of_size};
 pub use eui64::eui64;
 pub use mac_base::{MacBase, MacBaseError};

@@ -18,6 +18,8 @@ pub enum Change {
     Frontier(RowChange<Frontier>),
     /// A block of addresses.
     Block(RowChange<Block>),
+    /// A block's count of free addresses, written anew: the block is as it was.
+    Recounted(Block),
     /// A life of an instance.
     Instance(RowChange<Instance>),
     /// A port.
@@ -139,6 +141,7 @@ impl Change {
             | Self::Subnet(_)
             | Self::Frontier(_)
             | Self::Block(_)
+            | Self::Recounted(_)
             | Self::Instance(_)
             | Self::Port(_)
             | Self::FixedIp(_)

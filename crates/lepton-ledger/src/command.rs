@@ -46,6 +46,10 @@ pub trait Command: Send + Sync + 'static {
     /// with it.
     const IS_LONG: bool = false;
 
+    /// Whether it is decided in a batch of its own, since it rests on what is in the tables: what other commands of a batch have
+    /// decided is not there yet.
+    const IS_ALONE: bool = false;
+
     /// What the decision is known to need before it starts, so that one round loads it all.
     fn keys(&self) -> Vec<Key> {
         Vec::new()

@@ -129,6 +129,7 @@ impl<'c> Sets<'c> {
                 // How the ledger keeps its books is nobody's business.
                 Change::Frontier(_)
                 | Change::Block(_)
+                | Change::Recounted(_)
                 | Change::FloatingRange(_)
                 | Change::Host(_)
                 | Change::PendingUnplug(_)

@@ -126,6 +126,7 @@ fn word(change: &Change) -> &'static str {
         Change::FreeMac(change) => of(["+free_mac", "~free_mac", "-free_mac"], change),
         Change::Quota(change) => of(["+quota", "~quota", "-quota"], change),
         Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
+        Change::Recounted(_) => "~block",
         Change::Journal(_) => "+journal",
     }
 }

@@ -12,6 +12,7 @@
 //! from the same seed. Nothing here waits, reads a clock, draws true randomness, or knows SQL.
 
 mod allocate;
+mod audit;
 mod change;
 mod command;
 mod deallocate;
@@ -45,6 +46,11 @@ mod validate;
 mod view;
 
 pub use allocate::{AllocateForInstance, BindingRequest, MOST_VNICS};
+pub use audit::{
+    AddressOwner, AuditLedger, AuditPlace, AuditStep, AuditedThing, Counted, CountedBlock, CountedQuota,
+    CountedRange, Finding, FindingClass, JournalAbout, LastHolder, LookedAt, PoolLook, PoolSpan, Proof,
+    Repair, RepairFinding, Repaired, SubnetFigures, Unproven, Which,
+};
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};
 pub use deallocate::{DeallocateForInstance, Released, UndoAllocation, Undone};

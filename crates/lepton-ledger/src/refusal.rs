@@ -21,7 +21,7 @@ use self::{
     tell::{At, OwnNames, Tell},
     words::{Listed, example, floating, joined, of_type, out_of_range, wanted, whose, within},
 };
-use crate::{PortRef, Sought};
+use crate::{AuditedThing, FindingClass, PortRef, Sought, Unproven};
 
 mod allowed;
 mod table;
@@ -494,6 +494,17 @@ refusals! {
         address: IpAddr = "address",
         /// Path of the name in the request, when it is an instance's.
         field: Option<&'static str> = "field",
+    }
+
+    // Of audits.
+
+    /// What would mend a finding is not proven to be right.
+    #[error("{thing} is not repaired ({class}): {why}")]
+    RepairNotProven = "REPAIR_NOT_PROVEN", Unfit {
+        class: FindingClass = "class",
+        thing: AuditedThing = "thing",
+        /// What is missing, and what an operator can do.
+        why: Unproven,
     }
 
     // Of events.

@@ -1,6 +1,7 @@
 //! [`View`]: the part of the ledger that a batch of commands has in memory.
 
 mod attempt;
+mod audit;
 mod dhcp;
 mod dns;
 mod draws;
@@ -23,7 +24,7 @@ use std::{
 
 pub(crate) use self::draws::Draws;
 pub(crate) use self::table::Table;
-use self::{history::History, journal::Journal, seen::Seen};
+use self::{audit::Audit, history::History, journal::Journal, seen::Seen};
 pub use self::{mac_range::FREE_MACS_AT_ONCE, moments::Moments, seen::MOST_SEEN};
 use crate::{
     AddressPage, AddressPlace, Change, FixedIp, FloatingOwner, FreeMac, FreeMacPlace, Frontier, Host,
@@ -60,6 +61,7 @@ pub struct View {
     floating_owners: BTreeMap<IpAddr, FloatingOwner>,
     journal: Journal,
     history: History,
+    audit: Audit,
     default_limits: Amounts<Limit>,
     /// Whether the store holds ranges of MACs, as was said with the networks.
     has_mac_ranges: bool,
@@ -153,6 +155,7 @@ impl View {
             floating_owners: BTreeMap::new(),
             journal: Journal::default(),
             history: History::default(),
+            audit: Audit::default(),
             default_limits: Amounts::DEFAULT,
             has_mac_ranges: false,
             free_macs_known: BTreeMap::new(),
@@ -247,6 +250,11 @@ impl View {
         if let Some(before) = R::table(&self.tables).get(key).cloned() {
             self.record(RowChange { before: Some(before), after: None });
         }
+    }
+
+    /// Has a block's count of free addresses written anew.
+    pub(crate) fn recount(&mut self, block: Block) {
+        self.changes.push(Change::Recounted(block));
     }
 
     fn record<R: Row>(&mut self, change: RowChange<R>) {

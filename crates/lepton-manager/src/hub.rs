@@ -57,6 +57,7 @@ impl Hub {
                 | Change::Subnet(_)
                 | Change::Frontier(_)
                 | Change::Block(_)
+                | Change::Recounted(_)
                 | Change::Instance(_)
                 | Change::FixedIp(_)
                 | Change::FloatingRange(_)

@@ -39,6 +39,7 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             Change::Network(_)
             | Change::Frontier(_)
             | Change::Block(_)
+            | Change::Recounted(_)
             | Change::Instance(_)
             | Change::FloatingRange(_)
             | Change::FloatingIp(_)

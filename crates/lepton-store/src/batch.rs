@@ -28,6 +28,9 @@ pub(crate) trait Job: Send {
     /// Decides; answers false when the view lacks something. `number` tells the job apart from its neighbours.
     fn attempt(&mut self, number: usize, view: &mut View) -> bool;
 
+    /// Whether it is decided in a batch of its own.
+    fn is_alone(&self) -> bool;
+
     /// Under which request id it was refused, if it has one and was.
     fn refused_request(&self) -> Option<&RequestKey>;
 
@@ -70,6 +73,10 @@ impl<C: Command> Job for Submitted<C> {
             Err(Stop::Missing) => None,
         };
         self.decision.is_some()
+    }
+
+    fn is_alone(&self) -> bool {
+        C::IS_ALONE
     }
 
     fn refused_request(&self) -> Option<&RequestKey> {

@@ -121,15 +121,17 @@ impl Lane {
             if taken == 0 {
                 return;
             }
-            let (mut batch, mut prunes) = (Vec::new(), Vec::new());
+            let (mut batch, mut alone, mut prunes) = (Vec::new(), Vec::new(), Vec::new());
             for work in waiting.drain(..) {
                 match work {
                     Work::Decide(job) if job.is_abandoned() => {}
+                    Work::Decide(job) if job.is_alone() => alone.push(vec![job]),
                     Work::Decide(job) => batch.push(job),
                     Work::Prune(prune) => prunes.push(prune),
                 }
             }
-            if !batch.is_empty() {
+            let batch = Some(batch).filter(|batch| !batch.is_empty());
+            for batch in batch.into_iter().chain(alone) {
                 let (commands, started) = (batch.len(), Instant::now());
                 self.serve(batch).await;
                 self.metrics.batch(commands, started.elapsed());

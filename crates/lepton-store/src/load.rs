@@ -22,7 +22,7 @@ use crate::{
     engine::Tx,
     failure::Failure,
     tables::{
-        blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, guests,
+        audit, blocks, dns_domains, dns_entries, fixed_ips, floating_ips, floating_ranges, frontiers, guests,
         holdings, hosts, instances, journal, mac_ranges, network_info, networks, pending_unplugs, ports,
         quotas, requests, subnets,
     },
@@ -254,6 +254,14 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
             dns_entries::load_names(tx, *address, after.as_ref(), *limit, view).await
         }
         Selection::QuotaPage { after, limit } => quotas::load_page(tx, after.as_ref(), *limit, view).await,
+        Selection::SubnetPage { after, limit } => subnets::load_page(tx, *after, *limit, view).await,
+        Selection::AuditPool(span) => audit::load_pool(tx, *span, view).await,
+        Selection::CountedRanges(which) => audit::load_ranges(tx, which, view).await,
+        Selection::CountedQuotas(which) => audit::load_quotas(tx, which, view).await,
+        Selection::LastHolder { subnet, address, is_floating } => {
+            audit::load_last_holder(tx, *subnet, *address, *is_floating, view).await
+        }
+        Selection::JournalAbout(address) => journal::load_about(tx, *address, view).await,
         Selection::Holdings(filter) => holdings::load(tx, filter, view).await,
         Selection::JournalBounds => journal::load_bounds(tx, view).await,
         Selection::Journal(after) => journal::load(tx, *after, view).await,

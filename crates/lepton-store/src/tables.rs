@@ -1,5 +1,6 @@
 //! The tables of the ledger, a file each: how its rows are written, and which statements find them.
 
+pub(crate) mod audit;
 pub(crate) mod blocks;
 pub(crate) mod dns_domains;
 pub(crate) mod dns_entries;

@@ -27,6 +27,7 @@ struct Sets<'c> {
     subnets: Vec<&'c RowChange<Subnet>>,
     frontiers: Vec<&'c RowChange<Frontier>>,
     blocks: Vec<&'c RowChange<Block>>,
+    recounted: Vec<&'c Block>,
     instances: Vec<&'c RowChange<Instance>>,
     ports: Vec<&'c RowChange<Port>>,
     fixed_ips: Vec<&'c RowChange<FixedIp>>,
@@ -51,6 +52,7 @@ impl<'c> Sets<'c> {
                 Change::Subnet(change) => sets.subnets.push(change),
                 Change::Frontier(change) => sets.frontiers.push(change),
                 Change::Block(change) => sets.blocks.push(change),
+                Change::Recounted(block) => sets.recounted.push(block),
                 Change::Instance(change) => sets.instances.push(change),
                 Change::Port(change) => sets.ports.push(change),
                 Change::FixedIp(change) => sets.fixed_ips.push(change),
@@ -161,6 +163,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], moments: &Moments) ->
     ended_subnets::note(&mut together, &subnets.ended());
     Net::new(sets.frontiers).put(&mut together);
     Net::new(sets.blocks).put(&mut together);
+    table::update(&mut together, &sets.recounted.iter().map(|block| (*block, *block)).collect::<Vec<_>>());
     instances.put(&mut together);
     mac_ranges.put(&mut together);
     free_macs.put(&mut together);

@@ -8,8 +8,8 @@ use lepton_types::{
 };
 
 use crate::{
-    AddressPage, FixedIpKind, FloatingFilter, HoldingFilter, HostPortPlace, InstancePlace, PortFilter,
-    PortPlace,
+    AddressPage, FixedIpKind, FloatingFilter, HoldingFilter, HostPortPlace, InstancePlace, PoolSpan,
+    PortFilter, PortPlace, Which,
 };
 
 /// Rows that a command finds by a condition: pages of a list, one row of many, a bounded number of them. Few commands of a
@@ -169,6 +169,30 @@ pub enum Selection {
     },
     /// A page of holdings in the order of their ends, and before when what ended may be forgotten. For questions.
     Holdings(HoldingFilter),
+    /// A page of subnets in the order of their ids.
+    SubnetPage {
+        /// Only those behind this one.
+        after: Option<SubnetId>,
+        /// Most subnets to load.
+        limit: u16,
+    },
+    /// What an audit looks at of a subnet, with its blocks locked before the rest is read.
+    AuditPool(PoolSpan),
+    /// Ranges of floating IPs, locked, and then counted again.
+    CountedRanges(Which<SubnetId>),
+    /// Quotas, locked, and then counted again.
+    CountedQuotas(Which<ProjectId>),
+    /// Who had an address of a subnet at last, as the history tells.
+    LastHolder {
+        /// Whose address.
+        subnet: SubnetId,
+        /// Which one.
+        address: IpAddr,
+        /// Whether it is of a range of floating IPs.
+        is_floating: bool,
+    },
+    /// What the latest entries of the journal tell of an address.
+    JournalAbout(IpAddr),
     /// Where the journal begins and ends.
     JournalBounds,
     /// What one look behind a revision goes through of the journal.

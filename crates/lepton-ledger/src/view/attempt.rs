@@ -67,8 +67,8 @@ impl View {
             Change::MacRange(change) => self.apply(&change.reversed()),
             Change::FreeMac(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
-            // It is in no table before it has its revisions.
-            Change::Journal(_) => {}
+            // It is in no table before it has its revisions; and the other one is in none.
+            Change::Journal(_) | Change::Recounted(_) => {}
         }
     }
 }

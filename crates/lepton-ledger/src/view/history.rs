@@ -9,7 +9,9 @@ use lepton_types::{FloatingIp, MacAddr, Port, PortId, SubnetId, Timestamp};
 use uuid::Uuid;
 
 use super::View;
-use crate::{End, Ended, FixedIp, Held, Holdable, Holding, HoldingFilter, Key, PastPort, Selection, Stop};
+use crate::{
+    End, Ended, FixedIp, Held, Holdable, Holding, HoldingFilter, Key, LastHolder, PastPort, Selection, Stop,
+};
 
 /// Most things that a complete view forgets at once.
 const FORGOTTEN_AT_ONCE: usize = 1024;
@@ -176,6 +178,27 @@ impl View {
             dropped += 1;
         }
         dropped as u64
+    }
+}
+
+impl History {
+    /// Who had an address of a subnet at last.
+    pub(super) fn last_holder(
+        &self,
+        subnet: SubnetId,
+        address: IpAddr,
+        is_floating: bool,
+    ) -> Option<LastHolder> {
+        let last = |port, ended_at| LastHolder { port, ended_at, awaited: None };
+        if is_floating {
+            let first = (address, Timestamp::FIRST, Timestamp::FIRST);
+            let past = self.floating_ips.range(first..).take_while(|(key, _)| key.0 == address);
+            let past = past.filter(|(_, row)| row.subnet == subnet);
+            return past.last().map(|(key, row)| last(row.target.map(|target| target.port), key.1));
+        }
+        let first = (address, Timestamp::FIRST, Uuid::nil().into(), Uuid::nil().into());
+        let past = self.fixed_ips.range(first..).take_while(|(key, _)| key.0 == address);
+        past.filter(|(key, _)| key.2 == subnet).last().map(|(key, _)| last(Some(key.3), key.1))
     }
 }
 

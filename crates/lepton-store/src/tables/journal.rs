@@ -3,7 +3,9 @@
 //! Revisions come from a counter whose row is written last in a transaction, so that managers on PostgreSQL wait for one
 //! another only while one of them commits, and so that whoever reads a revision has read or can read all below it.
 
-use lepton_ledger::{Change, JournalBounds, JournalEntry, JournalRow, View};
+use std::net::IpAddr;
+
+use lepton_ledger::{Change, JournalAbout, JournalBounds, JournalEntry, JournalRow, View};
 use lepton_types::Timestamp;
 
 use crate::{
@@ -113,6 +115,30 @@ pub(crate) async fn load(tx: &mut Tx, after: u64, view: &mut View) -> Result<(),
     for row in tx.fetch(SQL, vec![(*span.start()).into(), (*span.end()).into()]).await? {
         view.load_journal(read(&mut row.columns())?);
     }
+    Ok(())
+}
+
+/// Loads what the latest entries tell of an address, and how far back they go.
+pub(crate) async fn load_about(tx: &mut Tx, address: IpAddr, view: &mut View) -> Result<(), Failure> {
+    const FIRST: &str = "select at from journal where last >= $1 order by last limit 1";
+    const SQL: &str = "select last, count, at, actor, request_id, call, events from journal
+         where last >= $1 and events like $2 order by last";
+    load_bounds(tx, view).await?;
+    let JournalBounds { oldest, newest } = view.whole_journal().1;
+    let from = oldest.max(newest.saturating_sub(JournalAbout::MOST_ENTRIES));
+    let mut about = JournalAbout::default();
+    if from > 1 {
+        let first = tx.fetch(FIRST, vec![from.into()]).await?;
+        let at = first.first().map(|row| row.columns().get::<i64>()).transpose()?;
+        about.since = Some(at.map_or_else(|| view.now(), Timestamp::from));
+    }
+    // An address has no character that means anything here.
+    for row in tx.fetch(SQL, vec![from.into(), format!("%{address}%").into()]).await? {
+        let JournalEntry { at, events, .. } = read(&mut row.columns())?.entry;
+        let named = events.into_iter().filter(|event| JournalAbout::names(event, address));
+        about.events.extend(named.map(|event| (at, event)));
+    }
+    view.note_journal_about(address, about);
     Ok(())
 }
 

@@ -5,7 +5,9 @@ use std::{net::IpAddr, time::Duration};
 use lepton_ledger::{Key, View};
 use lepton_types::{AddressMode, NetworkId, Subnet, SubnetId};
 
-use super::load_by;
+use uuid::Uuid;
+
+use super::{enter, load_by};
 use crate::{
     engine::Tx,
     error::StoreError,
@@ -100,6 +102,20 @@ fn address(text: Option<String>, what: &str) -> Result<Option<IpAddr>, StoreErro
 pub(crate) async fn load(tx: &mut Tx, ids: &[SubnetId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = concat!("select ", subnet_columns!(), " from subnets where id {in}");
     load_by::<Subnet, _>(tx, SQL, ids, |id| vec![id.as_uuid().into()], view).await
+}
+
+/// Loads a page of subnets in the order of their ids.
+pub(crate) async fn load_page(
+    tx: &mut Tx,
+    after: Option<SubnetId>,
+    limit: u16,
+    view: &mut View,
+) -> Result<(), Failure> {
+    const SQL: &str =
+        concat!("select ", subnet_columns!(), " from subnets where id > $1 order by id limit $2");
+    // No subnet has the nil UUID.
+    let after = after.map_or(Uuid::nil(), SubnetId::as_uuid);
+    enter::<Subnet>(&tx.fetch(SQL, vec![after.into(), i64::from(limit).into()]).await?, view)
 }
 
 /// Loads the subnets of networks.

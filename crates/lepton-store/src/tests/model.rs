@@ -18,7 +18,7 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use tokio::runtime::{self, Runtime};
 
 use super::{
-    floating_ips,
+    audit, floating_ips,
     harness::{Kind, Subject, instance},
     sound::assert_consistent,
 };
@@ -103,7 +103,9 @@ impl<D: Driven> StateMachineTest for Driver<D> {
 
     fn teardown(driver: Self, _: World) {
         driver.runtime.block_on(async {
-            assert_consistent(&driver.subject.dump().await);
+            let dump = driver.subject.dump().await;
+            assert_consistent(&dump);
+            audit::assert_audited(driver.subject.store(), &dump).await;
         });
     }
 }
