@@ -88,6 +88,8 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.MacRanges/GetMacRange", &[Admin, Compute, Reader]),
     ("/lepton.v1.MacRanges/ListMacRanges", &[Admin, Compute, Reader]),
     ("/lepton.v1.MacRanges/DeleteMacRange", &[Admin]),
+    ("/lepton.v1.Audits/AuditLedger", &[Admin, Reader]),
+    ("/lepton.v1.Audits/RepairFinding", &[Admin]),
     ("/lepton.v1.Quotas/GetQuota", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.Quotas/SetQuota", &[Admin]),
     ("/lepton.v1.Quotas/ListQuotas", &[Admin, Compute, Reader]),

@@ -11,6 +11,7 @@
 //! make it, before any handler sees it. The service parses and answers; what a call means is `lepton-ledger`.
 
 mod arrival;
+mod auditor;
 mod authorise;
 mod caller;
 mod dhcp;
@@ -26,6 +27,7 @@ mod status;
 mod watch;
 
 pub use arrival::{Arrival, Arriving};
+pub use auditor::audit_ledger;
 pub use authorise::{Authorise, Authorised};
 pub use caller::{
     Caller, CertificateError, Role, RoleError, Trust, TrustDomain, TrustDomainError, Unidentified,

@@ -1,5 +1,6 @@
 //! From the wire to commands that cannot be wrong. Every wrong field of a request is told at once.
 
+pub(crate) mod audit;
 pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod event;

@@ -1,6 +1,7 @@
 //! The gRPC services: each handler parses a call, submits its command and answers. This file has what they share, and the
 //! handlers of `lepton.v1.NetworkManager`.
 
+mod audits;
 mod dhcp;
 mod dns;
 mod events;
@@ -20,6 +21,7 @@ use lepton_proto::{
     Mutation,
     v1::{
         self,
+        audits_server::AuditsServer,
         dhcp_server::DhcpServer,
         dns_server::DnsServer,
         events_server::EventsServer,
@@ -67,7 +69,8 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 12] = [
+    pub const SERVICES: [&str; 13] = [
+        AuditsServer::<Self>::NAME,
         DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
@@ -91,6 +94,7 @@ impl Api {
     pub fn serve(self, routes: &mut RoutesBuilder) {
         serve! {
             self, routes:
+            AuditsServer takes SMALL_REQUEST;
             DhcpServer takes SMALL_REQUEST;
             DnsServer takes SMALL_REQUEST;
             EventsServer takes SMALL_REQUEST;

@@ -82,6 +82,7 @@ mutation!(ReleaseFloatingIpRequest);
 mutation!(AssociateFloatingIpRequest);
 mutation!(DisassociateFloatingIpRequest);
 mutation!(SetQuotaRequest);
+mutation!(RepairFindingRequest);
 
 #[cfg(test)]
 mod tests {

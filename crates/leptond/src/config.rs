@@ -113,6 +113,8 @@ pub struct Config {
     pub queue_limit: NonZeroUsize,
     /// How long the answers to request ids, the history and the events are kept.
     pub keep: Keep,
+    /// How often the ledger is audited; never, when it is zero.
+    pub audit_period: Duration,
     /// What is logged, and how.
     pub log: Log,
     /// How long a stop waits for calls that are under way.
@@ -280,6 +282,7 @@ impl Config {
                 history: settings.history_keep.0,
                 events: settings.events_keep.0,
             },
+            audit_period: settings.audit_period.0,
             log: Log { format: settings.log_format, level: settings.log_level },
             drain: settings.shutdown_drain.0,
         })

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, TryFutureExt};
-use lepton_manager::{Api, Manager, SMALL_REQUEST, keep_house};
+use lepton_manager::{Api, Manager, SMALL_REQUEST, audit_ledger, keep_house};
 use lepton_store::{ClaimError, Database, StoreError};
 use lepton_types::HostId;
 use sd_notify::NotifyState;
@@ -126,6 +126,8 @@ async fn work(
     }
     let house = keep_house(manager.clone(), config.keep, stop.clone());
     tasks.spawn("the housekeeper", house.map(Ok));
+    let audits = audit_ledger(manager.clone(), config.audit_period, stop.clone());
+    tasks.spawn("the auditor", audits.map(Ok));
     tasks.spawn("the ledger", watch_ledger(manager.clone(), stop.clone()));
     if config.roles == Roles::ManagerAndAgent {
         // Before anybody can ask for a port on it. If it cannot be noted now, the agent's first question tries again.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arguments;
+mod audits;
 mod catalogue;
 mod changed;
 mod dhcp;

@@ -39,6 +39,8 @@ spans! {
     HistoryTime is Duration::from_hours(24), Duration::from_hours(24 * 3650), "from 1d to 3650d";
     /// How long events are kept: as long as those who follow them may be away.
     EventsTime is Duration::from_hours(1), Duration::from_hours(24 * 365), "from 1h to 365d";
+    /// How often the ledger is audited. What is found is not urgent, and what is looked at is all that there is.
+    AuditPeriod is Duration::ZERO, Duration::from_hours(24), "from 0s to 24h";
     /// How long a DHCP lease is good. Clients ask anew at half of it (RFC 2131 §4.4.5), and count in seconds.
     LeaseTime is Duration::from_secs(2), Duration::from_hours(24 * 30), "from 2s to 30d";
     /// How long a connection with TLS may last.

@@ -11,7 +11,7 @@ use lepton_types::{DomainName, HostId, Name};
 
 use super::{
     database::DatabaseUrl,
-    durations::{ConnectionAge, DrainTime, EventsTime, HistoryTime, KeepTime, LeaseTime},
+    durations::{AuditPeriod, ConnectionAge, DrainTime, EventsTime, HistoryTime, KeepTime, LeaseTime},
     layers::Values,
     values::{
         AbsolutePath, AcceptHosts, Backend, CertificateHosts, ConnectionLimit, GroupName, LocalRole,
@@ -285,6 +285,13 @@ settings! {
 
     /// How long events are kept for those who follow the ledger and were away (`WatchEvents`), 1 hour to 365 days.
     events_keep: EventsTime, "events.keep", Text, "7d";
+
+    /// How often the ledger is audited, up to 24 hours: whether what it keeps twice agrees, such as who has an address and which are
+    /// taken. `0s`: not at all.
+    ///
+    /// What is found is logged and told in the metrics, and not mended: `lepton audit --repair` does that. An audit takes turns with
+    /// questions that take long, and holds nobody up that changes something.
+    audit_period: AuditPeriod, "audit.period", Text, "10m";
 
     /// How log lines, which go to standard error, look: `human` or `json`.
     log_format: LogFormat, "log.format", Text, "human";

@@ -120,6 +120,7 @@ fn every_setting_can_be_set_in_every_layer() {
         ("request_ids.keep", "7d"),
         ("history.keep", "30d"),
         ("events.keep", "2d"),
+        ("audit.period", "1h"),
         ("log.format", "json"),
         ("log.level", "debug"),
         ("shutdown.drain", "1s"),

@@ -1,0 +1,133 @@
+//! Audits and repairs.
+
+use lepton_ledger::{
+    AuditLedger, AuditPlace, AuditedThing, Block, FindingClass, Refusal, RepairFinding, Scope,
+};
+use lepton_proto::v1;
+use lepton_types::{Resource, Shown};
+
+use super::{Fields, page};
+
+/// Parses `AuditLedger`; who may make the call sees all of the ledger.
+pub(crate) fn audit_ledger(request: &v1::AuditLedgerRequest, _: Scope) -> Result<AuditLedger, Refusal> {
+    let mut fields = Fields::default();
+    let after = page::after(&mut fields, &request.page_token, place);
+    fields.finish(Some(AuditLedger { after }))
+}
+
+/// Parses `RepairFinding`.
+pub(crate) fn repair_finding(
+    mut fields: Fields,
+    request: &v1::RepairFindingRequest,
+) -> Result<RepairFinding, Refusal> {
+    let class = class(&mut fields, &request.class);
+    let none = v1::AuditedThing::default();
+    let thing = thing(&mut fields, request.thing.as_ref().unwrap_or(&none));
+    fields.finish(class.and_then(|class| Some(RepairFinding { class, thing: thing? })))
+}
+
+fn class(fields: &mut Fields, text: &str) -> Option<FindingClass> {
+    if text.is_empty() {
+        fields.wrong("class", "is required");
+        return None;
+    }
+    let class = FindingClass::ALL.iter().copied().find(|class| class.as_str() == text);
+    if class.is_none() {
+        let known: Vec<&str> = FindingClass::ALL.iter().map(|class| class.as_str()).collect();
+        let problem = format!("{} is no class of findings (expected {})", Shown::new(text), known.join(", "));
+        fields.wrong("class", problem);
+    }
+    class
+}
+
+fn thing(fields: &mut Fields, thing: &v1::AuditedThing) -> Option<AuditedThing> {
+    let is_quota = !thing.project_id.is_empty() || !thing.resource.is_empty();
+    let is_place = !thing.subnet_id.is_empty() || !thing.address.is_empty();
+    match (is_place, is_quota) {
+        (true, true) => {
+            fields.wrong("thing.project_id", "is of a quota; leave it out, or subnet_id and address");
+            None
+        }
+        (_, false) => {
+            let subnet = fields.required("thing.subnet_id", &thing.subnet_id);
+            if thing.address.is_empty() {
+                return subnet.map(AuditedThing::Range);
+            }
+            let address = fields.address("thing.address", &thing.address);
+            subnet.and_then(|subnet| Some(AuditedThing::Address(subnet, address?)))
+        }
+        (false, true) => {
+            let project = fields.required("thing.project_id", &thing.project_id);
+            let resource = resource(fields, &thing.resource);
+            project.and_then(|project| Some(AuditedThing::Quota(project, resource?)))
+        }
+    }
+}
+
+fn resource(fields: &mut Fields, text: &str) -> Option<Resource> {
+    let resource = Resource::ALL.into_iter().find(|resource| resource.as_str() == text);
+    if resource.is_none() {
+        let known = Resource::ALL.map(Resource::as_str).join(", ");
+        let problem = format!("{} is no resource (expected {known})", Shown::new(text));
+        fields.wrong("thing.resource", problem);
+    }
+    resource
+}
+
+/// The token of the page that goes on from here.
+pub(crate) fn token(next: Option<&AuditPlace>) -> String {
+    match next {
+        None => String::new(),
+        Some(AuditPlace::Subnet(subnet)) => format!("subnet {subnet}"),
+        Some(AuditPlace::Address(subnet, address)) => format!("address {subnet} {address}"),
+        Some(AuditPlace::Range(None)) => "ranges".to_owned(),
+        Some(AuditPlace::Range(Some(subnet))) => format!("range {subnet}"),
+        Some(AuditPlace::Quota(None)) => "quotas".to_owned(),
+        Some(AuditPlace::Quota(Some(project))) => format!("quota {project}"),
+    }
+}
+
+/// The place that a token tells.
+fn place(token: &str) -> Option<AuditPlace> {
+    let (word, rest) = token.split_once(' ').unwrap_or((token, ""));
+    Some(match (word, rest) {
+        ("subnet", id) => AuditPlace::Subnet(id.parse().ok()?),
+        ("address", rest) => {
+            let (subnet, address) = rest.split_once(' ')?;
+            AuditPlace::Address(subnet.parse().ok()?, Block::start_of(address.parse().ok()?))
+        }
+        ("ranges", "") => AuditPlace::Range(None),
+        ("range", id) => AuditPlace::Range(Some(id.parse().ok()?)),
+        ("quotas", "") => AuditPlace::Quota(None),
+        ("quota", project) => AuditPlace::Quota(Some(project.parse().ok()?)),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use lepton_types::SubnetId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_back() {
+        let subnet: SubnetId = Uuid::from_u128(7).into();
+        for place in [
+            AuditPlace::Subnet(subnet),
+            AuditPlace::Address(subnet, "10.1.4.0".parse().unwrap()),
+            AuditPlace::Address(subnet, "fd00::100".parse().unwrap()),
+            AuditPlace::Range(None),
+            AuditPlace::Range(Some(subnet)),
+            AuditPlace::Quota(None),
+            AuditPlace::Quota(Some("ranges".parse().unwrap())),
+        ] {
+            assert_eq!(super::place(&token(Some(&place))), Some(place));
+        }
+        assert_eq!(token(None), "");
+        for wrong in ["", "subnet", "subnet x", "ranges x", "address 7 10.1.4.0", "quota", "all"] {
+            assert_eq!(place(wrong), None, "{wrong}");
+        }
+    }
+}
