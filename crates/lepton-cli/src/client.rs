@@ -3,7 +3,7 @@
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
-    dhcp_client::DhcpClient, dns_client::DnsClient, events_client::EventsClient,
+    audits_client::AuditsClient, dhcp_client::DhcpClient, dns_client::DnsClient, events_client::EventsClient,
     fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient, history_client::HistoryClient,
     mac_ranges_client::MacRangesClient, network_manager_client::NetworkManagerClient,
     ports_client::PortsClient, queries_client::QueriesClient, quotas_client::QuotasClient,
@@ -28,6 +28,8 @@ use crate::{
 pub(crate) struct Calls {
     /// Networks, instances and hosts.
     pub(crate) manager: NetworkManagerClient<Channel>,
+    /// Whether the ledger agrees with itself.
+    pub(crate) audits: AuditsClient<Channel>,
     /// What DHCP servers are told.
     pub(crate) dhcp: DhcpClient<Channel>,
     /// Names in DNS.
@@ -80,6 +82,7 @@ impl Client {
         };
         let calls = Calls {
             manager: NetworkManagerClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            audits: AuditsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dhcp: DhcpClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             dns: DnsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             fixed: FixedIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),

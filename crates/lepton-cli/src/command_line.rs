@@ -12,6 +12,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 use clap_complete::Shell;
 
 use crate::{
+    audit::{self, AuditOptions},
     blame,
     dhcp::{self, DhcpCommand},
     dns::{self, DnsCommand},
@@ -36,7 +37,7 @@ use crate::{
 
 /// Networks, subnets, instances, names, quotas, events and hosts of a lepton daemon (leptond).
 ///
-/// Exit codes: 0 done; 1 refused by the server, or the output could not be written; 2 wrong usage or configuration;
+/// Exit codes: 0 done; 1 refused by the server, an audit's findings, or the output could not be written; 2 wrong usage or configuration;
 /// 3 the server cannot be reached, does not answer, or cannot at present, as while its database is away.
 #[derive(Debug, Parser)]
 #[command(name = "lepton", version, max_term_width = 110)]
@@ -102,6 +103,11 @@ enum Command {
     ///
     /// For example: lepton history 10.1.0.5 --at 2026-11-17T14:03Z
     History(HistoryOptions),
+    /// Whether what the ledger keeps twice agrees: who has an address and which are taken, counters and what they count
+    ///
+    /// Exits with 1 when something does not agree, or is left after `--repair`. Every repair is decided by the server again, and
+    /// done only on proof.
+    Audit(AuditOptions),
     /// Fence hosts that are gone
     #[command(subcommand)]
     Host(HostCommand),
@@ -141,7 +147,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let format = line.output;
     match line.execute() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => error.in_words_of(given(&all, &matches)).report(format),
     }
 }
@@ -165,10 +171,10 @@ fn explain(stop: &clap::Error, format: Format) -> ExitCode {
 }
 
 impl CommandLine {
-    fn execute(self) -> Result<(), Error> {
+    fn execute(self) -> Result<ExitCode, Error> {
         let output = Output::new(self.output);
         let connection = self.connection;
-        match self.command {
+        let done = match self.command {
             Command::Network(command) => {
                 connected(connection, async |settings| network::run(command, &settings, output).await)
             }
@@ -208,25 +214,29 @@ impl CommandLine {
             Command::History(options) => {
                 connected(connection, async |settings| history::run(options, &settings, output).await)
             }
+            Command::Audit(options) => {
+                return connected(connection, async |settings| audit::run(options, &settings, output).await);
+            }
             Command::Host(command) => {
                 connected(connection, async |settings| host::run(command, &settings, output).await)
             }
             Command::Version => output.print(&VersionView::default()),
             Command::Completion { shell } => output::write(completion(shell)),
             Command::Reference => output::write(reference()),
-        }
+        };
+        done.map(|()| ExitCode::SUCCESS)
     }
 }
 
 /// Does what needs a server.
-fn connected(
+fn connected<T>(
     connection: ConnectionOptions,
-    command: impl AsyncFnOnce(Settings) -> Result<(), Error>,
-) -> Result<(), Error> {
+    command: impl AsyncFnOnce(Settings) -> Result<T, Error>,
+) -> Result<T, Error> {
     block_on(command(connection.resolve()?))
 }
 
-fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+fn block_on<T>(command: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|cause: io::Error| Error::failed(format!("cannot start: {cause}")))?.block_on(command)
 }

@@ -137,6 +137,11 @@ impl Error {
         error
     }
 
+    /// Whether the server refused for this reason.
+    pub(crate) fn has_reason(&self, reason: &str) -> bool {
+        self.0.reason.as_deref() == Some(reason)
+    }
+
     /// Whether no server answered, or one that cannot at present.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.0.kind == Kind::Unreachable

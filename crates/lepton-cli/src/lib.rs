@@ -13,6 +13,7 @@
 //!
 //! Only what a program around the command line needs is public: [`run`] it, and its [`reference()`].
 
+mod audit;
 mod blame;
 mod change;
 mod client;

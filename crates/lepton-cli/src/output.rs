@@ -4,6 +4,7 @@
 //! is `null` (an empty list for lists); enums are words; durations are seconds with an `s` and times RFC 3339, as in
 //! Protobuf's JSON. The views in the modules below are the whole description of these shapes.
 
+mod audit;
 mod dhcp;
 mod dns;
 mod event;
@@ -29,6 +30,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub(crate) use self::{
+    audit::{AuditView, FindingView, Outcome},
     dhcp::DhcpTextView,
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
     event::{EventView, EventsView},

@@ -27,6 +27,9 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
              for example by `lepton quota set PROJECT --floating-ips 50`; `lepton quota show PROJECT` shows them"
         }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
+        "REPAIR_NOT_PROVEN" => {
+            "left alone it does no harm: `lepton audit` shows the finding, and `lepton history ADDRESS` who had an address"
+        }
         "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
         "REQUEST_INCOMPLETE" => {
             "the link to leptond is slow or lossy: run the command again, or with less in it"

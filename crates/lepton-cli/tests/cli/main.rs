@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "allow-unwrap-in-tests does not reach what tests share")]
 
+mod audit;
 mod connection;
 mod dhcp;
 mod dns;

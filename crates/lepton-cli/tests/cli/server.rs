@@ -9,6 +9,7 @@ use std::{
 
 use lepton_proto::v1::{
     self as pb,
+    audits_server::{Audits, AuditsServer},
     dhcp_server::{Dhcp, DhcpServer},
     dns_server::{Dns, DnsServer},
     events_server::{Events, EventsServer},
@@ -70,6 +71,7 @@ impl Server {
         let socket = UnixListener::bind(folder.path().join("lepton.sock")).unwrap();
         let serving = tonic::transport::Server::builder()
             .add_service(NetworkManagerServer::from_arc(Arc::clone(&script)))
+            .add_service(AuditsServer::from_arc(Arc::clone(&script)))
             .add_service(DhcpServer::from_arc(Arc::clone(&script)))
             .add_service(DnsServer::from_arc(Arc::clone(&script)))
             .add_service(FixedIpsServer::from_arc(Arc::clone(&script)))
@@ -267,6 +269,11 @@ played!(FloatingIps {
     disassociate_floating_ip: DisassociateFloatingIpRequest => DisassociateFloatingIpResponse,
     get_floating_ip: GetFloatingIpRequest => FloatingIp,
     list_floating_ips: ListFloatingIpsRequest => ListFloatingIpsResponse,
+});
+
+played!(Audits {
+    audit_ledger: AuditLedgerRequest => AuditLedgerResponse,
+    repair_finding: RepairFindingRequest => RepairFindingResponse,
 });
 
 played!(History {
