@@ -169,6 +169,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
         Key::Block(at, "10.1.0.0".parse().unwrap()),
         Key::FloatingPool("nova".parse().unwrap()),
         Key::MacRanges,
+        Key::Quota("p1".parse().unwrap()),
     ];
     for (position, held) in ORDER.into_iter().enumerate() {
         let mut holder = engine.write().await.unwrap();
