@@ -4,10 +4,10 @@ use std::{error::Error as _, fs, path::Path, time::Duration};
 
 use lepton_proto::v1::{
     audits_client::AuditsClient, dhcp_client::DhcpClient, dns_client::DnsClient, events_client::EventsClient,
-    fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient, history_client::HistoryClient,
-    mac_ranges_client::MacRangesClient, network_manager_client::NetworkManagerClient,
-    ports_client::PortsClient, queries_client::QueriesClient, quotas_client::QuotasClient,
-    subnets_client::SubnetsClient,
+    explain_client::ExplainClient, fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient,
+    history_client::HistoryClient, mac_ranges_client::MacRangesClient,
+    network_manager_client::NetworkManagerClient, ports_client::PortsClient, queries_client::QueriesClient,
+    quotas_client::QuotasClient, subnets_client::SubnetsClient,
 };
 use tokio::time::{Instant, timeout_at};
 use tonic::{
@@ -40,6 +40,8 @@ pub(crate) struct Calls {
     pub(crate) events: EventsClient<Channel>,
     /// Floating IPs and their pools.
     pub(crate) floating: FloatingIpsClient<Channel>,
+    /// Why things are as they are.
+    pub(crate) explain: ExplainClient<Channel>,
     /// What was.
     pub(crate) history: HistoryClient<Channel>,
     /// MACs that ports are given.
@@ -88,6 +90,7 @@ impl Client {
             fixed: FixedIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             events: EventsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             floating: FloatingIpsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            explain: ExplainClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             history: HistoryClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             mac_ranges: MacRangesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),

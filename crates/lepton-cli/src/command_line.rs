@@ -18,6 +18,7 @@ use crate::{
     dns::{self, DnsCommand},
     error::Error,
     event::{self, EventCommand},
+    explain::{self, ExplainCommand},
     fixed::{self, FixedCommand},
     floating::{self, FloatingCommand},
     history::{self, HistoryOptions},
@@ -108,6 +109,9 @@ enum Command {
     /// Exits with 1 when something does not agree, or is left after `--repair`. Every repair is decided by the server again, and
     /// done only on proof.
     Audit(AuditOptions),
+    /// Why an instance, a port or an address is as it is, and what differs from what should be
+    #[command(subcommand)]
+    Explain(ExplainCommand),
     /// Fence hosts that are gone
     #[command(subcommand)]
     Host(HostCommand),
@@ -217,6 +221,9 @@ impl CommandLine {
             Command::Audit(options) => {
                 return connected(connection, async |settings| audit::run(options, &settings, output).await);
             }
+            Command::Explain(command) => {
+                connected(connection, async |settings| explain::run(command, &settings, output).await)
+            }
             Command::Host(command) => {
                 connected(connection, async |settings| host::run(command, &settings, output).await)
             }
@@ -258,8 +265,11 @@ mod tests {
     }
 
     /// The names of commands that only ask, whatever they ask about.
-    const QUESTIONS: [&str; 12] = [
+    const QUESTIONS: [&str; 15] = [
         "completion",
+        "explain address",
+        "explain instance",
+        "explain port",
         "find",
         "history",
         "hosts",

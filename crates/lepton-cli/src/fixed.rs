@@ -123,11 +123,11 @@ pub(crate) struct ShowOptions {
 pub(crate) struct PlaceOptions {
     /// UUID of the network [default: whichever has the address]
     #[arg(long, value_name = "NETWORK", default_value = "", hide_default_value = true)]
-    network: String,
+    pub(crate) network: String,
 
     /// UUID of the subnet, instead of the network
     #[arg(long, value_name = "SUBNET", default_value = "", hide_default_value = true)]
-    subnet: String,
+    pub(crate) subnet: String,
 }
 
 /// Where an address is, which must be said.

@@ -24,6 +24,7 @@ mod duration;
 mod endpoint;
 mod error;
 mod event;
+mod explain;
 mod fixed;
 mod floating;
 mod follow;

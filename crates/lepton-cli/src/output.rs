@@ -8,6 +8,7 @@ mod audit;
 mod dhcp;
 mod dns;
 mod event;
+mod explain;
 mod find;
 mod fixed;
 mod floating;
@@ -34,6 +35,7 @@ pub(crate) use self::{
     dhcp::DhcpTextView,
     dns::{DnsDomainView, DnsDomainsView, DnsEntriesView, DnsEntryView},
     event::{EventView, EventsView},
+    explain::ExplanationView,
     find::FoundInstancesView,
     fixed::{FixedIpView, FixedIpsView, LeaseView},
     floating::{AssociationView, FloatingIpView, FloatingIpsView, FloatingPoolView, FloatingPoolsView},

@@ -128,6 +128,7 @@ impl Command for AllocateForInstance {
             hostname: self.naming.hostname.clone(),
             availability_zone: self.naming.availability_zone.clone(),
             has_names,
+            has_named_networks: !self.networks.is_empty(),
             created_at: ledger.now(),
             migration: None,
             arrivals: Vec::new(),

@@ -21,6 +21,7 @@ mod dns;
 mod event;
 #[cfg(test)]
 mod example;
+mod explain;
 mod find;
 mod fixed_ip;
 mod floating_ip;
@@ -59,6 +60,9 @@ pub use dns::{
     ListDnsDomains, ListDnsEntries, ModifyDnsEntry, NamedEntry, Naming,
 };
 pub use event::{EVENT_KINDS, EventFilter, EventPage, EventStart, ReadEvents};
+pub use explain::{
+    Cause, ExplainAddress, ExplainInstance, ExplainPort, Explained, Explanation, Given, Plug, PluggedInto,
+};
 pub use find::{
     AddressPage, AddressPattern, AddressPatternError, AddressPlace, AddressPrefix, AddressPrefixError,
     AddressText, FindInstances, FoundInstance, FoundInstances, FoundPlace, InstancePlace, WantedAddresses,

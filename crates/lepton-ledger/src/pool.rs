@@ -34,7 +34,7 @@ impl View {
     pub(crate) fn take_next(&mut self, subnet: &Subnet, port: PortId) -> Result<Option<IpAddr>, Stop> {
         let address = self.take_lowest(subnet)?;
         if let Some(address) = address {
-            self.hold(subnet, address, Holder::Port(port));
+            self.hold(subnet, address, Holder::Port(port), false);
         }
         Ok(address)
     }
@@ -48,15 +48,17 @@ impl View {
         Ok(Some(address))
     }
 
-    /// Gives the port this very address; answers whether it was free. That a guest may have it was checked before.
+    /// Gives the port this very address, which was asked for; answers whether it was free. That a guest may have it was checked
+    /// before.
     pub(crate) fn take(&mut self, subnet: &Subnet, address: IpAddr, port: PortId) -> Result<bool, Stop> {
-        self.take_for(subnet, address, Holder::Port(port))
+        self.take_for(subnet, address, Holder::Port(port), true)
     }
 
     /// Gives the port the address that follows from its MAC; answers whether it was free. What the subnet keeps for itself never is.
     pub(crate) fn take_eui64(&mut self, subnet: &Subnet, mac: MacAddr, port: PortId) -> Result<bool, Stop> {
         let address = eui64(subnet, mac);
-        Ok(check_requested(subnet, address).is_ok() && self.take(subnet, address, port)?)
+        Ok(check_requested(subnet, address).is_ok()
+            && self.take_for(subnet, address, Holder::Port(port), false)?)
     }
 
     /// Takes this very address out of the pools for whoever is to hold it; answers whether it was free.
@@ -65,6 +67,7 @@ impl View {
         subnet: &Subnet,
         address: IpAddr,
         holder: Holder,
+        is_asked_for: bool,
     ) -> Result<bool, Stop> {
         self.need(keys_of(subnet, address))?;
         if let Some(row) = self.fixed_ip(subnet.id, address)?.cloned() {
@@ -83,7 +86,7 @@ impl View {
         if in_pool(subnet, address) && !self.take_bit(subnet, address)? && !subnet.is_next_hop(address) {
             return Ok(false);
         }
-        self.hold(subnet, address, holder);
+        self.hold(subnet, address, holder, is_asked_for);
         Ok(true)
     }
 
@@ -143,9 +146,9 @@ impl View {
         Ok(())
     }
 
-    fn hold(&mut self, subnet: &Subnet, address: IpAddr, holder: Holder) {
+    fn hold(&mut self, subnet: &Subnet, address: IpAddr, holder: Holder, is_asked_for: bool) {
         let since = self.now();
-        self.insert(FixedIp { subnet: subnet.id, address, holder, since, lease: None });
+        self.insert(FixedIp { subnet: subnet.id, address, holder, since, lease: None, is_asked_for });
     }
 
     /// The block with the subnet's lowest free address, opened if need be; none when the pools are dry.

@@ -139,13 +139,8 @@ impl Command for GetPort {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<PortInfo, Stop> {
-        let not_found = || Refusal::PortNotFound { port: self.port };
-        let id = match self.port {
-            PortRef::Id(id) => id,
-            PortRef::Mac(mac) => ledger.port_with(mac)?.ok_or_else(not_found)?,
-        };
-        let port = ledger.port(id)?.filter(|port| self.scope.owns(Some(&port.project))).cloned();
-        ledger.port_info(port.ok_or_else(not_found)?)
+        let port = ledger.seen_port(self.port, &self.scope)?;
+        ledger.port_info(port)
     }
 }
 
@@ -235,6 +230,17 @@ impl PortFilter {
 }
 
 impl View {
+    /// The port, if it is the caller's to see.
+    pub(crate) fn seen_port(&mut self, port: PortRef, scope: &Scope) -> Result<Port, Stop> {
+        let not_found = || Refusal::PortNotFound { port };
+        let id = match port {
+            PortRef::Id(id) => id,
+            PortRef::Mac(mac) => self.port_with(mac)?.ok_or_else(not_found)?,
+        };
+        let found = self.port(id)?.filter(|port| scope.owns(Some(&port.project))).cloned();
+        Ok(found.ok_or_else(not_found)?)
+    }
+
     fn port_info(&mut self, port: Port) -> Result<PortInfo, Stop> {
         let network = self.network(port.network)?.map(|network| network.label.clone());
         let network_label = network.ok_or(Refusal::NetworkNotFound { network: port.network, field: None })?;

@@ -26,6 +26,8 @@ pub struct FixedIp {
     pub since: Timestamp,
     /// The lease by which a guest has it, or had it when its port was unplugged.
     pub lease: Option<Lease>,
+    /// Whether the port has it because this very address was asked for.
+    pub is_asked_for: bool,
 }
 
 impl FixedIp {
@@ -102,6 +104,8 @@ pub struct Instance {
     pub availability_zone: Option<AvailabilityZone>,
     /// Whether names in DNS may end with its addresses: without, nobody has to look for them.
     pub has_names: bool,
+    /// Whether the allocation named its networks; if not, it was given its project's own and the global ones.
+    pub has_named_networks: bool,
     /// When it was allocated.
     pub created_at: Timestamp,
     /// The move to another host that is under way, if there is one.

@@ -213,7 +213,7 @@ fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
         ledger.change_block(new, address, |block| block.take(address))?;
         let since = ledger.now();
         let holder = Holder::Quarantine(since.after(new.quarantine.max(REST)));
-        ledger.replace(FixedIp { subnet: new.id, address, holder, since, lease: None });
+        ledger.replace(FixedIp { subnet: new.id, address, holder, since, lease: None, is_asked_for: false });
     }
     Ok(())
 }

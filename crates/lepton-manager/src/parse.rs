@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod event;
+pub(crate) mod explain;
 mod fields;
 pub(crate) mod fixed_ip;
 pub(crate) mod floating_ip;

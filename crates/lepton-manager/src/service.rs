@@ -5,6 +5,7 @@ mod audits;
 mod dhcp;
 mod dns;
 mod events;
+mod explain;
 mod fixed_ips;
 mod floating_ips;
 mod history;
@@ -25,6 +26,7 @@ use lepton_proto::{
         dhcp_server::DhcpServer,
         dns_server::DnsServer,
         events_server::EventsServer,
+        explain_server::ExplainServer,
         fixed_ips_server::FixedIpsServer,
         floating_ips_server::FloatingIpsServer,
         history_server::HistoryServer,
@@ -69,11 +71,12 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 13] = [
+    pub const SERVICES: [&str; 14] = [
         AuditsServer::<Self>::NAME,
         DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
         EventsServer::<Self>::NAME,
+        ExplainServer::<Self>::NAME,
         FixedIpsServer::<Self>::NAME,
         FloatingIpsServer::<Self>::NAME,
         HistoryServer::<Self>::NAME,
@@ -98,6 +101,7 @@ impl Api {
             DhcpServer takes SMALL_REQUEST;
             DnsServer takes SMALL_REQUEST;
             EventsServer takes SMALL_REQUEST;
+            ExplainServer takes SMALL_REQUEST;
             FixedIpsServer takes SMALL_REQUEST;
             FloatingIpsServer takes SMALL_REQUEST;
             HistoryServer takes SMALL_REQUEST;

@@ -23,7 +23,7 @@ mod path {
 }
 
 /// What the names of calls begin with that change nothing.
-const QUESTIONS: [&str; 6] = ["Audit", "Find", "Get", "List", "Validate", "Watch"];
+const QUESTIONS: [&str; 7] = ["Audit", "Explain", "Find", "Get", "List", "Validate", "Watch"];
 
 /// The things of the API by their full names, each with its comment.
 struct Api {

@@ -100,6 +100,7 @@ CREATE TABLE instances (
     -- Of its finished moves the last ones, as JSON; null when it has never moved.
     arrivals TEXT {bytewise},
     availability_zone TEXT {bytewise},
+    has_named_networks BOOLEAN NOT NULL,
     CHECK ((destination_id IS NULL) = (destination_revision IS NULL))
 );
 -- In the order of allocation, so that what comes side by side stands side by side (ADR 10).
@@ -184,6 +185,7 @@ CREATE TABLE fixed_ips (
     lease_mac BIGINT,
     leased_at BIGINT,
     lease_secs BIGINT,
+    is_asked_for BOOLEAN NOT NULL DEFAULT FALSE,
     -- No cascade: a subnet does not end while a port has one of its addresses, or another manager gives it one. What no port
     -- has refers to nothing, and may outlive its subnet.
     is_held BOOLEAN GENERATED ALWAYS AS (CASE WHEN port_id IS NOT NULL THEN TRUE END) STORED,

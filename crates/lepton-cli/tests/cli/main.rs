@@ -9,6 +9,7 @@ mod connection;
 mod dhcp;
 mod dns;
 mod event;
+mod explain;
 mod fixed;
 mod fixtures;
 mod floating;

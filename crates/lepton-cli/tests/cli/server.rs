@@ -13,6 +13,7 @@ use lepton_proto::v1::{
     dhcp_server::{Dhcp, DhcpServer},
     dns_server::{Dns, DnsServer},
     events_server::{Events, EventsServer},
+    explain_server::{Explain, ExplainServer},
     fixed_ips_server::{FixedIps, FixedIpsServer},
     floating_ips_server::{FloatingIps, FloatingIpsServer},
     history_server::{History, HistoryServer},
@@ -77,6 +78,7 @@ impl Server {
             .add_service(FixedIpsServer::from_arc(Arc::clone(&script)))
             .add_service(EventsServer::from_arc(Arc::clone(&script)))
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
+            .add_service(ExplainServer::from_arc(Arc::clone(&script)))
             .add_service(HistoryServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
@@ -274,6 +276,12 @@ played!(FloatingIps {
 played!(Audits {
     audit_ledger: AuditLedgerRequest => AuditLedgerResponse,
     repair_finding: RepairFindingRequest => RepairFindingResponse,
+});
+
+played!(Explain {
+    explain_instance: ExplainInstanceRequest => Explanation,
+    explain_port: ExplainPortRequest => Explanation,
+    explain_address: ExplainAddressRequest => Explanation,
 });
 
 played!(History {

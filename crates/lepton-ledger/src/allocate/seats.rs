@@ -1,9 +1,11 @@
 //! Addresses for ports: first those that must be, then any.
 
+use std::net::IpAddr;
+
 use lepton_types::{AddressMode, MacAddr, PortId, Subnet};
 
 use super::places::{Place, Wanted};
-use crate::{Refusal, Stop, View};
+use crate::{Holder, Refusal, Stop, View};
 
 /// A port and what it is to get.
 pub(crate) struct Seat<'w> {
@@ -17,7 +19,7 @@ pub(crate) struct Seat<'w> {
 pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<(), Stop> {
     let places = || seats.iter().flat_map(|seat| seat.wanted.places.iter().map(move |place| (seat, place)));
     for_all(places(), |(seat, place)| match place.must_have(seat.mac) {
-        Some((subnet, address)) if !ledger.take(subnet, address, seat.port)? => {
+        Some((subnet, address)) if !take(ledger, seat, place, subnet, address)? => {
             let (network, field) = (seat.wanted.network, place.field());
             Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into())
         }
@@ -27,6 +29,18 @@ pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<()
         Place::Any(subnets) if place.must_have(seat.mac).is_none() => give_any(ledger, seat, subnets),
         Place::Any(_) | Place::Wished(..) => Ok(()),
     })
+}
+
+/// Gives the port an address that was asked for, or that follows from its MAC; answers whether it was free.
+fn take(
+    ledger: &mut View,
+    seat: &Seat<'_>,
+    place: &Place,
+    subnet: &Subnet,
+    address: IpAddr,
+) -> Result<bool, Stop> {
+    let is_asked_for = matches!(place, Place::Wished(..));
+    ledger.take_for(subnet, address, Holder::Port(seat.port), is_asked_for)
 }
 
 /// Gives the port an address of the first of these subnets that has one left.

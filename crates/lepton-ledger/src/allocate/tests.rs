@@ -187,8 +187,14 @@ fn a_mac_whose_address_is_taken_is_drawn_again() {
     let mut ledger = ledger_like(&ledger, &made);
     let address = eui64(&made.subnets[0], first);
     let holder = Holder::Port(uuid::Uuid::from_u128(5).into());
-    let taken =
-        FixedIp { subnet: made.subnets[0].id, address, holder, since: Timestamp::from(NOW), lease: None };
+    let taken = FixedIp {
+        subnet: made.subnets[0].id,
+        address,
+        holder,
+        since: Timestamp::from(NOW),
+        lease: None,
+        is_asked_for: false,
+    };
     ledger.load(taken);
     let info = decided(&mut ledger, &command).unwrap();
     assert_ne!(info.vifs[0].mac, first);

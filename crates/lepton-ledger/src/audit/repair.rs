@@ -202,6 +202,13 @@ fn give_back(
     }
     ledger.need([Key::Subnet(look.subnet.id), Key::FixedIp(look.subnet.id, address)])?;
     let holder = Holder::Quarantine(until);
-    ledger.insert(FixedIp { subnet: look.subnet.id, address, holder, since: now, lease: None });
+    ledger.insert(FixedIp {
+        subnet: look.subnet.id,
+        address,
+        holder,
+        since: now,
+        lease: None,
+        is_asked_for: false,
+    });
     Ok(())
 }

@@ -17,6 +17,7 @@ fn life(incarnation: u64) -> Instance {
         hostname: None,
         availability_zone: None,
         has_names: false,
+        has_named_networks: false,
         created_at: Timestamp::from(NOW),
         migration: None,
         arrivals: Vec::new(),
@@ -95,6 +96,7 @@ fn an_address_has_ended_when_it_leaves_its_port() {
         holder,
         since: Timestamp::from(NOW),
         lease: None,
+        is_asked_for: false,
     };
     let port = |number| row(Holder::Port(uuid::Uuid::from_u128(number).into()));
     let resting = row(Holder::Quarantine(Timestamp::from(NOW)));

@@ -381,6 +381,7 @@ fn of_address(before: Option<Holder>, after: Option<Holder>) -> Vec<String> {
         },
         since: NOW.into(),
         lease: None,
+        is_asked_for: false,
     };
     let change = Change::FixedIp(RowChange { before: before.map(row), after: after.map(row) });
     of(&[change], &ledger).iter().map(shown).collect()

@@ -37,7 +37,7 @@ impl Command for ReserveFixedIp {
         match ledger.fixed_ip(subnet.id, address)?.cloned() {
             None => {
                 let holder = Holder::Reserved { reason, resting_until: None };
-                if !ledger.take_for(&subnet, address, holder)? {
+                if !ledger.take_for(&subnet, address, holder, false)? {
                     return Err(taken.into());
                 }
             }
@@ -45,7 +45,7 @@ impl Command for ReserveFixedIp {
                 let since = ledger.now();
                 let holder =
                     Holder::Reserved { reason, resting_until: Some(until).filter(|until| *until > since) };
-                ledger.replace(FixedIp { subnet, address, holder, since, lease: None });
+                ledger.replace(FixedIp { subnet, address, holder, since, lease: None, is_asked_for: false });
             }
             Some(FixedIp { holder: Holder::Reserved { reason: already, .. }, .. }) if already == reason => {}
             Some(FixedIp { holder: Holder::Reserved { reason, .. }, .. }) => {

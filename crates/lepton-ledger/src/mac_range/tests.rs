@@ -83,7 +83,14 @@ fn with_one_behind(ledger: &mut View, subnet: &Subnet, prefix: &str, unsuitable:
         if place < unsuitable {
             let address = lepton_ipam::eui64(subnet, mac);
             let holder = Holder::Quarantine(Timestamp::from(i64::MAX));
-            ledger.load(FixedIp { subnet: subnet.id, address, holder, since, lease: None });
+            ledger.load(FixedIp {
+                subnet: subnet.id,
+                address,
+                holder,
+                since,
+                lease: None,
+                is_asked_for: false,
+            });
         }
     }
     let suits = of.prefix.nth(unsuitable).unwrap();

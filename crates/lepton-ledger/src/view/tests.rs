@@ -258,7 +258,14 @@ fn a_partial_view_asks_for_more_rested_addresses_until_there_are_none() {
     };
     asks(&mut ledger, None);
     let (address, until): (IpAddr, _) = ("10.1.0.9".parse().unwrap(), Timestamp::from(NOW));
-    let row = FixedIp { subnet, address, holder: Holder::Quarantine(until), since: until, lease: None };
+    let row = FixedIp {
+        subnet,
+        address,
+        holder: Holder::Quarantine(until),
+        since: until,
+        lease: None,
+        is_asked_for: false,
+    };
     ledger.load(row.clone());
     ledger.note_rested(subnet, Some((until, address)));
     assert_eq!(ledger.rested_in(subnet), Ok(vec![row]));
@@ -282,6 +289,7 @@ fn a_page_of_addresses_ends_where_the_store_has_looked() {
             holder: Holder::Quarantine(until),
             since: until,
             lease: None,
+            is_asked_for: false,
         }
     };
     // The second one was loaded for somebody else of the batch; between it and where the store has looked there may be others.
@@ -303,7 +311,14 @@ fn a_row_that_was_only_seen_counts_until_the_view_knows_better() {
     ledger.note_held_in(subnet, address);
     assert_eq!(ledger.held_in(subnet), Ok(Some(address)));
     assert_eq!(ledger.row::<FixedIp>(&(subnet, address)), None);
-    let row = FixedIp { subnet, address, holder: Holder::Quarantine(until), since: until, lease: None };
+    let row = FixedIp {
+        subnet,
+        address,
+        holder: Holder::Quarantine(until),
+        since: until,
+        lease: None,
+        is_asked_for: false,
+    };
     ledger.load(row.clone());
     assert_eq!(ledger.held_in(subnet), Ok(None), "it rests by now");
     let other = "10.1.0.10".parse().unwrap();

@@ -38,7 +38,7 @@ pub(crate) fn add_fixed_ip(
 }
 
 /// Where an address is, if the request says so.
-fn place(fields: &mut Fields, network: &str, subnet: &str) -> Option<Place> {
+pub(super) fn place(fields: &mut Fields, network: &str, subnet: &str) -> Option<Place> {
     match (network, subnet) {
         ("", "") => None,
         (network, "") => fields.required("network_id", network).map(Place::Network),

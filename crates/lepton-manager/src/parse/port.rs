@@ -10,16 +10,20 @@ use super::{Fields, page};
 
 pub(crate) fn get_port(request: &v1::GetPortRequest, scope: Scope) -> Result<GetPort, Refusal> {
     let mut fields = Fields::default();
-    let v1::GetPortRequest { port_id, mac_address } = request;
-    let port = match (&**port_id, &**mac_address) {
+    let port = port_ref(&mut fields, &request.port_id, &request.mac_address);
+    fields.finish(port.map(|port| GetPort { port, scope }))
+}
+
+/// Which port is meant, by exactly one of these.
+pub(super) fn port_ref(fields: &mut Fields, id: &str, mac: &str) -> Option<PortRef> {
+    match (id, mac) {
         (id, "") => fields.required("port_id", id).map(PortRef::Id),
         ("", mac) => fields.required("mac_address", mac).map(PortRef::Mac),
         (_, _) => {
             fields.wrong("mac_address", "port_id says which port it is; leave one of them out");
             None
         }
-    };
-    fields.finish(port.map(|port| GetPort { port, scope }))
+    }
 }
 
 pub(crate) fn list_ports(request: &v1::ListPortsRequest, scope: Scope) -> Result<ListPorts, Refusal> {

@@ -10,6 +10,7 @@ mod dhcp;
 mod dns;
 mod dry_run;
 mod events;
+mod explain;
 mod find;
 mod fixed_ips;
 mod floating_ips;

@@ -64,6 +64,7 @@ fn rows(named: &Named) -> Vec<Row> {
         of_floating_ips(named),
         of_quotas(),
         of_history(named),
+        of_explanations(named),
         of_events(),
     ]
     .into_iter()
@@ -247,6 +248,33 @@ fn of_history(named: &Named) -> Vec<Row> {
     };
     let addresses = ["10.66.0.2", &*named.floating_ip];
     addresses.into_iter().flat_map(|address| [of(address, ""), of(address, FOREIGN)]).collect()
+}
+
+fn of_explanations(named: &Named) -> Vec<Row> {
+    let hidden = |reason| Answer::Hidden(Code::NotFound, reason);
+    let Named { network, subnet, instance, port, floating_ip, .. } = named;
+    let address = |address: &str, network_id: &str, subnet_id: &str| v1::ExplainAddressRequest {
+        address: address.into(),
+        network_id: network_id.into(),
+        subnet_id: subnet_id.into(),
+    };
+    let of_address = |request, reason| row("/lepton.v1.Explain/ExplainAddress", &request, hidden(reason));
+    vec![
+        row(
+            "/lepton.v1.Explain/ExplainInstance",
+            &v1::ExplainInstanceRequest { instance_id: instance.clone() },
+            hidden("INSTANCE_NOT_FOUND"),
+        ),
+        row(
+            "/lepton.v1.Explain/ExplainPort",
+            &v1::ExplainPortRequest { port_id: port.clone(), ..Default::default() },
+            hidden("PORT_NOT_FOUND"),
+        ),
+        of_address(address("10.66.0.2", "", ""), "FIXED_IP_NOT_FOUND_FOR_ADDRESS"),
+        of_address(address(floating_ip, "", ""), "FIXED_IP_NOT_FOUND_FOR_ADDRESS"),
+        of_address(address("10.66.0.2", network, ""), "NETWORK_NOT_FOUND"),
+        of_address(address("10.66.0.2", "", subnet), "SUBNET_NOT_FOUND"),
+    ]
 }
 
 fn of_events() -> Vec<Row> {

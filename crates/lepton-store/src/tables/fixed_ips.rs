@@ -23,7 +23,7 @@ const AT_ONCE: u16 = 1024;
 macro_rules! fixed_ip_columns {
     () => {
         "subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac,
-             leased_at, lease_secs"
+             leased_at, lease_secs, is_asked_for"
     };
 }
 
@@ -42,7 +42,7 @@ impl Stored for FixedIp {
     const UPDATE: &'static str =
         "update fixed_ips set port_id = v.column3, leaving_at = v.column4, reserved_for = v.column5,
              quarantined_until = v.column6, since = v.column7, lease_mac = v.column8, leased_at = v.column9,
-             lease_secs = v.column10
+             lease_secs = v.column10, is_asked_for = v.column11
          from ({rows}) as v where fixed_ips.subnet_id = v.column1 and fixed_ips.address = v.column2";
     const DELETE: Option<&'static str> = Some("delete from fixed_ips where (subnet_id, address) in ({rows})");
     const INSERT_HISTORY: Option<&'static str> =
@@ -68,6 +68,7 @@ impl Stored for FixedIp {
             self.lease.map(|lease| lease.mac.to_bits()).into(),
             self.lease.map(|lease| lease.at.micros()).into(),
             self.lease.map(|lease| lease.time.as_secs()).into(),
+            self.is_asked_for.into(),
         ]
     }
 
@@ -88,7 +89,8 @@ impl Stored for FixedIp {
     fn read(columns: &mut Columns<'_>) -> Result<Self, StoreError> {
         let (subnet, address) = (columns.id()?, columns.address()?);
         let (holder, since) = (read_holder(columns)?, columns.get::<i64>()?.into());
-        Ok(Self { subnet, address, holder, since, lease: read_lease(columns)? })
+        let lease = read_lease(columns)?;
+        Ok(Self { subnet, address, holder, since, lease, is_asked_for: columns.get()? })
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
 macro_rules! instance_columns {
     () => {
         "id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
-             destination_revision, arrivals, availability_zone"
+             destination_revision, arrivals, availability_zone, has_named_networks"
     };
 }
 
@@ -29,13 +29,13 @@ pub(super) use instance_columns;
 impl Stored for Instance {
     const INSERT: &'static str =
         "insert into instances (id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id,
-             destination_revision, arrivals, availability_zone)
+             destination_revision, arrivals, availability_zone, has_named_networks)
          {rows}";
     const UPDATE: &'static str =
         "update instances set incarnation = v.column2, project_id = v.column3, host_id = v.column4,
              hostname = v.column5, has_names = v.column6, created_at = v.column7, destination_id = v.column8,
              destination_revision = v.column9, arrivals = v.column10,
-             availability_zone = v.column11
+             availability_zone = v.column11, has_named_networks = v.column12
          from ({rows}) as v where instances.id = v.column1";
     const DELETE: Option<&'static str> = Some("delete from instances where id {in}");
     const INSERT_HISTORY: Option<&'static str> = Some(
@@ -58,13 +58,15 @@ impl Stored for Instance {
             migration.map(|migration| migration.revision.number()).into(),
             Some(&self.arrivals).filter(|arrivals| !arrivals.is_empty()).map(json_text).into(),
             self.availability_zone.clone().map(String::from).into(),
+            self.has_named_networks.into(),
         ]
     }
 
-    /// All but the moves and the zone: what has ended is on its way no more, nobody waits for it, and it gets no name.
+    /// All but the moves, the zone and how its networks were chosen: what has ended is on its way no more, nobody waits for it, and
+    /// it gets no name.
     fn history_values(&self) -> Vec<Value> {
         let mut values = self.values();
-        values.truncate(values.len() - 4);
+        values.truncate(values.len() - 5);
         values
     }
 
@@ -84,6 +86,7 @@ impl Stored for Instance {
             migration: migration(columns.parsed_option()?, columns.number_option()?)?,
             arrivals: columns.json_option()?.unwrap_or_default(),
             availability_zone: columns.parsed_option()?,
+            has_named_networks: columns.get()?,
         })
     }
 }

@@ -22,7 +22,7 @@ const COPIES: [(&str, &str); 19] = [
     (
         "an instance",
         "insert into instances select id, incarnation + 1, project_id, host_id, hostname, has_names, created_at,
-             destination_id, destination_revision, arrivals, availability_zone from instances",
+             destination_id, destination_revision, arrivals, availability_zone, has_named_networks from instances",
     ),
     (
         "a port",

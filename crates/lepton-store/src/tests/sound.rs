@@ -154,9 +154,9 @@ const SUBNETS: &str = "select id, network_id, cidr, gateway, dns, mode, pools, q
 const FRONTIERS: &str =
     "select subnet_id, next from frontiers where subnet_id in (select id from subnets) order by subnet_id";
 const BLOCKS: &str = "select subnet_id, first, taken from blocks where subnet_id in (select id from subnets) order by subnet_id, first";
-const INSTANCES: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id, destination_revision, arrivals, availability_zone from instances order by id";
+const INSTANCES: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, destination_id, destination_revision, arrivals, availability_zone, has_named_networks from instances order by id";
 const PORTS: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, target_host_id, target_revision, target, mac_range_id from ports order by id";
-const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac, leased_at, lease_secs from fixed_ips where subnet_id in (select id from subnets) order by subnet_id, address";
+const FIXED_IPS: &str = "select subnet_id, address, port_id, leaving_at, reserved_for, quarantined_until, since, lease_mac, leased_at, lease_secs, is_asked_for from fixed_ips where subnet_id in (select id from subnets) order by subnet_id, address";
 const DNS_DOMAINS: &str = "select id, name, is_private, project_id, availability_zone, created_at, version from dns_domains order by id";
 const DNS_ENTRIES: &str = "select domain_id, name, type, address, subnet_id, port_id, created_at from dns_entries order by domain_id, name, type";
 const FLOATING_RANGES: &str =
@@ -169,9 +169,9 @@ const MAC_RANGES: &str =
 const REQUESTS: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests order by caller, request_id";
 const NETWORK_HISTORY: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version, ended_at from network_history order by ended_at, id";
 const SUBNET_HISTORY: &str = "select id, network_id, cidr, gateway, dns, mode, pools, quarantine_secs, routes, dhcp_server, interface, version, ended_at from subnet_history order by ended_at, id";
-const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, null, null, null, null, ended_at from instance_history order by ended_at, id, incarnation";
+const INSTANCE_HISTORY: &str = "select id, incarnation, project_id, host_id, hostname, has_names, created_at, null, null, null, null, false, ended_at from instance_history order by ended_at, id, incarnation";
 const PORT_HISTORY: &str = "select id, instance_id, incarnation, network_id, project_id, host_id, position, mac, binding, status, error, is_released, revision, created_at, has_moved, null, null, null, null, ended_at from port_history order by ended_at, id";
-const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, null, null, null, since, null, null, null, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
+const FIXED_IP_HISTORY: &str = "select subnet_id, address, port_id, null, null, null, since, null, null, null, false, ended_at from fixed_ip_history order by ended_at, subnet_id, address, port_id";
 
 async fn rows<R: Stored>(tx: &mut Tx, sql: &'static str) -> Vec<R> {
     let found = tx.fetch(sql, Vec::new()).await.unwrap();

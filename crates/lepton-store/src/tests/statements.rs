@@ -227,7 +227,17 @@ async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
             target: None,
         };
         let holder = Holder::Port(id);
-        (port, FixedIp { subnet, address: address.into(), holder, since: Timestamp::default(), lease: None })
+        (
+            port,
+            FixedIp {
+                subnet,
+                address: address.into(),
+                holder,
+                since: Timestamp::default(),
+                lease: None,
+                is_asked_for: false,
+            },
+        )
     });
     let (ports, fixed_ips): (Vec<Port>, Vec<FixedIp>) = rows.unzip();
     let mut tx = subject.engine().write().await.unwrap();
