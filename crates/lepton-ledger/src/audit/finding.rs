@@ -112,6 +112,8 @@ pub enum Proof {
 pub struct LastHolder {
     /// Which port; none: a floating IP that led nowhere.
     pub port: Option<PortId>,
+    /// Since when.
+    pub since: Timestamp,
     /// When that was over.
     pub ended_at: Timestamp,
     /// A host that has not unplugged the port.

@@ -124,13 +124,15 @@ impl RepairFinding {
         if about.since.is_some_and(|since| since > last.ended_at) {
             return Err(self.unproven(Unproven::NoJournal));
         }
-        let word = about.events.iter().rev().find(|(_, event)| is_about(event, look));
+        let word = about.events.iter().rev().find(|(_, event)| tells_whose(event, look));
         let is_over = match word {
             // What led elsewhere and was not released ends in the history, too.
             None => !look.is_range,
             Some((at, event)) => match &*event.kind {
-                "floating_ip.released" | "fixed_ip.freed" | "fixed_ip.unreserved" => true,
-                "port.deleted" | "fixed_ip.removed" | "fixed_ip.released" => *at <= last.ended_at,
+                "floating_ip.released" | "fixed_ip.freed" | "fixed_ip.resting" | "fixed_ip.unreserved" => {
+                    true
+                }
+                "port.deleted" | "fixed_ip.removed" => *at <= last.ended_at,
                 _ => false,
             },
         };
@@ -143,11 +145,13 @@ impl RepairFinding {
     }
 }
 
-/// Whether an event that names the address is about that of this subnet: the same one may be on another.
-fn is_about(event: &Event, look: &PoolLook) -> bool {
+/// Whether an event that names the address tells whose that of this subnet is: the same one may be on another, and a guest that
+/// gives a lease back may do so while the address rests.
+fn tells_whose(event: &Event, look: &PoolLook) -> bool {
     let says = |name: &str, own: String| event.about.get(name).is_none_or(|told| *told == own);
     let (subnet, network) = (look.subnet.id.to_string(), look.subnet.network.to_string());
     match event.kind.split_once('.') {
+        Some(("fixed_ip", "released")) => false,
         Some(("fixed_ip", _)) => !look.is_range && says("subnet_id", subnet),
         Some(("port", _)) => !look.is_range && says("network_id", network),
         Some(("floating_ip", _)) => look.is_range,
@@ -193,10 +197,9 @@ fn give_back(
     last: &LastHolder,
     about: &JournalAbout,
 ) -> Result<(), Stop> {
-    let was_leased = about.events.iter().any(|(_, event)| event.kind == "fixed_ip.leased");
-    let lease_end = was_leased.then(|| last.ended_at.after(LONGEST_LEASE));
     let now = ledger.now();
-    let until: Timestamp = now.after(look.subnet.quarantine).max(lease_end.unwrap_or(now));
+    let lease_end = if may_be_leased(last, about) { last.ended_at.after(LONGEST_LEASE) } else { now };
+    let until = now.after(look.subnet.quarantine).max(lease_end);
     if until <= now {
         return ledger.free_bit(&look.subnet, address);
     }
@@ -211,4 +214,11 @@ fn give_back(
         is_asked_for: false,
     });
     Ok(())
+}
+
+/// Whether the last holder may have leased the address, as far as the journal reaches back: it tells of the first lease alone, not
+/// of those that go on.
+fn may_be_leased(last: &LastHolder, about: &JournalAbout) -> bool {
+    let is_told = |(at, event): &(Timestamp, Event)| *at >= last.since && event.kind == "fixed_ip.leased";
+    about.since.is_some_and(|since| since > last.since) || about.events.iter().any(is_told)
 }

@@ -189,16 +189,18 @@ impl History {
         address: IpAddr,
         is_floating: bool,
     ) -> Option<LastHolder> {
-        let last = |port, ended_at| LastHolder { port, ended_at, awaited: None };
+        let last = |port, since, ended_at| LastHolder { port, since, ended_at, awaited: None };
         if is_floating {
             let first = (address, Timestamp::FIRST, Timestamp::FIRST);
             let past = self.floating_ips.range(first..).take_while(|(key, _)| key.0 == address);
             let past = past.filter(|(_, row)| row.subnet == subnet);
-            return past.last().map(|(key, row)| last(row.target.map(|target| target.port), key.1));
+            return past
+                .last()
+                .map(|(key, row)| last(row.target.map(|target| target.port), row.since, key.1));
         }
         let first = (address, Timestamp::FIRST, Uuid::nil().into(), Uuid::nil().into());
         let past = self.fixed_ips.range(first..).take_while(|(key, _)| key.0 == address);
-        past.filter(|(key, _)| key.2 == subnet).last().map(|(key, _)| last(Some(key.3), key.1))
+        past.filter(|(key, _)| key.2 == subnet).last().map(|(key, row)| last(Some(key.3), row.since, key.1))
     }
 }
 

@@ -172,17 +172,17 @@ pub(crate) async fn load_last_holder(
     is_floating: bool,
     view: &mut View,
 ) -> Result<(), Failure> {
-    const FIXED: &str = "select port_id, ended_at from fixed_ip_history
+    const FIXED: &str = "select port_id, since, ended_at from fixed_ip_history
          where address = $1 and subnet_id = $2 order by ended_at desc limit 1";
-    const FLOATING: &str = "select port_id, ended_at from floating_ip_history
+    const FLOATING: &str = "select port_id, since, ended_at from floating_ip_history
          where address = $1 and subnet_id = $2 order by ended_at desc limit 1";
     let sql = if is_floating { FLOATING } else { FIXED };
     let found = tx.fetch(sql, vec![address.into(), subnet.as_uuid().into()]).await?;
     if let Some(row) = found.first() {
         let mut columns = row.columns();
         let port = columns.get::<Option<Uuid>>()?.map(PortId::from);
-        let ended_at = Timestamp::from(columns.get::<i64>()?);
-        view.note_last_holder(subnet, address, LastHolder { port, ended_at, awaited: None });
+        let [since, ended_at] = [columns.get::<i64>()?, columns.get()?].map(Timestamp::from);
+        view.note_last_holder(subnet, address, LastHolder { port, since, ended_at, awaited: None });
     }
     Ok(())
 }

@@ -7,16 +7,19 @@ use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
     AddressOwner, AllocateFloatingIp, AuditLedger, AuditedThing, Block, Envelope, Finding, FindingClass,
-    LookedAt, Place, Proof, ReleaseFloatingIp, Repair, RepairFinding, Repaired, ReserveFixedIp, Scope,
-    SubnetFigures, SweepQuarantine,
+    Holder, LookedAt, Place, Proof, ReleaseFloatingIp, RemoveFixedIp, Repair, RepairFinding, Repaired,
+    ReportHost, ReserveFixedIp, Scope, SubnetFigures, SweepQuarantine,
 };
-use lepton_types::{AddressMode, AddressPool, Resource, SubnetId};
+use lepton_types::{
+    AddressMode, AddressPool, HostReport, PortReport, PortStatus, Resource, SubnetId, Timestamp,
+};
 
 use super::{
+    fixed_ips::{lease, release},
     floating_ips::pool,
     harness::{
-        Kind, Subject, allocation, each_database, each_store, fixed_ips, network, reason, refusal, requested,
-        subnet,
+        Kind, Subject, allocation, each_database, each_store, fixed_ips, host, instance, network, reason,
+        refusal, requested, subnet,
     },
     sound::{Dump, assert_sound},
 };
@@ -24,6 +27,9 @@ use crate::{
     Store, SubmitError,
     sql::{Value, address_bytes},
 };
+
+/// As long as any DHCP server lets a guest have an address.
+const LONGEST_LEASE: Duration = Duration::from_hours(30 * 24);
 
 /// What all steps of an audit have found.
 #[derive(Default)]
@@ -304,6 +310,91 @@ async fn a_leaked_address_is_given_back_on_proof_alone() {
 fn resting(dump: &Dump, subnet: SubnetId) -> IpAddr {
     let mut rows = dump.fixed_ips.iter().filter(|row| row.subnet == subnet && row.holder.port().is_none());
     rows.find(|row| row.address < at("10.1.1.0")).unwrap().address
+}
+
+/// Its host has followed the removal, so it rests, and its row is lost then.
+#[tokio::test]
+async fn an_address_that_was_lost_while_it_rested_is_given_back() {
+    each_database(async |subject| {
+        let resting = SubnetSpec { quarantine: Duration::from_secs(60), ..subnet("10.1.0.0/24") };
+        let made = subject.create(network("private", vec![resting])).await;
+        let id = subject.allocate_at(1, made.network.id, "10.1.0.9").await.unwrap().vifs[0].id;
+        subject.advance(Duration::from_secs(1));
+        let removal = RemoveFixedIp {
+            instance: instance(1),
+            address: at("10.1.0.9"),
+            network: None,
+            only_on: None,
+            scope: Scope::Everything,
+            domain: None,
+        };
+        subject.submit(removal).await.unwrap();
+        let revision = subject.feed().await.revision;
+        let filtered = PortReport { id, status: PortStatus::Active, filtered_at: Some(revision) };
+        let report = HostReport { ports: vec![filtered], revision, ..HostReport::default() };
+        subject.advance(Duration::from_secs(1));
+        subject.submit(ReportHost { host: host(), report }).await.unwrap();
+        let begun = lose_and_give_back(subject, made.subnets[0].id, "10.1.0.9").await;
+        assert_eq!(rests_until(subject, "10.1.0.9").await, begun.after(Duration::from_secs(60)));
+        subject.end(1).await;
+    })
+    .await;
+}
+
+/// Its port is gone, and what the journal tells last is that the guest gave back its lease.
+#[tokio::test]
+async fn an_address_whose_lease_was_given_back_while_it_rested_is_given_back() {
+    each_database(async |subject| {
+        let resting = SubnetSpec { quarantine: Duration::from_secs(60), ..subnet("10.1.0.0/24") };
+        let made = subject.create(network("private", vec![resting])).await;
+        let mac = subject.allocate_at(1, made.network.id, "10.1.0.9").await.unwrap().vifs[0].mac;
+        subject.submit(lease("10.1.0.9", mac)).await.unwrap();
+        subject.end(1).await;
+        let ended_at = subject.now();
+        subject.advance(Duration::from_secs(1));
+        subject.submit(release("10.1.0.9", mac)).await.unwrap();
+        lose_and_give_back(subject, made.subnets[0].id, "10.1.0.9").await;
+        assert_eq!(rests_until(subject, "10.1.0.9").await, ended_at.after(LONGEST_LEASE));
+    })
+    .await;
+}
+
+/// The journal tells of the first lease alone, which is long ago.
+#[tokio::test]
+async fn an_address_may_be_leased_when_the_journal_does_not_reach_back_to_its_holders_beginning() {
+    each_database(async |subject| {
+        let made = subject.network("private", &["10.1.0.0/24"]).await;
+        let private = made.subnets[0].id;
+        let mac = subject.allocate_at(1, made.network.id, "10.1.0.9").await.unwrap().vifs[0].mac;
+        subject.submit(lease("10.1.0.9", mac)).await.unwrap();
+        subject.advance(Duration::from_secs(3600));
+        subject.network("other", &[]).await;
+        while subject.store().forget_events(Duration::from_secs(60)).await.unwrap() > 0 {}
+        subject.submit(lease("10.1.0.9", mac)).await.unwrap();
+        subject.end(1).await;
+        let ended_at = lose_and_give_back(subject, private, "10.1.0.9").await;
+        assert_eq!(rests_until(subject, "10.1.0.9").await, ended_at.after(LONGEST_LEASE));
+    })
+    .await;
+}
+
+/// Loses the row of an address that rests, and gives the address back; answers when.
+async fn lose_and_give_back(subject: &Subject, subnet: SubnetId, address: &str) -> Timestamp {
+    let sql = "delete from fixed_ips where subnet_id = $1 and address = $2 and port_id is null";
+    behind(subject, sql, vec![subnet.as_uuid().into(), address_bytes(at(address)).into()]).await;
+    let found = audit(subject.store()).await.findings;
+    let [found] = &found[..] else { panic!("{found:?}") };
+    let mended = repair(subject.store(), found.class, found.thing.clone()).await.unwrap();
+    assert_eq!(mended.finding.as_ref(), Some(found));
+    assert_audited(subject.store(), &subject.dump().await).await;
+    subject.now()
+}
+
+async fn rests_until(subject: &Subject, address: &str) -> Timestamp {
+    let rows = subject.dump().await.fixed_ips;
+    let row = rows.iter().find(|row| row.address == at(address)).unwrap();
+    let Holder::Quarantine(until) = row.holder else { panic!("{row:?}") };
+    until
 }
 
 /// Its former holder has ended; but it was given on, and the row that says so is what is lost.
