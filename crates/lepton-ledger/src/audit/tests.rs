@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use lepton_ipam::Block;
+use lepton_ipam::{Block, SubnetSpec};
+use lepton_types::{Event, HostReport};
 
 use super::{judge::judge, *};
 use crate::{
-    Holder,
-    example::{allocation, decided, with_network},
+    FixedIp, Holder, JournalEntry, NetworkSpec, ReportHost,
+    example::{allocation, deallocation, decided, empty, host, made, network, with_network},
 };
 
 fn at(address: &str) -> IpAddr {
@@ -131,6 +132,39 @@ fn a_step_goes_on_where_it_ended_and_ends_behind_the_quotas() {
     assert_eq!(findings, []);
     assert_eq!((looked_at.subnets, looked_at.blocks, looked_at.addresses, looked_at.quotas), (2, 3, 1400, 1));
     assert_eq!(places.last(), Some(&AuditPlace::Quota(None)));
-    let holders = ledger.rows::<crate::FixedIp>().filter(|row| matches!(row.holder, Holder::Port(_)));
+    let holders = ledger.rows::<FixedIp>().filter(|row| matches!(row.holder, Holder::Port(_)));
     assert_eq!(holders.count(), 1400);
+}
+
+/// A ledger in memory of which the row of an address that rests is lost.
+#[test]
+fn of_a_journal_that_was_forgotten_as_a_whole_nothing_is_known_before_the_present() {
+    let second = std::time::Duration::from_secs(1);
+    let mut ledger = empty();
+    let resting = SubnetSpec { quarantine: second, ..SubnetSpec::new("10.1.0.0/24".parse().unwrap()) };
+    let spec = NetworkSpec { subnets: vec![resting], ..network("private", &[]) };
+    let subnet = made(&mut ledger, spec).subnets[0].id;
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let ports = decided(&mut ledger, &deallocation(1)).unwrap().ports;
+    let report = HostReport { unplugged: ports, ..HostReport::default() };
+    decided(&mut ledger, &ReportHost { host: host(), report }).unwrap();
+    ledger.append(JournalEntry {
+        at: ledger.now(),
+        actor: "nova".to_owned(),
+        request_id: None,
+        call: "DeallocateForInstance".into(),
+        events: vec![Event::new("instance.deallocated")],
+    });
+    let address = at("10.1.0.2");
+    ledger.end::<FixedIp>(&(subnet, address));
+    ledger.keep();
+    ledger.restart(ledger.now().after(second), [8; 32]);
+
+    let repair =
+        RepairFinding { class: FindingClass::LeakedAddress, thing: AuditedThing::Address(subnet, address) };
+    let rehearsed = ledger.rehearse(0, |ledger| repair.decide(ledger)).unwrap();
+    assert_eq!(rehearsed.finding.map(|finding| finding.repair), Some(Repair::GiveBack));
+    assert!(ledger.forget_events(ledger.now()) > 0);
+    let refusal = decided(&mut ledger, &repair).unwrap_err();
+    assert!(refusal.to_string().contains("does not reach back"), "{refusal}");
 }

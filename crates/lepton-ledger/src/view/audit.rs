@@ -168,11 +168,12 @@ impl View {
             return Ok(self.audit.journal.get(&address).cloned().unwrap_or_default());
         }
         let (rows, bounds) = self.whole_journal();
+        let mut rows = rows.peekable();
         let mut about = JournalAbout::default();
+        if bounds.oldest > 1 {
+            about.since = Some(rows.peek().map_or(self.now, |row| row.entry.at));
+        }
         for row in rows {
-            if about.since.is_none() && bounds.oldest > 1 {
-                about.since = Some(row.entry.at);
-            }
             let events = row.entry.events.iter().filter(|event| JournalAbout::names(event, address));
             about.events.extend(events.map(|event| (row.entry.at, event.clone())));
         }
