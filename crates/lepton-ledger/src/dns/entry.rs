@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use lepton_types::{DnsDomainId, DnsEntry, DomainName, Hostname, RecordType};
+use lepton_types::{DnsDomainId, DnsEntry, DomainName, Hostname, NameBond, ProjectId, RecordType};
 use serde::{Deserialize, Serialize};
 
 use crate::{Command, Key, Refusal, Scope, Stop, View, page, row::EntryKey};
@@ -115,6 +115,7 @@ impl Command for ListDnsEntries {
         let next = page::cut(&mut entries, self.limit, |NamedEntry { entry, .. }| {
             (entry.domain, entry.name.clone(), entry.record_type())
         });
+        self.hide_others(ledger, &mut entries)?;
         Ok(DnsEntryPage { entries, next })
     }
 }
@@ -134,6 +135,32 @@ impl ListDnsEntries {
         let after = self.after.clone().map(|(domain, name, _)| (domain, name));
         ledger.dns_names(address, after, page::looks(self.limit))
     }
+
+    /// Hides what entries end with that is another project's: a domain of no project leads to whatever operators say.
+    fn hide_others(&self, ledger: &mut View, entries: &mut [NamedEntry]) -> Result<(), Stop> {
+        let Some(own) = self.scope.project() else { return Ok(()) };
+        ledger.need(entries.iter().filter_map(|named| key_of_owner(&named.entry)))?;
+        for NamedEntry { entry, .. } in entries {
+            if owner(ledger, entry)?.as_ref() != Some(own) {
+                entry.bound = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What says whose it is that an entry ends with.
+fn key_of_owner(entry: &DnsEntry) -> Option<Key> {
+    Some(entry.bound?.port.map_or(Key::FloatingOwner(entry.address), Key::Port))
+}
+
+/// Whose it is that an entry ends with: a port's fixed IP, or a floating IP.
+fn owner(ledger: &mut View, entry: &DnsEntry) -> Result<Option<ProjectId>, Stop> {
+    Ok(match entry.bound {
+        None => None,
+        Some(NameBond { port: Some(port), .. }) => ledger.port(port)?.map(|port| port.project.clone()),
+        Some(NameBond { port: None, .. }) => ledger.floating_owner(entry.address)?.map(|owner| owner.project),
+    })
 }
 
 /// What a name leads to: one address of each family at most.

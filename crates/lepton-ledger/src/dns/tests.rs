@@ -4,7 +4,7 @@ use lepton_types::{AvailabilityZone, DnsEntry, DnsScope, DomainName, Hostname, N
 
 use super::*;
 use crate::{
-    Instance, Key, Refusal, Scope, View,
+    AllocateFloatingIp, CreateFloatingPool, Instance, Key, Refusal, Scope, View,
     example::{
         allocation, changes, deallocation, decided, empty, instance, loaded, missing, unloaded, with_network,
     },
@@ -207,6 +207,32 @@ fn names_that_are_bound_to_an_address_go_when_its_instance_does() {
     decided(&mut ledger, &deallocation(1)).unwrap();
     assert_eq!(changes(&ledger, before), ["-entry", "~host", "~port", "-instance"]);
     assert_eq!(found(&mut ledger, in_domain(None, None)), ["free 10.1.0.2"], "it is bound to nothing");
+}
+
+#[test]
+fn a_member_is_not_shown_what_of_other_projects_an_entry_ends_with() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    decided(&mut ledger, &public("example.org", None)).unwrap();
+    decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let (pool, ranges) = ("nova".parse().unwrap(), vec!["172.24.4.1".parse().unwrap()]);
+    decided(&mut ledger, &CreateFloatingPool { name: pool, ranges, interface: None }).unwrap();
+    let (project, pool) = ("p1".parse().ok(), "nova".parse().unwrap());
+    let wish = AllocateFloatingIp { project, pool, address: None, scope: Scope::Everything };
+    decided(&mut ledger, &wish).unwrap();
+    decided(&mut ledger, &AddDnsEntry { instance: Some(instance(1)), ..addition("fixed", "10.1.0.2") })
+        .unwrap();
+    decided(&mut ledger, &addition("floating", "172.24.4.1")).unwrap();
+    decided(&mut ledger, &addition("free", "192.0.2.1")).unwrap();
+    let mut bound = |scope: Scope| {
+        let question = ListDnsEntries { scope, ..list(in_domain(None, None)) };
+        let entries = decided(&mut ledger, &question).unwrap().entries;
+        let bound = entries.iter().filter(|named| named.entry.bound.is_some());
+        (entries.len(), bound.map(|named| named.entry.name.to_string()).collect::<Vec<_>>())
+    };
+    let all = (3, vec!["fixed".to_owned(), "floating".to_owned()]);
+    assert_eq!(bound(Scope::Everything), all);
+    assert_eq!(bound(member("p1")), all);
+    assert_eq!(bound(member("p2")), (3, vec![]));
 }
 
 #[test]

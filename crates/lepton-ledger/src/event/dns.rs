@@ -39,18 +39,19 @@ pub(super) fn entry_event(change: &RowChange<&DnsEntry>, facts: &Facts<'_>) -> O
     }
 }
 
+/// The port that the entry ends with may be anybody's, so only operators hear of it.
 fn about_entry(kind: &'static str, entry: &DnsEntry, facts: &Facts<'_>) -> Event {
     let domain = facts.dns_domain(entry.domain);
-    let port = entry.bound.and_then(|bond| bond.port);
     let event = Event::new(kind);
     let event = match domain.map(|domain| &domain.scope) {
         Some(DnsScope::Public { project }) => event.of_owner(project.as_ref()),
-        Some(DnsScope::Private { .. }) | None => event,
+        Some(DnsScope::Private { .. }) | None => {
+            event.with_some("port_id", entry.bound.and_then(|bond| bond.port))
+        }
     };
     event
         .with_some("domain", domain.map(|domain| &domain.name))
         .with("name", &entry.name)
         .with("type", entry.record_type())
         .with("address", entry.address)
-        .with_some("port_id", port)
 }

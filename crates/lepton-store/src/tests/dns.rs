@@ -96,6 +96,28 @@ async fn an_entry_that_goes_and_comes_in_one_batch_is_as_young_as_it_says() {
 }
 
 #[tokio::test]
+async fn a_tenant_is_not_shown_what_of_other_projects_an_entry_ends_with() {
+    each_store(async |subject| {
+        let of_nobody = DnsScope::Public { project: None };
+        subject.submit(CreateDnsDomain { scope: of_nobody, ..domain("example.org") }).await.unwrap();
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.allocate(1).await.unwrap();
+        subject.submit(pool("nova", &["172.24.4.1"])).await.unwrap();
+        subject.submit(wish()).await.unwrap();
+        subject.submit(bound("fixed", "10.1.0.2", 1)).await.unwrap();
+        subject.submit(addition("floating", "172.24.4.1")).await.unwrap();
+        for (project, shown) in [(None, 2), (Some("p1"), 2), (Some("p2"), 0)] {
+            let scope = project.map_or(Scope::Everything, |name| Scope::Project(name.parse().unwrap()));
+            let question = ListDnsEntries { scope, ..list(whole_domain()) };
+            let page = subject.store().ask(question).await.unwrap();
+            let is_shown = page.entries.iter().filter(|named| named.entry.bound.is_some());
+            assert_eq!((page.entries.len(), is_shown.count()), (2, shown), "{project:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn entries_are_kept_and_found_by_domain_name_and_address() {
     each_store(async |subject| {
         subject.submit(domain("example.org")).await.unwrap();

@@ -46,6 +46,9 @@ fn of_a_name_those_hear_who_may_see_its_domain_whoever_has_the_address() {
         };
         let entry = "address=10.1.0.2 domain=example.org name=www type=A";
         assert_eq!(told(&mut ledger, &add), [format!("dns_entry.created [{audience}] {entry}")]);
+        let event = entries(&ledger).pop().unwrap().events.remove(0);
+        let is_of_operators = audience == "operators";
+        assert_eq!(event.about.contains_key("port_id"), is_of_operators, "whoever's the port is");
         let told_of_end = told(&mut ledger, &deallocation(1));
         let ended = format!("dns_entry.deleted [{audience}] {entry}");
         assert!(told_of_end.contains(&ended), "{told_of_end:?}");
