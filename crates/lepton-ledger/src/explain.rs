@@ -180,6 +180,11 @@ pub enum Cause {
         /// Whether it is given to who asks for none; else only to who asks for it.
         is_in_pool: bool,
     },
+    /// Nobody has the address, and it is the next hop of a route, so only who asks for it gets it.
+    FreeNextHop {
+        /// The subnet's prefix.
+        cidr: Cidr,
+    },
     /// The subnet keeps the address for itself.
     KeptBySubnet {
         /// The subnet's prefix.
@@ -303,6 +308,7 @@ impl Cause {
             | Self::AddressFromMac { .. }
             | Self::Plugged { .. }
             | Self::Free { .. }
+            | Self::FreeNextHop { .. }
             | Self::KeptBySubnet { .. }
             | Self::Reserved { .. }
             | Self::Resting { .. }

@@ -49,6 +49,7 @@ impl Command for ExplainAddress {
 fn of_fixed_ip(info: &FixedIpInfo, subnet: &Subnet) -> Vec<Cause> {
     let (cidr, since, reason) = (subnet.cidr, info.since, info.reason.clone());
     let state = match (info.state, &info.owner) {
+        (FixedIpState::Free, _) if subnet.is_next_hop(info.address) => Cause::FreeNextHop { cidr },
         (FixedIpState::Free, _) => {
             let is_in_pool = subnet.mode == AddressMode::Pool
                 && subnet.pools.iter().any(|pool| pool.contains(info.address));

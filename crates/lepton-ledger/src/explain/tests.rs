@@ -1,4 +1,4 @@
-use lepton_types::{FloatingIp as Row, FloatingTarget, NetworkId, Port, PortStatus};
+use lepton_types::{FloatingIp as Row, FloatingTarget, NetworkId, Port, PortStatus, Route};
 use lepton_vnic::RequestedNetwork;
 
 use super::*;
@@ -119,6 +119,12 @@ fn an_address_is_explained_in_every_state() {
     assert_eq!(of("10.1.0.2"), ["HeldByPort"]);
     assert_eq!(of("10.1.0.1"), ["KeptBySubnet"]);
     assert_eq!(of("10.1.0.9"), ["Free"]);
+    let mut subnet = ledger.row::<lepton_types::Subnet>(&made.subnets[0].id).unwrap().clone();
+    let (destination, gateway) = ("10.9.0.0/24".parse().unwrap(), "10.1.0.10".parse().unwrap());
+    subnet.routes.push(Route { destination, gateway });
+    ledger.replace(subnet);
+    let mut of = |address: &str| names(&of_address(&mut ledger, place, address, Scope::Everything));
+    assert_eq!(of("10.1.0.10"), ["FreeNextHop"]);
     let reserve = crate::ReserveFixedIp {
         place: network,
         address: "10.1.0.9".parse().unwrap(),

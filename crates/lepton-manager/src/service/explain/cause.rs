@@ -180,6 +180,10 @@ impl From<Cause> for Told {
                 let words = format!("it is free, {how} of {cidr}");
                 told("FREE", [("cidr", cidr.to_string()), ("is_in_pool", is_in_pool.to_string())], words)
             }
+            Cause::FreeNextHop { cidr } => {
+                let words = format!("it is free, but the next hop of a route of {cidr}, so only for who asks for it");
+                told("FREE_NEXT_HOP", [("cidr", cidr.to_string())], words)
+            }
             Cause::KeptBySubnet { cidr, reason } => {
                 let words = format!("no guest can have it: {cidr} keeps it as {reason}");
                 told("KEPT_BY_SUBNET", [("cidr", cidr.to_string()), ("reason", reason)], words)
@@ -279,6 +283,7 @@ mod tests {
             Cause::PlugFailed { plug: plug(), error: "EBUSY".into() },
             Cause::NotUnplugged { plug: plug() },
             Cause::Free { cidr, is_in_pool: true },
+            Cause::FreeNextHop { cidr },
             Cause::KeptBySubnet { cidr, reason: "the gateway".into() },
             Cause::Reserved { reason: Some("a printer".into()), since: Some(since) },
             Cause::Resting { since: Some(since), until: Some(since) },
