@@ -66,7 +66,7 @@ impl View {
         } else {
             Cause::OrderByPriority { position, vnics, priority: network.priority }
         };
-        Ok(vec![why_network(&life, network, into), place])
+        Ok(vec![on_network(&life, network, into), place])
     }
 
     fn why_addresses(&mut self, port: &Port, causes: &mut Vec<Cause>) -> Result<(), Stop> {
@@ -127,7 +127,8 @@ impl View {
     }
 }
 
-fn why_network(life: &Instance, network: &Network, into: PluggedInto) -> Cause {
+/// Why a life has a vNIC on this network.
+fn on_network(life: &Instance, network: &Network, into: PluggedInto) -> Cause {
     match &network.project {
         _ if life.has_named_networks => Cause::NetworkNamed { network: into },
         None => Cause::NetworkGlobal { network: into },

@@ -1,4 +1,6 @@
-use lepton_types::{FloatingIp as Row, FloatingTarget, NetworkId, Port, PortStatus, Route};
+//! Explanations of a ledger in memory.
+
+use lepton_types::{FloatingIp as Row, FloatingTarget, NetworkId, Port, PortStatus, Route, Timestamp};
 use lepton_vnic::RequestedNetwork;
 
 use super::*;
