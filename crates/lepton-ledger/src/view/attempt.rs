@@ -35,8 +35,7 @@ impl View {
         decide: impl FnOnce(&mut Self) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let before = self.changes.len();
-        self.draws.start(number);
-        let result = decide(self);
+        let result = self.attempt(number, decide);
         self.undo_to(before);
         result
     }
