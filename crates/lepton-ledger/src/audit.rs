@@ -13,6 +13,7 @@
 
 mod finding;
 mod judge;
+mod last_holder;
 mod look;
 mod repair;
 #[cfg(test)]
@@ -24,7 +25,8 @@ use lepton_types::{Amounts, FloatingRange, NetworkId, ProjectId, Quota, SubnetId
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    finding::{AddressOwner, AuditedThing, Finding, FindingClass, LastHolder, Proof, Repair, Unproven},
+    finding::{AddressOwner, AuditedThing, Finding, FindingClass, Proof, Repair, Unproven},
+    last_holder::LastHolder,
     look::{Counted, CountedBlock, JournalAbout, PoolLook, PoolSpan, Which},
     repair::{RepairFinding, Repaired},
 };
@@ -166,7 +168,7 @@ impl Command for AuditLedger {
             Some(AuditPlace::Range(after)) => ranges(ledger, *after, &mut step)?,
             Some(AuditPlace::Quota(after)) => quotas(ledger, after.as_ref(), &mut step)?,
         };
-        finding::look_up_last_holders(ledger, &mut step.findings)?;
+        last_holder::look_up(ledger, &mut step.findings)?;
         Ok(step)
     }
 }

@@ -6,8 +6,8 @@ use lepton_ipam::Reserved;
 use lepton_types::{HostId, PortId, ProjectId, Quota, Resource, Subnet, SubnetId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{CountedQuota, CountedRange};
-use crate::{FixedIp, Holder, Key, Selection, Stop, View};
+use super::{CountedQuota, CountedRange, LastHolder};
+use crate::{FixedIp, Holder};
 
 /// Something that does not agree with something else of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,19 +105,6 @@ pub enum Proof {
         /// What counting comes to.
         counted: u64,
     },
-}
-
-/// Who had an address at last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastHolder {
-    /// Which port; none: a floating IP that led nowhere.
-    pub port: Option<PortId>,
-    /// Since when.
-    pub since: Timestamp,
-    /// When that was over.
-    pub ended_at: Timestamp,
-    /// A host that has not unplugged the port.
-    pub awaited: Option<HostId>,
 }
 
 /// Who has an address.
@@ -325,54 +312,4 @@ pub(super) fn of_quota(quota: &CountedQuota) -> impl Iterator<Item = Finding> + 
         let (kept, counted) = (*used.of(resource), *counted.of(resource));
         Finding::miscounted(FindingClass::MiscountedQuota, thing, kept, counted)
     })
-}
-
-/// Asks the history who had the addresses that nobody has, and says what that proves.
-pub(super) fn look_up_last_holders(ledger: &mut View, findings: &mut [Finding]) -> Result<(), Stop> {
-    let leaks: Vec<Leak<'_>> = findings.iter_mut().filter_map(Leak::of).collect();
-    ledger.need(leaks.iter().map(|leak| {
-        let (subnet, address, is_floating) = (leak.subnet, leak.address, leak.is_floating);
-        Key::Select(Selection::LastHolder { subnet, address, is_floating })
-    }))?;
-    let mut told = Vec::with_capacity(leaks.len());
-    for leak in leaks {
-        let last = ledger.last_holder(leak.subnet, leak.address, leak.is_floating)?;
-        told.push((leak, last));
-    }
-    let ports = told.iter().filter_map(|(_, last)| last.as_ref()?.port);
-    ledger.need(ports.map(Key::PendingUnplugs))?;
-    for (leak, mut last) in told {
-        if let Some(port) = last.as_ref().and_then(|last| last.port) {
-            let awaited = ledger.unplugs_of_port(port)?.into_iter().find(|unplug| !unplug.is_fenced);
-            last = last.map(|last| LastHolder { awaited: awaited.map(|unplug| unplug.host), ..last });
-        }
-        leak.finding.repair = match &last {
-            None => Repair::Nothing(Unproven::NoHistory),
-            Some(LastHolder { port: Some(port), awaited: Some(host), .. }) if !leak.is_floating => {
-                Repair::Nothing(Unproven::Plugged(*port, host.clone()))
-            }
-            Some(_) => Repair::GiveBack,
-        };
-        leak.finding.proof = Proof::NoOwner { is_floating: leak.is_floating, last };
-    }
-    Ok(())
-}
-
-/// A finding about an address that nobody has.
-struct Leak<'f> {
-    subnet: SubnetId,
-    address: IpAddr,
-    is_floating: bool,
-    finding: &'f mut Finding,
-}
-
-impl<'f> Leak<'f> {
-    fn of(finding: &'f mut Finding) -> Option<Self> {
-        let (AuditedThing::Address(subnet, address), Proof::NoOwner { is_floating, .. }) =
-            (&finding.thing, &finding.proof)
-        else {
-            return None;
-        };
-        Some(Self { subnet: *subnet, address: *address, is_floating: *is_floating, finding })
-    }
 }

@@ -48,15 +48,13 @@ fn of_bits<'l>(
     block: &'l Block,
     owners: &'l BTreeMap<IpAddr, AddressOwner>,
 ) -> impl Iterator<Item = Finding> + 'l {
-    let fresh = Block::fresh(&look.subnet, block.first());
-    let mut expected = fresh.clone();
+    let mut expected = Block::fresh(&look.subnet, block.first());
     for (address, _) in owners.range(block.first()..=Block::end_of(block.first())) {
         expected.take(*address);
     }
     let is_wrong = expected != *block;
     let addresses = is_wrong.then(|| block.addresses()).into_iter().flatten();
     addresses.filter_map(move |address| match (block.is_free(address), expected.is_free(address)) {
-        (false, true) if is_subnets(&look.subnet, address) => None,
         (false, true) => Some(Finding::leaked(&look.subnet, address, look.is_range)),
         (true, false) => {
             let owner = owners.get(&address).cloned();
@@ -67,24 +65,15 @@ fn of_bits<'l>(
     })
 }
 
-/// Whether the subnet never gives the address out by itself.
-fn is_subnets(subnet: &Subnet, address: IpAddr) -> bool {
-    Reserved::of(subnet, address).is_some() || subnet.is_next_hop(address)
-}
-
 /// The first block of each gap below the frontier.
-fn missing_blocks<'l>(look: &'l PoolLook, span: &'l PoolSpan) -> Vec<Finding> {
+fn missing_blocks(look: &PoolLook, span: &PoolSpan) -> Vec<Finding> {
     let subnet = &look.subnet;
-    let is_opened = |first: IpAddr| {
-        let next = look.frontier.as_ref().and_then(|frontier| frontier.next);
-        next.is_none_or(|next| first < next)
-    };
     let ends_before = |first: IpAddr| look.end.is_some_and(|end| end <= first) || !span.contains(first);
     let mut expected = span.from.map_or_else(|| first_block(subnet), |from| block_from(subnet, from));
     let mut findings = Vec::new();
     for first in look.blocks.iter().map(|counted| Some(counted.block.first())).chain([None]) {
         let gap = expected.filter(|gap| first.is_none_or(|first| *gap < first));
-        let gap = gap.filter(|gap| is_opened(*gap) && !ends_before(*gap));
+        let gap = gap.filter(|gap| look.is_opened(*gap) && !ends_before(*gap));
         findings.extend(gap.map(|gap| Finding::missing_block(subnet, gap)));
         expected = first.and_then(|first| next_block(subnet, first));
     }
@@ -93,15 +82,9 @@ fn missing_blocks<'l>(look: &'l PoolLook, span: &'l PoolSpan) -> Vec<Finding> {
 
 /// Addresses of pools that somebody has though their block was not opened: it would give them out once more.
 fn in_no_block(look: &PoolLook, owners: &BTreeMap<IpAddr, AddressOwner>) -> Vec<Finding> {
-    let is_opened = |first: IpAddr| {
-        let next = look.frontier.as_ref().and_then(|frontier| frontier.next);
-        next.is_none_or(|next| first < next)
-    };
-    let has_row =
-        |first: IpAddr| look.blocks.binary_search_by_key(&first, |counted| counted.block.first()).is_ok();
     let lies_open = |address: IpAddr| {
         let first = Block::start_of(address);
-        in_pool(&look.subnet, address) && !has_row(first) && !is_opened(first)
+        in_pool(&look.subnet, address) && !look.has_block(first) && !look.is_opened(first)
     };
     let open = owners.iter().filter(|(address, _)| lies_open(**address));
     open.map(|(address, owner)| Finding::unmarked(&look.subnet, *address, owner.clone())).collect()
@@ -150,10 +133,6 @@ fn count_pools(
     let last = look.end.map_or(last, |end| bits_of(end).saturating_sub(1));
     figures.size = pooled_within(&subnet.pools, first, last);
 
-    let has_row = |address: IpAddr| {
-        let first = Block::start_of(address);
-        look.blocks.binary_search_by_key(&first, |counted| counted.block.first()).is_ok()
-    };
     let mut in_blocks = 0;
     for block in look.blocks.iter().map(|counted| &counted.block) {
         let (first, last) = (bits_of(block.first()), bits_of(Block::end_of(block.first())));
@@ -169,8 +148,9 @@ fn count_pools(
         is_nobodys && in_pool(subnet, *address) && (first..=last).contains(&bits)
     });
     figures.kept = own.len() as u64;
-    let taken_elsewhere =
-        owners.keys().chain(&own).filter(|address| in_pool(subnet, **address) && !has_row(**address));
+    let lies_elsewhere =
+        |address: &IpAddr| in_pool(subnet, *address) && !look.has_block(Block::start_of(*address));
+    let taken_elsewhere = owners.keys().chain(&own).filter(|address| lies_elsewhere(address));
     figures.free += (figures.size - in_blocks).saturating_sub(taken_elsewhere.count() as u128);
 }
 

@@ -88,6 +88,17 @@ impl PoolLook {
             self.cut(Block::start_of(address));
         }
     }
+
+    /// Whether the look has a row of the block that begins with `first`.
+    pub(super) fn has_block(&self, first: IpAddr) -> bool {
+        self.blocks.binary_search_by_key(&first, |counted| counted.block.first()).is_ok()
+    }
+
+    /// Whether the block that begins with `first` lies below the frontier, so that it must have a row.
+    pub(super) fn is_opened(&self, first: IpAddr) -> bool {
+        let next = self.frontier.as_ref().and_then(|frontier| frontier.next);
+        next.is_none_or(|next| first < next)
+    }
 }
 
 /// A block, and how many free addresses its row says that it has.

@@ -17,6 +17,7 @@ use super::{
     AuditedThing, Finding, FindingClass, JournalAbout, LastHolder, PoolLook, PoolSpan, Proof, Repair, Which,
     finding::{self, Unproven},
     judge::judge,
+    last_holder,
 };
 use crate::{Command, FixedIp, Holder, Key, Refusal, Stop, View};
 
@@ -72,7 +73,7 @@ impl RepairFinding {
         let Some(look) = ledger.pool_look(&span)? else { return Ok(None) };
         let mut found = judge(&look, &span).findings;
         found.retain(|finding| self.is_of(finding));
-        finding::look_up_last_holders(ledger, &mut found)?;
+        last_holder::look_up(ledger, &mut found)?;
         let Some(finding) = found.pop() else { return Ok(None) };
         match (&finding.repair, &finding.proof) {
             (Repair::Mark, _) => mark(ledger, &look, address),
@@ -169,11 +170,9 @@ fn mark(ledger: &mut View, look: &PoolLook, address: IpAddr) {
         }
         None => {
             let mut block = Block::fresh(&look.subnet, address);
-            for row in &look.fixed_ips {
-                block.take(row.address);
-            }
-            for row in &look.floating_ips {
-                block.take(row.address);
+            let fixed = look.fixed_ips.iter().map(|row| row.address);
+            for taken in fixed.chain(look.floating_ips.iter().map(|row| row.address)) {
+                block.take(taken);
             }
             ledger.insert(block);
         }
@@ -182,8 +181,7 @@ fn mark(ledger: &mut View, look: &PoolLook, address: IpAddr) {
 
 /// Has a block's count written anew.
 fn recount(ledger: &mut View, look: &PoolLook, first: IpAddr) {
-    let counted = look.blocks.iter().find(|counted| counted.block.first() == first);
-    if let Some(counted) = counted {
+    if let Some(counted) = look.blocks.iter().find(|counted| counted.block.first() == first) {
         ledger.recount(counted.block.clone());
     }
 }
