@@ -1,10 +1,8 @@
 //! `dns.proto`: domains and entries to the wire.
 
-use std::time::SystemTime;
-
 use lepton_types::{DnsDomain, DnsEntry, DnsScope, DomainName};
 
-use crate::v1;
+use crate::{timestamp, v1};
 
 impl From<DnsDomain> for v1::DnsDomain {
     fn from(domain: DnsDomain) -> Self {
@@ -19,7 +17,7 @@ impl From<DnsDomain> for v1::DnsDomain {
             scope: scope.into(),
             project_id: project_id.unwrap_or_default(),
             availability_zone: availability_zone.unwrap_or_default(),
-            created_at: Some(SystemTime::from(domain.created_at).into()),
+            created_at: Some(timestamp(domain.created_at)),
         }
     }
 }
@@ -33,6 +31,6 @@ pub fn dns_entry(domain: DomainName, entry: DnsEntry) -> v1::DnsEntry {
         name: entry.name.into(),
         subnet_id: entry.bound.map(|bond| bond.subnet.to_string()).unwrap_or_default(),
         port_id: entry.bound.and_then(|bond| bond.port).map(|port| port.to_string()).unwrap_or_default(),
-        created_at: Some(SystemTime::from(entry.created_at).into()),
+        created_at: Some(timestamp(entry.created_at)),
     }
 }

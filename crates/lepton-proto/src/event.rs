@@ -1,10 +1,8 @@
 //! `event.proto`: events to the wire.
 
-use std::time::SystemTime;
-
 use lepton_types::RecordedEvent;
 
-use crate::v1;
+use crate::{timestamp, v1};
 
 impl From<RecordedEvent> for v1::Event {
     fn from(recorded: RecordedEvent) -> Self {
@@ -13,7 +11,7 @@ impl From<RecordedEvent> for v1::Event {
         Self {
             revision,
             kind: event.kind.into_owned(),
-            occurred_at: Some(SystemTime::from(at).into()),
+            occurred_at: Some(timestamp(at)),
             project_id: event.project.map(String::from).unwrap_or_default(),
             attributes: about.map(|(name, value)| (name.into_owned(), value)).collect(),
             actor,

@@ -1,10 +1,8 @@
 //! `fixed_ip.proto`: what addresses are, to the wire.
 
-use std::time::SystemTime;
-
 use lepton_types::{FixedIpInfo, FixedIpState, Lease};
 
-use crate::v1;
+use crate::{timestamp, v1};
 
 impl From<FixedIpInfo> for v1::FixedIp {
     fn from(info: FixedIpInfo) -> Self {
@@ -22,9 +20,9 @@ impl From<FixedIpInfo> for v1::FixedIp {
             subnet_id: info.subnet.to_string(),
             state: v1::FixedIpState::from(info.state).into(),
             reason: info.reason.unwrap_or_default(),
-            since: info.since.map(|since| SystemTime::from(since).into()),
+            since: info.since.map(timestamp),
             lease: info.lease.map(Into::into),
-            resting_until: info.resting_until.map(|until| SystemTime::from(until).into()),
+            resting_until: info.resting_until.map(timestamp),
         }
     }
 }
@@ -46,7 +44,7 @@ impl From<Lease> for v1::FixedIpLease {
     fn from(lease: Lease) -> Self {
         Self {
             mac_address: lease.mac.to_string(),
-            leased_at: Some(SystemTime::from(lease.at).into()),
+            leased_at: Some(timestamp(lease.at)),
             lease_time: prost_types::Duration::try_from(lease.time).ok(),
         }
     }

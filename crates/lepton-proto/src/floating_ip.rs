@@ -1,10 +1,8 @@
 //! `floating_ip.proto`: floating IPs to the wire.
 
-use std::time::SystemTime;
-
 use lepton_types::{FloatingIp, HostId, IfName, Name};
 
-use crate::v1;
+use crate::{timestamp, v1};
 
 /// Why no floating IP is carried.
 const NO_ROUTER: &str = "no router carries floating IPs yet: the ledger holds where they are to lead";
@@ -30,7 +28,7 @@ pub fn floating_ip(
         auto_assigned: row.is_auto_assigned,
         status: v1::FloatingIpStatus::Pending.into(),
         status_reason: NO_ROUTER.into(),
-        allocated_at: Some(SystemTime::from(row.allocated_at).into()),
-        associated_at: target.map(|_| SystemTime::from(row.since).into()),
+        allocated_at: Some(timestamp(row.allocated_at)),
+        associated_at: target.map(|_| timestamp(row.since)),
     }
 }

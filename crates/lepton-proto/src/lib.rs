@@ -13,6 +13,7 @@ mod mutation;
 mod network;
 mod port;
 mod quota;
+mod timestamp;
 
 pub use code::code_name;
 pub use dns::dns_entry;
@@ -21,6 +22,7 @@ pub use mutation::Mutation;
 pub use network::network;
 pub use port::port;
 pub use quota::quota;
+pub use timestamp::timestamp;
 
 #[expect(
     clippy::all,

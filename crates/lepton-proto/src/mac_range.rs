@@ -1,10 +1,8 @@
 //! `mac_range.proto`: ranges of MACs to the wire.
 
-use std::time::SystemTime;
-
 use lepton_types::MacRange;
 
-use crate::v1;
+use crate::{timestamp, v1};
 
 impl From<MacRange> for v1::MacRange {
     fn from(range: MacRange) -> Self {
@@ -13,7 +11,7 @@ impl From<MacRange> for v1::MacRange {
             range: range.prefix.to_string(),
             size: range.prefix.size(),
             drawn: range.drawn,
-            created_at: Some(SystemTime::from(range.created_at).into()),
+            created_at: Some(timestamp(range.created_at)),
         }
     }
 }

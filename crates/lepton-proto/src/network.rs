@@ -1,10 +1,10 @@
 //! `network.proto`: networks and subnets to the wire.
 
-use std::{net::IpAddr, time::SystemTime};
+use std::net::IpAddr;
 
 use lepton_types::{AddressMode, AddressPool, Network, Route, Subnet};
 
-use crate::v1;
+use crate::{timestamp, v1};
 
 /// A network and its subnets, in their order, as one message.
 pub fn network(network: Network, subnets: Vec<Subnet>) -> v1::Network {
@@ -16,7 +16,7 @@ pub fn network(network: Network, subnets: Vec<Subnet>) -> v1::Network {
         priority: network.priority,
         mtu: network.mtu.into(),
         subnets: subnets.into_iter().map(Into::into).collect(),
-        created_at: Some(SystemTime::from(network.created_at).into()),
+        created_at: Some(timestamp(network.created_at)),
         host: network.host.map(String::from).unwrap_or_default(),
         injected: network.is_injected,
     }

@@ -1,7 +1,5 @@
 //! `port.proto`: NetworkInfo to the wire.
 
-use std::time::SystemTime;
-
 use lepton_types::{
     FloatingLink, Name, NetworkInfo, Port, PortBinding, PortStatus, SubnetInfo, Vif, VifDestination,
     VifNetwork,
@@ -9,6 +7,7 @@ use lepton_types::{
 
 use crate::{
     network::text,
+    timestamp,
     v1::{self, port_binding},
 };
 
@@ -66,7 +65,7 @@ pub fn port(port: Port, network_label: &Name, fixed_ips: Vec<v1::PortFixedIp>) -
         fixed_ips,
         destination_host,
         destination,
-        created_at: Some(SystemTime::from(port.created_at).into()),
+        created_at: Some(timestamp(port.created_at)),
     }
 }
 

@@ -1,18 +1,14 @@
 //! The handlers of `lepton.v1.Audits`.
 
-use std::time::SystemTime;
-
 use lepton_ledger::{AddressOwner, AuditedThing, Finding, LookedAt, Proof, SubnetFigures};
-use lepton_proto::v1::{self, audits_server::Audits};
-use lepton_types::Timestamp;
+use lepton_proto::{
+    timestamp,
+    v1::{self, audits_server::Audits},
+};
 use tonic::{Request, Response, Status};
 
 use super::{Api, parse};
 use crate::parse::audit;
-
-fn moment(moment: Timestamp) -> prost_types::Timestamp {
-    SystemTime::from(moment).into()
-}
 
 /// A number of addresses; of more than fit, as many as do.
 fn number(number: u128) -> u64 {
@@ -48,7 +44,7 @@ fn finding(finding: &Finding) -> v1::Finding {
         Proof::Counts { kept, counted } => (message.kept, message.counted) = (Some(*kept), Some(*counted)),
         Proof::NoOwner { last: Some(last), .. } => {
             message.port_id = last.port.map(|port| port.to_string()).unwrap_or_default();
-            message.ended_at = Some(moment(last.ended_at));
+            message.ended_at = Some(timestamp(last.ended_at));
             message.host_id = last.awaited.clone().map(String::from).unwrap_or_default();
         }
         Proof::Owner(AddressOwner::Port(port)) => message.port_id = port.to_string(),
@@ -90,7 +86,7 @@ impl Audits for Api {
             findings: step.findings.iter().map(finding).collect(),
             subnets: step.subnets.into_iter().map(figures).collect(),
             looked_at: Some(counts(step.looked_at)),
-            at: Some(moment(step.at)),
+            at: Some(timestamp(step.at)),
             next_page_token: audit::token(step.next.as_ref()),
         }))
     }

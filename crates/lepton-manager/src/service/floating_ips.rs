@@ -1,9 +1,10 @@
 //! The handlers of `lepton.v1.FloatingIps`.
 
-use std::time::SystemTime;
-
 use lepton_ledger::{FloatingIpInfo, FloatingPool, PoolRange};
-use lepton_proto::v1::{self, floating_ips_server::FloatingIps};
+use lepton_proto::{
+    timestamp,
+    v1::{self, floating_ips_server::FloatingIps},
+};
 use tonic::{Request, Response, Status};
 
 use super::{Api, parse, parse_within};
@@ -22,7 +23,7 @@ fn pool_message(pool: FloatingPool) -> v1::FloatingPool {
         ranges: pool.ranges.iter().flatten().map(range_message).collect(),
         id: pool.id.to_string(),
         name: pool.name.into(),
-        created_at: Some(SystemTime::from(pool.created_at).into()),
+        created_at: Some(timestamp(pool.created_at)),
     }
 }
 

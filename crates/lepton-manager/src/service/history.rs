@@ -1,25 +1,21 @@
 //! The handlers of `lepton.v1.History`.
 
-use std::time::SystemTime;
-
 use lepton_ledger::{End, Holdable, Holding};
-use lepton_proto::v1::{self, history_server::History};
-use lepton_types::Timestamp;
+use lepton_proto::{
+    timestamp,
+    v1::{self, history_server::History},
+};
 use tonic::{Request, Response, Status};
 
 use super::Api;
 use crate::parse::history;
 
-fn moment(moment: Timestamp) -> prost_types::Timestamp {
-    SystemTime::from(moment).into()
-}
-
 fn message(holding: Holding) -> v1::Holding {
     let mut message = v1::Holding {
         project_id: holding.project.into(),
-        since: Some(moment(holding.since)),
+        since: Some(timestamp(holding.since)),
         until: match holding.until {
-            End::At(until) => Some(moment(until)),
+            End::At(until) => Some(timestamp(until)),
             End::NotYet => None,
         },
         ..v1::Holding::default()
@@ -61,7 +57,7 @@ impl History for Api {
         Ok(Response::new(v1::ListHoldersResponse {
             holdings: page.holdings.into_iter().map(message).collect(),
             next_page_token: history::token(page.next),
-            remembered_since: page.remembered_since.map(moment),
+            remembered_since: page.remembered_since.map(timestamp),
         }))
     }
 }

@@ -7,9 +7,8 @@ mod instance;
 mod plug;
 mod vnic;
 
-use std::time::SystemTime;
-
 use lepton_ledger::Cause;
+use lepton_proto::timestamp;
 use lepton_types::Timestamp;
 
 /// What is told of a cause. The table of codes and facts is in `explain.proto`.
@@ -73,7 +72,7 @@ fn told<const N: usize>(code: &'static str, facts: [(&'static str, String); N], 
 
 /// A moment as RFC 3339 has it.
 fn moment(moment: Timestamp) -> String {
-    prost_types::Timestamp::from(SystemTime::from(moment)).to_string()
+    timestamp(moment).to_string()
 }
 
 #[cfg(test)]
