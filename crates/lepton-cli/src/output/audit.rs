@@ -1,7 +1,7 @@
 //! What an audit found, as it is shown.
 
 use lepton_proto::v1 as pb;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{View, network::present, table::Table};
 
@@ -26,9 +26,7 @@ pub(crate) struct FindingView {
     port_id: Option<String>,
     ended_at: Option<String>,
     host_id: Option<String>,
-    outcome: Option<&'static str>,
-    #[serde(skip)]
-    became: Option<Outcome>,
+    outcome: Option<Outcome>,
 }
 
 /// `lepton.v1.AuditedThing`.
@@ -91,6 +89,12 @@ impl Outcome {
     }
 }
 
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
 impl AuditView {
     /// What an audit found, what subnets have, and how much was looked at.
     pub(crate) fn new(
@@ -149,15 +153,14 @@ impl FindingView {
 
     /// Notes what became of it.
     pub(crate) fn becomes(&mut self, outcome: Outcome) {
-        self.outcome = Some(outcome.word());
         if let Outcome::NotProven(why) = &outcome {
             self.repair.clone_from(why);
         }
-        self.became = Some(outcome);
+        self.outcome = Some(outcome);
     }
 
     fn is_left(&self) -> bool {
-        !matches!(self.became, Some(Outcome::Mended | Outcome::Gone))
+        !matches!(self.outcome, Some(Outcome::Mended | Outcome::Gone))
     }
 
     fn what(&self) -> String {
@@ -191,7 +194,6 @@ impl From<pb::Finding> for FindingView {
             ended_at: finding.ended_at.map(|time| time.to_string()),
             host_id: present(finding.host_id),
             outcome: None,
-            became: None,
         }
     }
 }
@@ -222,7 +224,7 @@ impl View for AuditView {
         }
         let mut table = Table::with_header(["CLASS", "THING", "PROOF", "REPAIR"]);
         for finding in &self.findings {
-            let repair = match &finding.became {
+            let repair = match &finding.outcome {
                 None | Some(Outcome::NotProven(_)) => finding.repair.clone(),
                 Some(Outcome::Mended) => format!("done: {}", finding.repair),
                 Some(Outcome::WouldBeMended) => format!("would be done: {}", finding.repair),
