@@ -210,7 +210,7 @@ impl Config {
         let mut mistakes = Mistakes::default();
         let file = file_layer(&sources.file, &mut mistakes);
         let is_read = file.is_some();
-        let layers = [
+        let layers = vec![
             file.unwrap_or_default(),
             layers::environment(&sources.variables, &mut mistakes),
             layers::flags(&sources.flags),

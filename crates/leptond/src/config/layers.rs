@@ -91,7 +91,7 @@ impl Given {
 
 impl Values {
     /// Lays the layers over each other, the last one on top.
-    pub(super) fn merge<const COUNT: usize>(layers: [Layer; COUNT], mistakes: Mistakes) -> Self {
+    pub(super) fn merge(layers: Vec<Layer>, mistakes: Mistakes) -> Self {
         let covered = covered(&layers);
         let builder =
             layers.into_iter().fold(config::Config::builder(), |below, layer| below.add_source(layer));
