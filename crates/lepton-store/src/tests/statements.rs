@@ -198,57 +198,64 @@ async fn an_allocation_costs_the_same_statements_with_50_000_addresses_taken() {
     }
 }
 
-/// Fills the first blocks of 10.1.0.0/16: a port for each address.
+/// Fills the first blocks of 10.1.0.0/16: a port for each address. A few blocks a statement, since a busy PostgreSQL takes longer for
+/// all of them at once than a statement may.
 async fn take_50_000(subject: &Subject, network: NetworkId, subnet: SubnetId) {
-    let firsts = || (0..FULL_BLOCKS).map(|third| [10, 1, third, 0]);
-    let blocks: Vec<_> = firsts().map(|first| Block::from_bytes(subnet, first.into(), [0xff; 32])).collect();
-    let addresses = firsts().flat_map(|[a, b, c, _]| (0..=255).map(move |d| Ipv4Addr::new(a, b, c, d)));
-    let rows = addresses.map(|address| {
-        let number = address.to_bits();
-        // The name of its device is made of the first bytes.
-        let id = PortId::from(Uuid::from_u128(u128::from(number) << 96));
-        let [_, second, third, last] = address.octets();
-        let port = Port {
-            id,
-            instance: Uuid::from_u128(u128::from(number)).into(),
-            incarnation: 1,
-            network,
-            project: "p2".parse().unwrap(),
-            host: "full".parse().unwrap(),
-            position: 0,
-            mac: MacAddr::from([0x02, 0, 0, second, third, last]),
-            binding: PortBinding::Tap,
-            status: PortStatus::Active,
-            is_released: false,
-            revision: Revision::from(1),
-            created_at: Timestamp::default(),
-            mac_range: None,
-            has_moved: false,
-            target: None,
-        };
-        let holder = Holder::Port(id);
-        (
-            port,
-            FixedIp {
-                subnet,
-                address: address.into(),
-                holder,
-                since: Timestamp::default(),
-                lease: None,
-                is_asked_for: false,
-            },
-        )
-    });
-    let (ports, fixed_ips): (Vec<Port>, Vec<FixedIp>) = rows.unzip();
+    const AT_ONCE: usize = 8;
     let mut tx = subject.engine().write().await.unwrap();
+    for some in (0..FULL_BLOCKS).collect::<Vec<u8>>().chunks(AT_ONCE) {
+        let mut together = Together::default();
+        let blocks =
+            some.iter().map(|third| Block::from_bytes(subnet, [10, 1, *third, 0].into(), [0xff; 32]));
+        let addresses =
+            some.iter().flat_map(|third| (0..=255).map(|last| Ipv4Addr::new(10, 1, *third, last)));
+        let (ports, fixed_ips): (Vec<Port>, Vec<FixedIp>) =
+            addresses.map(|address| port_with(address, network, subnet)).unzip();
+        table::insert(&mut together, &ports.iter().collect::<Vec<_>>());
+        table::insert(&mut together, &fixed_ips.iter().collect::<Vec<_>>());
+        table::insert(&mut together, &blocks.collect::<Vec<_>>().iter().collect::<Vec<_>>());
+        together.carry_out(&mut tx).await.unwrap();
+    }
     let mut together = Together::default();
-    table::insert(&mut together, &ports.iter().collect::<Vec<_>>());
-    table::insert(&mut together, &fixed_ips.iter().collect::<Vec<_>>());
-    table::insert(&mut together, &blocks.iter().collect::<Vec<_>>());
     let frontier = Frontier { subnet, next: Some([10, 1, FULL_BLOCKS, 0].into()) };
     table::update(&mut together, &[(&frontier, &frontier)]);
     together.carry_out(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+/// A port of its own for an address, which has it.
+fn port_with(address: Ipv4Addr, network: NetworkId, subnet: SubnetId) -> (Port, FixedIp) {
+    let number = address.to_bits();
+    // The name of its device is made of the first bytes.
+    let id = PortId::from(Uuid::from_u128(u128::from(number) << 96));
+    let [_, second, third, last] = address.octets();
+    let port = Port {
+        id,
+        instance: Uuid::from_u128(u128::from(number)).into(),
+        incarnation: 1,
+        network,
+        project: "p2".parse().unwrap(),
+        host: "full".parse().unwrap(),
+        position: 0,
+        mac: MacAddr::from([0x02, 0, 0, second, third, last]),
+        binding: PortBinding::Tap,
+        status: PortStatus::Active,
+        is_released: false,
+        revision: Revision::from(1),
+        created_at: Timestamp::default(),
+        mac_range: None,
+        has_moved: false,
+        target: None,
+    };
+    let fixed_ip = FixedIp {
+        subnet,
+        address: address.into(),
+        holder: Holder::Port(id),
+        since: Timestamp::default(),
+        lease: None,
+        is_asked_for: false,
+    };
+    (port, fixed_ip)
 }
 
 /// Uses the ledger in every way that there is.
