@@ -33,6 +33,20 @@ pub(crate) struct Audit {
     pub(crate) looked_at: LookedAt,
 }
 
+/// By what a finding is known again in the next audit.
+type Place = (FindingClass, AuditedThing);
+
+fn place(finding: &Finding) -> Place {
+    (finding.class, finding.thing.clone())
+}
+
+impl Audit {
+    /// The findings that an audit with these did not have.
+    fn news(&self, known: &BTreeSet<Place>) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !known.contains(&place(finding)))
+    }
+}
+
 /// Audits the ledger until `shutdown`, once in each period; never when that is zero.
 pub async fn audit_ledger(manager: Manager, period: Duration, shutdown: CancellationToken) {
     if period.is_zero() {
@@ -87,13 +101,8 @@ async fn audit(manager: &Manager) -> Result<Audit, ManagerError> {
 }
 
 /// Logs each finding that the audit before did not have; answers with all that this one has.
-fn tell(
-    audit: &Audit,
-    known: &BTreeSet<(FindingClass, AuditedThing)>,
-) -> BTreeSet<(FindingClass, AuditedThing)> {
-    let place = |finding: &Finding| (finding.class, finding.thing.clone());
-    for finding in audit.findings.iter().filter(|finding| !known.contains(&place(finding))) {
-        let Finding { class, thing, proof, repair } = finding;
+fn tell(audit: &Audit, known: &BTreeSet<Place>) -> BTreeSet<Place> {
+    for Finding { class, thing, proof, repair } in audit.news(known) {
         tracing::warn!(%class, %thing, %proof, %repair, "an audit found what does not agree");
     }
     let found: u64 = audit.counts.values().sum();
@@ -151,14 +160,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_auditor_stops_when_it_is_told_to_and_does_nothing_without_a_period() {
-        let manager = manager_with("10.1.0.0/24").await;
-        for period in [Duration::ZERO, Duration::from_secs(600)] {
+        for (period, audits) in [(Duration::ZERO, false), (Duration::from_secs(600), true)] {
+            let manager = manager_with("10.1.0.0/24").await;
             let shutdown = CancellationToken::new();
             let stop = async {
                 time::sleep(Duration::from_secs(1500)).await;
                 shutdown.cancel();
             };
             tokio::join!(audit_ledger(manager.clone(), period, shutdown.clone()), stop);
+            let never = "lepton_audit_completed_timestamp_seconds 0";
+            assert_eq!(!manager.metrics().text().lines().any(|line| line == never), audits, "{period:?}");
         }
     }
 
@@ -171,10 +182,12 @@ mod tests {
             proof: lepton_ledger::Proof::Counts { kept: 2, counted: 1 },
             repair: lepton_ledger::Repair::Count,
         };
-        let audit = Audit { findings: vec![finding], ..Audit::default() };
+        let audit = Audit { findings: vec![finding.clone()], ..Audit::default() };
+        let news = |known: &BTreeSet<Place>| audit.news(known).cloned().collect::<Vec<_>>();
+        assert_eq!(news(&BTreeSet::new()), [finding]);
         let known = tell(&audit, &BTreeSet::new());
         assert_eq!(known, BTreeSet::from([(FindingClass::MiscountedQuota, thing)]));
-        assert_eq!(tell(&audit, &known), known);
+        assert_eq!(news(&known), []);
         assert_eq!(
             tell(&Audit::default(), &known),
             BTreeSet::new(),

@@ -106,10 +106,22 @@ fn place(token: &str) -> Option<AuditPlace> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use lepton_types::SubnetId;
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn the_manual_has_each_class() {
+        let proto = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto/lepton/v1/audit.proto");
+        let manual = fs::read_to_string(proto).unwrap();
+        let rows = manual.lines().skip_while(|line| !line.starts_with("//   class ")).skip(1);
+        let rows = rows.map_while(|line| line.strip_prefix("//   ")?.split(' ').next());
+        let classes = FindingClass::ALL.iter().map(|class| class.as_str());
+        assert_eq!(rows.collect::<Vec<_>>(), classes.collect::<Vec<_>>());
+    }
 
     #[test]
     fn tokens_are_read_back() {
