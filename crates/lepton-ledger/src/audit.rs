@@ -25,7 +25,9 @@ use lepton_types::{Amounts, FloatingRange, NetworkId, ProjectId, Quota, SubnetId
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    finding::{AddressOwner, AuditedThing, Finding, FindingClass, Proof, Repair, Unproven},
+    finding::{
+        AddressOwner, AuditedThing, Finding, FindingClass, FindingClassError, Proof, Repair, Unproven,
+    },
     last_holder::LastHolder,
     look::{Counted, CountedBlock, JournalAbout, PoolLook, PoolSpan, Which},
     repair::{RepairFinding, Repaired},

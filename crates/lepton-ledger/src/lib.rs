@@ -49,8 +49,8 @@ mod view;
 pub use allocate::{AllocateForInstance, BindingRequest, MOST_VNICS};
 pub use audit::{
     AddressOwner, AuditLedger, AuditPlace, AuditStep, AuditedThing, Counted, CountedBlock, CountedQuota,
-    CountedRange, Finding, FindingClass, JournalAbout, LastHolder, LookedAt, PoolLook, PoolSpan, Proof,
-    Repair, RepairFinding, Repaired, SubnetFigures, Unproven, Which,
+    CountedRange, Finding, FindingClass, FindingClassError, JournalAbout, LastHolder, LookedAt, PoolLook,
+    PoolSpan, Proof, Repair, RepairFinding, Repaired, SubnetFigures, Unproven, Which,
 };
 pub use change::{Change, Ended, RowChange, coalesce};
 pub use command::{Command, Envelope, Reply, Stop, UnreadableAnswer, execute};

@@ -66,7 +66,7 @@ pub use name::{Name, NameError};
 pub use network::Network;
 pub use network_info::{FloatingLink, Migration, NetworkInfo, SubnetInfo, Vif, VifDestination, VifNetwork};
 pub use port::{NetnsPath, NetnsPathError, Port, PortBinding, PortStatus, PortTarget};
-pub use quota::{Amounts, Limit, Quota, Resource};
+pub use quota::{Amounts, Limit, Quota, Resource, ResourceError};
 pub use revision::Revision;
 pub use route::Route;
 pub use shown::Shown;

@@ -1,10 +1,10 @@
 //! [`Quota`]: how much of each [`Resource`] a project has, and may have.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ProjectId;
+use crate::{ProjectId, Shown};
 
 /// What a project may have only so much of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +19,11 @@ pub enum Resource {
     /// Floating IPs.
     FloatingIps,
 }
+
+/// A text that names no resource.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no resource (expected {known})", known = Resource::ALL.map(Resource::as_str).join(", "))]
+pub struct ResourceError(Shown);
 
 /// How much a project may have of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +71,15 @@ impl Resource {
             Self::FixedIps => "fixed_ips",
             Self::FloatingIps => "floating_ips",
         }
+    }
+}
+
+impl FromStr for Resource {
+    type Err = ResourceError;
+
+    fn from_str(text: &str) -> Result<Self, ResourceError> {
+        let found = Self::ALL.into_iter().find(|resource| resource.as_str() == text);
+        found.ok_or_else(|| ResourceError(Shown::new(text)))
     }
 }
 
@@ -131,5 +145,22 @@ impl Quota {
     /// The quota of a project that has nothing, and whose limits nobody has set.
     pub fn new(project: ProjectId) -> Self {
         Self { project, limits: Amounts::default(), used: Amounts::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_is_read_by_its_name() {
+        for resource in Resource::ALL {
+            assert_eq!(resource.to_string().parse(), Ok(resource));
+        }
+        let error = "shoes".parse::<Resource>().unwrap_err().to_string();
+        assert!(
+            error.contains("shoes") && error.contains("networks, ports, fixed_ips, floating_ips"),
+            "{error}"
+        );
     }
 }

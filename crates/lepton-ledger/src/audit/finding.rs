@@ -1,9 +1,9 @@
 //! [`Finding`]: what does not agree, by which rows, and what would mend it.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use lepton_ipam::Reserved;
-use lepton_types::{HostId, PortId, ProjectId, Quota, Resource, Subnet, SubnetId, Timestamp};
+use lepton_types::{HostId, PortId, ProjectId, Quota, Resource, Shown, Subnet, SubnetId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{CountedQuota, CountedRange, LastHolder};
@@ -55,6 +55,26 @@ classes! {
     MiscountedRange = "MISCOUNTED_RANGE";
     /// A project's quota counts other than the project has rows.
     MiscountedQuota = "MISCOUNTED_QUOTA";
+}
+
+/// A text that names no class of findings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no class of findings (expected {known})", known = FindingClass::names().join(", "))]
+pub struct FindingClassError(Shown);
+
+impl FindingClass {
+    fn names() -> Vec<&'static str> {
+        Self::ALL.iter().map(|class| class.as_str()).collect()
+    }
+}
+
+impl FromStr for FindingClass {
+    type Err = FindingClassError;
+
+    fn from_str(text: &str) -> Result<Self, FindingClassError> {
+        let found = Self::ALL.iter().find(|class| class.as_str() == text);
+        found.copied().ok_or_else(|| FindingClassError(Shown::new(text)))
+    }
 }
 
 impl fmt::Display for FindingClass {

@@ -168,3 +168,12 @@ fn of_a_journal_that_was_forgotten_as_a_whole_nothing_is_known_before_the_presen
     let refusal = decided(&mut ledger, &repair).unwrap_err();
     assert!(refusal.to_string().contains("does not reach back"), "{refusal}");
 }
+
+#[test]
+fn a_class_is_read_by_its_name() {
+    for class in FindingClass::ALL {
+        assert_eq!(class.to_string().parse(), Ok(*class));
+    }
+    let error = "LOST".parse::<FindingClass>().unwrap_err().to_string();
+    assert!(error.contains("LOST") && error.contains("LEAKED_ADDRESS, UNMARKED_ADDRESS"), "{error}");
+}

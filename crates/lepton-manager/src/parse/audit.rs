@@ -4,7 +4,7 @@ use lepton_ledger::{
     AuditLedger, AuditPlace, AuditedThing, Block, FindingClass, Refusal, RepairFinding, Scope,
 };
 use lepton_proto::v1;
-use lepton_types::{Resource, Shown};
+use lepton_types::Resource;
 
 use super::{Fields, page};
 
@@ -20,24 +20,10 @@ pub(crate) fn repair_finding(
     mut fields: Fields,
     request: &v1::RepairFindingRequest,
 ) -> Result<RepairFinding, Refusal> {
-    let class = class(&mut fields, &request.class);
+    let class: Option<FindingClass> = fields.required("class", &request.class);
     let none = v1::AuditedThing::default();
     let thing = thing(&mut fields, request.thing.as_ref().unwrap_or(&none));
     fields.finish(class.and_then(|class| Some(RepairFinding { class, thing: thing? })))
-}
-
-fn class(fields: &mut Fields, text: &str) -> Option<FindingClass> {
-    if text.is_empty() {
-        fields.wrong("class", "is required");
-        return None;
-    }
-    let class = FindingClass::ALL.iter().copied().find(|class| class.as_str() == text);
-    if class.is_none() {
-        let known: Vec<&str> = FindingClass::ALL.iter().map(|class| class.as_str()).collect();
-        let problem = format!("{} is no class of findings (expected {})", Shown::new(text), known.join(", "));
-        fields.wrong("class", problem);
-    }
-    class
 }
 
 fn thing(fields: &mut Fields, thing: &v1::AuditedThing) -> Option<AuditedThing> {
@@ -58,20 +44,10 @@ fn thing(fields: &mut Fields, thing: &v1::AuditedThing) -> Option<AuditedThing> 
         }
         (false, true) => {
             let project = fields.required("thing.project_id", &thing.project_id);
-            let resource = resource(fields, &thing.resource);
+            let resource: Option<Resource> = fields.required("thing.resource", &thing.resource);
             project.and_then(|project| Some(AuditedThing::Quota(project, resource?)))
         }
     }
-}
-
-fn resource(fields: &mut Fields, text: &str) -> Option<Resource> {
-    let resource = Resource::ALL.into_iter().find(|resource| resource.as_str() == text);
-    if resource.is_none() {
-        let known = Resource::ALL.map(Resource::as_str).join(", ");
-        let problem = format!("{} is no resource (expected {known})", Shown::new(text));
-        fields.wrong("thing.resource", problem);
-    }
-    resource
 }
 
 /// The token of the page that goes on from here.
