@@ -3,7 +3,7 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use futures_util::FutureExt;
@@ -13,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     again::{Again, TimeLimit},
-    batch::{Job, ReadClock, read_batch, write_batch},
+    batch::{Job, read_batch, write_batch},
+    disk::Disk,
     engine::Engine,
     error::{StoreError, panicked},
     failure::Failure,
-    memory::Memory,
     metrics::LaneMetrics,
     prune::{Prune, Waste, prune},
-    random::random_bytes,
     store::Observer,
+    surroundings::{Clock, Seeds},
 };
 
 /// How often a batch is decided anew because others were faster, before its commands are tried one by one.
@@ -40,7 +40,7 @@ const LONGEST_READ: Duration = Duration::from_secs(60);
 /// Where a lane's batches are decided.
 #[derive(Clone, Debug)]
 pub(crate) enum Backend {
-    Memory(Arc<Memory>),
+    Memory(Disk),
     Engine(Arc<Engine>),
 }
 
@@ -88,19 +88,12 @@ pub(crate) enum Work {
     Prune(Prune),
 }
 
-/// What tells the moment of a decision.
-pub(crate) type Clock = Arc<ReadClock>;
-
-/// The present, as the system has it.
-pub(crate) fn system_clock() -> Clock {
-    Arc::new(|| SystemTime::now().into())
-}
-
 /// One task that serves one queue.
 pub(crate) struct Lane {
     pub(crate) backend: Backend,
     pub(crate) purpose: Purpose,
     pub(crate) clock: Clock,
+    pub(crate) seeds: Seeds,
     pub(crate) batch_limit: usize,
     pub(crate) metrics: LaneMetrics,
     pub(crate) closing: CancellationToken,
@@ -112,11 +105,12 @@ impl Lane {
         let mut waiting = Vec::new();
         loop {
             let taken = tokio::select! {
-                taken = queue.recv_many(&mut waiting, self.batch_limit) => taken, // cancel-safe
+                biased;
                 () = self.closing.cancelled(), if !queue.is_closed() => {
                     queue.close();
                     continue;
                 }
+                taken = queue.recv_many(&mut waiting, self.batch_limit) => taken, // cancel-safe
             };
             if taken == 0 {
                 return;
@@ -159,7 +153,7 @@ impl Lane {
 
     async fn prune(&self, waste: Waste) -> Result<u64, Failure> {
         match &self.backend {
-            Backend::Memory(memory) => Ok(memory.prune(waste)),
+            Backend::Memory(disk) => disk.prune(waste).await,
             Backend::Engine(engine) => {
                 TimeLimit::from_now(engine.connections().time_limit()).hold(prune(engine, waste)).await
             }
@@ -236,10 +230,10 @@ impl Lane {
     }
 
     async fn carry_out(&self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Change>, Failure> {
-        let (clock, seed) = (&*self.clock, random_bytes()?);
+        let (clock, seed) = (&self.clock, (self.seeds)()?);
         match (&self.backend, &self.purpose) {
-            (Backend::Memory(memory), _) => Ok(memory.write(batch, clock(), seed)),
-            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, clock, seed).await,
+            (Backend::Memory(disk), _) => disk.write(batch, clock, seed).await,
+            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, &**clock, seed).await,
             (Backend::Engine(engine), Purpose::Read | Purpose::ReadLong) => {
                 read_batch(engine, batch, clock(), seed, self.limit_of_reading(engine)).await?;
                 Ok(Vec::new())

@@ -17,6 +17,7 @@ mod checkpoint;
 mod claim;
 mod config;
 mod connect;
+mod disk;
 mod encoding;
 mod engine;
 mod error;
@@ -32,6 +33,7 @@ mod random;
 mod sql;
 mod statement;
 mod store;
+mod surroundings;
 mod table;
 mod tables;
 mod tasks;
@@ -41,8 +43,10 @@ mod write;
 pub use checkpoint::Copying;
 pub use claim::{ClaimError, Claimant, HostClaim};
 pub use config::{Database, DatabaseError, StoreConfig, postgres_url};
+pub use disk::{Disk, Weather};
 pub use error::{StoreError, SubmitError};
 pub use store::{Observer, Store};
+pub use surroundings::{Clock, Seeds, Surroundings};
 
 #[cfg(test)]
 mod tests;

@@ -43,8 +43,7 @@ impl Memory {
         }
     }
 
-    /// What the ledger holds, for tests that look behind the store.
-    #[cfg(test)]
+    /// What the ledger holds.
     pub(crate) fn view(&self) -> std::sync::MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }

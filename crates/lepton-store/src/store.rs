@@ -22,13 +22,14 @@ use crate::{
     checkpoint::Checkpointer,
     claim::{ClaimError, Claimant, HostClaim},
     config::StoreConfig,
+    disk::Disk,
     engine::{Engine, READERS},
     error::{StoreError, SubmitError},
-    lane::{self, Backend, Clock, Lane, Purpose, Work, system_clock},
-    memory::Memory,
+    lane::{self, Backend, Lane, Purpose, Work},
     metrics::{Metrics, Queues},
     migrate::migrate,
     prune::{Prune, Waste},
+    surroundings::{Clock, Surroundings},
     tasks::Tasks,
 };
 
@@ -66,17 +67,22 @@ impl Store {
     ///
     /// [`StoreError::Open`] when the database cannot be reached or is no ledger, [`StoreError::NewerSchema`].
     pub async fn open(config: &StoreConfig, observer: Observer) -> Result<Self, StoreError> {
-        Self::open_with(config, observer, system_clock()).await
+        Self::open_in(config, observer, Surroundings::default()).await
     }
 
-    /// As [`Store::open`], with another notion of the present.
-    pub(crate) async fn open_with(
+    /// As [`Store::open`], in other surroundings than the system's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub async fn open_in(
         config: &StoreConfig,
         observer: Observer,
-        clock: Clock,
+        surroundings: Surroundings,
     ) -> Result<Self, StoreError> {
+        let Surroundings { clock, seeds, disk } = surroundings;
         let backend = match Engine::open(config).await? {
-            None => Backend::Memory(Arc::new(Memory::new(config.default_limits))),
+            None => Backend::Memory(disk.unwrap_or_else(|| Disk::new(config.default_limits))),
             Some(engine) => {
                 migrate(&engine, &config.database.to_string()).await?;
                 Backend::Engine(engine)
@@ -86,10 +92,10 @@ impl Store {
         let (tasks, metrics) = (Tasks::new(closing.clone()), Metrics::new());
         let start = |purpose: Purpose| {
             let (sender, queue) = mpsc::channel(config.queue_limit);
-            let (backend, clock, closing) = (backend.clone(), Arc::clone(&clock), closing.clone());
+            let (backend, clock, seeds) = (backend.clone(), Arc::clone(&clock), Arc::clone(&seeds));
             let name = purpose.lane();
-            let (metrics, batch_limit) = (metrics.of(&purpose), config.batch_limit);
-            let lane = Lane { backend, purpose, clock, batch_limit, metrics, closing };
+            let (metrics, closing, batch_limit) = (metrics.of(&purpose), closing.clone(), config.batch_limit);
+            let lane = Lane { backend, purpose, clock, seeds, batch_limit, metrics, closing };
             tasks.spawn(name, lane.run(queue));
             sender
         };
@@ -222,7 +228,7 @@ impl Store {
     /// Whether other managers may change the ledger too, of which the observer is not told.
     pub fn is_shared(&self) -> bool {
         match &self.backend {
-            Backend::Memory(_) => false,
+            Backend::Memory(disk) => disk.is_shared(),
             Backend::Engine(engine) => engine.connections().is_shared(),
         }
     }

@@ -21,8 +21,11 @@ use lepton_types::{
 use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
-use super::sound::{Dump, assert_sound};
-use crate::{Database, Observer, Store, StoreConfig, StoreError, SubmitError, engine::Engine, lane::Backend};
+use super::sound::{self, Dump, assert_sound};
+use crate::{
+    Database, Observer, Store, StoreConfig, StoreError, SubmitError, Surroundings, engine::Engine,
+    lane::Backend,
+};
 
 /// When the tests' clock starts: some day in 2026.
 pub(super) const START: i64 = 1_790_000_000_000_000;
@@ -115,7 +118,8 @@ impl Subject {
         let (now, told) = (Arc::clone(&self.now), Arc::clone(&self.told));
         let clock = Arc::new(move || Timestamp::from(now.load(Ordering::Relaxed)));
         let observer = Arc::new(move |changes: &[Change]| told.lock().unwrap().push(changes.to_vec()));
-        Store::open_with(&self.config, observer, clock).await
+        let surroundings = Surroundings { clock, ..Surroundings::default() };
+        Store::open_in(&self.config, observer, surroundings).await
     }
 
     /// Opens the store anew with an observer of the test's own.
@@ -142,7 +146,7 @@ impl Subject {
     }
 
     pub(super) async fn dump(&self) -> Dump {
-        Dump::of(self.store()).await
+        sound::dump(self.store()).await
     }
 
     /// Lets time pass.

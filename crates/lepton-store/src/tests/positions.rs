@@ -37,10 +37,7 @@ async fn vnics_come_by_position_whatever_their_ids() {
 /// Gives the first port the last position, and so on.
 async fn turn_positions(subject: &mut Subject) {
     match subject.store().backend() {
-        Backend::Memory(memory) => {
-            let mut held = memory.view();
-            *held = turned(&held);
-        }
+        Backend::Memory(disk) => disk.tamper(|held| *held = turned(held)),
         Backend::Engine(engine) => {
             let mut tx = engine.write().await.unwrap();
             // In two steps: no two ports of an instance have one position, not even in the middle of a statement.
