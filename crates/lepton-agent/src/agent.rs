@@ -72,6 +72,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             // Never raced against `shutdown`: a pass always runs to its end.
             let is_manager_away = self.pass().await;
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = self.wait(is_manager_away) => {}
             }
@@ -84,6 +85,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         loop {
             let due = self.pace.due().map_or(self.looks.due(), |retry_at| retry_at.min(self.looks.due()));
             tokio::select! {
+                biased;
                 // Cancel-safe, as `Manager` demands. While the manager does not answer, its news would come at once, again
                 // and again.
                 () = self.manager.news(&self.host, holds), if !is_manager_away => break,

@@ -56,6 +56,7 @@ pub async fn audit_ledger(manager: Manager, period: Duration, shutdown: Cancella
     loop {
         let began = Instant::now();
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             audited = audit(&manager) => match audited { // a question that is dropped changes nothing
                 Ok(audit) => {
@@ -66,6 +67,7 @@ pub async fn audit_ledger(manager: Manager, period: Duration, shutdown: Cancella
             },
         }
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             () = time::sleep(period.saturating_sub(began.elapsed())) => {}
         }

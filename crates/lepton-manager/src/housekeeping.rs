@@ -34,6 +34,7 @@ pub async fn keep_house(manager: Manager, keep: Keep, shutdown: CancellationToke
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             _ = period.tick() => {} // cancel-safe
         }

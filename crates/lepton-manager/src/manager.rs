@@ -10,8 +10,10 @@ mod waiting;
 use std::{future, sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
-use lepton_store::{ClaimError, Claimant, HostClaim, Store, StoreConfig, StoreError, SubmitError};
+use lepton_ledger::{Change, Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
+use lepton_store::{
+    ClaimError, Claimant, HostClaim, Store, StoreConfig, StoreError, SubmitError, Surroundings,
+};
 use lepton_types::{DomainName, HostChanges, HostId, HostReport, Name, Revision};
 use tokio::time;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -90,9 +92,23 @@ impl Manager {
     ///
     /// As [`Store::open`].
     pub async fn open(store: &StoreConfig, settings: Settings) -> Result<Self, StoreError> {
+        Self::open_in(store, settings, Surroundings::default()).await
+    }
+
+    /// Opens the ledger in other surroundings than the system's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub async fn open_in(
+        store: &StoreConfig,
+        settings: Settings,
+        surroundings: Surroundings,
+    ) -> Result<Self, StoreError> {
         let (hub, default_limits) = (Arc::new(Hub::default()), store.default_limits);
         let observer = Arc::clone(&hub);
-        let store = Store::open(store, Arc::new(move |changes| observer.observe(changes))).await?;
+        let observer = Arc::new(move |changes: &[Change]| observer.observe(changes));
+        let store = Store::open_in(store, observer, surroundings).await?;
         agreement::look(&store, &settings, default_limits).await;
         let inner = Inner {
             metrics: Metrics::new(|registry| store.register_metrics(registry)),
@@ -213,6 +229,7 @@ impl Manager {
         let mut revisions = self.inner.hub.watch_host(host);
         loop {
             tokio::select! {
+                biased;
                 // The hub lives as long as this manager does, so the channel cannot be closed.
                 _ = revisions.wait_for(|revision| *revision > holds) => return, // cancel-safe
                 () = self.others_may_have_written() => {}

@@ -94,6 +94,7 @@ impl EventWatch {
                 self.has_more = true; // what it was woken for is still unread
                 let ends = self.manager.watching_ends();
                 tokio::select! {
+                    biased;
                     () = time::sleep(retry_after) => {}
                     () = ends.cancelled() => {}
                 }
@@ -107,6 +108,7 @@ impl EventWatch {
     async fn wait(&mut self) {
         let ends = self.manager.watching_ends();
         tokio::select! {
+            biased;
             // The hub lives as long as this watch's manager does, so the channel cannot be closed.
             _ = self.news.changed() => {} // cancel-safe
             () = self.manager.others_may_have_written() => {}

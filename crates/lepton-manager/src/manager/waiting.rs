@@ -180,6 +180,7 @@ impl Manager {
                 return Err(Shortfall::Stopping);
             }
             tokio::select! {
+                biased;
                 () = watch.changed() => {} // cancel-safe: the watch keeps what it has not told
                 () = self.inner.no_more_waiting.cancelled() => {}
                 () = self.others_may_have_written() => {}
