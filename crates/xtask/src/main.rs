@@ -8,6 +8,7 @@ mod dependencies;
 mod docs;
 mod namespace;
 mod packages;
+mod sim;
 mod table;
 mod test;
 mod workspace;
@@ -33,6 +34,8 @@ enum Command {
     Ci,
     /// Write docs/reference and deploy/lepton.toml from the source
     Docs(docs::DocsArgs),
+    /// Simulate Lepton under faults, once for each seed
+    Sim(sim::SimArgs),
     /// Measure the release build and write docs/benchmarks.md
     Bench(bench::BenchArgs),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Ci => ci::run(),
         Command::Docs(args) => docs::run(&args),
+        Command::Sim(args) => sim::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match outcome {

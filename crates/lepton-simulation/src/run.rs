@@ -1,0 +1,353 @@
+//! [`run`]: one run, from its seed to its verdict.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use lepton_plan::HostState;
+use lepton_proto::v1::{
+    self, audits_client::AuditsClient, floating_ips_client::FloatingIpsClient,
+    network_manager_client::NetworkManagerClient,
+};
+use lepton_store::Disk;
+use lepton_types::{Amounts, Limit};
+use tokio::{task::JoinSet, time};
+use tonic::Status;
+
+use crate::{
+    caller::{Caller, Done},
+    chance::Chance,
+    check::Checker,
+    faults::{Faults, Trick},
+    host::Host,
+    manager::{Managers, World},
+    network::{Cable, Network, Wire},
+    tasks::Tasks,
+    trace::Trace,
+};
+
+/// How long it may take until all is as it should be, after the storm.
+const CALM: Duration = Duration::from_secs(300);
+
+/// How many things are done in a minute of storm, at least.
+const SHARE: u64 = 3;
+
+/// What projects may have: any number.
+const LIMITS: Amounts<Limit> = Amounts {
+    networks: Limit::Unlimited,
+    ports: Limit::Unlimited,
+    fixed_ips: Limit::Unlimited,
+    floating_ips: Limit::Unlimited,
+};
+
+/// What became of a run in which all went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Instances that got their vNICs.
+    pub boots: u64,
+    /// Instances that did not: a pool was empty, or a host did not plug in time.
+    pub refused: u64,
+    /// Instances whose vNICs were taken back.
+    pub kills: u64,
+    /// Instances that moved, or began to and stayed.
+    pub moves: u64,
+    /// Everything else that was done and acknowledged.
+    pub others: u64,
+    /// How often the whole ledger was looked at.
+    pub looks: u64,
+    /// Tells two runs apart: the same for each run of the same seed.
+    pub digest: u64,
+}
+
+/// What went wrong in a run.
+#[derive(Debug)]
+pub struct Failure {
+    /// Which run.
+    pub seed: u64,
+    /// What was not as it must be.
+    pub problem: String,
+    /// The last that happened before.
+    pub trace: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.trace {
+            writeln!(f, "{}", line.chars().take(600).collect::<String>())?;
+        }
+        write!(f, "seed {}: {}", self.seed, self.problem)
+    }
+}
+
+/// Runs the simulation of a seed: so much time in the storm, then the calm.
+///
+/// # Errors
+///
+/// [`Failure`]: something was not as it must be.
+pub fn run(seed: u64, storm: Duration) -> Result<Summary, Failure> {
+    run_with(seed, storm, None)
+}
+
+/// The same, with a fault that Lepton cannot cope with.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_with(seed: u64, storm: Duration, trick: Option<Trick>) -> Result<Summary, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a thread can have a runtime");
+    runtime.block_on(async {
+        let simulation = Simulation::new(seed, trick);
+        let (checker, trace) = (simulation.checker.clone(), simulation.trace.clone());
+        let done = tokio::select! {
+            biased;
+            () = checker.failed() => Done::default(),
+            done = simulation.run(storm) => done,
+        };
+        if let Some(problem) = checker.problem() {
+            return Err(Failure { seed, problem, trace: trace.last() });
+        }
+        let Done { boots, refused, kills, moves, looks: seen, others, abandoned } = done;
+        let others = others + seen + abandoned;
+        let (operations, share) = (boots + kills + moves + others, SHARE * storm.as_secs() / 60);
+        if operations < share {
+            let problem =
+                format!("only {operations} things were done, and {share} should have been at least");
+            return Err(Failure { seed, problem, trace: trace.last() });
+        }
+        Ok(Summary { boots, refused, kills, moves, others, looks: checker.looks(), digest: trace.digest() })
+    })
+}
+
+struct Simulation {
+    chance: Chance,
+    faults: Faults,
+    checker: Checker,
+    trace: Trace,
+    managers: Managers,
+    hosts: Vec<Host>,
+    network: Network,
+    callers: usize,
+}
+
+impl Simulation {
+    fn new(seed: u64, trick: Option<Trick>) -> Self {
+        let (chance, checker, trace) = (Chance::of(seed), Checker::default(), Trace::begin());
+        let faults = Faults::draw(&chance.fork(), trick);
+        let world = World {
+            disk: Disk::new(LIMITS),
+            faults: faults.clone(),
+            checker: checker.clone(),
+            chance: chance.fork(),
+            trace: trace.clone(),
+            tasks: Tasks::default(),
+        };
+        let managers = Managers::new(chance.number(1..4), world);
+        let network = Network::new(faults.clone(), managers.clone());
+        let hosts = (1..=chance.number(2..5)).map(|number| {
+            let id = format!("host-{number}").parse().expect("a host's name");
+            let host = Host::new(id, network.clone(), faults.clone(), chance.fork(), trace.clone());
+            checker.watch(host.id.clone(), host.kernel().clone());
+            host
+        });
+        let (hosts, callers) = (hosts.collect(), chance.number(2..6));
+        Self { chance, faults, checker, trace, managers, hosts, network, callers }
+    }
+
+    async fn run(self, storm: Duration) -> Done {
+        for number in 0..self.managers.count() {
+            self.managers.start(number);
+        }
+        if let Err(status) = self.furnish().await {
+            self.checker.fail(format_args!("nothing can be made: {status:?}"));
+        }
+        self.hosts.iter().for_each(Host::start);
+        let goes_on = Arc::new(AtomicBool::new(true));
+        let mut callers = self.callers(&goes_on);
+        let _ = time::timeout(storm, self.trouble()).await;
+        self.trace.note(format_args!("calm"));
+        goes_on.store(false, Ordering::Relaxed);
+        self.calm();
+        let mut done = Done::default();
+        let all = async {
+            while let Some(one) = callers.join_next().await {
+                done.add(one.unwrap_or_default());
+            }
+        };
+        if time::timeout(CALM, all).await.is_err() {
+            self.checker.fail(format_args!("a caller does not come to an end"));
+        }
+        self.converges().await;
+        if let Err(status) = self.audit().await {
+            self.checker.fail(format_args!("the ledger is not audited: {status:?}"));
+        }
+        done
+    }
+
+    /// Makes what callers need: a network that all share, one of each project's, small ones among them, and floating IPs.
+    async fn furnish(&self) -> Result<(), Status> {
+        let wire = self.wire();
+        let spec = |label: &str, project: &str, cidrs: &[&str], quarantine: i64| v1::NetworkSpec {
+            label: label.to_owned(),
+            project_id: project.to_owned(),
+            subnets: cidrs.iter().map(|cidr| subnet(cidr, quarantine)).collect(),
+            ..v1::NetworkSpec::default()
+        };
+        let networks = vec![
+            spec("shared", "", &["10.0.0.0/26", "fd00::/64"], 20),
+            spec("blue", "blue", &["10.1.0.0/28"], 0),
+            spec("green", "green", &["10.1.0.0/27", "fd01::/64"], 60),
+        ];
+        let create =
+            v1::CreateNetworksRequest { networks, request_id: "networks".to_owned(), ..Default::default() };
+        let pool = v1::CreateFloatingPoolRequest {
+            name: "nova".to_owned(),
+            ranges: vec!["192.0.2.0/28".to_owned()],
+            request_id: "pool".to_owned(),
+            ..Default::default()
+        };
+        while let Err(status) = NetworkManagerClient::new(wire.clone()).create_networks(create.clone()).await
+        {
+            self.may_pass(status).await?;
+        }
+        while let Err(status) = FloatingIpsClient::new(wire.clone()).create_floating_pool(pool.clone()).await
+        {
+            self.may_pass(status).await?;
+        }
+        Ok(())
+    }
+
+    async fn may_pass(&self, status: Status) -> Result<(), Status> {
+        let is_away =
+            status.code() == tonic::Code::Unavailable || std::error::Error::source(&status).is_some();
+        time::sleep(Duration::from_millis(100)).await;
+        if is_away { Ok(()) } else { Err(status) }
+    }
+
+    fn wire(&self) -> Wire {
+        Wire::new(self.network.clone(), Cable::default(), self.chance.fork())
+    }
+
+    fn callers(&self, goes_on: &Arc<AtomicBool>) -> JoinSet<Done> {
+        let hosts: Arc<[String]> = self.hosts.iter().map(|host| host.id.to_string()).collect();
+        let mut callers = JoinSet::new();
+        for number in 0..self.callers {
+            let (checker, trace) = (self.checker.clone(), self.trace.clone());
+            let caller =
+                Caller::new(number, Arc::clone(&hosts), &self.network, self.chance.fork(), checker, trace);
+            let goes_on = Arc::clone(goes_on);
+            callers.spawn(caller.run(move || goes_on.load(Ordering::Relaxed)));
+        }
+        callers
+    }
+
+    /// Kills, cuts off, reboots and sets clocks, for ever.
+    async fn trouble(&self) {
+        let seconds = Duration::from_secs;
+        let longest = seconds([20, 60, 200][self.chance.number(0..3)]);
+        loop {
+            time::sleep(self.faults.pause(seconds(1)..longest)).await;
+            let host = self.chance.one(&self.hosts).clone();
+            let manager = self.chance.number(0..self.managers.count());
+            let pause = self.faults.pause(Duration::ZERO..seconds(30));
+            match self.chance.number(0..8) {
+                0..3 => {
+                    self.managers.kill(manager);
+                    let managers = self.managers.clone();
+                    self.later(pause, async move { managers.start(manager) });
+                }
+                3..5 => {
+                    host.kill();
+                    self.later(pause, async move { host.start() });
+                }
+                5 => {
+                    self.trace.note(format_args!("{} is cut off", host.id));
+                    host.cable.cut(true);
+                    self.later(pause, async move { host.cable.cut(false) });
+                }
+                6 => {
+                    host.reboot();
+                    self.later(pause, async move { host.start() });
+                }
+                _ => self.managers.set_clock(manager, pause, self.chance.strikes(500)),
+            }
+        }
+    }
+
+    fn later(&self, pause: Duration, work: impl Future<Output = ()> + Send + 'static) {
+        self.managers.spawn(async move {
+            time::sleep(pause).await;
+            work.await;
+        });
+    }
+
+    /// Ends all trouble: everybody is alive and connected, and nothing fails.
+    fn calm(&self) {
+        self.faults.calm();
+        for number in 0..self.managers.count() {
+            self.managers.start(number);
+        }
+        for host in &self.hosts {
+            host.cable.cut(false);
+            host.start();
+        }
+    }
+
+    /// Waits until every host has what the ledger says, nothing else, and the ledger knows it.
+    async fn converges(&self) {
+        let deadline = time::Instant::now() + CALM;
+        loop {
+            let Some(difference) = self.difference().await else { return };
+            if time::Instant::now() > deadline {
+                return self.checker.fail(format_args!("after {} s of calm {difference}", CALM.as_secs()));
+            }
+            time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// What is not yet as it should be.
+    async fn difference(&self) -> Option<String> {
+        for host in &self.hosts {
+            let id = host.id.clone();
+            let asked = self.network.ask(&host.cable, 0, move |serving| {
+                let id = id.clone();
+                Box::pin(async move { serving.manager.host_changes(id, None).await })
+            });
+            let desired = match asked.await {
+                Ok(Ok(changes)) => changes,
+                other => return Some(format!("{} cannot be asked for: {other:?}", host.id)),
+            };
+            if !desired.released.is_empty() {
+                return Some(format!("{} has not unplugged {:?}", host.id, desired.released));
+            }
+            let (desired, has) = (HostState::desired(&desired.ports), host.kernel().state());
+            if desired != has && !(desired.devices.is_empty() && has.devices.is_empty()) {
+                return Some(format!("{} must have {desired:?} and has {has:?}", host.id));
+            }
+        }
+        None
+    }
+
+    /// Audits the whole ledger: nothing is found.
+    async fn audit(&self) -> Result<(), Status> {
+        let request = v1::AuditLedgerRequest::default();
+        let audited = AuditsClient::new(self.wire()).audit_ledger(request).await?.into_inner();
+        if !audited.findings.is_empty() {
+            self.checker.fail(format_args!("the audit finds {:?}", audited.findings));
+        }
+        Ok(())
+    }
+}
+
+fn subnet(cidr: &str, quarantine: i64) -> v1::SubnetSpec {
+    v1::SubnetSpec {
+        cidr: cidr.to_owned(),
+        quarantine: Some(prost_types::Duration { seconds: quarantine, nanos: 0 }),
+        ..v1::SubnetSpec::default()
+    }
+}
