@@ -2,12 +2,12 @@
 
 mod api;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::workspace::{self, Workspace, cargo};
+use crate::workspace::{self, Workspace};
 
 /// `cargo xtask docs`.
 #[derive(Debug, Args)]
@@ -18,13 +18,13 @@ pub(crate) struct DocsArgs {
 }
 
 /// A file and how its text comes about.
-type Written = (&'static str, fn() -> Result<String>);
+type Written = (&'static str, fn(&Workspace) -> Result<String>);
 
 const FILES: [Written; 4] = [
-    ("docs/reference/api.md", || Ok(api::page())),
-    ("docs/reference/cli.md", cli),
-    ("docs/reference/configuration.md", || leptond("config")),
-    ("deploy/lepton.toml", || leptond("example")),
+    ("docs/reference/api.md", |_| Ok(api::page())),
+    ("docs/reference/cli.md", |workspace| told(workspace, "lepton", &["reference"])),
+    ("docs/reference/configuration.md", |workspace| leptond(workspace, "config")),
+    ("deploy/lepton.toml", |workspace| leptond(workspace, "example")),
 ];
 
 /// Writes the files, or checks them.
@@ -34,10 +34,10 @@ pub(crate) fn run(args: &DocsArgs) -> Result<()> {
 
 /// Fails when a file is not what the source says.
 pub(crate) fn check() -> Result<()> {
-    let root = Workspace::find()?.root;
+    let workspace = built()?;
     let mut stale = Vec::new();
     for (path, text) in FILES {
-        if fs::read_to_string(root.join(path)).unwrap_or_default() != text()? {
+        if fs::read_to_string(workspace.root.join(path)).unwrap_or_default() != text(&workspace)? {
             stale.push(path);
         }
     }
@@ -48,31 +48,27 @@ pub(crate) fn check() -> Result<()> {
 }
 
 fn write() -> Result<()> {
-    let root = Workspace::find()?.root;
+    let workspace = built()?;
     for (path, text) in FILES {
-        let path = root.join(path);
+        let path = workspace.root.join(path);
         fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        fs::write(&path, text()?).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, text(&workspace)?).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
 
-fn cli() -> Result<String> {
-    workspace::output(&mut cargo([
-        "run",
-        "--quiet",
-        "--package",
-        "lepton-cli",
-        "--bin",
-        "lepton",
-        "--",
-        "reference",
-    ]))
+fn built() -> Result<Workspace> {
+    let workspace = Workspace::find()?;
+    workspace.build_for_tests()?;
+    Ok(workspace)
 }
 
 /// What leptond says of its settings.
-fn leptond(reference: &str) -> Result<String> {
-    let run =
-        ["run", "--quiet", "--package", "leptond", "--bin", "leptond", "--", "--print-reference", reference];
-    workspace::output(&mut cargo(run))
+fn leptond(workspace: &Workspace, reference: &str) -> Result<String> {
+    told(workspace, "leptond", &["--print-reference", reference])
+}
+
+/// What a program says of itself.
+fn told(workspace: &Workspace, program: &str, arguments: &[&str]) -> Result<String> {
+    workspace::output(Command::new(workspace.tested(program)).args(arguments))
 }

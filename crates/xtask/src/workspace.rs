@@ -82,6 +82,17 @@ impl Workspace {
         run(&mut build)
     }
 
+    /// Builds all that the tests need, so that a program which is only asked something is not built once more with features of
+    /// its own.
+    pub(crate) fn build_for_tests(&self) -> Result<()> {
+        run(&mut cargo(["build", "--quiet", "--workspace", "--bins", "--tests"]))
+    }
+
+    /// The build of a program that the tests use.
+    pub(crate) fn tested(&self, program: &str) -> PathBuf {
+        self.target.join("debug").join(program)
+    }
+
     /// The release build of a program.
     pub(crate) fn release(&self, program: &str) -> PathBuf {
         self.target.join("release").join(program)
