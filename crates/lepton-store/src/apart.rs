@@ -5,9 +5,14 @@
 //! So whoever has written looks once more, and whoever comes second sees what the first one wrote. So does whoever reserves an
 //! address, in a pool or not: no foreign key keeps the subnet that it is of.
 //!
+//! And so does whoever gives an address back to a pool: whether it is free then, or kept as a route's next hop, the subnet says too.
+//! Routes come and go under the lock of the address's block, behind which it is given back, so it is enough to look: a route that
+//! changes later finds the address as it was left.
+//!
 //! ```text
 //! gives an address:  insert fixed_ips ─▶ subnet as it was read? (for share)   waits for who changes the subnet
 //! moves a gateway:   update subnets ───▶ is the address somebody's?           waited for who gave the address
+//! gives one back:    update blocks ────▶ subnet as it was read?               waited for who changed a route, at the block
 //! ```
 
 use std::{
@@ -30,11 +35,15 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
         return Ok(());
     }
     let (mut new, mut given_in, mut kept) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
+    let mut given_back_in = BTreeMap::new();
     for change in view.changes() {
         match change {
             // A port is there before its addresses are.
             Change::Port(change) => new.extend(new_port(change)),
-            Change::FixedIp(change) => given_in.extend(given_by_name(change, view, &new)),
+            Change::FixedIp(change) => {
+                given_in.extend(given_by_name(change, view, &new));
+                given_back_in.extend(given_back(change, view));
+            }
             Change::Subnet(change) => kept.extend(newly_kept(change)),
             Change::Network(_)
             | Change::Frontier(_)
@@ -55,7 +64,15 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
         }
     }
     subnets_are_as_read(tx, &given_in.into_iter().collect::<Vec<_>>()).await?;
+    subnets_are_not_newer(tx, &given_back_in.into_iter().collect::<Vec<_>>()).await?;
     nobody_has(tx, &kept).await
+}
+
+/// The subnet of an address that was given back to a pool, with the version that was read.
+fn given_back(change: &RowChange<FixedIp>, view: &View) -> Option<(SubnetId, u64)> {
+    let before = change.before.as_ref().filter(|_| change.after.is_none())?;
+    let subnet = view.row::<Subnet>(&before.subnet)?;
+    subnet.pools.iter().any(|pool| pool.contains(before.address)).then_some((subnet.id, subnet.version))
 }
 
 /// The subnet of an address that was given by its name and is in no pool, or that was reserved, with the version that was read.
@@ -101,6 +118,15 @@ async fn subnets_are_as_read(tx: &mut Tx, subnets: &[(SubnetId, u64)]) -> Result
     let found = tx.fetch_for(SQL, subnets, |(id, version)| vec![id.as_uuid().into(), (*version).into()]);
     if found.await?.len() < subnets.len() {
         return Err(Failure::Conflict("a subnet changed while one of its addresses was given".into()));
+    }
+    Ok(())
+}
+
+async fn subnets_are_not_newer(tx: &mut Tx, subnets: &[(SubnetId, u64)]) -> Result<(), Failure> {
+    const SQL: &str = "select id from subnets, ({rows}) as v where id = v.column1 and version <> v.column2";
+    let found = tx.fetch_for(SQL, subnets, |(id, version)| vec![id.as_uuid().into(), (*version).into()]);
+    if !found.await?.is_empty() {
+        return Err(Failure::Conflict("a subnet changed while one of its addresses was given back".into()));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use lepton_ledger::{
     Command, DeleteDnsDomain, DeleteNetwork, DeleteSubnet, Envelope, GetNetwork, GetSubnet, ModifyNetwork,
     NetworkSpec, Reply, Scope,
 };
+use lepton_types::Route;
 
 use super::{
     dns::domain,
@@ -66,6 +67,36 @@ async fn a_change_that_was_decided_on_an_old_version_is_decided_again() {
         (dns, now.subnets[0].gateway),
         (vec!["9.9.9.9".to_owned()], Some("10.1.0.9".parse().unwrap()))
     );
+}
+
+/// Whether an address that is given back is free then, or a route's next hop, is what the subnet says behind the lock of its block.
+#[tokio::test]
+async fn an_address_is_given_back_as_the_routes_are_by_then() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = subject.network("private", &["10.1.0.0/24"]).await;
+    let subnet = made.subnets[0].id;
+    let route = Route { destination: "10.9.0.0/16".parse().unwrap(), gateway: "10.1.0.2".parse().unwrap() };
+    let with_route = r#"update subnets set routes = '[{"destination":"10.9.0.0/16","gateway":"10.1.0.2"}]', version = version + 1"#;
+    let without_route = "update subnets set routes = '[]', version = version + 1";
+    for (number, theirs) in [(1, with_route), (2, without_route)] {
+        assert_eq!(
+            fixed_ips(&subject.allocate_at(number, made.network.id, "10.1.0.2").await.unwrap()),
+            ["10.1.0.2"]
+        );
+        let released = subject.deallocate(number).await.ports;
+        let mut tx = subject.engine().write().await.unwrap();
+        tx.fetch("select first from blocks for update", Vec::new()).await.unwrap();
+        tx.execute(theirs, Vec::new()).await.unwrap();
+        let commit = async {
+            until_somebody_waits(subject.engine()).await;
+            tx.commit().await.unwrap();
+        };
+        join(subject.unplug(released), commit).await;
+        assert_sound(&subject.dump().await);
+        let now = subject.store().ask(GetSubnet { subnet, scope: Scope::Everything }).await.unwrap();
+        assert_eq!(now.routes.contains(&route), number == 1);
+    }
+    assert_eq!(fixed_ips(&subject.allocate(3).await.unwrap()), ["10.1.0.2"], "it is free");
 }
 
 /// A tenant deletes its network while an operator gives it to another project.
