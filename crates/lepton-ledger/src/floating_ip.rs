@@ -225,6 +225,7 @@ impl View {
         self.need([
             Key::FloatingRange(row.subnet),
             Key::Subnet(row.subnet),
+            Key::Network(row.pool),
             Key::BoundNames(row.subnet, row.address),
             Key::Quota(row.project.clone()),
         ])?;
@@ -256,10 +257,12 @@ impl View {
                 row.target.map(|target| (target.subnet, target.address)) == Some(fixed_ip)
             })
         });
+        let pools = rows.iter().map(|row| Key::Network(row.pool));
         let released = rows.iter().filter(|row| row.is_auto_assigned);
-        self.need(released.flat_map(|row| {
+        let released = released.flat_map(|row| {
             [Key::FloatingRange(row.subnet), Key::Subnet(row.subnet), Key::Quota(row.project.clone())]
-        }))?;
+        });
+        self.need(pools.chain(released))?;
         for row in &rows {
             if row.is_auto_assigned {
                 self.release_floating_ip(row)?;
@@ -271,7 +274,7 @@ impl View {
     }
 
     /// Makes a floating IP lead elsewhere, or nowhere. One that was assigned by itself is from then on like any other: it stays its
-    /// project's when an instance goes.
+    /// project's when an instance goes. Its pool is loaded too, for those who are told of it.
     pub(crate) fn lead(&mut self, row: &FloatingIp, target: Option<FloatingTarget>) -> FloatingIp {
         let row = FloatingIp { target, is_auto_assigned: false, since: self.now(), ..row.clone() };
         self.replace(row.clone());

@@ -203,17 +203,31 @@ fn told_to_guests(subnet: &Subnet) -> BTreeSet<IpAddr> {
     [subnet.gateway, subnet.dhcp_server].into_iter().flatten().chain(next_hops).collect()
 }
 
-/// Lets the addresses rest that guests were told to send to and are no more. A next hop that is a guest's stays that one's.
+/// Lets the addresses rest that guests were told to send to and are no more. A next hop that is a guest's stays that one's; one that
+/// rests already rests as long as the others at least, and one that is reserved does so when it is that no more.
 fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
     for &address in told_to_guests(old).difference(&told_to_guests(new)) {
         ledger.need(pool::keys_of(new, address))?;
-        if ledger.fixed_ip(new.id, address)?.is_some() {
-            continue;
-        }
-        ledger.change_block(new, address, |block| block.take(address))?;
         let since = ledger.now();
-        let holder = Holder::Quarantine(since.after(new.quarantine.max(REST)));
-        ledger.replace(FixedIp { subnet: new.id, address, holder, since, lease: None, is_asked_for: false });
+        let until = since.after(new.quarantine.max(REST));
+        let row = match ledger.fixed_ip(new.id, address)?.cloned() {
+            None => {
+                ledger.change_block(new, address, |block| block.take(address))?;
+                let holder = Holder::Quarantine(until);
+                FixedIp { subnet: new.id, address, holder, since, lease: None, is_asked_for: false }
+            }
+            Some(row) => match row.holder {
+                Holder::Port(_) | Holder::Leaving { .. } => continue,
+                Holder::Quarantine(resting) => {
+                    FixedIp { holder: Holder::Quarantine(resting.max(until)), ..row }
+                }
+                Holder::Reserved { ref reason, resting_until } => {
+                    let (reason, resting_until) = (reason.clone(), resting_until.max(Some(until)));
+                    FixedIp { holder: Holder::Reserved { reason, resting_until }, ..row }
+                }
+            },
+        };
+        ledger.replace(row);
     }
     Ok(())
 }

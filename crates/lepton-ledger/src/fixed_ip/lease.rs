@@ -19,7 +19,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lepton_types::{FixedIpInfo, HostId, Lease, MacAddr, NetworkId, Port};
+use lepton_types::{FixedIpInfo, HostId, Lease, MacAddr, NetworkId, Port, Subnet, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Command, FixedIp, Holder, Key, Scope, Stop, View};
@@ -127,10 +127,23 @@ impl ReleaseFixedIp {
                 "host {host} has not the router of {address}'s network"
             )));
         }
-        let until = row.since.after(subnet.quarantine);
+        // Of what becomes free its network's owner hears.
+        ledger.need([Key::Network(subnet.network)])?;
+        let until = rests_without_lease(&subnet, row);
         ledger.let_rest(&subnet, &FixedIp { lease: None, ..row.clone() }, until)?;
         let fixed_ip = Some(ledger.info_of(&subnet, row.address, &Scope::Everything)?);
         Ok(LeaseOutcome { fixed_ip, warning: None })
+    }
+}
+
+/// Until when an address rests that rested because of a lease, now that its guest has given that back: as its subnet wants. One that
+/// guests were told to send to rests longer than either, and goes on to.
+fn rests_without_lease(subnet: &Subnet, row: &FixedIp) -> Timestamp {
+    let wanted = row.since.after(subnet.quarantine);
+    let leased = row.lease.map_or(wanted, |lease| row.since.after(lease.time));
+    match row.holder {
+        Holder::Quarantine(until) if until > wanted.max(leased) => until,
+        Holder::Quarantine(_) | Holder::Port(_) | Holder::Leaving { .. } | Holder::Reserved { .. } => wanted,
     }
 }
 

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use lepton_ledger::{
-    Change, DeleteNetwork, Envelope, EventFilter, EventPage, EventStart, JournalEntry, ReadEvents,
-    RegisterHost, Scope,
+    Change, DeleteNetwork, Envelope, EventFilter, EventPage, EventStart, JournalEntry, NetworkSpec,
+    ReadEvents, RegisterHost, Scope,
 };
 use lepton_types::{Event, RecordedEvent};
 
 use super::{
-    harness::{Kind, Subject, allocation, each_database, each_store, envelope, reason},
+    fixed_ips::{self, lease},
+    floating_ips::{associate, pool, release, wish},
+    harness::{Kind, Subject, allocation, each_database, each_store, envelope, network, reason, subnet},
     locks::until_somebody_waits,
     sound::assert_sound,
 };
@@ -56,6 +58,44 @@ async fn each_event_has_the_revision_behind_the_last_across_pages_and_batches() 
             let rest = all(subject.store(), after).await;
             assert_eq!(rest, events[usize::try_from(after).unwrap()..], "behind {after}");
         }
+    })
+    .await;
+}
+
+/// Whatever else its batch had loaded.
+#[tokio::test]
+async fn events_about_floating_ips_name_the_pool() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        subject.submit(pool("nova", &["172.24.4.1-172.24.4.4"])).await.unwrap();
+        subject.allocate(1).await.unwrap();
+        let address = subject.submit(wish()).await.unwrap().floating_ip.address;
+        subject.submit(associate(address, 1)).await.unwrap();
+        subject.deallocate(1).await;
+        subject.submit(release(address)).await.unwrap();
+        let mut events = all(subject.store(), 0).await;
+        events.retain(|event| event.event.kind.starts_with("floating_ip."));
+        let expected = ["allocated", "associated", "disassociated", "released"];
+        assert_eq!(kinds(&events), expected.map(|kind| format!("floating_ip.{kind}")));
+        for event in events {
+            assert_eq!(event.event.about.get("pool").map(String::as_str), Some("nova"), "{event:?}");
+        }
+    })
+    .await;
+}
+
+/// Of an address that no port has any more its network's owner hears.
+#[tokio::test]
+async fn an_address_that_a_guest_gives_back_is_told_to_its_networks_project() {
+    each_store(async |subject| {
+        let spec = network("private", vec![subnet("10.1.0.0/24")]);
+        subject.create(NetworkSpec { project: "p1".parse().ok(), ..spec }).await;
+        let mac = subject.allocate(1).await.unwrap().vifs[0].mac;
+        subject.submit(lease("10.1.0.2", mac)).await.unwrap();
+        subject.end(1).await;
+        subject.submit(fixed_ips::release("10.1.0.2", mac)).await.unwrap();
+        let freed = all(subject.store(), 0).await.pop().unwrap().event;
+        assert_eq!((&*freed.kind, freed.project), ("fixed_ip.freed", "p1".parse().ok()));
     })
     .await;
 }

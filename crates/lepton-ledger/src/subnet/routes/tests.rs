@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use lepton_types::HostReport;
 
 use super::*;
 use crate::{
-    FixedIp, Holder, ReportHost,
+    FixedIp, Holder, LeaseFixedIp, Place, ReleaseFixedIp, ReportHost, ReserveFixedIp, UnreserveFixedIp,
     example::{allocation, deallocation, decided, fixed_ips, host, instance, requested, with_network},
     subnet::{REST, tests::reason},
 };
@@ -145,6 +147,34 @@ fn an_old_next_hop_rests_unless_it_is_a_guests() {
     assert_eq!(holders[0], ("10.1.0.2".to_owned(), resting));
     assert!(matches!(holders[1], (_, Holder::Port(_))), "{holders:?}");
     assert_eq!(fixed_ips(&decided(&mut ledger, &allocation(2, vec![])).unwrap()), ["10.1.0.4"]);
+}
+
+/// Whatever kept the address when its last route went: another rest that would have ended sooner, or a reservation.
+#[test]
+fn an_old_next_hop_that_rests_or_is_reserved_rests_as_long_as_any_other() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/29"]);
+    let subnet = made.subnets[0].id;
+    let (guests, reserved) = (route("10.8.0.0/16", "10.1.0.2"), route("10.9.0.0/16", "10.1.0.3"));
+    let (address, place) = (reserved.gateway, Place::Subnet(subnet));
+    decided(&mut ledger, &ReserveFixedIp { place, address, reason: "a printer".parse().unwrap() }).unwrap();
+    let info = decided(&mut ledger, &allocation(1, vec![])).unwrap();
+    let (port, mac, leased) = (info.vifs[0].id, info.vifs[0].mac, guests.gateway);
+    let lease = LeaseFixedIp { address: leased, mac, lease_time: Duration::from_secs(60), only_on: None };
+    decided(&mut ledger, &lease).unwrap();
+    for route in [guests, reserved] {
+        decided(&mut ledger, &AddRoute { subnet, route, scope: Scope::Everything }).unwrap();
+    }
+    decided(&mut ledger, &deallocation(1)).unwrap();
+    let report = HostReport { unplugged: vec![port], ..HostReport::default() };
+    decided(&mut ledger, &ReportHost { host: host(), report }).unwrap();
+    for Route { destination, .. } in [guests, reserved] {
+        decided(&mut ledger, &RemoveRoute { subnet, destination, scope: Scope::Everything }).unwrap();
+    }
+    decided(&mut ledger, &ReleaseFixedIp { address: leased, mac, only_on: None }).unwrap();
+    decided(&mut ledger, &UnreserveFixedIp { place, address }).unwrap();
+    let holders: Vec<_> = ledger.rows::<FixedIp>().map(|row| row.holder.clone()).collect();
+    let resting = Holder::Quarantine(ledger.now().after(REST));
+    assert_eq!(holders, [resting.clone(), resting]);
 }
 
 #[test]
