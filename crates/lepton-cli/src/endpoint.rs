@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, fmt, str::FromStr};
 
-use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
+use clap::{Arg, Command, builder::TypedValueParser};
 use serde::Deserialize;
 use tonic::transport::Uri;
 
@@ -46,15 +46,21 @@ impl TypedValueParser for EndpointParser {
         arg: Option<&Arg>,
         value: &OsStr,
     ) -> Result<Endpoint, clap::Error> {
-        match value.to_string_lossy().parse::<Endpoint>() {
-            Err(error @ EndpointError::NamesUser) => {
-                Err(clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")).with_cmd(command))
-            }
-            Ok(_) | Err(EndpointError::NoEndpoint(_)) => {
-                <Endpoint as FromStr>::from_str.parse_ref(command, arg, value)
-            }
-        }
+        let text = value.to_string_lossy();
+        let shown = match text.parse::<Endpoint>() {
+            Err(EndpointError::NamesUser) => masked(&text).into(),
+            Ok(_) | Err(EndpointError::NoEndpoint(_)) => value.to_owned(),
+        };
+        <Endpoint as FromStr>::from_str.parse_ref(command, arg, &shown)
     }
+}
+
+/// The text without what it says of a user.
+fn masked(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let host = rest.rsplit('@').next().unwrap_or_default();
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{separator}***@{host}")
 }
 
 impl Default for Endpoint {

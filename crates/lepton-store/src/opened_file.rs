@@ -106,10 +106,11 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 /// # Errors
 ///
 /// What is wrong when the log of a ledger is there without it: with a new file its last changes would be lost, and a ledger of
-/// those alone is none. A file without a byte is no ledger either: SQLite writes to it before it has a log.
+/// those alone is none. A file of no byte is no ledger either, nor one of a single byte, which SQLite takes for none: it writes to it
+/// before it has a log.
 pub(crate) fn make_if_missing(path: &Path) -> Result<(), String> {
     let log = beside(path, BESIDE[0]);
-    let is_empty = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
+    let is_empty = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1);
     if (is_empty || !path.exists()) && fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         let (log, way_out) = (log.display(), "put the ledger back, or take the log away to begin a new one");
         return Err(if is_empty {
