@@ -1,6 +1,9 @@
 //! [`Caller`]: a compute agent without VMs. It boots, looks after, moves and kills instances of its own, and holds Lepton to what it
 //! was told.
 
+mod addresses;
+mod moving;
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use lepton_proto::v1::{
@@ -233,66 +236,6 @@ impl Caller {
         }
     }
 
-    /// Moves an instance to another host, or begins to and goes back.
-    async fn migrate(&mut self) -> Outcome<()> {
-        let place = self.chance.number(0..self.guests.len());
-        let (instance_id, incarnation) =
-            (self.guests[place].info.instance_id.clone(), self.guests[place].info.incarnation);
-        let (source, dest) = (self.guests[place].info.host.clone(), self.chance.one(&self.hosts).clone());
-        if source == dest {
-            return Ok(());
-        }
-        self.trace.note(format_args!("caller {} moves {instance_id} to {dest}", self.number));
-        let start = v1::MigrateInstanceStartRequest {
-            instance_id: instance_id.clone(),
-            incarnation,
-            source: source.clone(),
-            dest: dest.clone(),
-            request_id: self.chance.uuid().to_string(),
-            ..v1::MigrateInstanceStartRequest::default()
-        };
-        let started = self.insist(
-            || (self.networks.clone(), start.clone()),
-            |(mut client, request)| async move { client.migrate_instance_start(request).await },
-        );
-        started
-            .await
-            .map_err(|status| Broken(format!("{instance_id} does not begin to move: {status:?}")))?;
-        time::sleep(self.chance.time(Duration::ZERO..THINKS)).await;
-        if self.chance.strikes(300) {
-            let back = v1::SetupNetworksOnHostRequest {
-                instance_id: instance_id.clone(),
-                incarnation,
-                host: dest,
-                teardown: true,
-                request_id: self.chance.uuid().to_string(),
-                ..v1::SetupNetworksOnHostRequest::default()
-            };
-            let stayed = self.insist(
-                || (self.networks.clone(), back.clone()),
-                |(mut client, request)| async move { client.setup_networks_on_host(request).await },
-            );
-            stayed.await.map_err(|status| Broken(format!("{instance_id} does not stay: {status:?}")))?;
-        } else {
-            let finish = v1::MigrateInstanceFinishRequest {
-                instance_id: instance_id.clone(),
-                incarnation,
-                source,
-                dest: dest.clone(),
-                request_id: self.chance.uuid().to_string(),
-                validate_only: false,
-            };
-            let moved = self.insist(
-                || (self.networks.clone(), finish.clone()),
-                |(mut client, request)| async move { client.migrate_instance_finish(request).await },
-            );
-            moved.await.map_err(|status| Broken(format!("{instance_id} has not moved: {status:?}")))?;
-            self.guests[place].info.host = dest;
-        }
-        self.done.moves += 1;
-        self.look(&self.guests[place].clone()).await
-    }
-
     /// What an instance has is what its caller was told.
     async fn look(&mut self, guest: &Guest) -> Outcome<()> {
         let instance = &guest.info.instance_id;
@@ -332,121 +275,6 @@ impl Caller {
             Ok(())
         } else {
             Err(Broken(format!("{instance} is answered {again:?} again, and was {:?}", guest.info)))
-        }
-    }
-
-    /// Gives an instance a floating IP, or takes it away.
-    async fn float(&mut self) -> Outcome<()> {
-        let place = self.chance.number(0..self.guests.len());
-        if let Some(address) = self.guests[place].floating.take() {
-            return self.release(address).await;
-        }
-        let Some(fixed_ip) = an_ipv4_address(&self.guests[place].info) else { return Ok(()) };
-        let allocate = v1::AllocateFloatingIpRequest {
-            project_id: self.project.to_owned(),
-            request_id: self.chance.uuid().to_string(),
-            ..v1::AllocateFloatingIpRequest::default()
-        };
-        let allocated = self.insist(
-            || (self.floating_ips.clone(), allocate.clone()),
-            |(mut client, request)| async move { client.allocate_floating_ip(request).await },
-        );
-        let address = match allocated.await {
-            Ok(floating) => floating.address,
-            Err(status) if status.code() == Code::ResourceExhausted => return Ok(()),
-            Err(status) => return Err(Broken(format!("no floating IP: {status:?}"))),
-        };
-        let associate = v1::AssociateFloatingIpRequest {
-            address: address.clone(),
-            fixed_ip: fixed_ip.clone(),
-            instance_id: self.guests[place].info.instance_id.clone(),
-            request_id: self.chance.uuid().to_string(),
-            ..v1::AssociateFloatingIpRequest::default()
-        };
-        let led = self.insist(
-            || (self.floating_ips.clone(), associate.clone()),
-            |(mut client, request)| async move { client.associate_floating_ip(request).await },
-        );
-        let led = led
-            .await
-            .map_err(|status| Broken(format!("{address} does not lead to {fixed_ip}: {status:?}")))?;
-        let led_to = led.floating_ip.map(|floating| floating.fixed_ip).unwrap_or_default();
-        if led_to != fixed_ip {
-            return Err(Broken(format!("{address} leads to {led_to:?} and not to {fixed_ip}")));
-        }
-        self.guests[place].floating = Some(address);
-        self.done.others += 1;
-        Ok(())
-    }
-
-    async fn release(&mut self, address: String) -> Outcome<()> {
-        let request = v1::ReleaseFloatingIpRequest {
-            address: address.clone(),
-            disassociate: true,
-            request_id: self.chance.uuid().to_string(),
-            ..v1::ReleaseFloatingIpRequest::default()
-        };
-        let released = self.insist(
-            || (self.floating_ips.clone(), request.clone()),
-            |(mut client, request)| async move { client.release_floating_ip(request).await },
-        );
-        released.await.map_err(|status| Broken(format!("{address} is not released: {status:?}")))?;
-        self.done.others += 1;
-        Ok(())
-    }
-
-    /// Gives an instance a further address, or takes one away.
-    async fn change_addresses(&mut self) -> Outcome<()> {
-        let place = self.chance.number(0..self.guests.len());
-        let info = self.guests[place].info.clone();
-        let Some(network) = info.vifs.first().and_then(|vif| vif.network.clone()) else { return Ok(()) };
-        let addresses = || network.subnets.iter().flat_map(|subnet| &subnet.fixed_ips);
-        let is_many = addresses().filter(|address| address.contains('.')).count() > 1;
-        let changed = if is_many {
-            let last = addresses().rfind(|address| address.contains('.')).expect("there are some");
-            let floating = self.guests[place].floating.is_some();
-            if floating {
-                return Ok(());
-            }
-            let request = v1::RemoveFixedIpRequest {
-                instance_id: info.instance_id.clone(),
-                address: last.clone(),
-                request_id: self.chance.uuid().to_string(),
-                ..v1::RemoveFixedIpRequest::default()
-            };
-            self.insist(
-                || (self.fixed_ips.clone(), request.clone()),
-                |(mut client, request)| async move { client.remove_fixed_ip(request).await },
-            )
-            .await
-        } else {
-            let request = v1::AddFixedIpRequest {
-                instance_id: info.instance_id.clone(),
-                network_id: network.id.clone(),
-                request_id: self.chance.uuid().to_string(),
-                ..v1::AddFixedIpRequest::default()
-            };
-            self.insist(
-                || (self.fixed_ips.clone(), request.clone()),
-                |(mut client, request)| async move { client.add_fixed_ip(request).await },
-            )
-            .await
-        };
-        match changed {
-            Ok(info) => {
-                self.guests[place].info = info;
-                self.done.others += 1;
-                self.look(&self.guests[place].clone()).await
-            }
-            Err(status) if reason(&status) == "NO_MORE_FIXED_IPS" => {
-                time::sleep(QUIET).await; // as after a boot that was refused
-                let now = self.info(&info.instance_id).await;
-                let now =
-                    now.map_err(|status| Broken(format!("{info:?} was acknowledged, and yet: {status:?}")))?;
-                self.guests[place].info = now;
-                Ok(())
-            }
-            Err(status) => Err(Broken(format!("the addresses of {info:?} are not changed: {status:?}"))),
         }
     }
 
@@ -520,10 +348,4 @@ fn same(told: &v1::NetworkInfo, now: &v1::NetworkInfo) -> Outcome<()> {
     } else {
         Err(Broken(format!("told {told:?}, and now {now:?}")))
     }
-}
-
-fn an_ipv4_address(info: &v1::NetworkInfo) -> Option<String> {
-    let networks = info.vifs.iter().filter_map(|vif| vif.network.as_ref());
-    let mut addresses = networks.flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.fixed_ips);
-    addresses.find(|address| address.contains('.')).cloned()
 }
