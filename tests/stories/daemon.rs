@@ -160,6 +160,11 @@ impl Place {
         }
     }
 
+    /// Forgets what daemons told that are no more.
+    pub(crate) fn forget_notifications(&self) {
+        while self.notifications.try_recv(&mut [0; 512]).is_ok() {}
+    }
+
     pub(crate) fn endpoint(&self) -> String {
         format!("unix:{}", self.file("lepton.sock").display())
     }

@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use sqlx::{Connection, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 /// Where a ledger is.
@@ -65,6 +69,26 @@ impl Ledger {
 
     pub(crate) async fn ports(&self) -> i64 {
         self.count("SELECT count(*) FROM ports").await
+    }
+
+    /// Ports of instances that live.
+    pub(crate) async fn living_ports(&self) -> i64 {
+        self.count("SELECT count(*) FROM ports WHERE NOT is_released").await
+    }
+
+    /// What those ports have.
+    pub(crate) async fn living_fixed_ips(&self) -> i64 {
+        let of_living =
+            "SELECT count(*) FROM fixed_ips f JOIN ports p ON p.id = f.port_id WHERE NOT p.is_released";
+        self.count(of_living).await
+    }
+
+    /// `kill -9` to a process of PostgreSQL's that serves a client.
+    pub(crate) async fn kill_a_connection(&self) {
+        let query = "SELECT min(pid)::bigint FROM pg_stat_activity \
+                     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        let process = i32::try_from(self.count(query).await).unwrap();
+        kill(Pid::from_raw(process), Signal::SIGKILL).unwrap();
     }
 
     pub(crate) async fn fixed_ips(&self) -> i64 {

@@ -6,14 +6,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod daemon;
+mod fleet;
 mod kernel;
 mod ledger;
 mod programs;
 mod words;
 
-mod burst;
 mod churn;
 mod commands;
+mod crashes;
 mod credentials;
 mod database;
 mod disk;

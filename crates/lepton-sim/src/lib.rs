@@ -31,4 +31,4 @@ pub use identity::instance_id;
 pub use kernel::{KernelError, KernelInstance, Moving};
 pub use load::{Load, LoadReport, Operation, floating_ips_of};
 pub use record::{Call, CallSummary, Record};
-pub use retry::RetryPolicy;
+pub use retry::{RetryPolicy, is_worth_repeating};

@@ -70,7 +70,7 @@ impl RetryPolicy {
 }
 
 /// Whether the same request may be answered next time: the server was away, busy, or the connection broke.
-fn is_worth_repeating(status: &Status) -> bool {
+pub fn is_worth_repeating(status: &Status) -> bool {
     let is_away = status.code() == Code::Unavailable;
     let is_busy = status.code() == Code::ResourceExhausted && reason(status) == "QUEUE_FULL";
     // A status that has a source was made on this side, of a connection that broke while the call was under way.

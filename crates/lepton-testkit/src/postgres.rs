@@ -158,7 +158,7 @@ impl PrivatePostgres {
         self.watchdog.tell("stop")
     }
 
-    /// Ends the server in the middle of what it does. When it starts again, it recovers what was committed.
+    /// `kill -9` to all the server's processes. When it starts again, it recovers what was committed.
     pub fn crash(&mut self) -> Result<(), PostgresError> {
         self.is_running = false;
         self.watchdog.tell("crash")

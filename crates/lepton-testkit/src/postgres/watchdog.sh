@@ -34,6 +34,22 @@ end() {
     server=
 }
 
+# Kills the main process and its children, none of which gets to do anything. They hold the server's memory, and a new
+# server would refuse to start as long as one of them does; who inherits a dead one may leave it a zombie, which holds none.
+crash() {
+    [ -n "$server" ] || return
+    kill -s STOP "$server"
+    all=$(children)
+    kill -s KILL $all "$server"
+    wait "$server"
+    server=
+    for one in $all; do
+        while grep -qs '^State:[[:space:]]*[^[:space:]ZX]' "/proc/$one/status"; do
+            sleep 0.01
+        done
+    done
+}
+
 while read -r word; do
     case $word in
         start)
@@ -43,7 +59,7 @@ while read -r word; do
             server=$!
             ;;
         stop) end INT ;;
-        crash) end QUIT ;;
+        crash) crash ;;
         pause) pause ;;
         resume) resume ;;
     esac
