@@ -37,8 +37,10 @@ pub(crate) const MOST_IN_ENTRY: usize = 256;
 
 /// What can happen; the comments in `proto/lepton/v1/event.proto` say what each tells, and a test compares them.
 pub const EVENT_KINDS: &[&str] = &[
+    "dns_domain.associated",
     "dns_domain.created",
     "dns_domain.deleted",
+    "dns_domain.disassociated",
     "dns_domain.modified",
     "dns_entry.created",
     "dns_entry.deleted",
@@ -159,7 +161,7 @@ fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     events.extend(by_themselves.flat_map(|change| fixed_ip::events(change, &facts)));
     let floating_ips = coalesce(sets.floating_ips);
     events.extend(floating_ips.iter().flat_map(|change| floating_ip::events(change, &facts)));
-    events.extend(coalesce(sets.dns_domains).iter().filter_map(dns::domain_event));
+    events.extend(coalesce(sets.dns_domains).iter().flat_map(dns::domain_events));
     events.extend(coalesce(sets.quotas).iter().filter_map(quota::event));
     events.extend(coalesce(sets.mac_ranges).iter().filter_map(mac_range::event));
     events.extend(coalesce(sets.dns_entries).iter().filter_map(|change| dns::entry_event(change, &facts)));

@@ -1,29 +1,50 @@
 //! What happens to DNS domains and their entries. With a domain go its entries, without events of their own.
 
-use lepton_types::{DnsDomain, DnsEntry, DnsScope, Event};
+use lepton_types::{AvailabilityZone, DnsDomain, DnsEntry, DnsScope, Event};
 
 use super::Facts;
 use crate::RowChange;
 
-/// What became of a domain.
-pub(super) fn domain_event(change: &RowChange<&DnsDomain>) -> Option<Event> {
+/// What became of a domain. Where it is for others now, both who had it and who has it hear of it, and neither of the other.
+pub(super) fn domain_events(change: &RowChange<&DnsDomain>) -> Vec<Event> {
     match (change.before, change.after) {
-        (None, Some(after)) => Some(about_domain("dns_domain.created", after)),
-        (Some(before), None) => Some(about_domain("dns_domain.deleted", before)),
-        (Some(_), Some(after)) => Some(about_domain("dns_domain.modified", after)),
-        (None, None) => None,
+        (None, Some(after)) => {
+            vec![about_domain("dns_domain.created", after).with_some("availability_zone", zone(after))]
+        }
+        (Some(before), None) => vec![about_domain("dns_domain.deleted", before)],
+        (Some(before), Some(after)) => changed_domain(before, after),
+        (None, None) => Vec::new(),
     }
 }
 
+fn changed_domain(before: &DnsDomain, after: &DnsDomain) -> Vec<Event> {
+    match (&before.scope, &after.scope) {
+        (DnsScope::Private { .. }, DnsScope::Private { .. }) => {
+            let modified = about_domain("dns_domain.modified", after);
+            vec![modified.changed("availability_zone", zone(before), zone(after))]
+        }
+        _ => vec![
+            about_domain("dns_domain.disassociated", before).with_some("availability_zone", zone(before)),
+            about_domain("dns_domain.associated", after).with_some("availability_zone", zone(after)),
+        ],
+    }
+}
+
+/// Of a private domain only operators hear.
 fn about_domain(kind: &'static str, domain: &DnsDomain) -> Event {
     let event = Event::new(kind);
     let event = match &domain.scope {
         DnsScope::Public { project } => event.of_owner(project.as_ref()),
-        DnsScope::Private { availability_zone } => {
-            event.with_some("availability_zone", availability_zone.as_ref())
-        }
+        DnsScope::Private { .. } => event.with("private", true),
     };
     event.with("domain", &domain.name)
+}
+
+fn zone(domain: &DnsDomain) -> Option<&AvailabilityZone> {
+    match &domain.scope {
+        DnsScope::Public { .. } => None,
+        DnsScope::Private { availability_zone } => availability_zone.as_ref(),
+    }
 }
 
 /// What became of an entry. Who may see its domain may see it: of a private one only operators, whoever's the address is.

@@ -4,7 +4,7 @@ mod audience;
 mod reading;
 
 use lepton_ipam::{MacBase, SubnetSpec};
-use lepton_types::{HostReport, MacPrefix, PortReport, PortStatus, ProjectId, RecordedEvent};
+use lepton_types::{DnsScope, HostReport, MacPrefix, PortReport, PortStatus, ProjectId, RecordedEvent};
 
 use super::*;
 use crate::{
@@ -272,7 +272,7 @@ fn a_subnet_tells_what_changed_and_its_network_nothing() {
 fn a_domain_and_its_entries_are_told_and_its_end_tells_of_them_all() {
     let mut ledger = empty();
     let domain: lepton_types::DomainName = "example.org".parse().unwrap();
-    let scope = lepton_types::DnsScope::Public { project: "p1".parse().ok() };
+    let scope = DnsScope::Public { project: "p1".parse().ok() };
     let create = crate::CreateDnsDomain { name: domain.clone(), scope };
     assert_eq!(told(&mut ledger, &create), ["dns_domain.created [p1] domain=example.org"]);
     let add = crate::AddDnsEntry {
@@ -301,6 +301,61 @@ fn a_domain_and_its_entries_are_told_and_its_end_tells_of_them_all() {
     );
     let delete = crate::DeleteDnsDomain { name: domain };
     assert_eq!(told(&mut ledger, &delete), ["dns_domain.deleted [p1] domain=example.org"]);
+}
+
+#[test]
+fn who_had_a_domain_and_who_has_it_hear_of_it() {
+    let mut ledger = empty();
+    let domain: lepton_types::DomainName = "example.org".parse().unwrap();
+    let public = |project: &str| DnsScope::Public { project: project.parse().ok() };
+    let private = |zone: &str| DnsScope::Private { availability_zone: zone.parse().ok() };
+    let mut told_of = |scope| told(&mut ledger, &crate::CreateDnsDomain { name: domain.clone(), scope });
+    told_of(public("p1"));
+    let associated = |event: &str, whose: &str| format!("dns_domain.{event} [{whose}] domain=example.org");
+    assert_eq!(told_of(public("p2")), [associated("disassociated", "p1"), associated("associated", "p2")]);
+    let in_zone = "[operators] availability_zone=nova domain=example.org private=true";
+    assert_eq!(
+        told_of(private("nova")),
+        [associated("disassociated", "p2"), format!("dns_domain.associated {in_zone}")]
+    );
+    assert_eq!(
+        told_of(private("")),
+        ["dns_domain.modified [operators] domain=example.org old_availability_zone=nova private=true"]
+    );
+    assert_eq!(
+        told_of(public("")),
+        [
+            format!("{} private=true", associated("disassociated", "operators")),
+            associated("associated", "everybody")
+        ]
+    );
+    assert_eq!(told_of(public("")), Vec::<String>::new());
+}
+
+/// Callers who know nothing of each other may be of one batch.
+#[test]
+fn a_name_that_went_with_its_domain_is_not_told_again_when_its_address_goes() {
+    let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let domain: lepton_types::DomainName = "example.org".parse().unwrap();
+    let scope = DnsScope::Public { project: None };
+    carried_out(&mut ledger, &crate::CreateDnsDomain { name: domain.clone(), scope: scope.clone() }).unwrap();
+    let add = crate::AddDnsEntry {
+        scope: Scope::Everything,
+        domain: domain.clone(),
+        name: "www".parse().unwrap(),
+        address: [10, 1, 0, 2].into(),
+        instance: Some(instance(1)),
+    };
+    carried_out(&mut ledger, &add).unwrap();
+    carried_out(&mut ledger, &crate::DeleteDnsDomain { name: domain.clone() }).unwrap();
+    carried_out(&mut ledger, &crate::CreateDnsDomain { name: domain, scope }).unwrap();
+    carried_out(&mut ledger, &crate::AddDnsEntry { instance: None, ..add }).unwrap();
+    let of_names: Vec<_> = told(&mut ledger, &deallocation(1))
+        .into_iter()
+        .filter(|event| event.starts_with("dns_entry"))
+        .collect();
+    assert_eq!(of_names, Vec::<String>::new());
 }
 
 #[test]

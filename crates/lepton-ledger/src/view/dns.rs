@@ -88,6 +88,8 @@ impl View {
         let start = (subnet, address, (Uuid::nil().into(), first_name(), RecordType::A));
         let entries = self.indexes.dns_entries_by_bond.range(start..);
         let bound = entries.take_while(|entry| (entry.0, entry.1) == (subnet, address));
+        // A domain that has ended in this batch has taken its entries along.
+        let bound = bound.filter(|entry| self.row::<DnsDomain>(&entry.2.0).is_some());
         Ok(bound.map(|entry| entry.2.clone()).collect())
     }
 }
