@@ -197,16 +197,21 @@ fn move_gateway(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Sto
     Ok(())
 }
 
-/// The addresses that a subnet's guests are told to send to.
-fn told_to_guests(subnet: &Subnet) -> BTreeSet<IpAddr> {
-    let next_hops = subnet.routes.iter().map(|route| route.gateway);
-    [subnet.gateway, subnet.dhcp_server].into_iter().flatten().chain(next_hops).collect()
+/// The addresses that guests were told to send to and are no more. One that was their gateway and is only another route's next hop
+/// from now on is among them: they send it all that they send.
+fn no_longer_told(old: &Subnet, new: &Subnet) -> BTreeSet<IpAddr> {
+    let own = |subnet: &Subnet| [subnet.gateway, subnet.dhcp_server].into_iter().flatten();
+    let next_hops = |subnet: &Subnet| subnet.routes.iter().map(|route| route.gateway).collect::<Vec<_>>();
+    let (old_own, new_own): (BTreeSet<_>, BTreeSet<_>) = (own(old).collect(), own(new).collect());
+    let new_hops = next_hops(new);
+    let dropped = next_hops(old).into_iter().filter(|hop| !new_hops.contains(hop));
+    old_own.into_iter().chain(dropped).filter(|address| !new_own.contains(address)).collect()
 }
 
 /// Lets the addresses rest that guests were told to send to and are no more. A next hop that is a guest's stays that one's; one that
 /// rests already rests as long as the others at least, and one that is reserved does so when it is that no more.
 fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
-    for &address in told_to_guests(old).difference(&told_to_guests(new)) {
+    for address in no_longer_told(old, new) {
         ledger.need(pool::keys_of(new, address))?;
         let since = ledger.now();
         let until = since.after(new.quarantine.max(REST));

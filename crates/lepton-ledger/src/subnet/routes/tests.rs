@@ -192,3 +192,22 @@ fn a_subnet_has_so_many_routes_and_no_more() {
     let told = reason(decided(&mut ledger, &add(MOST_ROUTES)));
     assert!(told.starts_with("INVALID_FIELD: route: the subnet has 64 routes"), "{told}");
 }
+
+/// Guests send it all that they send, and hear of the new one when they ask again.
+#[test]
+fn a_former_gateway_rests_although_a_route_goes_on_to_lead_over_it() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let (subnet, scope) = (made.subnets[0].id, Scope::Everything);
+    let over_it = route("192.168.1.0/24", "10.1.0.1");
+    decided(&mut ledger, &AddRoute { subnet, route: over_it, scope: scope.clone() }).unwrap();
+    let gateway = Some("10.1.0.9".parse().ok());
+    let moved = crate::ModifySubnet { subnet, gateway, dns: None, dhcp_server: None, scope: scope.clone() };
+    decided(&mut ledger, &moved).unwrap();
+    let wish = || allocation(1, vec![requested(made.network.id, &["10.1.0.1"])]);
+    assert!(reason(decided(&mut ledger, &wish())).starts_with("FIXED_IP_ALREADY_IN_USE"));
+
+    let a_day_later = ledger.now().after(REST);
+    ledger.keep();
+    ledger.restart(a_day_later, [8; 32]);
+    assert_eq!(fixed_ips(&decided(&mut ledger, &wish()).unwrap()), ["10.1.0.1"]);
+}
