@@ -464,7 +464,13 @@ async fn b20_auto_assigned_floating_ip_returns_to_its_pool() {
     assert_eq!(client.allocate_floating_ip(wish()).await.unwrap().into_inner().address, "172.24.4.1");
     // The fixed IP is no worse for it (Nova leaked it), and the network can go.
     server.unplugged(&released).await;
-    server.allocate(allocation(2)).await;
+    let network = server.allocate(allocation(2)).await.vifs.remove(0).network.unwrap();
+    assert_eq!(network.subnets[0].fixed_ips, ["10.0.0.2"], "the lowest one is free again");
+    let released = server.deallocate(2).await;
+    server.unplugged(&released).await;
+    let mut networks = NetworkManagerClient::new(server.channel().await);
+    let delete = v1::DeleteNetworkRequest { network_id: network.id, ..Default::default() };
+    networks.delete_network(delete).await.unwrap();
 }
 
 #[tokio::test]
