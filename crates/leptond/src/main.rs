@@ -11,7 +11,7 @@ use std::{
 
 use leptond::{
     Arguments, Signals, Task,
-    config::{self, Config, Mistakes, Named, Sources},
+    config::{self, Config, LogFormat, Mistakes, Named, Sources},
     database_files, full_folder, listen, logging, run, tls,
 };
 use nix::unistd;
@@ -76,9 +76,22 @@ fn serve(config: &Config) -> ExitCode {
         Some(folder) => {
             let folder = folder.display();
             let way_out = "make room there, then start leptond again; nothing that it acknowledged is lost";
-            fail(&format!("{error}\nleptond: the disk of {folder} is full: {way_out}"), FULL)
+            tell(&error, config.log.format);
+            tell(&format_args!("the disk of {folder} is full: {way_out}"), config.log.format);
+            FULL.into()
         }
-        None => fail(&error, FAILED),
+        None => {
+            tell(&error, config.log.format);
+            FAILED.into()
+        }
+    }
+}
+
+/// Says why a start or a run failed, as whoever reads the log reads it.
+fn tell(error: &dyn Display, format: LogFormat) {
+    match format {
+        LogFormat::Json => tracing::error!("{error}"),
+        LogFormat::Human => complain(error),
     }
 }
 
@@ -113,9 +126,13 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn fail(error: &dyn Display, code: u8) -> ExitCode {
+    complain(error);
+    code.into()
+}
+
+fn complain(error: &dyn Display) {
     // The exit code tells as much as it can where nobody can be told more.
     let _ = writeln!(io::stderr(), "leptond: {error}");
-    code.into()
 }
 
 /// `cannot listen on …: another process answers there`: an error with its causes.
