@@ -57,7 +57,8 @@ pub struct Dump {
     pub history: History,
 }
 
-/// What has ended, and when. The store in memory keeps none.
+/// What has ended, and when. [`Dump::of_view`] leaves it out: when something ended is what the clock of whoever ended it said, and in
+/// the simulation one manager's clock is ahead of the other's, so what came first may have ended last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// Those that were, and until when.
@@ -75,7 +76,7 @@ pub struct History {
 }
 
 impl Dump {
-    /// Everything that a complete view holds.
+    /// Everything that a complete view holds, but for what has ended.
     pub fn of_view(view: &View) -> Self {
         let blocks: Vec<Block> = view.rows().cloned().collect();
         let (journal, journal_bounds) = view.whole_journal();

@@ -1,17 +1,14 @@
 //! Subnets, their blocks, and who has which address.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use lepton_ipam::{check_requested, first_block, next_block};
 use lepton_ledger::Block;
 use lepton_types::{AddressMode, Timestamp};
 
-use crate::Dump;
+use crate::{Dump, assert_unique};
 
-/// An address is of a subnet that lets guests have it, and of a port on that subnet's network.
+/// An address is of a subnet that lets guests have it, and of a port on that subnet's network, and there once.
 pub(crate) fn each_address_has_its_owner(dump: &Dump) {
     let subnets: BTreeMap<_, _> = dump.subnets.iter().map(|subnet| (subnet.id, subnet)).collect();
     let ports: BTreeMap<_, _> = dump.ports.iter().map(|port| (port.id, port)).collect();
@@ -23,6 +20,7 @@ pub(crate) fn each_address_has_its_owner(dump: &Dump) {
             assert_eq!(port.network, subnet.network, "{row:?}");
         }
     }
+    assert_unique("address", dump.fixed_ips.iter().map(|row| (row.subnet, row.address)));
     for subnet in &dump.subnets {
         assert!(dump.networks.iter().any(|network| network.id == subnet.network), "{subnet:?}");
     }
@@ -41,7 +39,7 @@ pub(crate) fn pools_agree_with_addresses(dump: &Dump) {
         let subnet = subnets.get(&block.subnet()).unwrap_or_else(|| panic!("{block:?} is of no subnet"));
         assert_eq!(i64::from(block.free()), *free, "{block:?}");
         let mut expected = Block::fresh(subnet, block.first());
-        for address in addresses_of(block) {
+        for address in block.addresses() {
             if owned.contains(&(subnet.id, address)) {
                 expected.take(address);
             }
@@ -66,16 +64,6 @@ pub(crate) fn pools_agree_with_addresses(dump: &Dump) {
             below = next_block(subnet, first);
         }
     }
-}
-
-fn addresses_of(block: &Block) -> Vec<IpAddr> {
-    let at = |offset: u32| -> IpAddr {
-        match block.first() {
-            IpAddr::V4(first) => Ipv4Addr::from_bits(first.to_bits() | offset).into(),
-            IpAddr::V6(first) => Ipv6Addr::from_bits(first.to_bits() | u128::from(offset)).into(),
-        }
-    };
-    (0..256).map(at).collect()
 }
 
 /// No two prefixes of one network share an address, and what a subnet's own addresses are for lies in it. Ranges of pools

@@ -7,7 +7,8 @@ use lepton_ledger::{Holder, Instance};
 use crate::{Dump, assert_unique};
 
 /// A port is of a network, and of the present life of its instance unless it was released. It is as old as the life that it is of,
-/// and nobody else of that life ever had its position: the index of positions alone would allow it.
+/// and nobody else of that life ever had its position: the index of positions alone would allow it. The positions of a life's ports
+/// count from 0, since only with the life itself are any of them released.
 pub(crate) fn each_port_belongs(dump: &Dump) {
     let networks: BTreeSet<_> = dump.networks.iter().map(|network| network.id).collect();
     let hosts: BTreeMap<_, _> = dump.hosts.iter().map(|host| (&host.id, host.revision)).collect();
@@ -31,19 +32,24 @@ pub(crate) fn each_port_belongs(dump: &Dump) {
     }
     let positions = dump.ports.iter().map(|port| (port.instance, port.incarnation, port.position));
     assert_unique("position", positions);
+    let mut of_lives: BTreeMap<_, Vec<u16>> = BTreeMap::new();
+    for port in dump.ports.iter().filter(|port| !port.is_released) {
+        of_lives.entry((port.instance, port.incarnation)).or_default().push(port.position);
+    }
+    for (life, mut positions) in of_lives {
+        positions.sort_unstable();
+        assert!((0..).zip(&positions).all(|(expected, at)| expected == *at), "{life:?} at {positions:?}");
+    }
     for life in &dump.instances {
         assert!(life.arrivals.len() <= Instance::MOST_ARRIVALS, "{life:?}");
     }
 }
 
-/// The positions of a life's ports count from 0, and each port has one address of each family that its network has, or had
-/// when the port was made.
+/// Each port has one address of each family that its network has, or had when the port was made.
 pub(crate) fn each_life_is_whole(dump: &Dump) {
-    let mut positions: BTreeMap<_, Vec<u16>> = BTreeMap::new();
     let unchanged = dump.networks.iter().filter(|network| network.version == 0).map(|network| network.id);
     let unchanged: BTreeSet<_> = unchanged.collect();
     for port in dump.ports.iter().filter(|port| !port.is_released) {
-        positions.entry((port.instance, port.incarnation)).or_default().push(port.position);
         let subnets = dump.subnets.iter().filter(|subnet| subnet.network == port.network);
         let families: BTreeSet<u8> = subnets.map(|subnet| subnet.family().version()).collect();
         let rows = dump.fixed_ips.iter().filter(|row| row.holder == Holder::Port(port.id));
@@ -54,10 +60,6 @@ pub(crate) fn each_life_is_whole(dump: &Dump) {
         if unchanged.contains(&port.network) {
             assert_eq!(held_families, families, "{port:?}");
         }
-    }
-    for (life, mut positions) in positions {
-        positions.sort_unstable();
-        assert!((0..).zip(&positions).all(|(expected, at)| expected == *at), "{life:?} at {positions:?}");
     }
 }
 
