@@ -20,7 +20,10 @@ mod quota;
 mod read;
 mod subnet;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use lepton_ipam::Reserved;
 use lepton_types::{
@@ -148,7 +151,12 @@ impl<'c> Sets<'c> {
 /// subnet is in, they look up in `ledger`; the command had to know it, too.
 fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     let sets = Sets::new(changes);
-    let facts = Facts { ledger, networks: ended(&sets.networks), ports: ended(&sets.ports) };
+    let facts = Facts {
+        ledger,
+        networks: ended(&sets.networks),
+        ports: ended(&sets.ports),
+        subnets: sets.subnets.iter().filter_map(|change| change.after.as_ref()).map(|row| row.id).collect(),
+    };
     let ports = coalesce(sets.ports);
     let fixed_ips = coalesce(sets.fixed_ips);
     let addresses = Addresses::new(&ports, &fixed_ips);
@@ -179,6 +187,8 @@ struct Facts<'c> {
     ledger: &'c View,
     networks: BTreeMap<NetworkId, &'c Network>,
     ports: BTreeMap<PortId, &'c Port>,
+    /// Those that were changed.
+    subnets: BTreeSet<SubnetId>,
 }
 
 impl Facts<'_> {
@@ -197,6 +207,11 @@ impl Facts<'_> {
     /// Whether a subnet keeps the address for itself: its gateway's, say. A next hop may be a guest that asks for it.
     fn is_kept(&self, subnet: SubnetId, address: IpAddr) -> bool {
         self.ledger.row::<Subnet>(&subnet).is_some_and(|subnet| Reserved::of(subnet, address).is_some())
+    }
+
+    /// Whether the command changed a subnet, and not only who has its addresses.
+    fn has_changed(&self, subnet: SubnetId) -> bool {
+        self.subnets.contains(&subnet)
     }
 
     fn network_of(&self, subnet: SubnetId) -> Option<NetworkId> {

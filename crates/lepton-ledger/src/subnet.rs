@@ -209,7 +209,8 @@ fn no_longer_told(old: &Subnet, new: &Subnet) -> BTreeSet<IpAddr> {
 }
 
 /// Lets the addresses rest that guests were told to send to and are no more. A next hop that is a guest's stays that one's; one that
-/// rests already rests as long as the others at least, and one that is reserved does so when it is that no more.
+/// rests already rests as long as the others at least, and without its lease, lest it be free once that is given back; and one that
+/// is reserved rests when it is that no more.
 fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
     for address in no_longer_told(old, new) {
         ledger.need(pool::keys_of(new, address))?;
@@ -224,7 +225,7 @@ fn let_rest(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Stop> {
             Some(row) => match row.holder {
                 Holder::Port(_) | Holder::Leaving { .. } => continue,
                 Holder::Quarantine(resting) => {
-                    FixedIp { holder: Holder::Quarantine(resting.max(until)), ..row }
+                    FixedIp { holder: Holder::Quarantine(resting.max(until)), lease: None, ..row }
                 }
                 Holder::Reserved { ref reason, resting_until } => {
                     let (reason, resting_until) = (reason.clone(), resting_until.max(Some(until)));

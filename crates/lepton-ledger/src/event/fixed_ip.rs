@@ -11,6 +11,9 @@ const FREED: &str = "fixed_ip.freed";
 /// Told of an address that is a port's no more, and that nobody gets yet.
 const RESTING: &str = "fixed_ip.resting";
 
+/// Told of an address that a DHCP server has taken back, and so not of one whose subnet lets it rest whatever such a server says.
+const RELEASED: &str = "fixed_ip.released";
+
 /// What became of an address. One that no host had to follow is nobody's as soon as it is taken from its port.
 pub(super) fn events(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> impl Iterator<Item = Event> {
     let was_ports = change.before.is_some_and(|row| matches!(row.holder, Holder::Port(_)));
@@ -25,7 +28,12 @@ pub(super) fn events(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> impl It
 
 fn event(kind: &'static str, change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> Option<Event> {
     let row = change.after.or(change.before)?;
-    if kind == FREED && facts.is_kept(row.subnet, row.address) {
+    let is_subnets = match kind {
+        FREED => facts.is_kept(row.subnet, row.address),
+        RELEASED => facts.has_changed(row.subnet),
+        _ => false,
+    };
+    if is_subnets {
         return None;
     }
     let newest_first = || change.after.into_iter().chain(change.before);
@@ -64,7 +72,7 @@ fn of_lease(change: &RowChange<&FixedIp>) -> Option<&'static str> {
     let guest = |row: Option<&FixedIp>| row.and_then(|row| row.lease).map(|lease| lease.mac);
     match (guest(change.before), guest(change.after)) {
         (before, Some(after)) => (before != Some(after)).then_some("fixed_ip.leased"),
-        (Some(_), None) => Some("fixed_ip.released"),
+        (Some(_), None) => Some(RELEASED),
         (None, None) => None,
     }
 }

@@ -19,7 +19,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lepton_types::{FixedIpInfo, HostId, Lease, MacAddr, NetworkId, Port, Subnet, Timestamp};
+use lepton_types::{FixedIpInfo, HostId, Lease, MacAddr, NetworkId, Port};
 use serde::{Deserialize, Serialize};
 
 use crate::{Command, FixedIp, Holder, Key, Scope, Stop, View};
@@ -114,7 +114,8 @@ impl Command for ReleaseFixedIp {
 
 impl ReleaseFixedIp {
     /// An address that rests because of its lease rests now only as long as its subnet wants. Which host its port was on is
-    /// forgotten, so of hosts only the one with the network's router may say so.
+    /// forgotten, so of hosts only the one with the network's router may say so. One that rests for another reason as well, such as
+    /// that guests were told to send to it, has no lease any more.
     fn end_of_lease(&self, ledger: &mut View, row: &FixedIp) -> Result<LeaseOutcome, Stop> {
         let Some(subnet) = ledger.subnet(row.subnet)?.cloned() else {
             return Ok(LeaseOutcome::ignored(format!("{} is in no subnet any more", row.address)));
@@ -129,21 +130,10 @@ impl ReleaseFixedIp {
         }
         // Of what becomes free its network's owner hears.
         ledger.need([Key::Network(subnet.network)])?;
-        let until = rests_without_lease(&subnet, row);
+        let until = row.since.after(subnet.quarantine);
         ledger.let_rest(&subnet, &FixedIp { lease: None, ..row.clone() }, until)?;
         let fixed_ip = Some(ledger.info_of(&subnet, row.address, &Scope::Everything)?);
         Ok(LeaseOutcome { fixed_ip, warning: None })
-    }
-}
-
-/// Until when an address rests that rested because of a lease, now that its guest has given that back: as its subnet wants. One that
-/// guests were told to send to rests longer than either, and goes on to.
-fn rests_without_lease(subnet: &Subnet, row: &FixedIp) -> Timestamp {
-    let wanted = row.since.after(subnet.quarantine);
-    let leased = row.lease.map_or(wanted, |lease| row.since.after(lease.time));
-    match row.holder {
-        Holder::Quarantine(until) if until > wanted.max(leased) => until,
-        Holder::Quarantine(_) | Holder::Port(_) | Holder::Leaving { .. } | Holder::Reserved { .. } => wanted,
     }
 }
 

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use lepton_ipam::{Gateway, SubnetSpec};
-use lepton_ledger::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute, Scope};
+use lepton_ledger::{
+    AddRoute, AddSubnet, DeleteSubnet, EventFilter, EventStart, GetSubnet, Holder, LeaseFixedIp,
+    ModifySubnet, ReadEvents, RemoveRoute, Scope,
+};
 use lepton_types::{NetworkId, Route, Subnet, SubnetId};
 
 use super::{
     each_store,
+    fixed_ips::{lease, release},
     harness::{Subject, allocation, fixed_ips, network, reason, requested, subnet},
     sound::assert_sound,
 };
@@ -180,6 +184,33 @@ async fn a_next_hop_is_nobodys_by_chance_and_rests_after_its_route() {
         assert_eq!(reason(subject.allocate(5).await), "NO_MORE_FIXED_IPS");
         subject.advance(Duration::from_hours(24));
         assert_eq!(fixed_ips(&subject.allocate(5).await.unwrap()), ["10.1.0.2"]);
+    })
+    .await;
+}
+
+/// A lease that lasts longer than any rest, and is given back soon.
+#[tokio::test]
+async fn an_old_next_hop_rests_to_the_end_of_a_long_lease_though_that_is_given_back() {
+    each_store(async |subject| {
+        let subnet = subject.network("private", &["10.1.0.0/29"]).await.subnets[0].id;
+        let (three_days, route) = (Duration::from_hours(72), route("10.9.0.0/16", "10.1.0.2"));
+        let mac = subject.allocate(1).await.unwrap().vifs[0].mac;
+        subject.submit(LeaseFixedIp { lease_time: three_days, ..lease("10.1.0.2", mac) }).await.unwrap();
+        subject.submit(AddRoute { subnet, route, scope: Scope::Everything }).await.unwrap();
+        subject.end(1).await;
+        let destination = route.destination;
+        subject.submit(RemoveRoute { subnet, destination, scope: Scope::Everything }).await.unwrap();
+        let told = subject.submit(release("10.1.0.2", mac)).await.unwrap();
+        assert!(told.fixed_ip.is_none() && told.warning.is_some(), "{told:?}");
+        let rows = subject.dump().await.fixed_ips;
+        let rows: Vec<_> = rows.into_iter().map(|row| (row.address, row.holder, row.lease)).collect();
+        let resting = Holder::Quarantine(subject.now().after(three_days));
+        assert_eq!(rows, [(route.gateway, resting, None)]);
+
+        let all = ReadEvents { start: EventStart::After(0), limit: 100, filter: EventFilter::default() };
+        let events = subject.store().ask(all).await.unwrap().events;
+        let kinds: Vec<_> = events.iter().map(|event| &*event.event.kind).collect();
+        assert!(kinds.contains(&"fixed_ip.leased") && !kinds.contains(&"fixed_ip.released"), "{kinds:?}");
     })
     .await;
 }
