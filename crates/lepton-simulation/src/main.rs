@@ -14,7 +14,7 @@ use lepton_simulation::{Summary, run};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many runs.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 1000)]
     seeds: u64,
     /// How long the trouble lasts in each, in simulated minutes.
     #[arg(long, default_value_t = 10)]

@@ -1,5 +1,7 @@
 //! `cargo xtask sim`: all of Lepton on a network, disks, clocks and hosts that fail, once for each seed.
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -7,24 +9,16 @@ use crate::workspace::{self, cargo};
 
 /// `cargo xtask sim`.
 #[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct SimArgs {
-    /// How many runs
-    #[arg(long, default_value_t = 1000)]
-    seeds: u64,
-    /// How long the trouble lasts in each, in simulated minutes
-    #[arg(long, default_value_t = 10)]
-    minutes: u64,
-    /// The first seed; the others follow it
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// What the simulation is told: `--seeds N --seed FIRST --minutes M`, or `--help`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
 }
 
 /// Builds the simulation, with optimisation, and runs it.
 pub(crate) fn run(args: &SimArgs) -> Result<()> {
     let mut run = cargo(["run", "--quiet", "--release", "--package", "lepton-simulation", "--"]);
-    let told = [("--seeds", args.seeds), ("--minutes", args.minutes), ("--seed", args.seed)];
-    for (name, value) in told {
-        run.arg(name).arg(value.to_string());
-    }
+    run.args(&args.arguments);
     workspace::run(&mut run)
 }
