@@ -62,7 +62,12 @@ impl Host {
 
     /// What the host has now.
     pub fn state(&self) -> HostState {
-        self.lock().state.clone()
+        self.look(HostState::clone)
+    }
+
+    /// Looks at what the host has now.
+    pub fn look<T>(&self, look: impl FnOnce(&HostState) -> T) -> T {
+        look(&self.lock().state)
     }
 
     /// Changes the host behind the agent's back, and lets it notice.

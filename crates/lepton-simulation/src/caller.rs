@@ -56,7 +56,7 @@ pub(crate) struct Done {
     pub(crate) refused: u64,
     pub(crate) kills: u64,
     pub(crate) moves: u64,
-    pub(crate) looks: u64,
+    pub(crate) visits: u64,
     pub(crate) others: u64,
     pub(crate) abandoned: u64,
 }
@@ -67,7 +67,7 @@ impl Done {
         self.refused += other.refused;
         self.kills += other.kills;
         self.moves += other.moves;
-        self.looks += other.looks;
+        self.visits += other.visits;
         self.others += other.others;
         self.abandoned += other.abandoned;
     }
@@ -77,8 +77,17 @@ impl Done {
 #[derive(Clone, Debug)]
 struct Guest {
     boot: v1::AllocateForInstanceRequest,
+    /// What its boot was answered.
+    booted: v1::NetworkInfo,
+    /// What it has had since.
     info: v1::NetworkInfo,
     floating: Option<String>,
+}
+
+impl Guest {
+    fn new(boot: v1::AllocateForInstanceRequest, booted: v1::NetworkInfo) -> Self {
+        Self { boot, info: booted.clone(), booted, floating: None }
+    }
 }
 
 /// Why a caller cannot go on: what it was told is not true.
@@ -153,7 +162,7 @@ impl Caller {
         }
     }
 
-    /// Boots an instance, on what its project has or on chosen networks, and waits for its ports or not.
+    /// Boots an instance, on all networks of its project, and waits for its ports or not.
     async fn boot(&mut self) -> Outcome<()> {
         let request = self.boot_request();
         let instance = request.instance_id.clone();
@@ -165,7 +174,7 @@ impl Caller {
         match booted.await {
             Ok(info) => {
                 self.done.boots += 1;
-                self.guests.push(Guest { boot: request, info, floating: None });
+                self.guests.push(Guest::new(request, info));
                 Ok(())
             }
             Err(status) => {
@@ -242,8 +251,15 @@ impl Caller {
         let info = self.info(instance).await;
         let info =
             info.map_err(|status| Broken(format!("{instance} was acknowledged, and yet: {status:?}")))?;
-        self.done.looks += 1;
-        same(&guest.info, &info)
+        self.done.visits += 1;
+        same(&guest.info, &info)?;
+        let links = subnets(&info).flat_map(|subnet| &subnet.floating_ips);
+        let lead_to_it: Vec<&String> = links.map(|link| &link.floating_ip).collect();
+        if lead_to_it.iter().copied().eq(&guest.floating) {
+            Ok(())
+        } else {
+            Err(Broken(format!("{:?} must lead to {instance}, and {lead_to_it:?} do", guest.floating)))
+        }
     }
 
     async fn info(&self, instance: &str) -> Result<v1::NetworkInfo, Status> {
@@ -267,15 +283,8 @@ impl Caller {
         let again =
             again.await.map_err(|status| Broken(format!("{instance} is not answered again: {status:?}")))?;
         self.done.others += 1;
-        // Since the first answer it may have moved, and its addresses may have changed.
-        let known = |info: &v1::NetworkInfo| -> Vec<_> {
-            info.vifs.iter().map(|vif| (vif.id.clone(), vif.mac_address.clone())).collect()
-        };
-        if known(&again) == known(&guest.info) {
-            Ok(())
-        } else {
-            Err(Broken(format!("{instance} is answered {again:?} again, and was {:?}", guest.info)))
-        }
+        same(&guest.booted, &again)?;
+        self.look(&guest).await
     }
 
     /// Begins to boot an instance and dies over it. Later it is there in whole, or not at all.
@@ -289,7 +298,7 @@ impl Caller {
         self.done.abandoned += 1;
         match self.info(&request.instance_id).await {
             Ok(info) => {
-                self.guests.push(Guest { boot: request, info, floating: None });
+                self.guests.push(Guest::new(request, info));
                 Ok(())
             }
             Err(status) if status.code() == Code::NotFound => Ok(()),
@@ -318,7 +327,7 @@ impl Caller {
 }
 
 /// Whether the same request may be answered next time.
-fn is_worth_repeating(status: &Status) -> bool {
+pub(crate) fn is_worth_repeating(status: &Status) -> bool {
     // What was not answered has a source on this side.
     let is_away = status.code() == Code::Unavailable || reason(status) == "QUEUE_FULL";
     is_away || std::error::Error::source(status).is_some()
@@ -327,6 +336,11 @@ fn is_worth_repeating(status: &Status) -> bool {
 /// The reason that an error names.
 fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+}
+
+/// Its vNICs' subnets, in order.
+fn subnets(info: &v1::NetworkInfo) -> impl Iterator<Item = &v1::VifSubnet> {
+    info.vifs.iter().filter_map(|vif| vif.network.as_ref()).flat_map(|network| &network.subnets)
 }
 
 /// What lasts of an instance's vNICs.
@@ -338,7 +352,7 @@ fn same(told: &v1::NetworkInfo, now: &v1::NetworkInfo) -> Outcome<()> {
             (vif.destination, vif.status) = (None, v1::PortStatus::Unspecified.into());
             vif.error.clear();
             for subnet in vif.network.iter_mut().flat_map(|network| &mut network.subnets) {
-                subnet.floating_ips.clear();
+                subnet.floating_ips.clear(); // `look` looks at them
             }
         }
         info

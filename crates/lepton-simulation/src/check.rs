@@ -1,16 +1,18 @@
 //! [`Checker`]: looks at the whole ledger, and at the hosts, after every batch that changed something.
 
 use std::{
-    any::Any,
+    collections::BTreeSet,
     fmt::{self, Debug},
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use lepton_invariants::{Dump, assert_consistent};
-use lepton_ledger::{Change, Holder, View};
+use lepton_ledger::{Change, Holder, Instance, View};
+use lepton_plan::HostState;
 use lepton_plug::fake;
-use lepton_types::{HostId, Network, Subnet};
+use lepton_types::{HostId, IfName, Network, NetworkId, Port, Subnet};
 use tokio_util::sync::CancellationToken;
 
 use crate::replay::Replay;
@@ -40,15 +42,35 @@ impl Checker {
     /// Looks at the ledger after these changes.
     pub(crate) fn look(&self, ledger: &View, changes: &[Change]) {
         *lock(&self.inner.looks) += 1;
-        let looked = catch_unwind(AssertUnwindSafe(|| {
+        // Whoever has written goes on; the run has failed (`PanicWatch`).
+        let _ = catch_unwind(AssertUnwindSafe(|| {
             assert_consistent(&Dump::of_view(ledger));
+            each_instance_has_all_its_ports(ledger);
             self.the_events_tell_what_there_is(ledger, changes);
             for change in changes {
                 self.a_new_owner_is_the_only_one(ledger, change);
             }
         }));
-        if let Err(fault) = looked {
-            self.fail(format_args!("{}", said(&*fault)));
+    }
+
+    /// Looks at a device and its filter after a host's kernel has changed them: no other port on the network, on any host, may use
+    /// what this one may. An agent that acts on what is no longer so is found out here.
+    pub(crate) fn look_at_device(&self, host: &HostId, name: &IfName) {
+        let kernels = lock(&self.inner.kernels);
+        let of_host = kernels.iter().find(|(id, _)| id == host);
+        let Some((bridge, addresses)) =
+            of_host.and_then(|(_, kernel)| kernel.look(|state| usable(state, name)))
+        else {
+            return;
+        };
+        for (other_host, kernel) in kernels.iter() {
+            kernel.look(|state| {
+                for address in &addresses {
+                    if let Some(other) = others_that_may_use(state, &bridge, name, *address).next() {
+                        self.fail(format_args!("{name} on {host} may use {address} while {other} on {other_host} may still use it"));
+                    }
+                }
+            });
         }
     }
 
@@ -69,23 +91,20 @@ impl Checker {
         }
         let Some(subnet) = ledger.row::<Subnet>(&row.subnet) else { return };
         let Some(network) = ledger.row::<Network>(&subnet.network) else { return };
+        let (bridge, device) = (network.bridge(), port.device());
         for (host, kernel) in lock(&self.inner.kernels).iter() {
-            let state = kernel.state();
-            for (name, device) in &state.devices {
-                let is_other = *name != port.device() && device.bridge.as_ref() == Some(&network.bridge());
-                let filter = state.filters.get(name).filter(|_| is_other);
-                assert!(
-                    filter.is_none_or(|filter| !filter.addresses().contains(&row.address)),
-                    "{} is given to {port} while {name} on {host} may still use it",
-                    row.address
-                );
+            let other = kernel
+                .look(|state| others_that_may_use(state, &bridge, &device, row.address).next().cloned());
+            if let Some(other) = other {
+                panic!("{} is given to {port} while {other} on {host} may still use it", row.address);
             }
         }
     }
 
     /// Notes that something is wrong; the first such thing is what the run failed of.
     pub(crate) fn fail(&self, problem: fmt::Arguments<'_>) {
-        lock(&self.inner.problem).get_or_insert_with(|| problem.to_string());
+        let problem = problem.to_string();
+        lock(&self.inner.problem).get_or_insert(problem);
         self.inner.found.cancel();
     }
 
@@ -105,10 +124,43 @@ impl Checker {
     }
 }
 
-/// What a panic said.
-fn said(fault: &(dyn Any + Send)) -> String {
-    let text = fault.downcast_ref::<String>().cloned();
-    text.or_else(|| fault.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+/// An instance has a port on each network that its project may use. Callers name no networks, and the networks of a run stay.
+fn each_instance_has_all_its_ports(ledger: &View) {
+    for life in ledger.rows::<Instance>() {
+        let is_usable = |network: &&Network| {
+            !network.is_external && network.project.as_ref().is_none_or(|owner| *owner == life.project)
+        };
+        let is_own = |port: &&Port| {
+            !port.is_released && (port.instance, port.incarnation) == (life.id, life.incarnation)
+        };
+        let networks: Vec<NetworkId> = ledger.rows().filter(is_usable).map(|network| network.id).collect();
+        let mut had: Vec<NetworkId> = ledger.rows().filter(is_own).map(|port| port.network).collect();
+        had.sort_unstable();
+        assert_eq!(had, networks, "{life:?} has a port on each of its networks");
+    }
+}
+
+/// The bridge that a device is plugged into, and the addresses that it may use there.
+fn usable(state: &HostState, name: &IfName) -> Option<(IfName, BTreeSet<IpAddr>)> {
+    let bridge = state.devices.get(name)?.bridge.clone()?;
+    Some((bridge, state.filters.get(name)?.addresses().clone()))
+}
+
+/// The devices on a bridge, other than one port's, that may use an address.
+fn others_that_may_use<'s>(
+    state: &'s HostState,
+    bridge: &IfName,
+    own: &IfName,
+    address: IpAddr,
+) -> impl Iterator<Item = &'s IfName> {
+    let others = state
+        .devices
+        .iter()
+        .filter(move |(name, device)| *name != own && device.bridge.as_ref() == Some(bridge));
+    let may_use = move |name: &&IfName| {
+        state.filters.get(*name).is_some_and(|filter| filter.addresses().contains(&address))
+    };
+    others.map(|(name, _)| name).filter(may_use)
 }
 
 fn lock<T: Debug>(shared: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,7 +1,6 @@
 //! [`Faults`]: how much goes wrong in a run, drawn from its seed, until it is calm.
 
 use std::{
-    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,6 +30,8 @@ pub enum Trick {
     KernelKeeps,
     /// Managers forget at once what they have answered under which request id.
     AnswersAreForgotten,
+    /// Agents panic where they look at their hosts for the first time.
+    AgentsPanic,
 }
 
 /// How often something goes wrong, in a thousand times that it could.
@@ -129,14 +130,7 @@ impl Faults {
         self.chance.time(ms(0)..ms(5))
     }
 
-    /// How long until something dies, or is cut off, that does so this often.
-    pub(crate) fn pause(&self, range: Range<Duration>) -> Duration {
-        self.chance.time(range)
-    }
-
     fn strikes(&self, per_mille: u32) -> bool {
-        // Drawn in any case, so that the same is drawn in the same order whatever the rates are.
-        let struck = self.chance.strikes(per_mille);
-        struck && !self.is_calm()
+        !self.is_calm() && self.chance.strikes(per_mille)
     }
 }

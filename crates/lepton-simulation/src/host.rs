@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chance::Chance,
+    check::Checker,
     faults::{Faults, Trick},
     network::{Cable, Network},
     trace::Trace,
@@ -33,15 +34,24 @@ pub(crate) struct Host {
     kernel: fake::Host,
     network: Network,
     faults: Faults,
+    checker: Checker,
     chance: Chance,
     trace: Trace,
     agent: Arc<Mutex<Option<CancellationToken>>>,
 }
 
 impl Host {
-    pub(crate) fn new(id: HostId, network: Network, faults: Faults, chance: Chance, trace: Trace) -> Self {
-        let (cable, kernel, agent) = Default::default();
-        Self { id, cable, kernel, network, faults, chance, trace, agent }
+    pub(crate) fn new(
+        id: HostId,
+        network: Network,
+        faults: Faults,
+        checker: Checker,
+        chance: Chance,
+        trace: Trace,
+    ) -> Self {
+        let (cable, kernel, agent): (Cable, fake::Host, _) = Default::default();
+        checker.watch(id.clone(), kernel.clone());
+        Self { id, cable, kernel, network, faults, checker, chance, trace, agent }
     }
 
     /// Its kernel, to look at.
@@ -59,6 +69,7 @@ impl Host {
         let plug = SlowPlug {
             kernel: self.kernel.clone(),
             faults: self.faults.clone(),
+            checker: self.checker.clone(),
             trace: self.trace.clone(),
             host: self.id.clone(),
         };
@@ -95,12 +106,14 @@ impl Host {
 struct SlowPlug {
     kernel: fake::Host,
     faults: Faults,
+    checker: Checker,
     trace: Trace,
     host: HostId,
 }
 
 impl Plug for SlowPlug {
     async fn observe(&mut self) -> Result<HostState, PlugError> {
+        assert!(!self.faults.is(Trick::AgentsPanic), "an agent panics, as it was told to");
         time::sleep(self.faults.plug_takes()).await;
         self.kernel.observe().await
     }
@@ -119,10 +132,11 @@ impl Plug for SlowPlug {
                 outcomes.push(Ok(()));
             } else if self.faults.plug_fails() {
                 self.trace.note(format_args!("{} does not {} {}", self.host, action.verb(), action.object()));
-                outcomes.push(Err(PlugError::of(action, "told to fail")));
+                outcomes.push(Err(PlugError::of(action, fake::Host::WORDS)));
             } else {
                 outcomes.extend(self.kernel.apply(std::slice::from_ref(action)).await);
                 self.trace.note(format_args!("{}: {} {}", self.host, action.verb(), action.object()));
+                self.look_after(action);
             }
         }
         outcomes
@@ -130,6 +144,25 @@ impl Plug for SlowPlug {
 
     async fn changed(&mut self) {
         self.kernel.changed().await;
+    }
+}
+
+impl SlowPlug {
+    /// Has what an action is about looked at, whether the kernel has done it or refused to.
+    fn look_after(&self, action: &Action) {
+        match action {
+            Action::LoadFilters { filters } => {
+                filters.keys().for_each(|device| self.checker.look_at_device(&self.host, device));
+            }
+            Action::SetFilter { device, .. }
+            | Action::Plug { device, .. }
+            | Action::SetDevice { device, .. } => self.checker.look_at_device(&self.host, device),
+            Action::Unplug { .. }
+            | Action::RemoveFilter { .. }
+            | Action::CreateBridge { .. }
+            | Action::SetBridge { .. }
+            | Action::DeleteBridge { .. } => {}
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod faults;
 mod host;
 mod manager;
 mod network;
+mod panics;
 mod replay;
 mod run;
 mod tasks;

@@ -17,10 +17,7 @@ use lepton_manager::{
 };
 use lepton_store::{Database, Disk, StoreConfig, Surroundings, Weather};
 use lepton_types::Timestamp;
-use tokio::{
-    sync::oneshot,
-    time::{self, Instant},
-};
+use tokio::{sync::oneshot, time};
 use tokio_util::sync::CancellationToken;
 use tonic::{body::Body, codegen::http, service::RoutesBuilder};
 use tower::{Layer, util::BoxCloneSyncService};
@@ -107,11 +104,10 @@ impl Managers {
         self.world.trace.note(format_args!("manager {number} starts"));
         let death = CancellationToken::new();
         let storm = Storm { number, world: self.world.clone(), death: death.clone() };
-        let (ahead, began) = (Arc::clone(&self.seats[number].ahead), Instant::now());
-        let since = START + i64::try_from(self.world.trace.elapsed().as_micros()).expect("a run is short");
+        let (ahead, trace) = (Arc::clone(&self.seats[number].ahead), self.world.trace.clone());
         let clock = move || {
-            let elapsed = i64::try_from(began.elapsed().as_micros()).expect("a run is short");
-            Timestamp::from(since + elapsed + ahead.load(Ordering::Relaxed))
+            let elapsed = i64::try_from(trace.elapsed().as_micros()).expect("a run is short");
+            Timestamp::from(START + elapsed + ahead.load(Ordering::Relaxed))
         };
         let chance = self.world.chance.fork();
         let surroundings = Surroundings {
@@ -133,6 +129,11 @@ impl Managers {
         let routes = Authorise::new(trust()).layer(Arrival.layer(routes.routes()));
         let serving = Serving { manager, routes: BoxCloneSyncService::new(routes) };
         *self.process(number) = Some(Process { serving, death });
+    }
+
+    /// Looks at the whole ledger.
+    pub(crate) fn ledger<T>(&self, look: impl FnOnce(&View) -> T) -> T {
+        self.world.disk.look(look)
     }
 
     /// Lets something go on by itself until the run is over.
@@ -218,7 +219,7 @@ struct Storm {
 }
 
 impl Storm {
-    async fn alive(&self) {
+    async fn unless_dead(&self) {
         if self.death.is_cancelled() {
             std::future::pending::<()>().await;
         }
@@ -230,7 +231,7 @@ impl Weather for Storm {
         let storm = self.clone();
         Box::pin(async move {
             time::sleep(storm.world.faults.disk_takes()).await;
-            storm.alive().await;
+            storm.unless_dead().await;
             if storm.world.faults.disk_refuses() { Err("the disk is full".to_owned()) } else { Ok(()) }
         })
     }
@@ -239,7 +240,7 @@ impl Weather for Storm {
         let storm = self.clone();
         Box::pin(async move {
             time::sleep(storm.world.faults.disk_takes()).await;
-            storm.alive().await;
+            storm.unless_dead().await;
             let is_unheard = storm.world.faults.disk_is_unheard();
             if is_unheard { Err("the commit's answer was lost".to_owned()) } else { Ok(()) }
         })

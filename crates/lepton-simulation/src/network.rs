@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
-use tokio::time;
+use tokio::{sync::oneshot, time};
 use tonic::{body::Body, codegen::http, transport::server::TcpConnectInfo};
 use tower::{Service, ServiceExt};
 
@@ -81,7 +81,7 @@ impl Network {
     }
 
     /// Asks a manager, by number, and waits for the answer, for ever when there is none. A question may arrive twice, and whoever
-    /// asked hears of the first time only.
+    /// asked hears of the first time only. What was sent arrives whether who has sent it is still there or not.
     ///
     /// # Errors
     ///
@@ -91,31 +91,42 @@ impl Network {
         T: Send + 'static,
         Q: Fn(Serving) -> BoxFuture<'static, T> + Send + Sync + 'static,
     {
-        let there = self.faults.journey();
+        // Both are drawn by now: in which order those are woken who wait for one thing, tokio draws by itself.
+        let (there, back) = (self.faults.journey(), self.faults.journey());
         let question = Arc::new(question);
         if let Some(after) = there.doubled {
             let (managers, question, cable) = (self.managers.clone(), Arc::clone(&question), cable.clone());
             self.managers.spawn(async move {
-                time::sleep(after).await;
-                if !cable.is_cut() {
+                if arrives(Some(after), &cable).await {
                     let _ = managers.serve(number, &*question).await;
                 }
             });
         }
-        travel(there.takes, cable).await;
-        let answer = self.managers.serve(number, &*question).await?;
-        travel(self.faults.journey().takes, cable).await;
-        Ok(answer)
+        let (asker, answer) = oneshot::channel();
+        let (managers, cable) = (self.managers.clone(), cable.clone());
+        self.managers.spawn(async move {
+            if !arrives(there.takes, &cable).await {
+                return;
+            }
+            let answer = managers.serve(number, &*question).await;
+            // A connection that breaks does so at once.
+            if answer.is_err() || arrives(back.takes, &cable).await {
+                // Who asked may have given up.
+                let _ = asker.send(answer);
+            }
+        });
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => std::future::pending().await, // lost on its way, there or back
+        }
     }
 }
 
-/// Takes that long, and for ever over a cable that is cut then.
-async fn travel(takes: Option<Duration>, cable: &Cable) {
-    let Some(takes) = takes else { return std::future::pending().await };
+/// Takes that long; answers whether it gets there, which nothing does over a cable that is cut then.
+async fn arrives(takes: Option<Duration>, cable: &Cable) -> bool {
+    let Some(takes) = takes else { return false };
     time::sleep(takes).await;
-    if cable.is_cut() {
-        std::future::pending().await
-    }
+    !cable.is_cut()
 }
 
 /// A caller's way to some manager, each time another one; what tonic's clients speak over.

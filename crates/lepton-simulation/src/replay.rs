@@ -1,8 +1,8 @@
 //! [`Replay`]: what a follower of the journal knows who has heard every event and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lepton_ledger::{Change, Instance, View};
+use lepton_ledger::{Change, FixedIp, Holder, Instance, View};
 use lepton_types::{Event, FloatingIp, Port, PortStatus};
 
 /// What there is, as the events tell it. A ledger is compared with it by making the same of its rows.
@@ -12,6 +12,8 @@ pub(crate) struct Replay {
     instances: BTreeMap<String, String>,
     /// How each port is, and whether it was released.
     ports: BTreeMap<String, (&'static str, bool)>,
+    /// Which port has which address; not those that were taken from it and that it has still to leave.
+    fixed_ips: BTreeSet<(String, String)>,
     /// Where each floating IP leads.
     floating_ips: BTreeMap<String, Option<String>>,
 }
@@ -35,11 +37,23 @@ impl Replay {
                 self.instances.insert(about("instance_id"), about("host"));
             }
             "instance.deallocated" => drop(self.instances.remove(&about("instance_id"))),
-            "port.created" | "port.pending" => port(&mut self.ports, "pending"),
+            "port.created" => {
+                port(&mut self.ports, "pending");
+                let list = about("fixed_ips");
+                let addresses = list.split(',').filter(|address| !address.is_empty());
+                self.fixed_ips.extend(addresses.map(|address| (about("port_id"), address.to_owned())));
+            }
+            "port.pending" => port(&mut self.ports, "pending"),
             "port.active" => port(&mut self.ports, "active"),
             "port.error" => port(&mut self.ports, "error"),
             "port.released" => self.ports.entry(about("port_id")).or_default().1 = true,
-            "port.deleted" => drop(self.ports.remove(&about("port_id"))),
+            "port.deleted" => {
+                let id = about("port_id");
+                self.ports.remove(&id);
+                self.fixed_ips.retain(|(port, _)| *port != id);
+            }
+            "fixed_ip.added" => drop(self.fixed_ips.insert((about("port_id"), about("fixed_ip")))),
+            "fixed_ip.removed" => drop(self.fixed_ips.remove(&(about("port_id"), about("fixed_ip")))),
             "floating_ip.allocated" | "floating_ip.disassociated" => {
                 self.floating_ips.insert(about("floating_ip"), None);
             }
@@ -56,9 +70,18 @@ impl Replay {
         let instances = ledger.rows::<Instance>().map(|row| (row.id.to_string(), row.host.to_string()));
         let ports =
             ledger.rows::<Port>().map(|row| (row.id.to_string(), (word(&row.status), row.is_released)));
+        let held = ledger.rows::<FixedIp>().filter_map(|row| match row.holder {
+            Holder::Port(port) => Some((port.to_string(), row.address.to_string())),
+            Holder::Leaving { .. } | Holder::Quarantine(_) | Holder::Reserved { .. } => None,
+        });
         let leads_to = |row: &FloatingIp| row.target.map(|target| target.address.to_string());
         let floating_ips = ledger.rows::<FloatingIp>().map(|row| (row.address.to_string(), leads_to(row)));
-        Self { instances: instances.collect(), ports: ports.collect(), floating_ips: floating_ips.collect() }
+        Self {
+            instances: instances.collect(),
+            ports: ports.collect(),
+            fixed_ips: held.collect(),
+            floating_ips: floating_ips.collect(),
+        }
     }
 }
 

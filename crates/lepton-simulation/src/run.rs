@@ -9,30 +9,39 @@ use std::{
     time::Duration,
 };
 
+use lepton_ledger::{FixedIp, Holder, View};
 use lepton_plan::HostState;
 use lepton_proto::v1::{
     self, audits_client::AuditsClient, floating_ips_client::FloatingIpsClient,
     network_manager_client::NetworkManagerClient,
 };
 use lepton_store::Disk;
-use lepton_types::{Amounts, Limit};
-use tokio::{task::JoinSet, time};
+use lepton_types::{Amounts, FloatingRange, Limit, Port, PortStatus, Quota, Subnet};
+use tokio::{
+    task::JoinSet,
+    time::{self, Instant},
+};
 use tonic::Status;
 
 use crate::{
-    caller::{Caller, Done},
+    caller::{Caller, Done, is_worth_repeating},
     chance::Chance,
     check::Checker,
     faults::{Faults, Trick},
     host::Host,
     manager::{Managers, World},
     network::{Cable, Network, Wire},
+    panics::PanicWatch,
     tasks::Tasks,
     trace::Trace,
 };
 
-/// How long it may take until all is as it should be, after the storm.
+/// How long it may take until all is as it should be, after the storm: every caller has its answer by then, and every host what it
+/// must have.
 const CALM: Duration = Duration::from_secs(300);
+
+/// More pages than the audit of such a ledger has.
+const MOST_PAGES: usize = 100;
 
 /// How many things are done in a minute of storm, at least.
 const SHARE: u64 = 3;
@@ -104,6 +113,7 @@ pub fn run_with(seed: u64, storm: Duration, trick: Option<Trick>) -> Result<Summ
     runtime.block_on(async {
         let simulation = Simulation::new(seed, trick);
         let (checker, trace) = (simulation.checker.clone(), simulation.trace.clone());
+        let _watch = PanicWatch::begin(&checker);
         let done = tokio::select! {
             biased;
             () = checker.failed() => Done::default(),
@@ -112,8 +122,8 @@ pub fn run_with(seed: u64, storm: Duration, trick: Option<Trick>) -> Result<Summ
         if let Some(problem) = checker.problem() {
             return Err(Failure { seed, problem, trace: trace.last() });
         }
-        let Done { boots, refused, kills, moves, looks: seen, others, abandoned } = done;
-        let others = others + seen + abandoned;
+        let Done { boots, refused, kills, moves, visits, others, abandoned } = done;
+        let others = others + visits + abandoned;
         let (operations, share) = (boots + kills + moves + others, SHARE * storm.as_secs() / 60);
         if operations < share {
             let problem =
@@ -151,9 +161,7 @@ impl Simulation {
         let network = Network::new(faults.clone(), managers.clone());
         let hosts = (1..=chance.number(2..5)).map(|number| {
             let id = format!("host-{number}").parse().expect("a host's name");
-            let host = Host::new(id, network.clone(), faults.clone(), chance.fork(), trace.clone());
-            checker.watch(host.id.clone(), host.kernel().clone());
-            host
+            Host::new(id, network.clone(), faults.clone(), checker.clone(), chance.fork(), trace.clone())
         });
         let (hosts, callers) = (hosts.collect(), chance.number(2..6));
         Self { chance, faults, checker, trace, managers, hosts, network, callers }
@@ -173,16 +181,19 @@ impl Simulation {
         self.trace.note(format_args!("calm"));
         goes_on.store(false, Ordering::Relaxed);
         self.calm();
-        let mut done = Done::default();
+        let (deadline, mut done) = (Instant::now() + CALM, Done::default());
         let all = async {
             while let Some(one) = callers.join_next().await {
-                done.add(one.unwrap_or_default());
+                match one {
+                    Ok(one) => done.add(one),
+                    Err(died) => self.checker.fail(format_args!("a caller died: {died}")),
+                }
             }
         };
-        if time::timeout(CALM, all).await.is_err() {
+        if time::timeout_at(deadline, all).await.is_err() {
             self.checker.fail(format_args!("a caller does not come to an end"));
         }
-        self.converges().await;
+        self.converges(deadline).await;
         if let Err(status) = self.audit().await {
             self.checker.fail(format_args!("the ledger is not audited: {status:?}"));
         }
@@ -223,10 +234,11 @@ impl Simulation {
     }
 
     async fn may_pass(&self, status: Status) -> Result<(), Status> {
-        let is_away =
-            status.code() == tonic::Code::Unavailable || std::error::Error::source(&status).is_some();
+        if !is_worth_repeating(&status) {
+            return Err(status);
+        }
         time::sleep(Duration::from_millis(100)).await;
-        if is_away { Ok(()) } else { Err(status) }
+        Ok(())
     }
 
     fn wire(&self) -> Wire {
@@ -251,10 +263,10 @@ impl Simulation {
         let seconds = Duration::from_secs;
         let longest = seconds([20, 60, 200][self.chance.number(0..3)]);
         loop {
-            time::sleep(self.faults.pause(seconds(1)..longest)).await;
+            time::sleep(self.chance.time(seconds(1)..longest)).await;
             let host = self.chance.one(&self.hosts).clone();
             let manager = self.chance.number(0..self.managers.count());
-            let pause = self.faults.pause(Duration::ZERO..seconds(30));
+            let pause = self.chance.time(Duration::ZERO..seconds(30));
             match self.chance.number(0..8) {
                 0..3 => {
                     self.managers.kill(manager);
@@ -299,11 +311,10 @@ impl Simulation {
     }
 
     /// Waits until every host has what the ledger says, nothing else, and the ledger knows it.
-    async fn converges(&self) {
-        let deadline = time::Instant::now() + CALM;
+    async fn converges(&self, deadline: Instant) {
         loop {
             let Some(difference) = self.difference().await else { return };
-            if time::Instant::now() > deadline {
+            if Instant::now() > deadline {
                 return self.checker.fail(format_args!("after {} s of calm {difference}", CALM.as_secs()));
             }
             time::sleep(Duration::from_secs(1)).await;
@@ -326,22 +337,65 @@ impl Simulation {
                 return Some(format!("{} has not unplugged {:?}", host.id, desired.released));
             }
             let (desired, has) = (HostState::desired(&desired.ports), host.kernel().state());
-            if desired != has && !(desired.devices.is_empty() && has.devices.is_empty()) {
+            // A host that must have nothing need not filter.
+            let bare = HostState { is_filtering: has.is_filtering, ..HostState::default() };
+            let is_bare = desired.devices.is_empty() && has == bare;
+            if desired != has && !is_bare {
                 return Some(format!("{} must have {desired:?} and has {has:?}", host.id));
             }
         }
-        None
+        self.managers.ledger(unsettled)
     }
 
-    /// Audits the whole ledger: nothing is found.
+    /// Audits the whole ledger: nothing is left out, nothing is found, and each subnet's addresses add up.
     async fn audit(&self) -> Result<(), Status> {
-        let request = v1::AuditLedgerRequest::default();
-        let audited = AuditsClient::new(self.wire()).audit_ledger(request).await?.into_inner();
-        if !audited.findings.is_empty() {
-            self.checker.fail(format_args!("the audit finds {:?}", audited.findings));
+        let mut client = AuditsClient::new(self.wire());
+        let (mut page_token, mut looked_at) = (String::new(), (0, 0, 0));
+        for _ in 0..MOST_PAGES {
+            let page = client.audit_ledger(v1::AuditLedgerRequest { page_token }).await?.into_inner();
+            if !page.findings.is_empty() {
+                self.checker.fail(format_args!("the audit finds {:?}", page.findings));
+            }
+            if let Some(figures) = page.subnets.iter().find(|figures| !add_up(figures)) {
+                self.checker.fail(format_args!("the addresses do not add up: {figures:?}"));
+            }
+            let counts = page.looked_at.unwrap_or_default();
+            looked_at.0 += counts.subnets;
+            looked_at.1 += counts.ranges;
+            looked_at.2 += counts.quotas;
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        let there = self.managers.ledger(|ledger| {
+            let (subnets, ranges) = (ledger.rows::<Subnet>().count(), ledger.rows::<FloatingRange>().count());
+            (subnets as u64, ranges as u64, ledger.rows::<Quota>().count() as u64)
+        });
+        if looked_at != there {
+            self.checker.fail(format_args!(
+                "the audit looks at {looked_at:?} of {there:?} subnets, ranges and quotas"
+            ));
         }
         Ok(())
     }
+}
+
+/// What a ledger still waits for, though every host has what it says.
+fn unsettled(ledger: &View) -> Option<String> {
+    let is_unsettled = |port: &&Port| port.is_released || port.status != PortStatus::Active;
+    if let Some(port) = ledger.rows().find(is_unsettled) {
+        return Some(format!("{port:?} is not settled"));
+    }
+    // No subnet of a run lets addresses rest for longer than a minute.
+    let waits = |row: &&FixedIp| matches!(row.holder, Holder::Leaving { .. } | Holder::Quarantine(_));
+    ledger.rows().find(waits).map(|row| format!("{row:?} is not free"))
+}
+
+/// Whether what the addresses of a subnet are is all that it has.
+fn add_up(figures: &v1::SubnetFigures) -> bool {
+    let &v1::SubnetFigures { free, held, reserved, resting, floating, kept, outside, .. } = figures;
+    !figures.is_pooled || free + held + reserved + resting + floating + kept == figures.size + outside
 }
 
 fn subnet(cidr: &str, quarantine: i64) -> v1::SubnetSpec {

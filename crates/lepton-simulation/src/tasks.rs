@@ -11,7 +11,7 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Lets something go on by itself.
+    /// Lets something go on by itself. That it panics fails the run ([`crate::panics::PanicWatch`]).
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         while running.try_join_next().is_some() {}

@@ -28,13 +28,12 @@ pub(crate) struct Trace {
 struct Lines {
     last: VecDeque<String>,
     digest: u64,
-    count: u64,
 }
 
 impl Trace {
     /// Of a run that begins now.
     pub(crate) fn begin() -> Self {
-        let lines = Lines { last: VecDeque::new(), digest: OFFSET, count: 0 };
+        let lines = Lines { last: VecDeque::new(), digest: OFFSET };
         Self { began: Instant::now(), lines: Arc::new(Mutex::new(lines)) }
     }
 
@@ -50,7 +49,6 @@ impl Trace {
         for byte in line.bytes() {
             lines.digest = (lines.digest ^ u64::from(byte)).wrapping_mul(PRIME);
         }
-        lines.count += 1;
         if lines.last.len() == KEPT {
             lines.last.pop_front();
         }

@@ -16,6 +16,7 @@ const STORM: Duration = Duration::from_secs(600);
 fn part(number: u64) {
     let seeds = env::var("LEPTON_SIM_SEEDS")
         .map_or(SEEDS, |told| told.parse().expect("LEPTON_SIM_SEEDS is a number"));
+    assert!(seeds >= PARTS, "LEPTON_SIM_SEEDS is {PARTS} at least, so that each part has a seed");
     let mut problems = String::new();
     for seed in (1..=seeds).filter(|seed| seed % PARTS == number) {
         if let Err(failure) = run(seed, STORM) {
@@ -70,5 +71,13 @@ fn a_kernel_that_keeps_what_it_says_it_has_removed_is_found_out() {
 #[test]
 fn a_ledger_that_forgets_what_it_has_answered_is_found_out() {
     let found = found(Trick::AnswersAreForgotten);
-    assert!(!found.is_empty() && found.iter().all(|problem| problem.contains("caller")), "{found:?}");
+    // So a repeated boot is another one.
+    let is_of_it = |problem: &String| problem.contains("INSTANCE_ALREADY_ALLOCATED");
+    assert!(!found.is_empty() && found.iter().all(is_of_it), "{found:?}");
+}
+
+#[test]
+fn a_panic_that_nobody_waits_for_is_found_out() {
+    let failure = run_with(1, STORM, Some(Trick::AgentsPanic)).unwrap_err();
+    assert!(failure.problem.contains("as it was told to"), "{failure}");
 }

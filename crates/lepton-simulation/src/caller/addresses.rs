@@ -4,7 +4,7 @@ use lepton_proto::v1;
 use tokio::time;
 use tonic::Code;
 
-use super::{Broken, Caller, Outcome, QUIET, reason};
+use super::{Broken, Caller, Outcome, QUIET, reason, subnets};
 
 impl Caller {
     /// Gives an instance a floating IP, or takes it away.
@@ -124,7 +124,6 @@ impl Caller {
 }
 
 fn an_ipv4_address(info: &v1::NetworkInfo) -> Option<String> {
-    let networks = info.vifs.iter().filter_map(|vif| vif.network.as_ref());
-    let mut addresses = networks.flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.fixed_ips);
+    let mut addresses = subnets(info).flat_map(|subnet| &subnet.fixed_ips);
     addresses.find(|address| address.contains('.')).cloned()
 }
