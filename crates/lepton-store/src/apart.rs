@@ -7,7 +7,7 @@
 //!
 //! And so does whoever gives an address back to a pool: whether it is free then, or kept as a route's next hop, the subnet says too.
 //! Routes come and go under the lock of the address's block, behind which it is given back, so it is enough to look: a route that
-//! changes later finds the address as it was left.
+//! changes later finds the address as it was left, since addresses are loaded behind their blocks.
 //!
 //! ```text
 //! gives an address:  insert fixed_ips ─▶ subnet as it was read? (for share)   waits for who changes the subnet
@@ -64,7 +64,7 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
         }
     }
     subnets_are_as_read(tx, &given_in.into_iter().collect::<Vec<_>>()).await?;
-    subnets_are_not_newer(tx, &given_back_in.into_iter().collect::<Vec<_>>()).await?;
+    no_subnet_has_changed(tx, &given_back_in.into_iter().collect::<Vec<_>>()).await?;
     nobody_has(tx, &kept).await
 }
 
@@ -122,7 +122,7 @@ async fn subnets_are_as_read(tx: &mut Tx, subnets: &[(SubnetId, u64)]) -> Result
     Ok(())
 }
 
-async fn subnets_are_not_newer(tx: &mut Tx, subnets: &[(SubnetId, u64)]) -> Result<(), Failure> {
+async fn no_subnet_has_changed(tx: &mut Tx, subnets: &[(SubnetId, u64)]) -> Result<(), Failure> {
     const SQL: &str = "select id from subnets, ({rows}) as v where id = v.column1 and version <> v.column2";
     let found = tx.fetch_for(SQL, subnets, |(id, version)| vec![id.as_uuid().into(), (*version).into()]);
     if !found.await?.is_empty() {

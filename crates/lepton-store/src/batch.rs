@@ -13,15 +13,13 @@ use crate::{
     error::{StoreError, SubmitError},
     failure::Failure,
     load::load,
+    surroundings::ReadClock,
     tables::{journal, requests},
     write::write,
 };
 
 /// Most rounds of loading before a batch counts as one that never comes to an end. Three are usual.
 const MOST_ROUNDS: usize = 1000;
-
-/// Tells the moment of a decision.
-pub(crate) type ReadClock = dyn Fn() -> Timestamp + Send + Sync;
 
 /// A command on its way to its answer, whatever command it is.
 pub(crate) trait Job: Send {

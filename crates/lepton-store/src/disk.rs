@@ -18,7 +18,8 @@ pub trait Weather: Send + Sync {
     /// Befalls a batch that was carried out; an error loses the answer, and nobody can tell whether it was.
     fn after(&self) -> BoxFuture<'static, Result<(), String>>;
 
-    /// Sees the whole ledger after each batch that changed it, and what the batch changed.
+    /// Sees the whole ledger after each batch that changed it, and what the batch changed. Things that are dropped since they are old are
+    /// no changes.
     fn kept(&self, ledger: &View, changes: &[Change]);
 }
 
@@ -76,10 +77,13 @@ impl Disk {
 
     /// Drops a bounded number of things.
     pub(crate) async fn prune(&self, waste: Waste) -> Result<u64, Failure> {
-        if let Some(weather) = &self.weather {
-            weather.before().await.map_err(unavailable)?;
+        let Some(weather) = &self.weather else { return Ok(self.memory.prune(waste)) };
+        weather.before().await.map_err(unavailable)?;
+        let dropped = self.memory.prune(waste);
+        if dropped > 0 {
+            weather.kept(&self.memory.view(), &[]);
         }
-        Ok(self.memory.prune(waste))
+        Ok(dropped)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The ledger in memory: a complete view behind a lock. For tests and simulation; it is gone with its process.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lepton_ledger::{Change, View};
 use lepton_types::{Amounts, Limit, Timestamp};
@@ -21,7 +21,7 @@ impl Memory {
 
     /// Decides every job and keeps what they changed.
     pub(crate) fn write(&self, jobs: &mut [Box<dyn Job>], now: Timestamp, seed: [u8; 32]) -> Vec<Change> {
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.view();
         view.restart(now, seed);
         for (number, job) in jobs.iter_mut().enumerate() {
             job.attempt(number, &mut view);
@@ -33,7 +33,7 @@ impl Memory {
 
     /// Drops a bounded number of things.
     pub(crate) fn prune(&self, waste: Waste) -> u64 {
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.view();
         match waste {
             Waste::Requests(before) => view.forget_requests(before),
             Waste::Events(before) => view.forget_events(before),
@@ -44,7 +44,7 @@ impl Memory {
     }
 
     /// What the ledger holds.
-    pub(crate) fn view(&self) -> std::sync::MutexGuard<'_, View> {
+    pub(crate) fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,10 @@ use lepton_types::Timestamp;
 use crate::{disk::Disk, error::StoreError, random::random_bytes};
 
 /// Tells the moment of a decision.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+pub type Clock = Arc<ReadClock>;
+
+/// The same, lent out.
+pub(crate) type ReadClock = dyn Fn() -> Timestamp + Send + Sync;
 
 /// Gives each batch the seed of its ids and MACs.
 ///

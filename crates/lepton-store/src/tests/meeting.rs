@@ -3,8 +3,9 @@
 
 use futures_util::future::join;
 use lepton_ledger::{
-    Command, DeleteDnsDomain, DeleteNetwork, DeleteSubnet, Envelope, GetNetwork, GetSubnet, ModifyNetwork,
-    NetworkSpec, Reply, Scope,
+    AddFixedIp, AddRoute, Command, DeleteDnsDomain, DeleteNetwork, DeleteSubnet, Envelope, FixedIp,
+    GetNetwork, GetSubnet, Holder, ModifyNetwork, NetworkSpec, RemoveFixedIp, RemoveRoute, Reply, Scope,
+    Sought, WantedAddress,
 };
 use lepton_types::Route;
 
@@ -97,6 +98,46 @@ async fn an_address_is_given_back_as_the_routes_are_by_then() {
         assert_eq!(now.routes.contains(&route), number == 1);
     }
     assert_eq!(fixed_ips(&subject.allocate(3).await.unwrap()), ["10.1.0.2"], "it is free");
+}
+
+/// The other way round: an address is read behind the lock of its block, so a route that goes meanwhile finds it as it was left. Read
+/// before, it would seem a guest's, and nobody would have it in the end.
+#[tokio::test]
+async fn a_route_goes_as_its_next_hop_was_left_by_then() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let subnet = subject.network("private", &["10.1.0.0/24"]).await.subnets[0].id;
+    let next_hop = "10.1.0.9".parse().unwrap();
+    let route = Route { destination: "10.9.0.0/16".parse().unwrap(), gateway: next_hop };
+    let (instance, scope) = (instance(1), || Scope::Everything);
+    subject.allocate(1).await.unwrap();
+    let wanted = WantedAddress::Chosen(next_hop, Sought::Around(next_hop));
+    let add = AddFixedIp { instance, wanted, only_on: None, scope: scope(), domain: None };
+    subject.submit(add).await.unwrap();
+    subject.submit(AddRoute { subnet, route, scope: scope() }).await.unwrap();
+    let (address, network) = (next_hop, None);
+    let remove = RemoveFixedIp { instance, address, network, only_on: None, scope: scope(), domain: None };
+    subject.submit(remove).await.unwrap();
+
+    // What the host's word does, which the address waits for.
+    let mut theirs = subject.engine().write().await.unwrap();
+    theirs.fetch("select first from blocks for update", Vec::new()).await.unwrap();
+    let commit = async {
+        until_somebody_waits(subject.engine()).await;
+        for sql in [
+            "delete from fixed_ips where leaving_at is not null",
+            "update quotas set fixed_ips_used = fixed_ips_used - 1",
+        ] {
+            theirs.execute(sql, Vec::new()).await.unwrap();
+        }
+        theirs.commit().await.unwrap();
+    };
+    let gone = RemoveRoute { subnet, destination: route.destination, scope: scope() };
+    let (gone, ()) = join(subject.submit(gone), commit).await;
+    assert_eq!(gone.unwrap().routes, []);
+    let dump = subject.dump().await;
+    assert_sound(&dump);
+    let rests = |row: &FixedIp| row.address == next_hop && matches!(row.holder, Holder::Quarantine(_));
+    assert!(dump.fixed_ips.iter().any(rests), "{:?}", dump.fixed_ips);
 }
 
 /// A tenant deletes its network while an operator gives it to another project.
