@@ -23,6 +23,10 @@ const MANAGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest that the host may take: a thousand devices that are deleted one by one take 16 s.
 const HOST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often the manager is told what it knows already. So that a report of what was, which came late, does not stand for ever; seldom
+/// enough to cost nothing.
+const RESTATED: Duration = Duration::from_secs(120);
+
 /// How long what was plugged when it was last known what the host has is taken to be plugged still, from the beginning of the
 /// first look that fails on: three times as long as until the next look at the latest. So one that fails at once is no news,
 /// however long the manager has kept the agent from looking before, and one that takes that long is enough.
@@ -43,6 +47,7 @@ pub struct Agent<P, M> {
     state: Option<HostState>,
     /// Since when nobody knows what the host has: when the first look began that failed; none while it is known.
     blind_since: Option<Instant>,
+    restates_at: Instant,
     troubles: Troubles,
     looks: Looks,
     pace: Pace,
@@ -59,6 +64,7 @@ impl<P: Plug, M: Manager> Agent<P, M> {
             holding: Holding::default(),
             state: None,
             blind_since: None,
+            restates_at: Instant::now() + RESTATED,
             troubles: Troubles::default(),
             looks: Looks::begin(Instant::now()),
             pace: Pace::new(seed),
@@ -106,6 +112,10 @@ impl<P: Plug, M: Manager> Agent<P, M> {
         if self.looks.due() <= now {
             self.state = None;
             self.looks.looked(now);
+        }
+        if self.restates_at <= now {
+            self.holding.doubt();
+            self.restates_at = now + RESTATED;
         }
     }
 

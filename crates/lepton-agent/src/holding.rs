@@ -14,6 +14,8 @@ pub(crate) struct Holding {
     released: BTreeSet<PortId>,
     /// What the manager knows of ports.
     acknowledged: BTreeMap<PortId, Known>,
+    /// Ports of which the manager is told all the same.
+    doubted: BTreeSet<PortId>,
 }
 
 /// What the manager knows of a port.
@@ -67,6 +69,12 @@ impl Holding {
         self.revision = Some(changes.revision);
     }
 
+    /// Has the manager told once more what it has acknowledged: a report that it was slow to take, or took twice, may have come behind
+    /// that, with what was so before.
+    pub(crate) fn doubt(&mut self) {
+        self.doubted = self.acknowledged.keys().copied().collect();
+    }
+
     /// What the manager does not know yet of these statuses and absences; none when it knows everything.
     pub(crate) fn news(&self, statuses: Vec<PortReport>, unplugged: Vec<PortId>) -> Option<HostReport> {
         let revision = self.revision?;
@@ -79,7 +87,7 @@ impl Holding {
     fn is_news(&self, report: &PortReport) -> bool {
         let Some(known) = self.acknowledged.get(&report.id) else { return true };
         let has_proof = report.filtered_at.is_some() && report.filtered_at != known.filtered_at;
-        known.status != report.status || has_proof
+        known.status != report.status || has_proof || self.doubted.contains(&report.id)
     }
 
     /// The manager has taken a report.
@@ -88,6 +96,7 @@ impl Holding {
         for PortReport { id, status, filtered_at } in report.ports {
             let before = self.acknowledged.get(&id).and_then(|known| known.filtered_at);
             self.acknowledged.insert(id, Known { status, filtered_at: filtered_at.or(before) });
+            self.doubted.remove(&id);
         }
         for port in report.unplugged {
             self.released.remove(&port);

@@ -16,7 +16,7 @@ use lepton_proto::v1::{
     network_manager_client::NetworkManagerClient,
 };
 use lepton_store::Disk;
-use lepton_types::{Amounts, FloatingRange, Limit, Port, Quota, Subnet};
+use lepton_types::{Amounts, FloatingRange, Limit, Port, PortStatus, Quota, Subnet};
 use tokio::{
     task::JoinSet,
     time::{self, Instant},
@@ -383,9 +383,9 @@ impl Simulation {
 
 /// What a ledger still waits for, though every host has what it says.
 fn unsettled(ledger: &View) -> Option<String> {
-    // Whether ports are active is not asked: docs/simulation.md tells of seed 11.
-    if let Some(port) = ledger.rows().find(|port: &&Port| port.is_released) {
-        return Some(format!("{port:?} is not gone"));
+    let waits = |port: &&Port| port.is_released || port.status != PortStatus::Active;
+    if let Some(port) = ledger.rows().find(waits) {
+        return Some(format!("{port:?} is not gone, or not active"));
     }
     // No subnet of a run lets addresses rest for longer than a minute.
     let waits = |row: &&FixedIp| matches!(row.holder, Holder::Leaving { .. } | Holder::Quarantine(_));

@@ -581,6 +581,17 @@ async fn a_report_whose_answer_was_lost_is_sent_again() {
     assert_eq!(host.state(), manager.desired());
 }
 
+/// A report that the manager was slow to take may come behind one of later.
+#[tokio::test(start_paused = true)]
+async fn what_the_manager_has_taken_is_told_it_again_in_time() {
+    let (manager, _host, _agent) = converged([1, 2]).await;
+    manager.set(|ledger| {
+        ledger.statuses.insert(id(1), PortStatus::Error("was so once".to_owned()));
+    });
+    time::sleep(RESTATED).await;
+    manager.until_all_active().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn thousands_of_ports_are_told_of_in_parts() {
     let (manager, host) = (FakeManager::new(), Host::default());
