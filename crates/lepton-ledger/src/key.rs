@@ -46,6 +46,8 @@ pub enum Key {
         /// Only blocks that start above this one.
         after: Option<IpAddr>,
     },
+    /// The lowest of them once more, behind the subnet's rested addresses, which another manager may have given back meanwhile.
+    RefilledBlocks(SubnetId),
     /// The block of a subnet that starts at this address.
     Block(SubnetId, IpAddr),
     /// The owner row of one address of a subnet.

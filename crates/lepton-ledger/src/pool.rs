@@ -161,8 +161,11 @@ impl View {
                 (Some(block), None) => return Ok(Some(block)),
                 (Some(block), Some(frontier)) if block.first() < frontier => return Ok(Some(block)),
                 (_, Some(frontier)) => self.open_block(subnet, frontier)?,
+                (None, None) if self.reclaim(subnet)? => {}
                 (None, None) => {
-                    if !self.reclaim(subnet)? {
+                    // Nothing rests any more, perhaps since another manager has just given it back.
+                    self.need([Key::RefilledBlocks(subnet.id)])?;
+                    if self.lowest_free_block(subnet.id)?.is_none() {
                         return Ok(None);
                     }
                 }

@@ -81,6 +81,7 @@ impl<'k> Round<'k> {
                 Key::Subnet(id) => round.subnets.push(*id),
                 Key::Frontier(id) => round.frontiers.push(*id),
                 Key::FreeBlocks { subnet, after } => round.free_blocks.push((*subnet, *after)),
+                Key::RefilledBlocks(subnet) => round.free_blocks.push((*subnet, None)),
                 Key::Block(subnet, first) => round.blocks.push((*subnet, *first)),
                 Key::FixedIp(subnet, address) => round.fixed_ips.push((*subnet, *address)),
                 Key::Instance(id) => round.instances.push(*id),

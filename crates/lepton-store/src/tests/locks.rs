@@ -16,7 +16,7 @@
 //! | hosts | two changes get one revision, and a host misses one |
 //! | quotas | two managers count from one number, and a project gets more than it may |
 
-use lepton_ledger::{FixedIp, Key, Scope, Selection, View};
+use lepton_ledger::{Command, Envelope, FixedIp, Key, Scope, Selection, Stop, View, execute};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::floating_ips::{associate, pool, wish};
@@ -45,6 +45,21 @@ pub(super) async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Time
     let mut tx = engine.write().await.unwrap();
     load(&mut tx, vec![key], &mut View::partial(now, [0; 32])).await.unwrap();
     tx
+}
+
+/// A transaction in which the command was decided, but nothing is written.
+pub(super) async fn decided<C: Command>(
+    engine: &std::sync::Arc<Engine>,
+    command: &C,
+    now: Timestamp,
+) -> (Tx, View) {
+    let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(now, [0; 32]));
+    while let Err(stop) = view.attempt(0, |view| execute(command, &Envelope::anonymous(), view)) {
+        assert_eq!(stop, Stop::Missing);
+        let missing = view.take_missing();
+        load(&mut tx, missing, &mut view).await.unwrap();
+    }
+    (tx, view)
 }
 
 /// Whether somebody holds a lock on one of the rows that `sql` finds.

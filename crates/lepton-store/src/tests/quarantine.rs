@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use lepton_ipam::{Gateway, SubnetSpec};
-use lepton_ledger::{EventFilter, EventStart, Holder, NetworkSpec, ReadEvents, SweepQuarantine};
+use lepton_ledger::{
+    AllocateForInstance, EventFilter, EventStart, Holder, NetworkSpec, ReadEvents, SweepQuarantine,
+};
 
 use super::{
     each_store,
-    harness::{Subject, fixed_ips, network, reason, subnet},
+    harness::{Kind, Subject, allocation, fixed_ips, network, reason, subnet},
+    locks::{decided, until_somebody_waits},
 };
+use crate::write::write;
 
 const REST: Duration = Duration::from_secs(60);
 
@@ -65,6 +69,32 @@ async fn a_dry_pool_takes_rested_addresses_without_waiting_for_the_sweep() {
         assert_eq!(fixed_ips(&wished), ["10.1.0.1"]);
     })
     .await;
+}
+
+/// One of two managers gives back all that has rested. The other one, which waits for that, finds nothing that rests, and yet the pool
+/// is not dry.
+#[tokio::test]
+async fn a_dry_pool_that_another_manager_refills_is_not_dry() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    resting(&subject).await;
+    for number in [1, 2] {
+        subject.allocate(number).await.unwrap();
+        subject.end(number).await;
+    }
+    subject.advance(REST);
+
+    let engine = subject.engine();
+    let (project, host) = ("p2".parse().unwrap(), "elsewhere".parse().ok());
+    let elsewhere = AllocateForInstance { project, host, ..allocation(3, vec![]) };
+    let (mut theirs, view) = decided(engine, &elsewhere, subject.now()).await;
+    let commit = async {
+        until_somebody_waits(engine).await;
+        write(&mut theirs, view.changes(), view.moments()).await.unwrap();
+        theirs.commit().await.unwrap();
+    };
+    let (ours, ()) = tokio::join!(subject.allocate(4), commit);
+    assert_eq!(fixed_ips(&ours.unwrap()), ["10.1.0.2"]);
+    assert_eq!(reason(subject.allocate(5).await), "NO_MORE_FIXED_IPS");
 }
 
 #[tokio::test]
