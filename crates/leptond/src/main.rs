@@ -72,26 +72,20 @@ fn serve(config: &Config) -> ExitCode {
         logging::start(&config.log).map_err(Into::into).and_then(|()| run_to_the_end(config.clone()));
     let Err(error) = served else { return ExitCode::SUCCESS };
     let error = with_causes(&*error);
-    match full_folder(config) {
-        Some(folder) => {
-            let folder = folder.display();
-            let way_out = "make room there, then start leptond again; nothing that it acknowledged is lost";
-            tell(&error, config.log.format);
-            tell(&format_args!("the disk of {folder} is full: {way_out}"), config.log.format);
-            FULL.into()
-        }
-        None => {
-            tell(&error, config.log.format);
-            FAILED.into()
-        }
-    }
+    tell(&error, config.log.format);
+    let Some(folder) = full_folder(config) else { return FAILED.into() };
+    let folder = folder.display();
+    let way_out = "make room there, then start leptond again; nothing that it acknowledged is lost";
+    tell(&format_args!("the disk of {folder} is full: {way_out}"), config.log.format);
+    FULL.into()
 }
 
 /// Says why a start or a run failed, as whoever reads the log reads it.
 fn tell(error: &dyn Display, format: LogFormat) {
     match format {
-        LogFormat::Json => tracing::error!("{error}"),
-        LogFormat::Human => complain(error),
+        LogFormat::Json if tracing::enabled!(tracing::Level::ERROR) => tracing::error!("{error}"),
+        // Whatever is kept out of the log: why it ended is not.
+        LogFormat::Json | LogFormat::Human => complain(error),
     }
 }
 

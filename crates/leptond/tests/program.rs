@@ -456,7 +456,15 @@ fn a_second_daemon_leaves_the_first_alone() {
     assert_eq!(second.0.wait().unwrap().code(), Some(1));
     let mut log = String::new();
     second.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    assert!(log.contains("another leptond uses the state directory"), "{log}");
+    let words = "another leptond uses the state directory";
+    let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert!(last["level"] == "ERROR" && last["message"].as_str().unwrap().contains(words), "{log}");
+
+    // Also where nothing else is to be logged.
+    let mut silent = leptond(&["--log-level=off"]);
+    let silent = silent.args(place.arguments()).env("LEPTON_LOG_FORMAT", "json").output().unwrap();
+    assert_eq!(silent.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&silent.stderr).contains(words), "{silent:?}");
 
     UnixStream::connect(place.path("run/lepton.sock")).unwrap();
     assert!(first.stop());
