@@ -67,13 +67,17 @@ impl Caller {
         self.make(client, request).await
     }
 
-    /// Kills one of its instances, as long as it has any.
-    pub(crate) async fn kill_one(&mut self, client: &mut Client) -> Result<(), Status> {
-        let first = self.alive.keys().next().copied();
-        match self.unanswered.take().or(first.map(|number| self.kill(number))) {
-            Some(request) => self.make(client, request).await,
-            None => Ok(()),
+    /// Kills all its instances.
+    pub(crate) async fn kill_all(&mut self, client: &mut Client) -> Result<(), Status> {
+        while let Some(request) = self.unanswered.take().or_else(|| self.kill_first()) {
+            self.make(client, request).await?;
         }
+        Ok(())
+    }
+
+    fn kill_first(&mut self) -> Option<Request> {
+        let first = *self.alive.keys().next()?;
+        Some(self.kill(first))
     }
 
     /// Makes the request that was not answered, if there is one, and looks at all its instances.
@@ -139,13 +143,9 @@ impl Caller {
     }
 
     async fn look(&self, client: &mut Client, number: u128) -> Result<(), Status> {
-        match nw_info(client, number).await {
-            Ok(told) => {
-                assert_eq!(without_status(&told), without_status(&self.alive[&number]));
-                Ok(())
-            }
-            Err(status) => Err(status),
-        }
+        let told = nw_info(client, number).await?;
+        assert_eq!(without_status(&told), without_status(&self.alive[&number]));
+        Ok(())
     }
 
     async fn end(&mut self, client: &mut Client, number: u128) -> Result<(), Status> {

@@ -8,6 +8,8 @@ use nix::{
 };
 use sqlx::{Connection, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
 
+use crate::daemon::eventually;
+
 /// Where a ledger is.
 #[derive(Clone, Debug)]
 pub(crate) enum Ledger {
@@ -87,8 +89,12 @@ impl Ledger {
     pub(crate) async fn kill_a_connection(&self) {
         let query = "SELECT min(pid)::bigint FROM pg_stat_activity \
                      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        let process = i32::try_from(self.count(query).await).unwrap();
-        kill(Pid::from_raw(process), Signal::SIGKILL).unwrap();
+        // That of a connection which was closed just now may be gone by then.
+        eventually("a connection is killed", async || {
+            let process = i32::try_from(self.count(query).await).unwrap();
+            kill(Pid::from_raw(process), Signal::SIGKILL).is_ok()
+        })
+        .await;
     }
 
     pub(crate) async fn fixed_ips(&self) -> i64 {
