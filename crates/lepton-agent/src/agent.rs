@@ -23,8 +23,8 @@ const MANAGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest that the host may take: a thousand devices that are deleted one by one take 16 s.
 const HOST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often the manager is told what it knows already. So that a report of what was, which came late, does not stand for ever; seldom
-/// enough to cost nothing.
+/// How long at most until the manager is told what it knows already, so that a report of what was, which came late, does not stand for
+/// ever. The manager looks at each port's row and writes nothing; with a million ports these are some 8,000 rows a second.
 const RESTATED: Duration = Duration::from_secs(120);
 
 /// How long what was plugged when it was last known what the host has is taken to be plugged still, from the beginning of the

@@ -14,8 +14,6 @@ pub(crate) struct Holding {
     released: BTreeSet<PortId>,
     /// What the manager knows of ports.
     acknowledged: BTreeMap<PortId, Known>,
-    /// Ports of which the manager is told all the same.
-    doubted: BTreeSet<PortId>,
 }
 
 /// What the manager knows of a port.
@@ -24,6 +22,8 @@ struct Known {
     status: PortStatus,
     /// The last revision by which it was certain to be filtered.
     filtered_at: Option<Revision>,
+    /// Whether the manager is told all the same.
+    is_doubted: bool,
 }
 
 impl Holding {
@@ -72,7 +72,7 @@ impl Holding {
     /// Has the manager told once more what it has acknowledged: a report that it was slow to take, or took twice, may have come behind
     /// that, with what was so before.
     pub(crate) fn doubt(&mut self) {
-        self.doubted = self.acknowledged.keys().copied().collect();
+        self.acknowledged.values_mut().for_each(|known| known.is_doubted = true);
     }
 
     /// What the manager does not know yet of these statuses and absences; none when it knows everything.
@@ -87,7 +87,7 @@ impl Holding {
     fn is_news(&self, report: &PortReport) -> bool {
         let Some(known) = self.acknowledged.get(&report.id) else { return true };
         let has_proof = report.filtered_at.is_some() && report.filtered_at != known.filtered_at;
-        known.status != report.status || has_proof || self.doubted.contains(&report.id)
+        known.status != report.status || has_proof || known.is_doubted
     }
 
     /// The manager has taken a report.
@@ -95,8 +95,8 @@ impl Holding {
         self.reported = report.revision;
         for PortReport { id, status, filtered_at } in report.ports {
             let before = self.acknowledged.get(&id).and_then(|known| known.filtered_at);
-            self.acknowledged.insert(id, Known { status, filtered_at: filtered_at.or(before) });
-            self.doubted.remove(&id);
+            let filtered_at = filtered_at.or(before);
+            self.acknowledged.insert(id, Known { status, filtered_at, is_doubted: false });
         }
         for port in report.unplugged {
             self.released.remove(&port);
