@@ -200,12 +200,13 @@ fn move_gateway(ledger: &mut View, old: &Subnet, new: &Subnet) -> Result<(), Sto
 /// The addresses that guests were told to send to and are no more. One that was their gateway and is only another route's next hop
 /// from now on is among them: they send it all that they send.
 fn no_longer_told(old: &Subnet, new: &Subnet) -> BTreeSet<IpAddr> {
-    let own = |subnet: &Subnet| [subnet.gateway, subnet.dhcp_server].into_iter().flatten();
-    let next_hops = |subnet: &Subnet| subnet.routes.iter().map(|route| route.gateway).collect::<Vec<_>>();
-    let (old_own, new_own): (BTreeSet<_>, BTreeSet<_>) = (own(old).collect(), own(new).collect());
-    let new_hops = next_hops(new);
-    let dropped = next_hops(old).into_iter().filter(|hop| !new_hops.contains(hop));
-    old_own.into_iter().chain(dropped).filter(|address| !new_own.contains(address)).collect()
+    let own = |subnet: &Subnet| -> BTreeSet<IpAddr> {
+        [subnet.gateway, subnet.dhcp_server].into_iter().flatten().collect()
+    };
+    let next_hops =
+        |subnet: &Subnet| -> BTreeSet<IpAddr> { subnet.routes.iter().map(|route| route.gateway).collect() };
+    let dropped = &next_hops(old) - &next_hops(new);
+    &(&own(old) | &dropped) - &own(new)
 }
 
 /// Lets the addresses rest that guests were told to send to and are no more. A next hop that is a guest's stays that one's; one that

@@ -1,6 +1,6 @@
 //! What happens to DNS domains and their entries. With a domain go its entries, without events of their own.
 
-use lepton_types::{AvailabilityZone, DnsDomain, DnsEntry, DnsScope, Event};
+use lepton_types::{DnsDomain, DnsEntry, DnsScope, Event};
 
 use super::Facts;
 use crate::RowChange;
@@ -8,9 +8,7 @@ use crate::RowChange;
 /// What became of a domain. Where it is for others now, both who had it and who has it hear of it, and neither of the other.
 pub(super) fn domain_events(change: &RowChange<&DnsDomain>) -> Vec<Event> {
     match (change.before, change.after) {
-        (None, Some(after)) => {
-            vec![about_domain("dns_domain.created", after).with_some("availability_zone", zone(after))]
-        }
+        (None, Some(after)) => vec![about_domain("dns_domain.created", after)],
         (Some(before), None) => vec![about_domain("dns_domain.deleted", before)],
         (Some(before), Some(after)) => changed_domain(before, after),
         (None, None) => Vec::new(),
@@ -19,31 +17,25 @@ pub(super) fn domain_events(change: &RowChange<&DnsDomain>) -> Vec<Event> {
 
 fn changed_domain(before: &DnsDomain, after: &DnsDomain) -> Vec<Event> {
     match (&before.scope, &after.scope) {
-        (DnsScope::Private { .. }, DnsScope::Private { .. }) => {
+        (DnsScope::Private { availability_zone: old }, DnsScope::Private { availability_zone: new }) => {
             let modified = about_domain("dns_domain.modified", after);
-            vec![modified.changed("availability_zone", zone(before), zone(after))]
+            vec![modified.changed("availability_zone", old.as_ref(), new.as_ref())]
         }
         _ => vec![
-            about_domain("dns_domain.disassociated", before).with_some("availability_zone", zone(before)),
-            about_domain("dns_domain.associated", after).with_some("availability_zone", zone(after)),
+            about_domain("dns_domain.disassociated", before),
+            about_domain("dns_domain.associated", after),
         ],
     }
 }
 
 /// Of a private domain only operators hear.
 fn about_domain(kind: &'static str, domain: &DnsDomain) -> Event {
-    let event = Event::new(kind);
-    let event = match &domain.scope {
-        DnsScope::Public { project } => event.of_owner(project.as_ref()),
-        DnsScope::Private { .. } => event.with("private", true),
-    };
-    event.with("domain", &domain.name)
-}
-
-fn zone(domain: &DnsDomain) -> Option<&AvailabilityZone> {
+    let event = Event::new(kind).with("domain", &domain.name);
     match &domain.scope {
-        DnsScope::Public { .. } => None,
-        DnsScope::Private { availability_zone } => availability_zone.as_ref(),
+        DnsScope::Public { project } => event.of_owner(project.as_ref()),
+        DnsScope::Private { availability_zone } => {
+            event.with("private", true).with_some("availability_zone", availability_zone.as_ref())
+        }
     }
 }
 

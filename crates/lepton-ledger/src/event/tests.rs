@@ -330,6 +330,9 @@ fn who_had_a_domain_and_who_has_it_hear_of_it() {
         ]
     );
     assert_eq!(told_of(public("")), Vec::<String>::new());
+    told_of(private("nova"));
+    let deleted = told(&mut ledger, &crate::DeleteDnsDomain { name: domain.clone() });
+    assert_eq!(deleted, [format!("dns_domain.deleted {in_zone}")]);
 }
 
 /// Callers who know nothing of each other may be of one batch.
