@@ -10,9 +10,9 @@ use lepton_proto::v1::{
     self, fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient,
     network_manager_client::NetworkManagerClient,
 };
+use lepton_sim::{is_worth_repeating, reason};
 use tokio::time;
 use tonic::{Code, Response, Status};
-use tonic_types::StatusExt;
 
 use crate::{
     chance::Chance,
@@ -324,18 +324,6 @@ impl Caller {
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
-}
-
-/// Whether the same request may be answered next time.
-pub(crate) fn is_worth_repeating(status: &Status) -> bool {
-    // What was not answered has a source on this side.
-    let is_away = status.code() == Code::Unavailable || reason(status) == "QUEUE_FULL";
-    is_away || std::error::Error::source(status).is_some()
-}
-
-/// The reason that an error names.
-fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
 /// Its vNICs' subnets, in order.

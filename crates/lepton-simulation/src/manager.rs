@@ -17,7 +17,7 @@ use lepton_manager::{
 };
 use lepton_store::{Database, Disk, StoreConfig, Surroundings, Weather};
 use lepton_types::Timestamp;
-use tokio::{sync::oneshot, time};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tonic::{body::Body, codegen::http, service::RoutesBuilder};
 use tower::{Layer, util::BoxCloneSyncService};
@@ -162,12 +162,12 @@ impl Managers {
         self.seats[number].ahead.store(ahead, Ordering::Relaxed);
     }
 
-    /// Puts a question to one that is alive; it is carried out whether who asked still waits for the answer or not.
+    /// Puts a question to one that is alive.
     ///
     /// # Errors
     ///
     /// [`Lost`]: it is dead, or dies over it.
-    pub(crate) async fn serve<T: Send + 'static>(
+    pub(crate) async fn serve<T>(
         &self,
         number: usize,
         question: &(impl Fn(Serving) -> BoxFuture<'static, T> + Sync),
@@ -177,15 +177,7 @@ impl Managers {
             let process = process.as_ref().ok_or(Lost::Refused)?;
             (process.serving.clone(), process.death.clone())
         };
-        let (caller, answer) = oneshot::channel();
-        let work = question(serving);
-        self.spawn(async move {
-            if let Some(answered) = death.run_until_cancelled(work).await {
-                // Who asked may have given up.
-                let _ = caller.send(answered);
-            }
-        });
-        answer.await.map_err(|_| Lost::Broken)
+        death.run_until_cancelled(question(serving)).await.ok_or(Lost::Broken)
     }
 
     fn process(&self, number: usize) -> MutexGuard<'_, Option<Process>> {

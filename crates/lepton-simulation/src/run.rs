@@ -1,5 +1,7 @@
 //! [`run`]: one run, from its seed to its verdict.
 
+mod verdict;
+
 use std::{
     fmt,
     sync::{
@@ -9,14 +11,12 @@ use std::{
     time::Duration,
 };
 
-use lepton_ledger::{FixedIp, Holder, View};
-use lepton_plan::HostState;
 use lepton_proto::v1::{
-    self, audits_client::AuditsClient, floating_ips_client::FloatingIpsClient,
-    network_manager_client::NetworkManagerClient,
+    self, floating_ips_client::FloatingIpsClient, network_manager_client::NetworkManagerClient,
 };
+use lepton_sim::is_worth_repeating;
 use lepton_store::Disk;
-use lepton_types::{Amounts, FloatingRange, Limit, Port, PortStatus, Quota, Subnet};
+use lepton_types::{Amounts, Limit};
 use tokio::{
     task::JoinSet,
     time::{self, Instant},
@@ -24,7 +24,7 @@ use tokio::{
 use tonic::Status;
 
 use crate::{
-    caller::{Caller, Done, is_worth_repeating},
+    caller::{Caller, Done},
     chance::Chance,
     check::Checker,
     faults::{Faults, Trick},
@@ -39,9 +39,6 @@ use crate::{
 /// How long it may take until all is as it should be, after the storm: every caller has its answer by then, and every host what it
 /// must have.
 const CALM: Duration = Duration::from_secs(300);
-
-/// More pages than the audit of such a ledger has.
-const MOST_PAGES: usize = 100;
 
 /// How many things are done in a minute of storm, at least.
 const SHARE: u64 = 3;
@@ -184,10 +181,8 @@ impl Simulation {
         let (deadline, mut done) = (Instant::now() + CALM, Done::default());
         let all = async {
             while let Some(one) = callers.join_next().await {
-                match one {
-                    Ok(one) => done.add(one),
-                    Err(died) => self.checker.fail(format_args!("a caller died: {died}")),
-                }
+                // One that died has failed the run (`PanicWatch`).
+                done.add(one.unwrap_or_default());
             }
         };
         if time::timeout_at(deadline, all).await.is_err() {
@@ -309,93 +304,6 @@ impl Simulation {
             host.start();
         }
     }
-
-    /// Waits until every host has what the ledger says, nothing else, and the ledger knows it.
-    async fn converges(&self, deadline: Instant) {
-        loop {
-            let Some(difference) = self.difference().await else { return };
-            if Instant::now() > deadline {
-                return self.checker.fail(format_args!("after {} s of calm {difference}", CALM.as_secs()));
-            }
-            time::sleep(Duration::from_secs(1)).await;
-        }
-    }
-
-    /// What is not yet as it should be.
-    async fn difference(&self) -> Option<String> {
-        for host in &self.hosts {
-            let id = host.id.clone();
-            let asked = self.network.ask(&host.cable, 0, move |serving| {
-                let id = id.clone();
-                Box::pin(async move { serving.manager.host_changes(id, None).await })
-            });
-            let desired = match asked.await {
-                Ok(Ok(changes)) => changes,
-                other => return Some(format!("{} cannot be asked for: {other:?}", host.id)),
-            };
-            if !desired.released.is_empty() {
-                return Some(format!("{} has not unplugged {:?}", host.id, desired.released));
-            }
-            let (desired, has) = (HostState::desired(&desired.ports), host.kernel().state());
-            // A host that must have nothing need not filter.
-            let bare = HostState { is_filtering: has.is_filtering, ..HostState::default() };
-            let is_bare = desired.devices.is_empty() && has == bare;
-            if desired != has && !is_bare {
-                return Some(format!("{} must have {desired:?} and has {has:?}", host.id));
-            }
-        }
-        self.managers.ledger(unsettled)
-    }
-
-    /// Audits the whole ledger: nothing is left out, nothing is found, and each subnet's addresses add up.
-    async fn audit(&self) -> Result<(), Status> {
-        let mut client = AuditsClient::new(self.wire());
-        let (mut page_token, mut looked_at) = (String::new(), (0, 0, 0));
-        for _ in 0..MOST_PAGES {
-            let page = client.audit_ledger(v1::AuditLedgerRequest { page_token }).await?.into_inner();
-            if !page.findings.is_empty() {
-                self.checker.fail(format_args!("the audit finds {:?}", page.findings));
-            }
-            if let Some(figures) = page.subnets.iter().find(|figures| !add_up(figures)) {
-                self.checker.fail(format_args!("the addresses do not add up: {figures:?}"));
-            }
-            let counts = page.looked_at.unwrap_or_default();
-            looked_at.0 += counts.subnets;
-            looked_at.1 += counts.ranges;
-            looked_at.2 += counts.quotas;
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                break;
-            }
-        }
-        let there = self.managers.ledger(|ledger| {
-            let (subnets, ranges) = (ledger.rows::<Subnet>().count(), ledger.rows::<FloatingRange>().count());
-            (subnets as u64, ranges as u64, ledger.rows::<Quota>().count() as u64)
-        });
-        if looked_at != there {
-            self.checker.fail(format_args!(
-                "the audit looks at {looked_at:?} of {there:?} subnets, ranges and quotas"
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// What a ledger still waits for, though every host has what it says.
-fn unsettled(ledger: &View) -> Option<String> {
-    let waits = |port: &&Port| port.is_released || port.status != PortStatus::Active;
-    if let Some(port) = ledger.rows().find(waits) {
-        return Some(format!("{port:?} is not gone, or not active"));
-    }
-    // No subnet of a run lets addresses rest for longer than a minute.
-    let waits = |row: &&FixedIp| matches!(row.holder, Holder::Leaving { .. } | Holder::Quarantine(_));
-    ledger.rows().find(waits).map(|row| format!("{row:?} is not free"))
-}
-
-/// Whether what the addresses of a subnet are is all that it has.
-fn add_up(figures: &v1::SubnetFigures) -> bool {
-    let &v1::SubnetFigures { free, held, reserved, resting, floating, kept, outside, .. } = figures;
-    !figures.is_pooled || free + held + reserved + resting + floating + kept == figures.size + outside
 }
 
 fn subnet(cidr: &str, quarantine: i64) -> v1::SubnetSpec {
