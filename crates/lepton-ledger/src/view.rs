@@ -185,7 +185,7 @@ impl View {
     }
 
     /// What projects may have whose limits nobody has set.
-    pub(crate) fn default_limits(&self) -> &Amounts<Limit> {
+    pub fn default_limits(&self) -> &Amounts<Limit> {
         &self.default_limits
     }
 

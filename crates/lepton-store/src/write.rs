@@ -7,8 +7,8 @@ use lepton_ledger::{
     RowChange, coalesce,
 };
 use lepton_types::{
-    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, MacRange, Network, Port, Quota, Subnet,
-    SubnetId, Timestamp,
+    Amounts, DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, Limit, MacRange, Network, Port,
+    Quota, Subnet, SubnetId, Timestamp,
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     error::StoreError,
     failure::Failure,
     table::{self, Stored},
-    tables::{dns_entries, ended_subnets, instances, networks},
+    tables::{dns_entries, ended_subnets, instances, networks, quotas},
     together::Together,
 };
 
@@ -127,7 +127,14 @@ impl<'c> Names<'c> {
 }
 
 /// Writes the changes and their history: first what ends, then all that comes or changes.
-pub(crate) async fn write(tx: &mut Tx, changes: &[Change], moments: &Moments) -> Result<(), Failure> {
+///
+/// `default_limits` are those of projects whose limits nobody has set.
+pub(crate) async fn write(
+    tx: &mut Tx,
+    changes: &[Change],
+    moments: &Moments,
+    default_limits: &Amounts<Limit>,
+) -> Result<(), Failure> {
     let mut sets = Sets::new(changes);
     let ended = sets.forget_ended_subnets();
     let names = Names::new(&mut sets);
@@ -140,7 +147,7 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], moments: &Moments) ->
     let floating_ips = Net::new(sets.floating_ips);
     let pending_unplugs = Net::new(sets.pending_unplugs);
     let (mac_ranges, free_macs) = (Net::new(sets.mac_ranges), Net::new(sets.free_macs));
-    let requests = Net::new(sets.requests);
+    let (quotas, requests) = (Net::new(sets.quotas), Net::new(sets.requests));
 
     // What refers to a row goes before it.
     names.end(tx).await?;
@@ -174,9 +181,12 @@ pub(crate) async fn write(tx: &mut Tx, changes: &[Change], moments: &Moments) ->
     floating_ips.put(&mut together);
     Net::new(sets.hosts).put(&mut together);
     pending_unplugs.put(&mut together);
-    Net::new(sets.quotas).put(&mut together);
     requests.put(&mut together);
     remember(&mut together, changes, moments)?;
+    // Last, since other managers wait for them from here on.
+    table::insert(&mut together, &quotas.born());
+    quotas::update(&mut together, &quotas.changed(), default_limits);
+    quotas::lock(tx, &quotas.changed()).await?;
     together.carry_out(tx).await?;
     instances::must_be_new(tx, &instances.born()).await?;
     note_newest_network(tx, changes).await
@@ -224,21 +234,18 @@ impl<'c, R: Stored> Net<'c, R> {
         born.filter_map(|change| change.after).collect()
     }
 
+    /// The rows that are overwritten, each as it was and as it is to be.
+    fn changed(&self) -> Vec<(&'c R, &'c R)> {
+        self.changes.iter().filter_map(|change| change.before.zip(change.after)).collect()
+    }
+
     async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
         table::delete(tx, &self.ended()).await
     }
 
     fn put(&self, together: &mut Together) {
-        let (mut new, mut old) = (Vec::new(), Vec::new());
-        for change in &self.changes {
-            match (change.before, change.after) {
-                (None, Some(after)) => new.push(after),
-                (Some(before), Some(after)) => old.push((before, after)),
-                (_, None) => {}
-            }
-        }
-        table::insert(together, &new);
-        table::update(together, &old);
+        table::insert(together, &self.born());
+        table::update(together, &self.changed());
     }
 }
 

@@ -133,7 +133,7 @@ pub(crate) async fn load_quotas(
             found.iter().map(|row| row.columns().parsed()).collect::<Result<Vec<ProjectId>, _>>()?
         }
     };
-    quotas::load(tx, &projects, view).await?;
+    quotas::load_to_count(tx, &projects, view).await?;
     let mut found = Vec::<CountedQuota>::with_capacity(projects.len());
     for project in projects {
         let Some(row) = view.row::<Quota>(&project).cloned() else { continue };

@@ -83,7 +83,7 @@ async fn repair(store: &Store, class: FindingClass, thing: AuditedThing) -> Resu
 }
 
 /// Does something behind the store's back.
-async fn behind(subject: &Subject, sql: &'static str, values: Vec<Value>) {
+pub(super) async fn behind(subject: &Subject, sql: &'static str, values: Vec<Value>) {
     let mut tx = subject.engine().write().await.unwrap();
     assert_eq!(tx.execute(sql, values).await.unwrap(), 1, "{sql}");
     tx.commit().await.unwrap();

@@ -12,7 +12,7 @@ use super::{
     floating_ips::{release as floating_release, to_address},
     harness::{Kind, Subject, allocation, deallocation, host, reason, refusal, requested},
     locks::{
-        BLOCKS, FIXED_IPS, FLOATING_IPS, HOSTS, PORTS, QUOTAS, RANGES, RESTING, holding, is_locked,
+        BLOCKS, FIXED_IPS, FLOATING_IPS, HOSTS, PORTS, RANGES, RESTING, holding, is_locked,
         until_somebody_waits, with_one_of_each,
     },
     sound::assert_sound,
@@ -86,15 +86,11 @@ async fn a_floating_ip_and_where_it_is_to_lead_are_locked_behind_the_port() {
 }
 
 #[tokio::test]
-async fn the_range_of_a_floating_ip_that_goes_is_locked_behind_it_and_its_projects_quota() {
+async fn the_range_of_a_floating_ip_that_goes_is_locked_behind_it() {
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     with_one_of_each(&subject).await;
-    let released = floating_release("172.24.4.1".parse().unwrap());
-    let released = || ReleaseFloatingIp { disassociates: true, ..released.clone() };
-    assert_waits_without(&subject, QUOTAS, released(), &[RANGES]).await;
-    let allocated = super::floating_ips::wish();
-    assert_waits_without(&subject, QUOTAS, allocated, &[RANGES]).await;
-    let released = floating_release("172.24.4.1".parse().unwrap());
+    let released =
+        ReleaseFloatingIp { disassociates: true, ..floating_release("172.24.4.1".parse().unwrap()) };
     assert_waits_without(&subject, FLOATING_IPS, released, &[RANGES]).await;
 }
 

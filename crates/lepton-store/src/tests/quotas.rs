@@ -1,14 +1,16 @@
 //! Quotas on every store: what is counted is what there is, whoever asks at the same time.
 
-use futures_util::future::join_all;
-use lepton_ledger::{Envelope, GetQuota, ListQuotas, Scope, SetQuota};
-use lepton_types::{Amounts, Limit};
+use futures_util::future::{join, join_all};
+use lepton_ledger::{Change, Envelope, GetQuota, Key, ListQuotas, RowChange, Scope, SetQuota};
+use lepton_types::{Amounts, Limit, Quota};
 
 use super::{
+    audit::behind,
     harness::{Kind, Subject, allocation, each_database, each_store, reason},
+    locks::{holding, until_somebody_waits},
     sound::assert_sound,
 };
-use crate::Store;
+use crate::{Store, SubmitError, write::write};
 
 async fn limit_ports(store: &Store, most: u32) {
     let limits = Amounts { ports: Some(Some(Limit::AtMost(most))), ..Amounts::default() };
@@ -50,6 +52,68 @@ async fn two_managers_never_exceed_a_quota() {
         assert_eq!((won.len(), used(&other).await.ports), (57, 57), "{kind:?}");
         assert_sound(&subject.dump().await);
     }
+}
+
+/// All that a project's callers ask of any manager counts in one row.
+#[tokio::test]
+async fn nobody_waits_for_who_decides_about_the_same_project() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    let deciding = holding(subject.engine(), Key::Quota("p1".parse().unwrap()), subject.now()).await;
+    subject.allocate(2).await.unwrap();
+    deciding.rollback().await.unwrap();
+}
+
+/// Carries out what another manager does to quotas while an allocation that was decided waits to be written.
+async fn allocate_behind(subject: &Subject, theirs: &'static str, number: u128) -> Result<(), SubmitError> {
+    let mut tx = subject.engine().write().await.unwrap();
+    tx.execute(theirs, Vec::new()).await.unwrap();
+    let commit = async {
+        until_somebody_waits(subject.engine()).await;
+        tx.commit().await.unwrap();
+    };
+    join(subject.allocate(number), commit).await.0.map(drop)
+}
+
+#[tokio::test]
+async fn what_others_did_to_a_quota_meanwhile_counts_and_stays() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    limit_ports(subject.store(), 5).await;
+    subject.allocate(1).await.unwrap();
+    for (spent, given_back) in [
+        ("update quotas set ports_used = ports_used + 4", "update quotas set ports_used = ports_used - 4"),
+        ("update quotas set ports_limit = 1", "update quotas set ports_limit = 5"),
+    ] {
+        assert_eq!(reason(allocate_behind(&subject, spent, 2).await), "QUOTA_EXCEEDED", "{spent}");
+        behind(&subject, given_back, Vec::new()).await;
+    }
+    allocate_behind(&subject, "update quotas set ports_limit = 2, networks_limit = 7", 2).await.unwrap();
+    let limits = subject.dump().await.quotas[0].limits;
+    let at_most = |most| Some(Limit::AtMost(most));
+    assert_eq!((limits.ports, limits.networks, limits.fixed_ips), (at_most(2), at_most(7), None));
+    assert_eq!(reason(subject.allocate(3).await), "QUOTA_EXCEEDED");
+    assert_sound(&subject.dump().await);
+}
+
+/// Others of the batch spend before the limit is set below what they have; a limit stops nobody who has it already.
+#[tokio::test]
+async fn a_batch_may_spend_and_then_set_a_limit_below_that() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    let before = subject.dump().await.quotas[0].clone();
+    let spent = Quota { used: Amounts { ports: 2, fixed_ips: 2, ..before.used }, ..before.clone() };
+    let limited =
+        Quota { limits: Amounts { ports: Some(Limit::AtMost(1)), ..Amounts::default() }, ..spent.clone() };
+    let changes = [(&before, &spent), (&spent, &limited)].map(|(before, after)| {
+        Change::Quota(RowChange { before: Some(before.clone()), after: Some(after.clone()) })
+    });
+    let mut tx = subject.engine().write().await.unwrap();
+    write(&mut tx, &changes, &subject.now().into(), &Amounts::DEFAULT).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(subject.dump().await.quotas, [limited]);
 }
 
 #[tokio::test]
