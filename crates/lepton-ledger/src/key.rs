@@ -39,14 +39,16 @@ pub enum Key {
     Subnet(SubnetId),
     /// The first block of a subnet that has no row yet.
     Frontier(SubnetId),
-    /// The lowest blocks of a subnet, above `after`, that have a free address and a row.
+    /// The lowest blocks of a subnet, above `after`, that have a free address and a row, but for those that are left to others who
+    /// share the ledger.
     FreeBlocks {
         /// Whose blocks.
         subnet: SubnetId,
         /// Only blocks that start above this one.
         after: Option<IpAddr>,
     },
-    /// The lowest of them once more, behind the subnet's rested addresses, which another manager may have given back meanwhile.
+    /// All of them, behind the addresses of the subnet that have rested: who shares the ledger may hold some, or may have given back
+    /// meanwhile what had rested.
     RefilledBlocks(SubnetId),
     /// The block of a subnet that starts at this address.
     Block(SubnetId, IpAddr),

@@ -1,7 +1,8 @@
 //! How an address leaves a subnet's pool and comes back: the ledger's side of `lepton-ipam`.
 //!
 //! A pool is kept in blocks of 256 addresses. Blocks below the subnet's frontier have a row each, so the lowest free
-//! address is in the lowest block with a row and a free bit, or in the block at the frontier, which is opened then.
+//! address is in the lowest block with a row and a free bit, or in the block at the frontier, which is opened then. Managers that
+//! share a ledger take from different blocks where there are enough, each from the lowest that no other one holds.
 
 use std::net::IpAddr;
 
@@ -163,7 +164,7 @@ impl View {
                 (_, Some(frontier)) => self.open_block(subnet, frontier)?,
                 (None, None) if self.reclaim(subnet)? => {}
                 (None, None) => {
-                    // Nothing rests any more, perhaps since another manager has just given it back.
+                    // Nothing rests any more, perhaps since another manager has just given it back; or others hold what is left.
                     self.need([Key::RefilledBlocks(subnet.id)])?;
                     if self.lowest_free_block(subnet.id)?.is_none() {
                         return Ok(None);

@@ -12,7 +12,7 @@ use crate::{
     engine::{Engine, Tx},
     error::{StoreError, SubmitError},
     failure::Failure,
-    load::load,
+    load::{addresses_last, load},
     surroundings::ReadClock,
     tables::{journal, requests},
     write::write,
@@ -174,6 +174,7 @@ async fn decide(
         if waiting.is_empty() {
             return Ok(());
         }
+        let missing = if tx.is_shared() && tx.is_writing() { addresses_last(missing) } else { missing };
         load(tx, missing, view).await?;
         view.go_on_at(clock());
     }

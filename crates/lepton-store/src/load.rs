@@ -40,6 +40,7 @@ struct Round<'k> {
     has_mac_ranges: bool,
     free_macs: Vec<mac_ranges::FreeKey>,
     free_blocks: Vec<(SubnetId, Option<IpAddr>)>,
+    refilled_blocks: Vec<SubnetId>,
     blocks: Vec<(SubnetId, IpAddr)>,
     fixed_ips: Vec<(SubnetId, IpAddr)>,
     instances: Vec<InstanceId>,
@@ -81,7 +82,7 @@ impl<'k> Round<'k> {
                 Key::Subnet(id) => round.subnets.push(*id),
                 Key::Frontier(id) => round.frontiers.push(*id),
                 Key::FreeBlocks { subnet, after } => round.free_blocks.push((*subnet, *after)),
-                Key::RefilledBlocks(subnet) => round.free_blocks.push((*subnet, None)),
+                Key::RefilledBlocks(subnet) => round.refilled_blocks.push(*subnet),
                 Key::Block(subnet, first) => round.blocks.push((*subnet, *first)),
                 Key::FixedIp(subnet, address) => round.fixed_ips.push((*subnet, *address)),
                 Key::Instance(id) => round.instances.push(*id),
@@ -118,6 +119,28 @@ impl<'k> Round<'k> {
         self.ports.into_iter().for_each(|port| view.mark_loaded(Key::Port(port)));
         self.blocks.into_iter().for_each(|(subnet, first)| view.mark_loaded(Key::Block(subnet, first)));
     }
+}
+
+/// The keys but for those of addresses, unless there are no others. So whatever commands of a batch ask for addresses, they ask in one
+/// round as a rule, which locks all of their blocks in one order.
+pub(crate) fn addresses_last(mut keys: Vec<Key>) -> Vec<Key> {
+    if !keys.iter().all(is_of_addresses) {
+        keys.retain(|key| !is_of_addresses(key));
+    }
+    keys
+}
+
+/// Whether the key is one of those that [`load_addresses`] loads.
+fn is_of_addresses(key: &Key) -> bool {
+    matches!(
+        key,
+        Key::Frontier(_)
+            | Key::FreeBlocks { .. }
+            | Key::RefilledBlocks(_)
+            | Key::Block(..)
+            | Key::FixedIp(..)
+            | Key::LeasedTo(..)
+    )
 }
 
 /// Loads everything that the keys name into the view and says so in it. The order is the one that the module tells.
@@ -194,10 +217,15 @@ async fn load_ranges(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<
 /// Loads what is free of subnets, and single addresses, which are locked behind their blocks.
 async fn load_addresses(tx: &mut Tx, round: &mut Round<'_>, view: &mut View) -> Result<(), Failure> {
     frontiers::load(tx, &round.frontiers, view).await?;
-    blocks::load_free(tx, &round.free_blocks, view).await?;
     let leased = fixed_ips::leased(tx, &round.leases).await?;
     round.blocks.extend(leased.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
-    blocks::load(tx, &round.blocks, view).await?;
+    if tx.is_shared() && tx.is_writing() {
+        blocks::load_in_turn(tx, &round.blocks, &round.free_blocks, view).await?;
+    } else {
+        blocks::load(tx, &round.blocks, view).await?;
+        blocks::load_free(tx, &round.free_blocks, view).await?;
+    }
+    blocks::load_refilled(tx, &round.refilled_blocks, view).await?;
     round.fixed_ips.extend(leased);
     fixed_ips::load(tx, &round.fixed_ips, view).await
 }

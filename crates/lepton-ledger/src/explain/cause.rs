@@ -88,7 +88,7 @@ pub enum Cause {
         /// The address.
         address: Given,
     },
-    /// The port has this address because it was the lowest free one of the subnet's allocation pools.
+    /// The port has this address because it was the lowest one of the subnet's allocation pools that its manager could take.
     AddressLowestFree {
         /// The address.
         address: Given,

@@ -1,10 +1,13 @@
 //! `blocks`: 256 addresses each, a bit an address.
 
+mod turns;
+
 use std::{collections::BTreeMap, net::IpAddr};
 
 use lepton_ledger::{Block, View};
 use lepton_types::SubnetId;
 
+pub(crate) use self::turns::{load_in_turn, load_refilled};
 use super::load_by;
 use crate::{
     engine::Tx,
@@ -79,17 +82,19 @@ async fn fetch_free(tx: &mut Tx, keys: &[(SubnetId, Option<IpAddr>)]) -> Result<
     const OF_ALL: &str = "select lowest.* from ({rows}) as wanted, lateral (
              select subnet_id, first, taken from blocks
              where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
-             order by first limit wanted.column3 {lock}) as lowest";
-    let values_of = |(subnet, after): &(SubnetId, Option<IpAddr>)| {
-        let after = after.map(address_bytes).unwrap_or_default();
-        vec![subnet.as_uuid().into(), after.into(), i64::from(AT_ONCE).into()]
-    };
+             order by first limit wanted.column3) as lowest";
     if tx.is_shared() {
-        return tx.fetch_for(OF_ALL, keys, values_of).await;
+        return tx.fetch_for(OF_ALL, keys, |(subnet, after)| lowest(*subnet, *after, AT_ONCE)).await;
     }
     let mut found = Vec::new();
-    for key in keys {
-        found.extend(tx.fetch(OF_ONE, values_of(key)).await?);
+    for (subnet, after) in keys {
+        found.extend(tx.fetch(OF_ONE, lowest(*subnet, *after, AT_ONCE)).await?);
     }
     Ok(found)
+}
+
+/// The values of a question for so many of a subnet's lowest blocks behind one.
+fn lowest(subnet: SubnetId, after: Option<IpAddr>, limit: u8) -> Vec<Value> {
+    let after = after.map(address_bytes).unwrap_or_default();
+    vec![subnet.as_uuid().into(), after.into(), i64::from(limit).into()]
 }

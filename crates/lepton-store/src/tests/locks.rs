@@ -22,7 +22,10 @@ use lepton_ledger::{Command, Envelope, FixedIp, Key, Scope, Selection, Stop, Vie
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::floating_ips::{associate, pool, wish};
-use super::harness::{Kind, Subject, allocation, deallocation, host, instance, network, subnet};
+use super::harness::{
+    Kind, Subject, allocation, deallocation, fixed_ips, host, instance, network, requested, subnet,
+};
+use super::sound::assert_sound;
 use crate::{
     engine::{Engine, Tx},
     failure::Failure,
@@ -219,6 +222,91 @@ async fn questions_lock_nothing_and_wait_for_nobody() {
     load(&mut reading, keys, &mut View::partial(subject.now(), [0; 32])).await.unwrap();
     subject.end(1).await;
     reading.rollback().await.unwrap();
+}
+
+/// Managers that share a subnet take from different blocks while there are any.
+#[tokio::test]
+async fn a_block_that_another_manager_holds_is_left_to_it() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let at = subject.network("private", &["10.1.0.0/22"]).await.subnets[0].id;
+    subject.allocate(1).await.unwrap();
+    let engine = subject.engine();
+    let first = holding(engine, Key::FreeBlocks { subnet: at, after: None }, subject.now()).await;
+    assert_eq!(fixed_ips(&subject.allocate(2).await.unwrap()), ["10.1.1.0"]);
+    first.rollback().await.unwrap();
+    assert_eq!(fixed_ips(&subject.allocate(3).await.unwrap()), ["10.1.0.3"], "the lowest one again");
+    assert_sound(&subject.dump().await);
+}
+
+#[tokio::test]
+async fn a_pool_of_which_another_manager_holds_the_rest_is_waited_for() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let at = subject.network("private", &["10.1.0.0/24"]).await.subnets[0].id;
+    subject.allocate(1).await.unwrap();
+    let engine = subject.engine();
+    let rest = holding(engine, Key::FreeBlocks { subnet: at, after: None }, subject.now()).await;
+    let gives_way = async {
+        until_somebody_waits(engine).await;
+        rest.rollback().await.unwrap();
+    };
+    let (allocated, ()) = tokio::join!(subject.allocate(2), gives_way);
+    assert_eq!(fixed_ips(&allocated.unwrap()), ["10.1.0.3"]);
+}
+
+/// However many there are: who leaves to others what they hold says only then that nothing is left when they hold nothing.
+#[tokio::test]
+async fn a_pool_of_which_others_hold_all_blocks_is_waited_for() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = subject.network("private", &["10.1.0.0/20"]).await;
+    for block in 0..16_u8 {
+        let asked_for = format!("10.1.{block}.9");
+        subject.allocate_at(block.into(), made.network.id, &asked_for).await.unwrap();
+    }
+    let engine = subject.engine();
+    let mut others = engine.write().await.unwrap();
+    others.execute("update frontiers set next = null", Vec::new()).await.unwrap();
+    others.commit().await.unwrap();
+
+    let mut others = engine.write().await.unwrap();
+    others
+        .fetch("select first from blocks where first > '\\x0a010000' for update", Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(fixed_ips(&subject.allocate(100).await.unwrap()), ["10.1.0.2"]);
+    others.fetch(BLOCKS, Vec::new()).await.unwrap();
+    let give_way = async {
+        until_somebody_waits(engine).await;
+        others.rollback().await.unwrap();
+    };
+    let (allocated, ()) = tokio::join!(subject.allocate(101), give_way);
+    assert_eq!(fixed_ips(&allocated.unwrap()), ["10.1.0.3"]);
+}
+
+/// Whatever the order of an instance's vNICs: two managers whose instances are on the same small subnets do not wait for each other.
+#[tokio::test]
+async fn blocks_of_small_subnets_are_locked_in_one_order() {
+    const LOWER: &str = "select first from blocks order by subnet_id limit 1 for update nowait";
+    const HIGHER: &str = "select first from blocks order by subnet_id desc limit 1 for update nowait";
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let mut made = Vec::new();
+    for (label, cidr) in [("blue", "10.1.0.0/24"), ("green", "10.2.0.0/24")] {
+        made.push(subject.network(label, &[cidr]).await.network.id);
+    }
+    subject.allocate(1).await.unwrap();
+    let engine = subject.engine();
+    for number in [2, 3] {
+        made.reverse();
+        let networks = made.iter().map(|network| requested(*network, &[])).collect();
+        let mut lower = engine.write().await.unwrap();
+        lower.fetch(LOWER, Vec::new()).await.unwrap();
+        let looks_on = async {
+            until_somebody_waits(engine).await;
+            assert!(!is_locked(engine, HIGHER).await);
+            lower.rollback().await.unwrap();
+        };
+        let (allocated, ()) = tokio::join!(subject.submit(allocation(number, networks)), looks_on);
+        allocated.unwrap();
+    }
 }
 
 /// PostgreSQL, and the keys of the only two resting addresses; the higher one has rested longer.

@@ -24,7 +24,7 @@ pub(super) fn lowest_free(address: Given) -> Told {
     given(
         "ADDRESS_LOWEST_FREE",
         address,
-        "nobody asked for one, and it was the lowest free one of the allocation pools",
+        "nobody asked for one, and it was the lowest of the allocation pools that its manager could take",
     )
 }
 

@@ -1,0 +1,102 @@
+//! Which blocks a manager takes addresses from that shares the ledger with others.
+//!
+//! No two of them hold one block at once, and each holds few. Of a subnet with blocks enough each leaves to the others what they hold
+//! and takes the lowest blocks that nobody does; so they hardly ever wait for each other. Of a subnet with few, a small one say, they
+//! take the lowest block in turn: who left it to the other one would find none.
+//!
+//! Blocks that a manager may have to wait for are locked in one statement and in the order of their keys, before those that it waits
+//! for never: so no two wait for each other.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use lepton_ledger::{Block, Frontier, View};
+use lepton_types::SubnetId;
+
+use super::{AT_ONCE, fetch_free, load, load_by, lowest};
+use crate::{engine::Tx, failure::Failure, table::Stored};
+
+/// How many of a subnet's blocks a batch takes that has none yet. Most need one; two, since the lowest may be almost full.
+const AT_FIRST: u8 = 2;
+
+/// A subnet, and the block behind which its free ones are wanted.
+type Behind = (SubnetId, Option<IpAddr>);
+
+/// Loads blocks by their first addresses, and of each subnet the lowest that have a free address and start above an address.
+pub(crate) async fn load_in_turn(
+    tx: &mut Tx,
+    keys: &[(SubnetId, IpAddr)],
+    wanted: &[Behind],
+    view: &mut View,
+) -> Result<(), Failure> {
+    // Of one subnet the last question is answered: it is behind the others.
+    let wanted: BTreeMap<_, _> = wanted.iter().copied().collect();
+    let (mut left_to_others, few): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|(subnet, _)| is_open(view, *subnet));
+    let mut keys = keys.to_vec();
+    let mut firsts_of = lowest_of(tx, &few).await?;
+    for (subnet, after) in few {
+        let firsts = firsts_of.remove(&subnet).unwrap_or_default();
+        if firsts.len() == usize::from(AT_ONCE) {
+            left_to_others.push((subnet, after));
+            continue;
+        }
+        let count = if after.is_none() { 1 } else { firsts.len() };
+        let taken = &firsts[..count.min(firsts.len())];
+        let is_all = taken.len() == firsts.len();
+        view.note_free_blocks(subnet, taken.last().copied().filter(|_| !is_all));
+        keys.extend(taken.iter().map(|first| (subnet, *first)));
+    }
+    load(tx, &keys, view).await?;
+    load_unheld(tx, &left_to_others, view).await
+}
+
+/// Where the free blocks of subnets start, each once, without locks: so many as one question tells.
+async fn lowest_of(tx: &mut Tx, wanted: &[Behind]) -> Result<BTreeMap<SubnetId, Vec<IpAddr>>, Failure> {
+    let mut found: BTreeMap<SubnetId, Vec<IpAddr>> = BTreeMap::new();
+    for row in fetch_free(tx, wanted).await? {
+        let block = Block::read(&mut row.columns())?;
+        found.entry(block.subnet()).or_default().push(block.first());
+    }
+    Ok(found)
+}
+
+/// Whether the subnet has blocks without a row, one of which is opened when all others are held.
+fn is_open(view: &View, subnet: SubnetId) -> bool {
+    view.row::<Frontier>(&subnet).is_some_and(|frontier| frontier.next.is_some())
+}
+
+/// Loads those blocks that no other manager holds, and notes them as all that there are. Who finds none opens one, and where none is
+/// left, waits for all that are held ([`load_refilled`]).
+async fn load_unheld(tx: &mut Tx, wanted: &[Behind], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select lowest.* from ({rows}) as wanted, lateral (
+             select subnet_id, first, taken from blocks
+             where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
+             order by first limit wanted.column3 {lock free}) as lowest";
+    let limit_behind = |after: Option<IpAddr>| if after.is_none() { AT_FIRST } else { AT_ONCE };
+    let values_of = |(subnet, after): &Behind| lowest(*subnet, *after, limit_behind(*after));
+    let mut found: BTreeMap<SubnetId, Vec<IpAddr>> = BTreeMap::new();
+    for row in tx.fetch_for(SQL, wanted, values_of).await? {
+        let block = Block::read(&mut row.columns())?;
+        found.entry(block.subnet()).or_default().push(block.first());
+        view.load(block);
+    }
+    for (subnet, after) in wanted {
+        let firsts = found.remove(subnet).unwrap_or_default();
+        let is_all = firsts.len() < limit_behind(*after).into();
+        view.note_free_blocks(*subnet, firsts.into_iter().max().filter(|_| !is_all));
+    }
+    Ok(())
+}
+
+/// Loads all blocks of dry subnets that have a free address after all. Others hold them, and this waits for these, or have just given
+/// back what had rested there.
+pub(crate) async fn load_refilled(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> Result<(), Failure> {
+    const SQL: &str = "select subnet_id, first, taken from blocks
+         where subnet_id {in} and free > 0 order by subnet_id, first {lock}";
+    if !tx.is_shared() {
+        return Ok(());
+    }
+    load_by::<Block, _>(tx, SQL, subnets, |subnet| vec![subnet.as_uuid().into()], view).await?;
+    subnets.iter().for_each(|subnet| view.note_free_blocks(*subnet, None));
+    Ok(())
+}
