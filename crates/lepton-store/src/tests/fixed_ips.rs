@@ -217,11 +217,15 @@ async fn b24_a_leased_address_comes_back_with_its_release_or_its_leases_end_and_
         let released = subject.submit(release("10.1.0.2", mac)).await.unwrap();
         assert_eq!((state(&released), released.warning), (Some(FixedIpState::Free), None));
 
-        // Without a release: when the lease is over.
+        // Without a release: a whole lease after its unplugging, which its guest may have begun just before.
         let mac = subject.allocate(2).await.unwrap().vifs[0].mac;
         subject.submit(lease("10.1.0.2", mac)).await.unwrap();
-        subject.end(2).await;
         subject.advance(LEASE_TIME);
+        assert_eq!(state_of(subject, id, "10.1.0.2").await, FixedIpState::Leased);
+        subject.end(2).await;
+        subject.advance(LEASE_TIME - Duration::from_micros(1));
+        assert_eq!(subject.submit(SweepQuarantine).await.unwrap(), 0);
+        subject.advance(Duration::from_micros(1));
         assert_eq!(subject.submit(SweepQuarantine).await.unwrap(), 1);
 
         // Never leased: when it is unplugged.
