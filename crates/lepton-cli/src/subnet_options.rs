@@ -78,6 +78,8 @@ struct Quarantine {
 enum AddressMode {
     /// The prefix with the modified EUI-64 of the vNIC's MAC
     Eui64,
+    /// The prefix with the first 32 bits of SHA-1 of the project's name, `ff`, and half of the vNIC's MAC
+    AccountIdentifier,
     /// The lowest free address of the pools
     Pool,
 }
@@ -198,6 +200,7 @@ impl From<AddressMode> for pb::AddressMode {
     fn from(mode: AddressMode) -> Self {
         match mode {
             AddressMode::Eui64 => Self::Eui64,
+            AddressMode::AccountIdentifier => Self::AccountIdentifier,
             AddressMode::Pool => Self::Pool,
         }
     }

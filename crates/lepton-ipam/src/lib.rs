@@ -4,7 +4,7 @@
 //!  SubnetSpec ──plan──▶ Subnet ──first_block, next_block──▶ Block ──lowest_free, take, release──▶ an address
 //!  (asked for)          (valid)  (which 256 addresses)      (a bitmap of them)
 //!                         ├──check_requested──▶ may a guest have this very address?
-//!                         └──eui64──▶ the address that follows from a MAC     MacBase ──draw──▶ a MAC
+//!                         └─derived─▶ the address that follows from a port    MacBase ──draw──▶ a MAC
 //! ```
 //!
 //! Nothing here knows what is allocated: blocks and addresses are rows of the ledger, which also has the last word on
@@ -24,7 +24,7 @@
 mod bits;
 mod block;
 mod carve;
-mod eui64;
+mod derived;
 mod mac_base;
 mod requested_ip;
 mod reserved;
@@ -34,7 +34,7 @@ mod subnet_spec;
 
 pub use block::{Block, block_from, first_block, next_block};
 pub use carve::{CarveError, carve, prefix_len_of_size};
-pub use eui64::eui64;
+pub use derived::{derived, interface_identifier};
 pub use mac_base::{MacBase, MacBaseError};
 pub use requested_ip::{RequestedIpError, check_requested};
 pub use reserved::Reserved;

@@ -71,7 +71,7 @@ impl SubnetSpec {
             mode,
             pools: match mode {
                 AddressMode::Pool => self.plan_pools()?,
-                AddressMode::Eui64 => Vec::new(),
+                AddressMode::Eui64 | AddressMode::AccountIdentifier => Vec::new(),
             },
             quarantine: self.quarantine,
             routes: Vec::new(),
@@ -125,15 +125,19 @@ impl SubnetSpec {
     }
 
     fn plan_mode(&self) -> Result<AddressMode, SubnetSpecError> {
-        /// Bits of an interface identifier, so the only prefix that EUI-64 leaves neither bits open nor cut off.
-        const EUI64_PREFIX: u8 = 64;
+        /// Bits of the prefix of which an interface identifier leaves neither bits open nor cut off.
+        const PREFIX: u8 = 64;
 
         let cidr = self.cidr;
-        let has_eui64 = cidr.family() == AddressFamily::V6 && cidr.prefix_len() == EUI64_PREFIX;
+        let has_identifiers = cidr.family() == AddressFamily::V6 && cidr.prefix_len() == PREFIX;
         match self.mode {
-            Some(AddressMode::Eui64) if !has_eui64 => Err(SubnetSpecError::Eui64Prefix { cidr }),
-            Some(AddressMode::Eui64) if !self.pools.is_empty() => Err(SubnetSpecError::Eui64Pools),
-            None if has_eui64 && self.pools.is_empty() => Ok(AddressMode::Eui64),
+            Some(mode) if mode.follows_from_port() && !has_identifiers => {
+                Err(SubnetSpecError::IdentifierPrefix { cidr })
+            }
+            Some(mode) if mode.follows_from_port() && !self.pools.is_empty() => {
+                Err(SubnetSpecError::IdentifierPools)
+            }
+            None if has_identifiers && self.pools.is_empty() => Ok(AddressMode::Eui64),
             Some(mode) => Ok(mode),
             None => Ok(AddressMode::Pool),
         }
@@ -145,7 +149,7 @@ impl SubnetSpec {
 
     /// Refuses a subnet that could never give out an address.
     fn check_room(&self, subnet: &Subnet) -> Result<(), SubnetSpecError> {
-        let has_room = subnet.mode == AddressMode::Eui64 || pools::have_room(subnet);
+        let has_room = subnet.mode.follows_from_port() || pools::have_room(subnet);
         match (has_room, subnet.gateway) {
             (true, _) => Ok(()),
             (false, Some(gateway)) if self.pools.is_empty() => {

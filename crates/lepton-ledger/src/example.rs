@@ -1,7 +1,9 @@
 //! Ledgers and requests for the tests of commands.
 
+use std::net::IpAddr;
+
 use lepton_ipam::{MacBase, SubnetSpec};
-use lepton_types::{HostId, InstanceId, Mtu, NetworkId, NetworkInfo, Revision, Timestamp};
+use lepton_types::{HostId, InstanceId, MacAddr, Mtu, NetworkId, NetworkInfo, Revision, Subnet, Timestamp};
 use lepton_vnic::RequestedNetwork;
 use uuid::Uuid;
 
@@ -172,4 +174,9 @@ pub(crate) fn requested(network: NetworkId, fixed_ips: &[&str]) -> RequestedNetw
 pub(crate) fn fixed_ips(info: &NetworkInfo) -> Vec<String> {
     let subnets = info.vifs.iter().flat_map(|vif| &vif.network.subnets);
     subnets.flat_map(|subnet| &subnet.fixed_ips).map(ToString::to_string).collect()
+}
+
+/// The address of the subnet that a port of project `p1` with this MAC has.
+pub(crate) fn derived(subnet: &Subnet, mac: MacAddr) -> IpAddr {
+    lepton_ipam::derived(subnet, &"p1".parse().unwrap(), mac).unwrap()
 }

@@ -87,7 +87,7 @@ pub use history::{
 pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::{Key, Selection};
-pub use lepton_ipam::Block;
+pub use lepton_ipam::{Block, derived};
 pub use mac_range::{
     CreateMacRange, DeleteMacRange, GetMacRange, ListEndingMacRanges, ListMacRanges, SweepMacRange,
 };

@@ -6,8 +6,8 @@
 
 use std::net::IpAddr;
 
-use lepton_ipam::{Block, check_requested, eui64, next_block};
-use lepton_types::{AddressMode, MacAddr, PortId, Subnet, Timestamp};
+use lepton_ipam::{Block, check_requested, derived, next_block};
+use lepton_types::{AddressMode, MacAddr, PortId, ProjectId, Subnet, Timestamp};
 
 use crate::{FixedIp, Frontier, Holder, Key, Stop, View};
 
@@ -30,9 +30,17 @@ fn in_pool(subnet: &Subnet, address: IpAddr) -> bool {
     subnet.mode == AddressMode::Pool && subnet.pools.iter().any(|pool| pool.contains(address))
 }
 
+/// What of a port tells which addresses it gets.
+#[derive(Clone, Copy)]
+pub(crate) struct Taker<'p> {
+    pub(crate) port: PortId,
+    pub(crate) project: &'p ProjectId,
+    pub(crate) mac: MacAddr,
+}
+
 impl View {
     /// Gives the port the lowest free address of the subnet's pools; none when they are dry.
-    pub(crate) fn take_next(&mut self, subnet: &Subnet, port: PortId) -> Result<Option<IpAddr>, Stop> {
+    fn take_next(&mut self, subnet: &Subnet, port: PortId) -> Result<Option<IpAddr>, Stop> {
         let address = self.take_lowest(subnet)?;
         if let Some(address) = address {
             self.hold(subnet, address, Holder::Port(port), false);
@@ -55,11 +63,14 @@ impl View {
         self.take_for(subnet, address, Holder::Port(port), true)
     }
 
-    /// Gives the port the address that follows from its MAC; answers whether it was free. What the subnet keeps for itself never is.
-    pub(crate) fn take_eui64(&mut self, subnet: &Subnet, mac: MacAddr, port: PortId) -> Result<bool, Stop> {
-        let address = eui64(subnet, mac);
-        Ok(check_requested(subnet, address).is_ok()
-            && self.take_for(subnet, address, Holder::Port(port), false)?)
+    /// Gives the port an address of the subnet that it has not asked for, as the subnet's mode says; answers whether there was one. An
+    /// address that follows from the port is not free when the subnet keeps it for itself.
+    pub(crate) fn take_for_port(&mut self, subnet: &Subnet, taker: Taker<'_>) -> Result<bool, Stop> {
+        match derived(subnet, taker.project, taker.mac) {
+            None => Ok(self.take_next(subnet, taker.port)?.is_some()),
+            Some(address) => Ok(check_requested(subnet, address).is_ok()
+                && self.take_for(subnet, address, Holder::Port(taker.port), false)?),
+        }
     }
 
     /// Takes this very address out of the pools for whoever is to hold it; answers whether it was free.

@@ -55,6 +55,7 @@ impl From<AddressMode> for v1::AddressMode {
         match mode {
             AddressMode::Pool => Self::Pool,
             AddressMode::Eui64 => Self::Eui64,
+            AddressMode::AccountIdentifier => Self::AccountIdentifier,
         }
     }
 }

@@ -34,7 +34,7 @@ CREATE TABLE subnets (
     cidr TEXT {bytewise} NOT NULL,
     gateway TEXT {bytewise},
     dns TEXT {bytewise} NOT NULL,
-    mode TEXT {bytewise} NOT NULL CHECK (mode IN ('pool', 'eui64')),
+    mode TEXT {bytewise} NOT NULL CHECK (mode IN ('pool', 'eui64', 'account_identifier')),
     pools TEXT {bytewise} NOT NULL,
     quarantine_secs BIGINT NOT NULL CHECK (quarantine_secs >= 0),
     routes TEXT {bytewise} NOT NULL,

@@ -20,7 +20,7 @@ use std::{
     net::IpAddr,
 };
 
-use lepton_ledger::{Change, FixedIp, RowChange, View};
+use lepton_ledger::{Change, FixedIp, RowChange, View, derived};
 use lepton_types::{Port, PortId, Subnet, SubnetId};
 
 use crate::{engine::Tx, failure::Failure};
@@ -88,17 +88,13 @@ fn given_by_name(
     (!is_held_in_pool && !follows_from_new_mac(given, view, new)).then_some((subnet.id, subnet.version))
 }
 
-/// Whether EUI-64 (RFC 4291 appendix A) has made it from the MAC of a port that this very batch has made and whose MAC was drawn at
-/// random. Nobody knew that MAC before, so nobody has chosen the address, for a guest or for a gateway. Which MAC of a range is next,
+/// Whether it follows from the MAC of a port that this very batch has made and whose MAC was drawn at random. Nobody knew that MAC before, so nobody has chosen the address, for a guest or for a gateway. Which MAC of a range is next,
 /// everybody can know.
 fn follows_from_new_mac(given: &FixedIp, view: &View, new: &BTreeSet<PortId>) -> bool {
     let port = given.holder.port().filter(|port| new.contains(port));
     let Some(port) = port.and_then(|port| view.row::<Port>(&port)) else { return false };
-    match given.address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(_) if port.mac_range.is_some() => false,
-        IpAddr::V6(address) => address.octets()[8..] == port.mac.eui64().to_be_bytes(),
-    }
+    let Some(subnet) = view.row::<Subnet>(&given.subnet) else { return false };
+    port.mac_range.is_none() && derived(subnet, &port.project, port.mac) == Some(given.address)
 }
 
 fn new_port(change: &RowChange<Port>) -> Option<PortId> {

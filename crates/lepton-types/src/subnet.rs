@@ -21,7 +21,7 @@ pub struct Subnet {
     pub dns: Vec<IpAddr>,
     /// How a guest's address is chosen when it asks for none.
     pub mode: AddressMode,
-    /// What [`AddressMode::Pool`] chooses from: inside the CIDR, ascending, disjoint. Empty with [`AddressMode::Eui64`].
+    /// What [`AddressMode::Pool`] chooses from: inside the CIDR, ascending, disjoint. Empty where addresses follow from ports.
     pub pools: Vec<AddressPool>,
     /// How long a released address rests before it is given out again.
     pub quarantine: Duration,
@@ -45,6 +45,19 @@ pub enum AddressMode {
     Pool,
     /// The prefix with the modified EUI-64 of the port's MAC (RFC 4291 appendix A); IPv6 /64 only.
     Eui64,
+    /// The prefix with an interface identifier of the port's project and MAC, as nova-network's `account_identifier` makes them;
+    /// IPv6 /64 only. All addresses of a project on a subnet share their first 104 bits.
+    AccountIdentifier,
+}
+
+impl AddressMode {
+    /// Whether an address follows from its port instead of being chosen from pools.
+    pub fn follows_from_port(self) -> bool {
+        match self {
+            Self::Pool => false,
+            Self::Eui64 | Self::AccountIdentifier => true,
+        }
+    }
 }
 
 /// A range of addresses that may be given out, both ends included.

@@ -171,6 +171,7 @@ fn mode_word(mode: i32) -> String {
     match pb::AddressMode::try_from(mode) {
         Ok(pb::AddressMode::Pool) => "pool".to_owned(),
         Ok(pb::AddressMode::Eui64) => "eui64".to_owned(),
+        Ok(pb::AddressMode::AccountIdentifier) => "account_identifier".to_owned(),
         Ok(pb::AddressMode::Unspecified) => "unspecified".to_owned(),
         Err(_) => mode.to_string(),
     }

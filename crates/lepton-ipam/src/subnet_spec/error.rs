@@ -71,15 +71,19 @@ pub enum SubnetSpecError {
         /// How many there are.
         count: usize,
     },
-    /// EUI-64 where it has no meaning.
-    #[error("EUI-64 addresses need an IPv6 /64, and {cidr} is none; choose addresses from a pool instead")]
-    Eui64Prefix {
+    /// Addresses that are to follow from ports where they cannot.
+    #[error(
+        "addresses that follow from ports need an IPv6 /64, and {cidr} is none; choose addresses from a pool instead"
+    )]
+    IdentifierPrefix {
         /// The prefix.
         cidr: Cidr,
     },
     /// Pools that nothing would be chosen from.
-    #[error("EUI-64 addresses are not chosen from pools; leave the pools out or choose addresses from them")]
-    Eui64Pools,
+    #[error(
+        "addresses that follow from ports are not chosen from pools; leave the pools out or choose addresses from them"
+    )]
+    IdentifierPools,
     /// More pools than a block can be filled from in no time.
     #[error("{count} allocation pools are too many (expected at most {max})", max = SubnetSpec::POOLS_MAX)]
     TooManyPools {
@@ -200,8 +204,8 @@ impl SubnetSpecError {
                 SubnetServer::Dhcp => SpecField::DhcpServer,
             },
             Self::TooManyDns { .. } => SpecField::Dns,
-            Self::Eui64Prefix { .. } => SpecField::AddressMode,
-            Self::Eui64Pools | Self::TooManyPools { .. } | Self::PoolsReserved { .. } => {
+            Self::IdentifierPrefix { .. } => SpecField::AddressMode,
+            Self::IdentifierPools | Self::TooManyPools { .. } | Self::PoolsReserved { .. } => {
                 SpecField::AllocationPools
             }
             Self::PoolFamily { index, .. }

@@ -44,7 +44,7 @@ pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) ->
 }
 
 fn draw_of_ranges(ledger: &mut View, wanted: &[Wanted]) -> Result<Vec<VnicMac>, Stop> {
-    if wanted.iter().any(Wanted::has_eui64) {
+    if wanted.iter().any(Wanted::has_derived) {
         expect(ledger, wanted)?;
     }
     let mut macs = Vec::with_capacity(wanted.len());
@@ -65,7 +65,7 @@ fn expect(ledger: &mut View, wanted: &[Wanted]) -> Result<(), Stop> {
     let before = ledger.draws().decision().saturating_mul(wanted.len() as u64);
     let most = before.saturating_add((wanted.len() + MAC_ATTEMPTS) as u64);
     let free = mac_range::longest_free(ledger, usize::try_from(most).unwrap_or(usize::MAX))?;
-    for (place, wanted) in (before..).zip(wanted).filter(|(_, wanted)| wanted.has_eui64()) {
+    for (place, wanted) in (before..).zip(wanted).filter(|(_, wanted)| wanted.has_derived()) {
         let index = usize::try_from(place).unwrap_or(usize::MAX);
         let tried = free.iter().skip(index).take(MAC_ATTEMPTS).copied();
         let fresh = [place, place.saturating_sub(free.len() as u64)].map(|place| ledger.nth_fresh_mac(place));
@@ -76,7 +76,7 @@ fn expect(ledger: &mut View, wanted: &[Wanted]) -> Result<(), Stop> {
     Ok(())
 }
 
-/// A free MAC of the base for each vNIC. A MAC whose EUI-64 address is taken counts as taken too.
+/// A free MAC of the base for each vNIC. A MAC from which an address follows that is taken counts as taken too.
 ///
 /// All that an attempt looks at is loaded in one round: first one MAC for each vNIC, which nearly always is free; then some for
 /// each that had no luck; then, of a base that has few left, pages of MACs side by side, the same ones for all of a batch.
@@ -122,7 +122,7 @@ fn take_free(
 fn keys_of(wanted: &Wanted, mac: MacAddr) -> Vec<Key> {
     let mut keys = vec![Key::Mac(mac)];
     for place in &wanted.places {
-        match (place.must_have(mac), place.first()) {
+        match (place.must_have(&wanted.project, mac), place.first()) {
             (Some((subnet, address)), _) => keys.extend(pool::keys_of(subnet, address)),
             (None, Some(subnet)) => keys.extend(pool::keys_of_next(subnet)),
             (None, None) => {}
@@ -144,7 +144,7 @@ fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Sto
 /// Whether the addresses that follow from the MAC can be had.
 fn has_free_addresses(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Stop> {
     for place in wanted.places.iter().filter(|place| matches!(place, Place::Any(_))) {
-        if let Some((subnet, address)) = place.must_have(mac) {
+        if let Some((subnet, address)) = place.must_have(&wanted.project, mac) {
             // Neither the gateway's address nor one that somebody asked for.
             if check_requested(subnet, address).is_err() || ledger.fixed_ip(subnet.id, address)?.is_some() {
                 return Ok(false);

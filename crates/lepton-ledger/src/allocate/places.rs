@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use lepton_ipam::{check_requested, eui64};
-use lepton_types::{AddressFamily, AddressMode, MacAddr, Network, NetworkId, ProjectId, Subnet};
+use lepton_ipam::{check_requested, derived};
+use lepton_types::{AddressFamily, MacAddr, Network, NetworkId, ProjectId, Subnet};
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
 use crate::{Key, Refusal, Stop, View, pool};
@@ -14,6 +14,8 @@ pub const MOST_VNICS: usize = 64;
 /// A vNIC to be: its network, and the addresses that it is to get.
 pub(crate) struct Wanted {
     pub(super) network: NetworkId,
+    /// Whose the port is to be.
+    pub(super) project: ProjectId,
     pub(super) places: Vec<Place>,
 }
 
@@ -34,20 +36,21 @@ pub(super) struct Wish {
 
 impl Wanted {
     /// Whether an address follows from its MAC.
-    pub(super) fn has_eui64(&self) -> bool {
-        let first = |place: &Place| place.first().is_some_and(|subnet| subnet.mode == AddressMode::Eui64);
+    pub(super) fn has_derived(&self) -> bool {
+        let first = |place: &Place| place.first().is_some_and(|subnet| subnet.mode.follows_from_port());
         self.places.iter().any(|place| matches!(place, Place::Any(_)) && first(place))
     }
 }
 
 impl Place {
-    /// The one address that will do, and its subnet: the one that was asked for, or the one that follows from the MAC.
-    pub(super) fn must_have(&self, mac: MacAddr) -> Option<(&Subnet, IpAddr)> {
+    /// The one address that will do, and its subnet: the one that was asked for, or the one that follows from the project and the
+    /// MAC.
+    pub(super) fn must_have(&self, project: &ProjectId, mac: MacAddr) -> Option<(&Subnet, IpAddr)> {
         match self {
             Self::Wished(subnet, wish) => Some((subnet, wish.address)),
             Self::Any(subnets) => {
-                let first = subnets.first().filter(|subnet| subnet.mode == AddressMode::Eui64);
-                first.map(|subnet| (subnet, eui64(subnet, mac)))
+                let first = subnets.first()?;
+                derived(first, project, mac).map(|address| (first, address))
             }
         }
     }
@@ -57,7 +60,7 @@ impl Place {
         match self {
             Self::Wished(subnet, wish) => pool::keys_of(subnet, wish.address).collect(),
             Self::Any(_) => {
-                let first = self.first().filter(|subnet| subnet.mode != AddressMode::Eui64);
+                let first = self.first().filter(|subnet| !subnet.mode.follows_from_port());
                 first.into_iter().flat_map(pool::keys_of_next).collect()
             }
         }
@@ -100,7 +103,8 @@ pub(crate) fn choose(
         .map_err(|error| refusal(&error))?;
     let mut wanted = Vec::with_capacity(choices.len());
     for (index, choice) in choices.iter().enumerate() {
-        wanted.push(Wanted { network: choice.network, places: places(ledger, index, choice)? });
+        let places = places(ledger, index, choice)?;
+        wanted.push(Wanted { network: choice.network, project: project.clone(), places });
     }
     Ok(wanted)
 }

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use lepton_types::{AddressMode, MacAddr, PortId, Subnet};
+use lepton_types::{MacAddr, PortId, Subnet};
 
 use super::places::{Place, Wanted};
-use crate::{Holder, Refusal, Stop, View};
+use crate::{Holder, Refusal, Stop, View, pool::Taker};
 
 /// A port and what it is to get.
 pub(crate) struct Seat<'w> {
@@ -18,7 +18,7 @@ pub(crate) struct Seat<'w> {
 /// given such an address by chance.
 pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<(), Stop> {
     let places = || seats.iter().flat_map(|seat| seat.wanted.places.iter().map(move |place| (seat, place)));
-    for_all(places(), |(seat, place)| match place.must_have(seat.mac) {
+    for_all(places(), |(seat, place)| match place.must_have(&seat.wanted.project, seat.mac) {
         Some((subnet, address)) if !take(ledger, seat, place, subnet, address)? => {
             let (network, field) = (seat.wanted.network, place.field());
             Err(Refusal::FixedIpAlreadyInUse { address, network, field }.into())
@@ -26,7 +26,9 @@ pub(crate) fn give_addresses(ledger: &mut View, seats: &[Seat<'_>]) -> Result<()
         Some(_) | None => Ok(()),
     })?;
     for_all(places(), |(seat, place)| match place {
-        Place::Any(subnets) if place.must_have(seat.mac).is_none() => give_any(ledger, seat, subnets),
+        Place::Any(subnets) if place.must_have(&seat.wanted.project, seat.mac).is_none() => {
+            give_any(ledger, seat, subnets)
+        }
         Place::Any(_) | Place::Wished(..) => Ok(()),
     })
 }
@@ -46,11 +48,8 @@ fn take(
 /// Gives the port an address of the first of these subnets that has one left.
 fn give_any(ledger: &mut View, seat: &Seat<'_>, subnets: &[Subnet]) -> Result<(), Stop> {
     for subnet in subnets {
-        let is_given = match subnet.mode {
-            AddressMode::Pool => ledger.take_next(subnet, seat.port)?.is_some(),
-            AddressMode::Eui64 => ledger.take_eui64(subnet, seat.mac, seat.port)?,
-        };
-        if is_given {
+        let taker = Taker { port: seat.port, project: &seat.wanted.project, mac: seat.mac };
+        if ledger.take_for_port(subnet, taker)? {
             return Ok(());
         }
     }

@@ -1,14 +1,14 @@
 //! `AllocateForInstance`, decided over views in memory.
 
-use lepton_ipam::{SubnetSpec, eui64};
+use lepton_ipam::SubnetSpec;
 use lepton_types::{AddressPool, MacAddr, PortBinding, Revision, Timestamp};
 
 use super::*;
 use crate::{
     FixedIp, Holder, NetworkSpec,
     example::{
-        NOW, allocation, changes, decided, empty, fixed_ips, host, instance, loaded, made, missing, network,
-        requested, unloaded, with_network,
+        NOW, allocation, changes, decided, derived, empty, fixed_ips, host, instance, loaded, made, missing,
+        network, requested, unloaded, with_network,
     },
 };
 
@@ -45,7 +45,7 @@ fn an_allocation_is_ports_addresses_and_a_life() {
             target: None,
         }
     );
-    assert_eq!(fixed_ips(&info), ["10.1.0.2".to_owned(), eui64(&made.subnets[1], vif.mac).to_string()]);
+    assert_eq!(fixed_ips(&info), ["10.1.0.2".to_owned(), derived(&made.subnets[1], vif.mac).to_string()]);
     let row = ledger.row::<FixedIp>(&(made.subnets[0].id, "10.1.0.2".parse().unwrap())).unwrap();
     assert_eq!((&row.holder, row.since), (&Holder::Port(vif.id), Timestamp::from(NOW)));
 }
@@ -185,7 +185,7 @@ fn a_mac_whose_address_is_taken_is_drawn_again() {
     let first = decided(&mut trial, &command).unwrap().vifs[0].mac;
 
     let mut ledger = ledger_like(&ledger, &made);
-    let address = eui64(&made.subnets[0], first);
+    let address = derived(&made.subnets[0], first);
     let holder = Holder::Port(uuid::Uuid::from_u128(5).into());
     let taken = FixedIp {
         subnet: made.subnets[0].id,
@@ -198,7 +198,7 @@ fn a_mac_whose_address_is_taken_is_drawn_again() {
     ledger.load(taken);
     let info = decided(&mut ledger, &command).unwrap();
     assert_ne!(info.vifs[0].mac, first);
-    assert_eq!(fixed_ips(&info), [eui64(&made.subnets[0], info.vifs[0].mac).to_string()]);
+    assert_eq!(fixed_ips(&info), [derived(&made.subnets[0], info.vifs[0].mac).to_string()]);
 }
 
 /// A fresh ledger that holds the same network, at the same point of its random sequence.
@@ -268,7 +268,7 @@ fn an_allocation_misses_exactly_what_it_needs_in_three_rounds() {
     else {
         panic!("{keys:?}");
     };
-    assert_eq!((frontier, subnet, of, address), (v4.id, v4.id, v6.id, eui64(v6, mac)));
+    assert_eq!((frontier, subnet, of, address), (v4.id, v4.id, v6.id, derived(v6, mac)));
     ledger.load(whole.row::<crate::Frontier>(&v4.id).unwrap().clone());
     ledger.note_free_blocks(v4.id, None);
     loaded(&mut ledger, keys);

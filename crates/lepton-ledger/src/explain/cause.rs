@@ -98,6 +98,11 @@ pub enum Cause {
         /// The address.
         address: Given,
     },
+    /// The port has this address because it follows from its project and its MAC.
+    AddressFromAccount {
+        /// The address.
+        address: Given,
+    },
     /// The host has plugged the port, as it should.
     Plugged {
         /// Where.
@@ -263,6 +268,7 @@ impl Cause {
             | Self::AddressAskedFor { .. }
             | Self::AddressLowestFree { .. }
             | Self::AddressFromMac { .. }
+            | Self::AddressFromAccount { .. }
             | Self::Plugged { .. }
             | Self::Free { .. }
             | Self::FreeNextHop { .. }

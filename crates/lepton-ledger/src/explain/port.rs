@@ -91,6 +91,7 @@ impl View {
             (_, _) if row.is_asked_for => Cause::AddressAskedFor { address },
             (_, AddressMode::Pool) => Cause::AddressLowestFree { address },
             (_, AddressMode::Eui64) => Cause::AddressFromMac { address },
+            (_, AddressMode::AccountIdentifier) => Cause::AddressFromAccount { address },
         }))
     }
 

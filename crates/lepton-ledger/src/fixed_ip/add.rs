@@ -8,7 +8,7 @@ use lepton_types::{
 };
 
 use super::{Place, Sought};
-use crate::{Command, Instance, Key, Naming, Refusal, Scope, Stop, View};
+use crate::{Command, Instance, Key, Naming, Refusal, Scope, Stop, View, pool::Taker};
 
 /// Gives one of an instance's vNICs another address, and lets its host hear of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,18 +123,14 @@ fn give_lowest(ledger: &mut View, port: &Port, subnets: &[Subnet]) -> Result<(),
     // IPv4 subnets come before those of IPv6.
     let of_family: Vec<&Subnet> = subnets.iter().filter(|subnet| subnet.family() == first.family()).collect();
     for subnet in &of_family {
-        let is_given = match subnet.mode {
-            AddressMode::Pool => ledger.take_next(subnet, port.id)?.is_some(),
-            AddressMode::Eui64 => ledger.take_eui64(subnet, port.mac, port.id)?,
-        };
-        if is_given {
+        if ledger.take_for_port(subnet, Taker { port: port.id, project: &port.project, mac: port.mac })? {
             return Ok(());
         }
     }
     let with_pools: Vec<_> = of_family.iter().filter(|subnet| subnet.mode == AddressMode::Pool).collect();
     if with_pools.is_empty() {
         let problem = format!(
-            "network {network} has no subnet with a pool to choose from, and the address that follows from the vNIC's MAC is taken; name an address"
+            "network {network} has no subnet with a pool to choose from, and the address that follows from the vNIC is taken; name an address"
         );
         return Err(Refusal::invalid_field("address", problem).into());
     }

@@ -14,8 +14,8 @@ use super::*;
 use crate::{
     AllocateForInstance, FixedIp, Holder, HostFeed, NetworkSpec, ReportHost,
     example::{
-        NOW, allocation, changes, deallocation, decided, empty, fixed_ips, host, instance, made, network,
-        requested, with_network,
+        NOW, allocation, changes, deallocation, decided, derived, empty, fixed_ips, host, instance, made,
+        network, requested, with_network,
     },
 };
 
@@ -124,7 +124,7 @@ fn a_subnet_that_was_added_later_gives_the_address_that_follows_from_the_mac_onc
     let spec = SubnetSpec::new("fd00:1::/64".parse().unwrap());
     let subnet = decided(&mut ledger, &crate::AddSubnet { network, spec, scope: Scope::Everything }).unwrap();
     let add = addition(1, WantedAddress::Lowest(Place::Subnet(subnet.id)));
-    let address = lepton_ipam::eui64(&subnet, info.vifs[0].mac).to_string();
+    let address = derived(&subnet, info.vifs[0].mac).to_string();
     assert_eq!(fixed_ips(&decided(&mut ledger, &add).unwrap()), ["10.1.0.2", &address]);
     let refusal = decided(&mut ledger, &add).unwrap_err();
     assert!(
@@ -139,7 +139,7 @@ fn an_address_that_follows_from_the_mac_and_is_the_gateways_is_not_given() {
     let spec = SubnetSpec::new("fd00:1::/64".parse().unwrap());
     let mut subnet =
         decided(&mut ledger, &crate::AddSubnet { network, spec, scope: Scope::Everything }).unwrap();
-    subnet.gateway = Some(lepton_ipam::eui64(&subnet, info.vifs[0].mac));
+    subnet.gateway = Some(derived(&subnet, info.vifs[0].mac));
     let place = Place::Subnet(subnet.id);
     ledger.replace(subnet);
     let refusal = decided(&mut ledger, &addition(1, WantedAddress::Lowest(place))).unwrap_err();

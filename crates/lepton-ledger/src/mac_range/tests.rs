@@ -5,7 +5,7 @@ use lepton_types::{MacAddr, MacRange, Subnet, Timestamp};
 use super::*;
 use crate::{
     FREE_MACS_AT_ONCE, FixedIp, FreeMac, Holder,
-    example::{allocation, decided, empty, loaded, missing, unloaded, with_network},
+    example::{allocation, decided, derived, empty, loaded, missing, unloaded, with_network},
 };
 
 fn range(prefix: &str) -> CreateMacRange {
@@ -43,7 +43,7 @@ fn a_mac_whose_address_is_taken_is_kept_for_others() {
     decided(&mut ledger, &range("02:16:3e:00:00:00/46")).unwrap();
     // Somebody with the lowest MAC has the address that follows from the next one.
     let taken: MacAddr = "02:16:3e:00:00:01".parse().unwrap();
-    let address = lepton_ipam::eui64(&made.subnets[0], taken);
+    let address = derived(&made.subnets[0], taken);
     let wish = lepton_vnic::RequestedNetwork { network: made.network.id, fixed_ips: vec![address] };
     let first = decided(&mut ledger, &allocation(1, vec![wish])).unwrap();
     let second = decided(&mut ledger, &allocation(2, vec![])).unwrap();
@@ -81,7 +81,7 @@ fn with_one_behind(ledger: &mut View, subnet: &Subnet, prefix: &str, unsuitable:
         let since = Timestamp::from(i64::try_from(place).unwrap());
         ledger.load(FreeMac { mac, range: of.id, since });
         if place < unsuitable {
-            let address = lepton_ipam::eui64(subnet, mac);
+            let address = derived(subnet, mac);
             let holder = Holder::Quarantine(Timestamp::from(i64::MAX));
             ledger.load(FixedIp {
                 subnet: subnet.id,

@@ -191,8 +191,9 @@ fn address_mode(fields: &mut Fields, path: &str, mode: i32) -> Option<Option<Add
         Ok(v1::AddressMode::Unspecified) => Some(None),
         Ok(v1::AddressMode::Pool) => Some(Some(AddressMode::Pool)),
         Ok(v1::AddressMode::Eui64) => Some(Some(AddressMode::Eui64)),
+        Ok(v1::AddressMode::AccountIdentifier) => Some(Some(AddressMode::AccountIdentifier)),
         Err(_) => {
-            let known = "expected ADDRESS_MODE_POOL or ADDRESS_MODE_EUI64";
+            let known = "expected ADDRESS_MODE_POOL, ADDRESS_MODE_EUI64 or ADDRESS_MODE_ACCOUNT_IDENTIFIER";
             fields.wrong(format!("{path}.address_mode"), format!("{mode} is no address mode ({known})"));
             None
         }

@@ -47,6 +47,7 @@ impl Stored for Subnet {
         let mode = match self.mode {
             AddressMode::Pool => "pool",
             AddressMode::Eui64 => "eui64",
+            AddressMode::AccountIdentifier => "account_identifier",
         };
         vec![
             self.id.as_uuid().into(),
@@ -82,6 +83,7 @@ impl Stored for Subnet {
             mode: match columns.get::<String>()?.as_str() {
                 "pool" => AddressMode::Pool,
                 "eui64" => AddressMode::Eui64,
+                "account_identifier" => AddressMode::AccountIdentifier,
                 other => return Err(damaged("address mode", &other)),
             },
             pools: columns.json()?,

@@ -1,6 +1,6 @@
 //! Addresses from pools: the lowest free one, once, and not one more than there are.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use futures_util::future::join_all;
 use lepton_ipam::{Gateway, SubnetSpec};
@@ -123,6 +123,26 @@ async fn an_ipv6_64_gives_addresses_that_follow_from_macs() {
             .submit(allocation(2, vec![requested(info.vifs[0].network.id, &[&expected.to_string()])]))
             .await;
         assert_eq!(reason(taken), "FIXED_IP_ALREADY_IN_USE");
+    })
+    .await;
+}
+
+/// As nova-network's `account_identifier` makes them, for project `p1` (the NetworkManager's specification §3.3).
+#[tokio::test]
+async fn addresses_may_follow_from_the_project_too() {
+    each_store(async |subject| {
+        let mode = Some(AddressMode::AccountIdentifier);
+        let spec = SubnetSpec { mode, ..subnet("fd00:1::/64") };
+        let id = subject.create(network("private", vec![spec])).await.network.id;
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        let info = subject.allocate(1).await.unwrap();
+        let [_, _, _, d, e, f] = info.vifs[0].mac.octets();
+        let expected = format!("fd00:1::b78f:5766:ff{d:02x}:{e:02x}{f:02x}").parse::<IpAddr>().unwrap();
+        assert_eq!(fixed_ips(&info), [expected.to_string()]);
+        let taken = allocation(2, vec![requested(id, &[&expected.to_string()])]);
+        assert_eq!(reason(subject.submit(taken).await), "FIXED_IP_ALREADY_IN_USE");
     })
     .await;
 }

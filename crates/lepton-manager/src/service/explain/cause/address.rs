@@ -36,6 +36,14 @@ pub(super) fn from_mac(address: Given) -> Told {
     )
 }
 
+pub(super) fn from_account(address: Given) -> Told {
+    given(
+        "ADDRESS_FROM_ACCOUNT",
+        address,
+        "nobody asked for one, and on this subnet it follows from the project and the MAC (account_identifier)",
+    )
+}
+
 pub(super) fn leaving(address: Given) -> Told {
     given(
         "ADDRESS_LEAVING",
