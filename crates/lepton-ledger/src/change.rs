@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use lepton_ipam::Block;
-use lepton_types::{DnsDomain, DnsEntry, FloatingIp, FloatingRange, MacRange, Network, Port, Quota, Subnet};
+use lepton_types::{
+    DnsDomain, DnsEntry, FloatingIp, FloatingRange, InstanceId, MacRange, Network, Port, PortId, Quota,
+    Subnet,
+};
 
 use crate::{FixedIp, FreeMac, Frontier, Host, Instance, JournalEntry, PendingUnplug, RequestRecord, Row};
 
@@ -89,8 +92,8 @@ pub enum Ended {
     Instance(Instance),
     /// A port was unplugged.
     Port(Port),
-    /// A port lost an address.
-    FixedIp(FixedIp),
+    /// A port lost an address; the instance whose port it is, where the port is known.
+    FixedIp(FixedIp, Option<InstanceId>),
     /// A project lost a floating IP, or it leads elsewhere.
     FloatingIp(FloatingIp),
 }
@@ -104,7 +107,7 @@ impl Change {
     /// What the history keeps of this change: rows that end, networks and subnets as they were before they changed, addresses
     /// that leave their port, and floating IPs as they were before they led elsewhere. That a row was raised to another
     /// version alone is no change of what it says.
-    pub fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self, instance_of: impl Fn(PortId) -> Option<InstanceId>) -> Option<Ended> {
         match self {
             Self::Network(RowChange { before: Some(row), after })
                 if after
@@ -125,10 +128,9 @@ impl Change {
             }
             Self::Port(RowChange { before: Some(row), after: None }) => Some(Ended::Port(row.clone())),
             Self::FixedIp(RowChange { before: Some(row), after })
-                if row.holder.port().is_some()
-                    && after.as_ref().and_then(|after| after.holder.port()) != row.holder.port() =>
+                if after.as_ref().and_then(|after| after.holder.port()) != row.holder.port() =>
             {
-                Some(Ended::FixedIp(row.clone()))
+                row.holder.port().map(|port| Ended::FixedIp(row.clone(), instance_of(port)))
             }
             Self::FloatingIp(RowChange { before: Some(row), after })
                 if after

@@ -1,4 +1,4 @@
-//! `ListHolders`: who held an address or a MAC, and when.
+//! `ListHolders`: who held an address or a MAC, and when; and what the ports of an instance, or one port, held.
 //!
 //! Holdings are looked up in the order of their ends, those that last at last. So whoever pages misses none: what ends meanwhile
 //! stands behind all that ended before. Where not all are wanted, a call looks at a bounded number of them, and tells from where
@@ -28,13 +28,17 @@ pub struct ListHolders {
     pub scope: Scope,
 }
 
-/// What may be held.
+/// What may be held, or may hold something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Held {
     /// An address, as a fixed IP on any network and as a floating IP.
     Address(IpAddr),
     /// A MAC.
     Mac(MacAddr),
+    /// Whatever the ports of an instance held, of any of its lives, and the floating IPs that led to them.
+    Instance(InstanceId),
+    /// The same of one port. It is looked for among what its instance held while the port was there.
+    Port(PortId),
 }
 
 /// Which time a question is about.
@@ -100,8 +104,8 @@ pub enum Holdable {
         /// The fixed IP that it led to; none: nowhere.
         leads_to: Option<IpAddr>,
     },
-    /// The port's MAC.
-    Mac,
+    /// This MAC, the port's.
+    Mac(MacAddr),
 }
 
 /// A port that is, or was.
@@ -132,7 +136,7 @@ pub enum End {
     NotYet,
 }
 
-/// Where a holding stands among all of the same thing: nothing is held twice at once on one subnet, in all pools, or as a MAC.
+/// Where a holding stands among all: no address is held twice at once on one subnet or in all pools, and no MAC is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HoldingPlace {
     /// When it ended.
@@ -144,12 +148,12 @@ pub struct HoldingPlace {
 /// Where something is held once at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Shelf {
-    /// As a fixed IP of this subnet.
-    FixedIp(SubnetId),
-    /// As a floating IP.
-    FloatingIp,
-    /// As a MAC.
-    Mac,
+    /// As this fixed IP of this subnet.
+    FixedIp(SubnetId, IpAddr),
+    /// As this floating IP.
+    FloatingIp(IpAddr),
+    /// As this MAC.
+    Mac(MacAddr),
 }
 
 /// A page of holdings.
@@ -184,7 +188,9 @@ impl ListHolders {
     /// How many holdings the call looks at: where all are wanted, one more than it shows tells whether another page follows.
     fn looks(&self) -> u16 {
         let wants_all_ends = matches!(self.when, When::Within { until: None, .. });
-        let wants_all = wants_all_ends && self.project.is_none() && self.scope == Scope::Everything;
+        let wants_all_ports = !matches!(self.of, Held::Port(_));
+        let wants_all =
+            wants_all_ends && wants_all_ports && self.project.is_none() && self.scope == Scope::Everything;
         if wants_all { page::looks(self.limit) } else { page::LOOKS }
     }
 
@@ -195,7 +201,11 @@ impl ListHolders {
             When::Within { until, .. } => until.is_none_or(|until| holding.since < until),
         };
         let is_of_project = self.project.as_ref().is_none_or(|project| holding.project == *project);
-        had_begun && is_of_project && self.scope.owns(Some(&holding.project))
+        let is_of_port = match self.of {
+            Held::Port(id) => holding.port.as_ref().is_some_and(|port| port.id == id),
+            Held::Address(_) | Held::Mac(_) | Held::Instance(_) => true,
+        };
+        had_begun && is_of_port && is_of_project && self.scope.owns(Some(&holding.project))
     }
 }
 
@@ -233,9 +243,9 @@ impl Holding {
     /// Where it stands.
     pub fn place(&self) -> HoldingPlace {
         let shelf = match self.what {
-            Holdable::FixedIp { subnet, .. } => Shelf::FixedIp(subnet),
-            Holdable::FloatingIp { .. } => Shelf::FloatingIp,
-            Holdable::Mac => Shelf::Mac,
+            Holdable::FixedIp { address, subnet } => Shelf::FixedIp(subnet, address),
+            Holdable::FloatingIp { address, .. } => Shelf::FloatingIp(address),
+            Holdable::Mac(mac) => Shelf::Mac(mac),
         };
         HoldingPlace { until: self.until, shelf }
     }

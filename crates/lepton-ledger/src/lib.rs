@@ -114,4 +114,4 @@ pub use scope::Scope;
 pub use subnet::{AddRoute, AddSubnet, DeleteSubnet, GetSubnet, ModifySubnet, RemoveRoute};
 pub use sweep::SweepQuarantine;
 pub use validate::ValidateNetworks;
-pub use view::{FREE_MACS_AT_ONCE, MOST_SEEN, Moments, View};
+pub use view::{FREE_MACS_AT_ONCE, MOST_SEEN, View};

@@ -24,8 +24,8 @@ use std::{
 
 pub(crate) use self::draws::Draws;
 pub(crate) use self::table::Table;
-use self::{audit::Audit, history::History, journal::Journal, seen::Seen};
-pub use self::{mac_range::FREE_MACS_AT_ONCE, moments::Moments, seen::MOST_SEEN};
+use self::{audit::Audit, history::History, journal::Journal, moments::Moments, seen::Seen};
+pub use self::{mac_range::FREE_MACS_AT_ONCE, seen::MOST_SEEN};
 use crate::{
     AddressPage, AddressPlace, Change, FixedIp, FloatingOwner, FreeMac, FreeMacPlace, Frontier, Host,
     Instance, InstancePlace, Key, PendingUnplug, RequestRecord, Row, RowChange, Stop, dhcp::DhcpGuest,
@@ -220,11 +220,6 @@ impl View {
     /// What the batch decided so far, in order.
     pub fn changes(&self) -> &[Change] {
         &self.changes
-    }
-
-    /// When each of the changes was decided.
-    pub fn moments(&self) -> &Moments {
-        &self.moments
     }
 
     /// What the batch decided, in order, when nothing else of the view is needed any more.

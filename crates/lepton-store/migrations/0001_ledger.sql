@@ -440,11 +440,12 @@ CREATE TABLE fixed_ip_history (
     subnet_id UUID NOT NULL,
     address BYTEA NOT NULL,
     port_id UUID NOT NULL,
+    instance_id UUID NOT NULL,
     since BIGINT NOT NULL,
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX fixed_ip_history_by_address ON fixed_ip_history (address, ended_at);
-CREATE INDEX fixed_ip_history_by_port ON fixed_ip_history (port_id);
+CREATE INDEX fixed_ip_history_by_instance ON fixed_ip_history (instance_id, ended_at);
 CREATE INDEX fixed_ip_history_by_end ON fixed_ip_history (ended_at);
 
 -- Whose a floating IP was and where it led, from `since` on.
@@ -464,5 +465,5 @@ CREATE TABLE floating_ip_history (
     ended_at BIGINT NOT NULL
 );
 CREATE INDEX floating_ip_history_by_address ON floating_ip_history (address, ended_at);
-CREATE INDEX floating_ip_history_by_instance ON floating_ip_history (instance_id, ended_at);
+CREATE INDEX floating_ip_history_by_instance ON floating_ip_history (instance_id, ended_at) WHERE instance_id IS NOT NULL;
 CREATE INDEX floating_ip_history_by_end ON floating_ip_history (ended_at);

@@ -127,7 +127,7 @@ async fn carry_out(
     let work = async {
         decide(&mut tx, jobs, &mut view, clock).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
-        write(&mut tx, view.changes(), view.moments(), view.default_limits()).await?;
+        write(&mut tx, view.changes(), &view.ended(), view.default_limits()).await?;
         apart::check(&mut tx, &view).await?;
         journal::append(&mut tx, view.changes()).await
     };

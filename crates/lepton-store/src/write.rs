@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lepton_ledger::{
-    Block, Change, Ended, FixedIp, FreeMac, Frontier, Host, Instance, Moments, PendingUnplug, RequestRecord,
+    Block, Change, Ended, FixedIp, FreeMac, Frontier, Host, Instance, PendingUnplug, RequestRecord,
     RowChange, coalesce,
 };
 use lepton_types::{
@@ -16,7 +16,7 @@ use crate::{
     error::StoreError,
     failure::Failure,
     table::{self, Stored},
-    tables::{dns_entries, ended_subnets, instances, networks, quotas},
+    tables::{dns_entries, ended_subnets, fixed_ips, instances, networks, quotas},
     together::Together,
 };
 
@@ -126,13 +126,13 @@ impl<'c> Names<'c> {
     }
 }
 
-/// Writes the changes and their history: first what ends, then all that comes or changes.
+/// Writes the changes and their history, which is what they ended and when: first what ends, then all that comes or changes.
 ///
 /// `default_limits` are those of projects whose limits nobody has set.
 pub(crate) async fn write(
     tx: &mut Tx,
     changes: &[Change],
-    moments: &Moments,
+    history: &[(Ended, Timestamp)],
     default_limits: &Amounts<Limit>,
 ) -> Result<(), Failure> {
     let mut sets = Sets::new(changes);
@@ -182,7 +182,7 @@ pub(crate) async fn write(
     Net::new(sets.hosts).put(&mut together);
     pending_unplugs.put(&mut together);
     requests.put(&mut together);
-    remember(&mut together, changes, moments)?;
+    remember(&mut together, history)?;
     // Last, since other managers wait for them from here on.
     table::insert(&mut together, &quotas.born());
     quotas::update(&mut together, &quotas.changed(), default_limits);
@@ -250,23 +250,20 @@ impl<'c, R: Stored> Net<'c, R> {
 }
 
 /// Appends what ended to the history. Nothing ends before it began, whatever the clock says by now.
-fn remember(together: &mut Together, changes: &[Change], moments: &Moments) -> Result<(), StoreError> {
-    let numbered = changes.iter().enumerate();
-    let dated = numbered.filter_map(|(number, change)| Some((change.ended()?, moments.of(number))));
-    let ended: Vec<(Ended, Timestamp)> = dated.collect();
+fn remember(together: &mut Together, history: &[(Ended, Timestamp)]) -> Result<(), StoreError> {
     let mut networks = Vec::new();
     let mut subnets = Vec::new();
     let mut instances = Vec::new();
     let mut ports = Vec::new();
     let mut fixed_ips = Vec::new();
     let mut floating_ips = Vec::new();
-    for (ended, at) in &ended {
+    for (ended, at) in history {
         match ended {
             Ended::Network(row) => networks.push((row, row.created_at.max(*at))),
             Ended::Subnet(row) => subnets.push((row, *at)),
             Ended::Instance(row) => instances.push((row, row.created_at.max(*at))),
             Ended::Port(row) => ports.push((row, row.created_at.max(*at))),
-            Ended::FixedIp(row) => fixed_ips.push((row, row.since.max(*at))),
+            Ended::FixedIp(row, instance) => fixed_ips.push((row, *instance, row.since.max(*at))),
             Ended::FloatingIp(row) => floating_ips.push((row, row.since.max(*at))),
         }
     }
@@ -275,6 +272,6 @@ fn remember(together: &mut Together, changes: &[Change], moments: &Moments) -> R
     instances::note_past_lives(together, instances.iter().map(|(life, _)| *life));
     table::remember(together, &instances)?;
     table::remember(together, &ports)?;
-    table::remember(together, &fixed_ips)?;
+    fixed_ips::remember(together, &fixed_ips)?;
     table::remember(together, &floating_ips)
 }

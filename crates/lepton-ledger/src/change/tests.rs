@@ -61,11 +61,10 @@ fn rows_are_told_apart_by_their_keys_and_come_in_their_order() {
 fn what_ends_is_remembered_and_nothing_else() {
     let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
     decided(&mut ledger, &allocation(1, vec![])).unwrap();
-    assert!(ledger.changes().iter().all(|change| change.ended().is_none()), "nothing has ended yet");
-    let before = ledger.changes().len();
+    assert_eq!(ledger.ended(), [], "nothing has ended yet");
     decided(&mut ledger, &deallocation(1)).unwrap();
-    let ended: Vec<_> = ledger.changes()[before..].iter().filter_map(Change::ended).collect();
-    assert!(matches!(ended[..], [Ended::Instance(_)]), "{ended:?}");
+    let ended = ledger.ended();
+    assert!(matches!(ended[..], [(Ended::Instance(_), _)]), "{ended:?}");
 }
 
 #[test]
@@ -73,13 +72,14 @@ fn what_a_network_and_its_subnets_were_is_remembered_when_they_say_something_els
     let (_, made) = with_network(&["10.1.0.0/24"]);
     let (network, subnet) = (made.network, made.subnets[0].clone());
     let changed = |after: &Network| {
-        Change::Network(RowChange { before: Some(network.clone()), after: Some(after.clone()) }).ended()
+        Change::Network(RowChange { before: Some(network.clone()), after: Some(after.clone()) })
+            .ended(|_| None)
     };
     let renamed = Network { label: "renamed".parse().unwrap(), version: 1, ..network.clone() };
     assert_eq!(changed(&renamed), Some(Ended::Network(network.clone())));
     assert_eq!(changed(&Network { version: 1, ..network.clone() }), None, "a subnet was added, say");
     let changed = |after: &Subnet| {
-        Change::Subnet(RowChange { before: Some(subnet.clone()), after: Some(after.clone()) }).ended()
+        Change::Subnet(RowChange { before: Some(subnet.clone()), after: Some(after.clone()) }).ended(|_| None)
     };
     assert_eq!(
         changed(&Subnet { gateway: None, version: 1, ..subnet.clone() }),
@@ -101,11 +101,18 @@ fn an_address_has_ended_when_it_leaves_its_port() {
     let port = |number| row(Holder::Port(uuid::Uuid::from_u128(number).into()));
     let resting = row(Holder::Quarantine(Timestamp::from(NOW)));
     let ended = |before: &FixedIp, after: Option<&FixedIp>| {
-        Change::FixedIp(RowChange { before: Some(before.clone()), after: after.cloned() }).ended()
+        Change::FixedIp(RowChange { before: Some(before.clone()), after: after.cloned() })
+            .ended(|port| Some(port.as_uuid().into()))
     };
-    assert_eq!(ended(&port(1), None), Some(Ended::FixedIp(port(1))));
-    assert_eq!(ended(&port(1), Some(&resting)), Some(Ended::FixedIp(port(1))));
-    assert_eq!(ended(&port(1), Some(&port(2))), Some(Ended::FixedIp(port(1))));
+    assert_eq!(ended(&port(1), None), Some(Ended::FixedIp(port(1), Some(uuid::Uuid::from_u128(1).into()))));
+    assert_eq!(
+        ended(&port(1), Some(&resting)),
+        Some(Ended::FixedIp(port(1), Some(uuid::Uuid::from_u128(1).into())))
+    );
+    assert_eq!(
+        ended(&port(1), Some(&port(2))),
+        Some(Ended::FixedIp(port(1), Some(uuid::Uuid::from_u128(1).into())))
+    );
     assert_eq!(ended(&port(1), Some(&port(1))), None);
     assert_eq!(ended(&resting, None), None, "resting is nobody's time");
     assert_eq!(ended(&resting, Some(&port(1))), None);

@@ -2,12 +2,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    AllocateForInstance, NetworkSpec, ReportHost,
+    AllocateFloatingIp, AllocateForInstance, AssociateFloatingIp, CreateFloatingPool, DisassociateFloatingIp,
+    FixedIp, NetworkSpec, ReportHost, TargetRequest,
     example::{
         NOW, allocation, deallocation, decided, empty, host, instance, made, missing, network, unloaded,
     },
 };
 use lepton_types::HostReport;
+use uuid::Uuid;
 
 /// The `minutes`th minute of the examples.
 fn at(minutes: u64) -> Timestamp {
@@ -17,7 +19,7 @@ fn at(minutes: u64) -> Timestamp {
 /// Keeps what was decided, and goes on at another time.
 fn go_on(ledger: &mut View, minutes: u64) {
     ledger.keep();
-    ledger.restart(at(minutes), [u8::try_from(minutes).unwrap(); 32]);
+    ledger.restart(at(minutes), [u8::try_from(minutes % 251).unwrap(); 32]);
 }
 
 fn allocate(ledger: &mut View, number: u128, project: &str) -> PortId {
@@ -153,6 +155,92 @@ fn a_mac_is_a_ports_until_it_is_unplugged() {
     decided(&mut ledger, &ReportHost { host: host(), report }).unwrap();
     go_on(&mut ledger, 3);
     assert_eq!(until(&mut ledger), End::At(at(2)));
+}
+
+/// The floating IP of a pool, for `p1`.
+fn floating_ip(ledger: &mut View) -> IpAddr {
+    let (name, ranges) = ("nova".parse().unwrap(), vec!["172.24.4.1".parse().unwrap()]);
+    decided(ledger, &CreateFloatingPool { name, ranges, interface: None }).unwrap();
+    let project = "p1".parse().ok();
+    let pool = "nova".parse().unwrap();
+    let wish = AllocateFloatingIp { project, pool, address: None, scope: Scope::Everything };
+    decided(ledger, &wish).unwrap().floating_ip.address
+}
+
+fn associate(ledger: &mut View, address: IpAddr, number: u128, fixed_ip: &str) {
+    let fixed_ip = fixed_ip.parse().ok();
+    let target = TargetRequest::Instance { instance: instance(number), fixed_ip, network: None };
+    let scope = Scope::Everything;
+    decided(ledger, &AssociateFloatingIp { address, target, affects_auto_assigned: false, scope }).unwrap();
+}
+
+#[test]
+fn what_an_instance_held_is_told_of_all_its_lives_and_of_a_port_its_own() {
+    let mut ledger = empty();
+    made(&mut ledger, network("private", &["10.1.0.0/24"]));
+    let address = floating_ip(&mut ledger);
+    let first = allocate(&mut ledger, 1, "p1");
+    allocate(&mut ledger, 2, "p1");
+    go_on(&mut ledger, 1);
+    associate(&mut ledger, address, 1, "10.1.0.2");
+    go_on(&mut ledger, 2);
+    associate(&mut ledger, address, 2, "10.1.0.3");
+    go_on(&mut ledger, 3);
+    end(&mut ledger, 1);
+    go_on(&mut ledger, 4);
+    let second = allocate(&mut ledger, 1, "p1");
+    go_on(&mut ledger, 5);
+
+    let told = |ledger: &mut View, of_it| {
+        let question = ListHolders { of: of_it, ..of("10.1.0.2") };
+        let page = decided(ledger, &question).unwrap();
+        assert_eq!(page.next, None);
+        let told = |row: Holding| (row.place().shelf, row.port.unwrap().id, row.since, row.until);
+        page.holdings.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let subnet = ledger.rows::<FixedIp>().next().unwrap().subnet;
+    let fixed = Shelf::FixedIp(subnet, "10.1.0.2".parse().unwrap());
+    let mac = |ledger: &View, port| Shelf::Mac(ledger.port_that_was(port).unwrap().0.mac);
+    let expected = [
+        (Shelf::FloatingIp(address), first, at(1), End::At(at(2))),
+        (fixed, first, at(0), End::At(at(3))),
+        (mac(&ledger, first), first, at(0), End::At(at(3))),
+        (fixed, second, at(4), End::NotYet),
+        (mac(&ledger, second), second, at(4), End::NotYet),
+    ];
+    assert_eq!(told(&mut ledger, Held::Instance(instance(1))), expected);
+    assert_eq!(told(&mut ledger, Held::Port(first)), expected[..3]);
+    assert_eq!(told(&mut ledger, Held::Port(second)), expected[3..]);
+    assert_eq!(told(&mut ledger, Held::Instance(instance(3))), []);
+    assert_eq!(told(&mut ledger, Held::Port(Uuid::from_u128(3).into())), []);
+}
+
+#[test]
+fn a_port_is_looked_for_among_a_bounded_number_of_what_its_instance_held() {
+    let mut ledger = empty();
+    for label in ["a", "b"] {
+        made(&mut ledger, network(label, &["10.1.0.0/24"]));
+    }
+    let address = floating_ip(&mut ledger);
+    let vifs = decided(&mut ledger, &allocation(1, vec![])).unwrap().vifs;
+    let network = Some(vifs[0].network.id);
+    for minute in 1..=u64::from(page::LOOKS) + 1 {
+        go_on(&mut ledger, 2 * minute);
+        let target = TargetRequest::Instance { instance: instance(1), fixed_ip: None, network };
+        let (affects_auto_assigned, scope) = (false, Scope::Everything);
+        let lead = AssociateFloatingIp { address, target, affects_auto_assigned, scope: scope.clone() };
+        decided(&mut ledger, &lead).unwrap();
+        go_on(&mut ledger, 2 * minute + 1);
+        decided(&mut ledger, &DisassociateFloatingIp { address, affects_auto_assigned, scope }).unwrap();
+    }
+    ledger.keep();
+    let question = |port, after| ListHolders { of: Held::Port(port), after, ..of("10.1.0.2") };
+    let page = decided(&mut ledger, &question(vifs[1].id, None)).unwrap();
+    assert_eq!(page.holdings, [], "all it looked at are its neighbour's");
+    let rest = decided(&mut ledger, &question(vifs[1].id, page.next)).unwrap();
+    assert!(rest.holdings.iter().all(|row| row.port.as_ref().unwrap().id == vifs[1].id));
+    assert_eq!((rest.holdings.len(), rest.next), (2, None));
+    assert_eq!(decided(&mut ledger, &question(vifs[0].id, None)).unwrap().holdings.len(), 100);
 }
 
 #[test]

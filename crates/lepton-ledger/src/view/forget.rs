@@ -9,10 +9,10 @@ use crate::{Change, FixedIp, Row, RowChange};
 impl View {
     /// Keeps everything that the batch decided; only a complete view lives on after its batch.
     pub fn keep(&mut self) {
+        for (ended, at) in self.ended() {
+            self.keep_ended(ended, at);
+        }
         for change in std::mem::take(&mut self.changes) {
-            if let Some(ended) = change.ended() {
-                self.keep_ended(ended);
-            }
             if let Change::Journal(entry) = change {
                 self.keep_entry(entry);
             } else if let Change::Subnet(RowChange { before: Some(subnet), after: None }) = change {

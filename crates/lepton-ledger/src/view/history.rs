@@ -5,12 +5,13 @@ use std::{
     net::IpAddr,
 };
 
-use lepton_types::{FloatingIp, MacAddr, Port, PortId, SubnetId, Timestamp};
+use lepton_types::{FloatingIp, InstanceId, MacAddr, Port, PortId, SubnetId, Timestamp};
 use uuid::Uuid;
 
 use super::View;
 use crate::{
-    End, Ended, FixedIp, Held, Holdable, Holding, HoldingFilter, Key, LastHolder, PastPort, Selection, Stop,
+    Change, End, Ended, FixedIp, Held, Holdable, Holding, HoldingFilter, Key, LastHolder, PastPort,
+    RowChange, Selection, Stop,
 };
 
 /// Most things that a complete view forgets at once.
@@ -22,12 +23,15 @@ pub(super) struct History {
     /// In a partial view: what was asked for.
     pages: BTreeMap<HoldingFilter, Vec<Holding>>,
     remembered_since: Option<Timestamp>,
-    ports: BTreeMap<PortId, Port>,
+    /// Ports that have ended, and when.
+    ports: BTreeMap<PortId, (Port, Timestamp)>,
     ports_by_mac: BTreeSet<(MacAddr, Timestamp, PortId)>,
     fixed_ips: BTreeMap<FixedIpKey, FixedIp>,
     floating_ips: BTreeMap<FloatingIpKey, FloatingIp>,
-    /// All of it in the order in which it ended.
-    order: VecDeque<(Timestamp, Kept)>,
+    /// What the ports of instances had, and what led to them.
+    by_instance: BTreeSet<(InstanceId, Timestamp, Kept)>,
+    /// All of it in the order in which it ended, with the instance whose it was.
+    order: VecDeque<(Timestamp, Option<InstanceId>, Kept)>,
 }
 
 /// An address, when it ended, and whose it was.
@@ -37,7 +41,7 @@ type FixedIpKey = (IpAddr, Timestamp, SubnetId, PortId);
 type FloatingIpKey = (IpAddr, Timestamp, Timestamp);
 
 /// Where something is kept that has ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kept {
     Port(PortId),
     FixedIp(FixedIpKey),
@@ -61,13 +65,20 @@ impl View {
         if !self.is_complete {
             return Ok(self.history.pages.get(filter).cloned().unwrap_or_default());
         }
+        let (mut beyond, mut last) = (filter.beyond, End::NotYet);
         let mut holdings = match filter.of {
             Held::Address(address) => self.holdings_of_address(address),
             Held::Mac(mac) => self.holdings_of_mac(mac),
+            Held::Instance(instance) => self.holdings_of_instance(instance, beyond),
+            Held::Port(port) => {
+                let Some((port, until)) = self.port_that_was(port) else { return Ok(Vec::new()) };
+                (beyond, last) = (beyond.max(port.created_at), until);
+                self.holdings_of_instance(port.instance, beyond)
+            }
         };
         holdings.retain(|holding| {
-            let is_behind = filter.after.is_none_or(|after| holding.place() > after);
-            holding.is_real() && holding.until > End::At(filter.beyond) && is_behind
+            let is_in_time = holding.until > End::At(beyond) && holding.until <= last;
+            is_in_time && holding.is_real() && filter.after.is_none_or(|after| holding.place() > after)
         });
         holdings.sort_unstable_by_key(Holding::place);
         holdings.truncate(filter.limit.into());
@@ -97,23 +108,45 @@ impl View {
     fn holdings_of_mac(&self, mac: MacAddr) -> Vec<Holding> {
         let first = (mac, Timestamp::FIRST, Uuid::nil().into());
         let past = self.history.ports_by_mac.range(first..).take_while(|key| key.0 == mac);
-        let past = past.filter_map(|key| Some((self.history.ports.get(&key.2)?, End::At(key.1))));
+        let past = past.filter_map(|key| self.that_was(Kept::Port(key.2)));
         let live = self.indexes.ports_by_mac.range((mac, Uuid::nil().into())..);
         let live = live.take_while(|entry| entry.0 == mac);
-        let live = live.filter_map(|entry| Some((self.row::<Port>(&entry.1)?, End::NotYet)));
-        let holding = |(port, until): (&Port, End)| Holding {
-            what: Holdable::Mac,
-            project: port.project.clone(),
-            port: Some(port.into()),
-            since: port.created_at,
-            until,
-        };
-        past.chain(live).map(holding).collect()
+        let live = live.filter_map(|entry| Some(Holding::of_mac(self.row::<Port>(&entry.1)?, End::NotYet)));
+        past.chain(live).collect()
+    }
+
+    /// What ended after a moment, or at it, and what lasts.
+    fn holdings_of_instance(&self, instance: InstanceId, beyond: Timestamp) -> Vec<Holding> {
+        let first = (instance, beyond, Kept::Port(Uuid::nil().into()));
+        let past = self.history.by_instance.range(first..).take_while(|entry| entry.0 == instance);
+        let mut holdings: Vec<_> = past.filter_map(|entry| self.that_was(entry.2)).collect();
+        for port in self.ports_of_any_life(instance) {
+            let fixed_ips = self.fixed_ips_of(port.id);
+            holdings.extend(fixed_ips.iter().filter_map(|row| self.of_fixed_ip(row, End::NotYet)));
+            let floating_ips = self.floating_ips_of(port.id);
+            holdings.extend(floating_ips.iter().map(|row| self.of_floating_ip(row, End::NotYet)));
+            holdings.push(Holding::of_mac(port, End::NotYet));
+        }
+        holdings
+    }
+
+    /// What has ended, as it was held.
+    fn that_was(&self, kept: Kept) -> Option<Holding> {
+        match kept {
+            Kept::Port(id) => {
+                let (port, ended) = self.history.ports.get(&id)?;
+                Some(Holding::of_mac(port, End::At(*ended)))
+            }
+            Kept::FixedIp(key) => self.of_fixed_ip(self.history.fixed_ips.get(&key)?, End::At(key.1)),
+            Kept::FloatingIp(key) => {
+                Some(self.of_floating_ip(self.history.floating_ips.get(&key)?, End::At(key.1)))
+            }
+        }
     }
 
     /// What a port held; nothing when no port did.
     fn of_fixed_ip(&self, row: &FixedIp, until: End) -> Option<Holding> {
-        let port = self.port_that_was(row.holder.port()?)?;
+        let (port, _) = self.port_that_was(row.holder.port()?)?;
         Some(Holding {
             what: Holdable::FixedIp { address: row.address, subnet: row.subnet },
             project: port.project.clone(),
@@ -124,38 +157,59 @@ impl View {
     }
 
     fn of_floating_ip(&self, row: &FloatingIp, until: End) -> Holding {
-        let port = row.target.and_then(|target| self.port_that_was(target.port)).map(PastPort::from);
+        let port = row.target.and_then(|target| self.port_that_was(target.port));
+        let port = port.map(|(port, _)| PastPort::from(port));
         Holding { port, ..Holding::of_floating_ip(row, until) }
     }
 
-    fn port_that_was(&self, id: PortId) -> Option<&Port> {
-        self.row(&id).or_else(|| self.history.ports.get(&id))
+    /// A port that is or was, and until when.
+    pub(crate) fn port_that_was(&self, id: PortId) -> Option<(&Port, End)> {
+        let live = self.row(&id).map(|port| (port, End::NotYet));
+        live.or_else(|| self.history.ports.get(&id).map(|(port, ended)| (port, End::At(*ended))))
     }
 
-    /// Keeps what has ended, now, of what can be held.
-    pub(super) fn keep_ended(&mut self, ended: Ended) {
-        let (now, history) = (self.now, &mut self.history);
-        let kept = match ended {
+    /// What the batch ended, in order, each with when that was decided.
+    pub fn ended(&self) -> Vec<(Ended, Timestamp)> {
+        // Whoever takes an address from a port has the port, or has just ended it.
+        let gone = |change: &Change| {
+            let Change::Port(RowChange { before: Some(port), after: None }) = change else { return None };
+            Some((port.id, port.instance))
+        };
+        let gone: BTreeMap<PortId, InstanceId> = self.changes.iter().filter_map(gone).collect();
+        let instance_of =
+            |id| gone.get(&id).copied().or_else(|| self.row::<Port>(&id).map(|port| port.instance));
+        let changes = self.changes.iter().enumerate();
+        changes
+            .filter_map(|(number, change)| Some((change.ended(instance_of)?, self.moments.of(number))))
+            .collect()
+    }
+
+    /// Keeps what has ended of what can be held.
+    pub(super) fn keep_ended(&mut self, ended: Ended, at: Timestamp) {
+        let history = &mut self.history;
+        let (instance, kept) = match ended {
             Ended::Port(port) => {
-                let id = port.id;
-                history.ports_by_mac.insert((port.mac, now, id));
-                history.ports.insert(id, port);
-                Kept::Port(id)
+                let (id, instance) = (port.id, port.instance);
+                history.ports_by_mac.insert((port.mac, at, id));
+                history.ports.insert(id, (port, at));
+                (Some(instance), Kept::Port(id))
             }
-            Ended::FixedIp(row) => {
+            Ended::FixedIp(row, instance) => {
                 let Some(port) = row.holder.port() else { return };
-                let key = (row.address, now, row.subnet, port);
+                let key = (row.address, at, row.subnet, port);
                 history.fixed_ips.insert(key, row);
-                Kept::FixedIp(key)
+                (instance, Kept::FixedIp(key))
             }
             Ended::FloatingIp(row) => {
-                let key = (row.address, now, row.since);
+                let key = (row.address, at, row.since);
+                let instance = row.target.map(|target| target.instance);
                 history.floating_ips.insert(key, row);
-                Kept::FloatingIp(key)
+                (instance, Kept::FloatingIp(key))
             }
             Ended::Network(_) | Ended::Subnet(_) | Ended::Instance(_) => return,
         };
-        history.order.push_back((now, kept));
+        history.by_instance.extend(instance.map(|instance| (instance, at, kept)));
+        history.order.push_back((at, instance, kept));
     }
 
     /// Drops a bounded number of things of which a complete view keeps that they ended before a moment; answers how many.
@@ -163,11 +217,14 @@ impl View {
         let history = &mut self.history;
         let mut dropped = 0;
         while dropped < FORGOTTEN_AT_ONCE
-            && let Some((at, kept)) = history.order.pop_front_if(|(at, _)| *at < before)
+            && let Some((at, instance, kept)) = history.order.pop_front_if(|(at, ..)| *at < before)
         {
+            if let Some(instance) = instance {
+                history.by_instance.remove(&(instance, at, kept));
+            }
             match kept {
                 Kept::Port(id) => {
-                    if let Some(port) = history.ports.remove(&id) {
+                    if let Some((port, _)) = history.ports.remove(&id) {
                         history.ports_by_mac.remove(&(port.mac, at, id));
                     }
                 }
@@ -205,6 +262,17 @@ impl History {
 }
 
 impl Holding {
+    /// A port's MAC.
+    fn of_mac(port: &Port, until: End) -> Self {
+        Self {
+            what: Holdable::Mac(port.mac),
+            project: port.project.clone(),
+            port: Some(port.into()),
+            since: port.created_at,
+            until,
+        }
+    }
+
     /// What a project had, but for the port that it led to.
     pub fn of_floating_ip(row: &FloatingIp, until: End) -> Self {
         let what = Holdable::FloatingIp {

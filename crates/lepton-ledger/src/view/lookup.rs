@@ -169,7 +169,7 @@ impl View {
         Ok(in_ports.chain(ended).max().unwrap_or(0) + 1)
     }
 
-    fn ports_of_any_life(&self, instance: InstanceId) -> impl Iterator<Item = &Port> {
+    pub(super) fn ports_of_any_life(&self, instance: InstanceId) -> impl Iterator<Item = &Port> {
         let start = (instance, 0, 0, Uuid::nil().into());
         let entries =
             self.indexes.ports_by_instance.range(start..).take_while(move |entry| entry.0 == instance);

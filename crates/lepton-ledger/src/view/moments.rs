@@ -4,7 +4,7 @@ use lepton_types::Timestamp;
 
 /// When each of a batch's changes was decided: a batch takes as long as it waits for the rows that others hold.
 #[derive(Clone, Debug)]
-pub struct Moments {
+pub(super) struct Moments {
     began: Timestamp,
     /// From which change on it was later, and which moment then; ascending.
     later: Vec<(usize, Timestamp)>,
@@ -12,7 +12,7 @@ pub struct Moments {
 
 impl Moments {
     /// When the change of this number was decided.
-    pub fn of(&self, change: usize) -> Timestamp {
+    pub(super) fn of(&self, change: usize) -> Timestamp {
         let begun = self.later.partition_point(|(from, _)| *from <= change);
         begun.checked_sub(1).map_or(self.began, |last| self.later[last].1)
     }

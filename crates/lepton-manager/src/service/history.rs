@@ -42,7 +42,7 @@ fn message(holding: Holding) -> v1::Holding {
             message.pool_id = pool.to_string();
             message.fixed_ip = leads_to.map(|address| address.to_string()).unwrap_or_default();
         }
-        Holdable::Mac => message.set_kind(v1::HoldingKind::Mac),
+        Holdable::Mac(_) => message.set_kind(v1::HoldingKind::Mac),
     }
     message
 }

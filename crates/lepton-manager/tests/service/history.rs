@@ -17,6 +17,14 @@ fn of(address: &str) -> v1::ListHoldersRequest {
     v1::ListHoldersRequest { what: Some(What::Address(address.into())), ..Default::default() }
 }
 
+fn of_instance(id: &str) -> v1::ListHoldersRequest {
+    v1::ListHoldersRequest { what: Some(What::InstanceId(id.into())), ..Default::default() }
+}
+
+fn of_port(id: &str) -> v1::ListHoldersRequest {
+    v1::ListHoldersRequest { what: Some(What::PortId(id.into())), ..Default::default() }
+}
+
 fn of_mac(mac: &str) -> v1::ListHoldersRequest {
     v1::ListHoldersRequest { what: Some(What::Mac(mac.into())), ..Default::default() }
 }
@@ -95,6 +103,57 @@ async fn who_held_an_address_or_a_mac_is_told_with_all_that_is_known_of_the_port
 }
 
 #[tokio::test]
+async fn what_an_instance_and_a_port_held_is_told_in_pages() {
+    let server = Server::start().await;
+    server.network("private", &["10.1.0.0/24"]).await;
+    let mut client = client(&server).await;
+    let first = server.allocate(allocation(1)).await.vifs.remove(0);
+    server.allocate(allocation(2)).await;
+    let released = server.deallocate(1).await;
+    server.unplugged(&released).await;
+    let second = server.allocate(allocation(1)).await.vifs.remove(0);
+
+    let page = ask(&mut client, of_instance(&instance(1))).await;
+    assert_eq!((&*page.next_page_token, &page.remembered_since), ("", &None));
+    let told = |holding: &v1::Holding| {
+        let what = if holding.address.is_empty() { &holding.mac } else { &holding.address };
+        (holding.kind(), what.clone(), holding.port_id.clone(), holding.incarnation, holding.until.is_some())
+    };
+    let of = |vif: &v1::Vif, address: &str, life, has_ended| {
+        let row = |kind, what: &str| (kind, what.to_owned(), vif.id.clone(), life, has_ended);
+        [row(v1::HoldingKind::FixedIp, address), row(v1::HoldingKind::Mac, &vif.mac_address)]
+    };
+    let address = |vif: &v1::Vif| vif.network.as_ref().unwrap().subnets[0].fixed_ips[0].clone();
+    let lives = [of(&first, &address(&first), 1, true), of(&second, &address(&second), 2, false)];
+    assert_eq!(page.holdings.iter().map(told).collect::<Vec<_>>(), lives.concat());
+    for (vif, life) in [(&first, &lives[0]), (&second, &lives[1])] {
+        let page = ask(&mut client, of_port(&vif.id)).await;
+        assert_eq!(
+            (page.holdings.iter().map(told).collect::<Vec<_>>(), &*page.next_page_token),
+            (life.to_vec(), "")
+        );
+    }
+
+    for (question, expected) in
+        [(of_instance(&instance(1)), &page.holdings[..]), (of_port(&second.id), &page.holdings[2..])]
+    {
+        let (mut question, mut seen) = (v1::ListHoldersRequest { page_size: 1, ..question }, Vec::new());
+        loop {
+            let page = ask(&mut client, question.clone()).await;
+            seen.extend(page.holdings);
+            question.page_token = page.next_page_token;
+            if question.page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected);
+    }
+    for nothing in [of_instance(&instance(9)), of_port(&instance(9))] {
+        assert_eq!(ask(&mut client, nothing).await.holdings, [], "it never was");
+    }
+}
+
+#[tokio::test]
 async fn a_floating_ip_is_told_with_its_pool_and_where_it_led() {
     let server = Server::start().await;
     server.network("private", &["10.1.0.0/24"]).await;
@@ -138,6 +197,9 @@ async fn a_question_about_no_thing_or_no_time_is_refused_by_its_field() {
         (of("web1"), "address", "is not an IP address"),
         (of(""), "address", "is required"),
         (of_mac("10.1.0.5"), "mac", "is not a MAC address"),
+        (of_instance("web1"), "instance_id", "is not a UUID"),
+        (of_instance(""), "instance_id", "is required"),
+        (of_port("02:16:3e:00:00:01"), "port_id", "is not a UUID"),
         (v1::ListHoldersRequest { at: at(20, 0), ..earlier() }, "at", "leave it out, or since and until"),
         (v1::ListHoldersRequest { until: at(20, 0), ..earlier() }, "until", "is not after since"),
         (v1::ListHoldersRequest { until: at(20, 1), ..earlier() }, "until", "is not after since"),

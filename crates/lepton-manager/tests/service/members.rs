@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use lepton_manager::Role;
 use lepton_proto::v1::{
     self, dns_client::DnsClient, find_instances_request::Which, floating_ips_client::FloatingIpsClient,
-    network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
+    list_holders_request::What, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
 };
 use prost::Message;
 use tonic::{Code, Status};
@@ -241,13 +241,18 @@ fn of_quotas() -> Vec<Row> {
 }
 
 fn of_history(named: &Named) -> Vec<Row> {
-    let of = |address: &str, project_id: &str| {
-        let what = Some(v1::list_holders_request::What::Address(address.into()));
-        let request = v1::ListHoldersRequest { what, project_id: project_id.into(), ..Default::default() };
+    let of = |what: &What, project_id: &str| {
+        let (what, project_id) = (Some(what.clone()), project_id.into());
+        let request = v1::ListHoldersRequest { what, project_id, ..Default::default() };
         row("/lepton.v1.History/ListHolders", &request, Answer::Silent)
     };
-    let addresses = ["10.66.0.2", &*named.floating_ip];
-    addresses.into_iter().flat_map(|address| [of(address, ""), of(address, FOREIGN)]).collect()
+    let all = [
+        What::Address("10.66.0.2".into()),
+        What::Address(named.floating_ip.clone()),
+        What::InstanceId(named.instance.clone()),
+        What::PortId(named.port.clone()),
+    ];
+    all.iter().flat_map(|what| [of(what, ""), of(what, FOREIGN)]).collect()
 }
 
 fn of_explanations(named: &Named) -> Vec<Row> {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use lepton_ledger::{AddressPage, AddressPlace, FixedIp, FixedIpKind, Holder, MOST_SEEN, View};
-use lepton_types::{Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
+use lepton_types::{InstanceId, Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
 
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     sql::{Columns, Row, Value, address_bytes, damaged},
     table::Stored,
+    together::Together,
 };
 
 /// Most resting addresses that one question loads.
@@ -45,8 +46,6 @@ impl Stored for FixedIp {
              lease_secs = v.column10, is_asked_for = v.column11
          from ({rows}) as v where fixed_ips.subnet_id = v.column1 and fixed_ips.address = v.column2";
     const DELETE: Option<&'static str> = Some("delete from fixed_ips where (subnet_id, address) in ({rows})");
-    const INSERT_HISTORY: Option<&'static str> =
-        Some("insert into fixed_ip_history (subnet_id, address, port_id, since, ended_at) {rows}");
 
     fn values(&self) -> Vec<Value> {
         let (leaving_at, reserved_for, until) = match &self.holder {
@@ -69,16 +68,6 @@ impl Stored for FixedIp {
             self.lease.map(|lease| lease.at.micros()).into(),
             self.lease.map(|lease| lease.time.as_secs()).into(),
             self.is_asked_for.into(),
-        ]
-    }
-
-    /// A port had it, from when on.
-    fn history_values(&self) -> Vec<Value> {
-        vec![
-            self.subnet.as_uuid().into(),
-            self.address.into(),
-            self.holder.port().map(PortId::as_uuid).into(),
-            self.since.micros().into(),
         ]
     }
 
@@ -118,6 +107,29 @@ fn read_lease(columns: &mut Columns<'_>) -> Result<Option<Lease>, StoreError> {
         }
         other => Err(damaged("lease of an address", &other)),
     }
+}
+
+/// Appends addresses to the history: which ports had them, of which instances, from when on and until when.
+pub(crate) fn remember(
+    together: &mut Together,
+    rows: &[(&FixedIp, Option<InstanceId>, Timestamp)],
+) -> Result<(), StoreError> {
+    const SQL: &str =
+        "insert into fixed_ip_history (subnet_id, address, port_id, instance_id, since, ended_at) {rows}";
+    if let Some((row, ..)) = rows.iter().find(|(_, instance, _)| instance.is_none()) {
+        return Err(StoreError::Internal(format!("{} leaves a port that is not known", row.address)));
+    }
+    together.add(SQL, rows, |(row, instance, ended_at)| {
+        vec![
+            row.subnet.as_uuid().into(),
+            row.address.into(),
+            row.holder.port().map(PortId::as_uuid).into(),
+            instance.map(InstanceId::as_uuid).into(),
+            row.since.micros().into(),
+            ended_at.micros().into(),
+        ]
+    });
+    Ok(())
 }
 
 /// Loads the owner rows of addresses.

@@ -31,7 +31,7 @@ macro_rules! port_columns {
 pub(super) use port_columns;
 
 /// Where released ports stand among those of instances, which otherwise stand where their instance's life began.
-const RELEASED: i64 = 0;
+pub(super) const RELEASED: i64 = 0;
 
 impl Stored for Port {
     const INSERT: &'static str =

@@ -267,7 +267,7 @@ async fn an_entry_ends_with_its_domain_in_one_batch() {
             Change::DnsDomain(RowChange { before: Some(ended), after: None }),
         ];
         let mut tx = engine.write().await.unwrap();
-        write(&mut tx, &changes, &subject.now().into(), &Amounts::DEFAULT).await.unwrap();
+        write(&mut tx, &changes, &[], &Amounts::DEFAULT).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(subject.dump().await.dns_entries, []);
     })

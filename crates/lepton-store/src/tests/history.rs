@@ -1,5 +1,7 @@
 //! What has ended is kept with the time in which it was true.
 
+mod held;
+
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use futures_util::future::{join, join_all};
@@ -22,6 +24,8 @@ use super::{
     sound::{Dump, assert_sound},
     subnets::{addition, moved_to},
 };
+
+pub(super) use self::held::{assert_told_alike, instances_in};
 
 /// Who waits until another manager has taken an address back gets it from then on, not from when it began to wait.
 #[tokio::test]

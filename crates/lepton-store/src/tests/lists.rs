@@ -291,11 +291,24 @@ async fn a_list_of_networks_quotas_or_holders_follows_an_index() {
             "fixed_ip_history USING INDEX fixed_ip_history_by_address (address=? AND ended_at>?)",
             "fixed_ips USING INDEX fixed_ips_by_address (address=? AND subnet_id>?)",
             "floating_ip_history USING INDEX floating_ip_history_by_address (address=? AND ended_at>?)",
+            "floating_ips USING PRIMARY KEY (address=?)",
         ];
         let address = Held::Address("10.1.0.9".parse().unwrap());
         assert_follows(&subject, history::of(address), &of_address).await;
         let mac = Held::Mac(subject.dump().await.ports[0].mac);
-        let of_mac = ["port_history USING INDEX port_history_by_mac (mac=? AND ended_at>?)"];
+        let of_mac = [
+            "port_history USING INDEX port_history_by_mac (mac=? AND ended_at>?)",
+            "ports USING INDEX ports_by_mac (mac=?)",
+        ];
         assert_follows(&subject, history::of(mac), &of_mac).await;
+        let of_instance = [
+            "fixed_ip_history USING INDEX fixed_ip_history_by_instance (instance_id=? AND ended_at>?)",
+            "floating_ip_history USING INDEX floating_ip_history_by_instance (instance_id=? AND ended_at>?)",
+            "port_history USING INDEX port_history_by_instance (instance_id=? AND ended_at>?)",
+        ];
+        let port = subject.dump().await.ports[0].id;
+        for of in [Held::Instance(instance(1)), Held::Port(port)] {
+            assert_follows(&subject, history::of(of), &of_instance).await;
+        }
     }
 }

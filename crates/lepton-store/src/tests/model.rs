@@ -20,6 +20,7 @@ use tokio::runtime::{self, Runtime};
 use super::{
     audit, floating_ips,
     harness::{Kind, Subject, instance},
+    history,
     sound::assert_consistent,
 };
 
@@ -106,6 +107,7 @@ impl<D: Driven> StateMachineTest for Driver<D> {
             let dump = driver.subject.dump().await;
             assert_consistent(&dump);
             audit::assert_audited(driver.subject.store(), &dump).await;
+            history::assert_told_alike(&driver.subject, history::instances_in(&dump)).await;
         });
     }
 }

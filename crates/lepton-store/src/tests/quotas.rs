@@ -111,7 +111,7 @@ async fn a_batch_may_spend_and_then_set_a_limit_below_that() {
         Change::Quota(RowChange { before: Some(before.clone()), after: Some(after.clone()) })
     });
     let mut tx = subject.engine().write().await.unwrap();
-    write(&mut tx, &changes, &subject.now().into(), &Amounts::DEFAULT).await.unwrap();
+    write(&mut tx, &changes, &[], &Amounts::DEFAULT).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(subject.dump().await.quotas, [limited]);
 }

@@ -339,8 +339,14 @@ async fn use_history(subject: &Subject) {
     let any = ports::list(PortSelection::By(PortsBy::Any));
     let ports = subject.store().ask(any).await.unwrap().ports;
     let addresses = ["10.1.0.2", "172.24.4.1"].map(|text| Held::Address(text.parse().unwrap()));
-    for of in addresses.into_iter().chain([Held::Mac(ports[0].port.mac)]) {
-        let shelf = if matches!(of, Held::Mac(_)) { Shelf::Mac } else { Shelf::FloatingIp };
+    let port = &ports[0].port;
+    let of_holders = [Held::Mac(port.mac), Held::Instance(port.instance), Held::Port(port.id)];
+    for of in addresses.into_iter().chain(of_holders) {
+        let shelf = match of {
+            Held::Address(address) => Shelf::FloatingIp(address),
+            Held::Mac(mac) => Shelf::Mac(mac),
+            Held::Instance(_) | Held::Port(_) => Shelf::FixedIp(Uuid::nil().into(), [0, 0, 0, 0].into()),
+        };
         let place = |until| Some(HoldingPlace { until, shelf });
         for after in [None, place(End::At(subject.now())), place(End::NotYet)] {
             subject.store().ask(ListHolders { after, ..history::of(of) }).await.unwrap();
