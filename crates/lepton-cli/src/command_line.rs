@@ -100,9 +100,10 @@ enum Command {
     /// What happened, and what happens
     #[command(subcommand)]
     Event(EventCommand),
-    /// Who held an address or a MAC, and when
+    /// Who held an address or a MAC, and when; or what happened to an instance or a port
     ///
-    /// For example: lepton history 10.1.0.5 --at 2026-11-17T14:03Z
+    /// For example: lepton history 10.1.0.5 --at 2026-11-17T14:03Z, or lepton history --instance
+    /// 99999999-0001-4000-8000-000000000001
     History(HistoryOptions),
     /// Whether what the ledger keeps twice agrees: who has an address and which are taken, counters and what they count
     ///

@@ -1,7 +1,8 @@
-//! `lepton history`: who held an address or a MAC, and when.
+//! `lepton history`: who held an address or a MAC, and when; and what happened to an instance or a port.
 
 use std::{cell::Cell, net::IpAddr, num::NonZeroUsize};
 
+use clap::{ArgGroup, builder::NonEmptyStringValueParser};
 use lepton_proto::v1::{self as pb, list_holders_request::What};
 use lepton_types::MacAddr;
 use prost_types::Timestamp;
@@ -17,20 +18,29 @@ use crate::{
 
 /// `history`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group(ArgGroup::new("what").args(["held", "instance", "port"]).required(true)))]
 pub(crate) struct HistoryOptions {
-    /// An IP address, fixed or floating, or a MAC
+    /// An IP address, fixed or floating, or a MAC: who held it
     #[arg(value_name = "ADDRESS|MAC", value_parser = what)]
-    what: What,
+    held: Option<What>,
 
-    /// Who held it at this moment, for example 2026-11-17T14:03Z
+    /// What the ports of this instance held, in all of its lives, by its UUID
+    #[arg(long, value_name = "INSTANCE", value_parser = NonEmptyStringValueParser::new())]
+    instance: Option<String>,
+
+    /// What this port held, by its UUID
+    #[arg(long, value_name = "PORT", value_parser = NonEmptyStringValueParser::new())]
+    port: Option<String>,
+
+    /// Who held it, or what it held, at this moment, for example 2026-11-17T14:03Z
     #[arg(long, value_name = "TIME", value_parser = moment::parse, conflicts_with_all = ["since", "until"])]
     at: Option<Timestamp>,
 
-    /// Who held it at this moment or later [default: as far back as the ledger remembers]
+    /// The same at this moment or later [default: as far back as the ledger remembers]
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     since: Option<Timestamp>,
 
-    /// Who held it before this moment [default: up to now]
+    /// The same before this moment [default: up to now]
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     until: Option<Timestamp>,
 
@@ -56,8 +66,10 @@ fn what(text: &str) -> Result<What, String> {
 
 /// Does what the command says.
 pub(crate) async fn run(options: HistoryOptions, settings: &Settings, output: Output) -> Result<(), Error> {
+    let holder = options.instance.map(What::InstanceId).or(options.port.map(What::PortId));
+    let is_of_holder = holder.is_some();
     let question = pb::ListHoldersRequest {
-        what: Some(options.what),
+        what: options.held.or(holder),
         project_id: options.project,
         at: options.at,
         since: options.since,
@@ -75,9 +87,11 @@ pub(crate) async fn run(options: HistoryOptions, settings: &Settings, output: Ou
     };
     let (holdings, has_more) = pages::fetch(options.limit, page).await?;
     if holdings.is_empty() {
-        output.remark("Nobody held it, as far as you see and the ledger remembers.");
+        let who = if is_of_holder { "It held nothing" } else { "Nobody held it" };
+        output.remark(&format!("{who}, as far as you see and the ledger remembers."));
     }
-    output.print(&HoldingsView::new(holdings, has_more, remembered_since.get()))?;
+    let view = HoldingsView::new(holdings, has_more, remembered_since.get(), is_of_holder);
+    output.print(&view)?;
     if has_more {
         output.remark("There are more; raise `--limit` to see them.");
     }

@@ -119,6 +119,6 @@ pub(super) fn present(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn yes_or_no(is_so: bool) -> &'static str {
+pub(super) fn yes_or_no(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
 }

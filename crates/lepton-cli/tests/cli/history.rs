@@ -84,11 +84,30 @@ async fn history_says_whether_nobody_held_it_or_it_may_be_forgotten() {
     assert_snapshot!(text);
 }
 
+fn mac() -> pb::Holding {
+    let (kind, address, subnet_id) = (pb::HoldingKind::Mac.into(), String::new(), String::new());
+    pb::Holding { kind, address, subnet_id, until: None, ..fixed() }
+}
+
+#[tokio::test]
+async fn history_shows_what_an_instance_or_a_port_held() {
+    let of_instance = ["history", "--instance", INSTANCE, "--since", "2026-11-17T14:00Z"];
+    let pages = [page(vec![fixed()], "more", None), page(vec![floating(), mac()], "", None)];
+    let mut text = with_requests(&of_instance, pages).await;
+    let of_port = ["history", "--port", PORT, "--project", "p1"];
+    text += &in_every_format(&of_port, || page(vec![fixed(), mac()], "", minute(1))).await;
+    text += &shown(&["history", "--port", PORT], [page(vec![], "", None)]).await;
+    assert_snapshot!(text);
+}
+
 #[tokio::test]
 async fn history_refuses_what_is_no_address_and_no_time() {
     let mut text = String::new();
     for arguments in [
         &["history"][..],
+        &["history", "10.1.0.5", "--instance", INSTANCE],
+        &["history", "--instance", INSTANCE, "--port", PORT],
+        &["history", "--instance", ""],
         &["history", "10.1.0.300"],
         &["history", "10.1.0.5", "--at", "14:03"],
         &["history", "10.1.0.5", "--at", "2026-11-17T14:03"],
