@@ -80,7 +80,7 @@ fn eui64_is_refused_where_it_has_no_meaning() {
     assert!(plan(&wish("fd00::/64")).is_ok());
     for cidr in ["fd00::/63", "fd00::/65", "10.0.0.0/8"] {
         let text = format!(
-            "EUI-64 addresses need an IPv6 /64, and {cidr} is none; choose addresses from a pool instead"
+            "addresses that follow from ports need an IPv6 /64, and {cidr} is none; choose addresses from a pool instead"
         );
         assert_eq!(refusal(&wish(cidr)), told("address_mode", &text));
     }
@@ -88,7 +88,7 @@ fn eui64_is_refused_where_it_has_no_meaning() {
         refusal(&SubnetSpec { pools: vec![pool("fd00::1", "fd00::2")], ..wish("fd00::/64") }),
         told(
             "allocation_pools",
-            "EUI-64 addresses are not chosen from pools; leave the pools out or choose addresses from them"
+            "addresses that follow from ports are not chosen from pools; leave the pools out or choose addresses from them"
         )
     );
 }

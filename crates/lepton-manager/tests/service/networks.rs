@@ -78,7 +78,7 @@ fn refused_subnets() -> Vec<(v1::SubnetSpec, &'static str, &'static str)> {
         (
             v1::SubnetSpec { address_mode: v1::AddressMode::Eui64.into(), ..subnet("fd00::/80") },
             "address_mode",
-            "EUI-64 addresses need an IPv6 /64",
+            "addresses that follow from ports need an IPv6 /64",
         ),
         (
             v1::SubnetSpec {
