@@ -17,7 +17,7 @@ pub fn derived(subnet: &Subnet, project: &ProjectId, mac: MacAddr) -> Option<IpA
 /// The lower half of that address.
 ///
 /// Source: RFC 4291 §2.5.1 and appendix A; the NetworkManager's specification §3.3 for `account_identifier`.
-pub fn interface_identifier(mode: AddressMode, project: &ProjectId, mac: MacAddr) -> Option<u64> {
+fn interface_identifier(mode: AddressMode, project: &ProjectId, mac: MacAddr) -> Option<u64> {
     match mode {
         AddressMode::Pool => None,
         AddressMode::Eui64 => Some(mac.eui64()),

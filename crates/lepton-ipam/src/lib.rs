@@ -34,7 +34,7 @@ mod subnet_spec;
 
 pub use block::{Block, block_from, first_block, next_block};
 pub use carve::{CarveError, carve, prefix_len_of_size};
-pub use derived::{derived, interface_identifier};
+pub use derived::derived;
 pub use mac_base::{MacBase, MacBaseError};
 pub use requested_ip::{RequestedIpError, check_requested};
 pub use reserved::Reserved;

@@ -2,9 +2,9 @@
 //!
 //! That is also the order in which rows are locked, and it is here alone: the networks' counter, instances, ports, floating IPs,
 //! what must still go from hosts, addresses that rested, hosts, entries of DNS, ranges of pools, ranges of MACs, frontiers, blocks,
-//! addresses by key; and quotas as they are written ([`quotas`]). Rows of one table are locked in the order of their keys, those that rested in the order
-//! of their rest. Within one round no two managers wait for each other. Commands ask for what is locked late in late rounds, or
-//! look for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port;
+//! addresses by key; and quotas as they are written ([`quotas`]). Rows of one table are locked in the order of their keys, those
+//! that rested in the order of their rest. Within one round no two managers wait for each other. Commands ask for what is locked
+//! late in late rounds, or look for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port;
 //! `tests/order.rs` holds those to it that asked in another order. Where a later round of one manager waits for an earlier one
 //! of the other all the same, PostgreSQL ends one of them after a second, which decides again.
 //!
