@@ -1,9 +1,9 @@
 //! A free MAC for each vNIC.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use lepton_ipam::{MacBase, check_requested};
-use lepton_types::{MacAddr, MacRangeId};
+use lepton_types::{MacAddr, MacRangeId, Subnet};
 
 use super::places::{Place, Wanted};
 use crate::{
@@ -47,13 +47,18 @@ fn draw_of_ranges(ledger: &mut View, wanted: &[Wanted]) -> Result<Vec<VnicMac>, 
     if wanted.iter().any(Wanted::has_derived) {
         expect(ledger, wanted)?;
     }
-    let mut macs = Vec::with_capacity(wanted.len());
+    let (mut macs, mut given) = (Vec::with_capacity(wanted.len()), BTreeSet::new());
     for wanted in wanted {
         let expect_all = |ledger: &mut View, macs: &[Drawn]| {
             ledger.want(macs.iter().flat_map(|drawn| keys_of(wanted, drawn.mac)));
         };
-        let suits = |ledger: &mut View, mac| has_free_addresses(ledger, wanted, mac);
+        // The same address may follow from two MACs.
+        let suits = |ledger: &mut View, mac| {
+            Ok(derived_of(wanted, mac).all(|(subnet, address)| !given.contains(&(subnet.id, address)))
+                && has_free_addresses(ledger, wanted, mac)?)
+        };
         let drawn = mac_range::draw(ledger, expect_all, suits)?;
+        given.extend(derived_of(wanted, drawn.mac).map(|(subnet, address)| (subnet.id, address)));
         macs.push(VnicMac { mac: drawn.mac, range: Some(drawn.range) });
     }
     Ok(macs)
@@ -141,14 +146,18 @@ fn is_free(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Sto
     Ok(has_free_addresses(ledger, wanted, mac)? && !ledger.is_mac_taken(mac)?)
 }
 
+/// The addresses that follow from the MAC.
+fn derived_of(wanted: &Wanted, mac: MacAddr) -> impl Iterator<Item = (&Subnet, IpAddr)> {
+    let places = wanted.places.iter().filter(|place| matches!(place, Place::Any(_)));
+    places.filter_map(move |place| place.must_have(&wanted.project, mac))
+}
+
 /// Whether the addresses that follow from the MAC can be had.
 fn has_free_addresses(ledger: &mut View, wanted: &Wanted, mac: MacAddr) -> Result<bool, Stop> {
-    for place in wanted.places.iter().filter(|place| matches!(place, Place::Any(_))) {
-        if let Some((subnet, address)) = place.must_have(&wanted.project, mac) {
-            // Neither the gateway's address nor one that somebody asked for.
-            if check_requested(subnet, address).is_err() || ledger.fixed_ip(subnet.id, address)?.is_some() {
-                return Ok(false);
-            }
+    for (subnet, address) in derived_of(wanted, mac) {
+        // Neither the gateway's address nor one that somebody asked for.
+        if check_requested(subnet, address).is_err() || ledger.fixed_ip(subnet.id, address)?.is_some() {
+            return Ok(false);
         }
     }
     Ok(true)

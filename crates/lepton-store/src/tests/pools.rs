@@ -4,12 +4,14 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use futures_util::future::join_all;
 use lepton_ipam::{Gateway, SubnetSpec};
+use lepton_ledger::AllocateForInstance;
 use lepton_types::{AddressMode, AddressPool};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     each_store,
     harness::{Kind, Subject, allocation, fixed_ips, network, reason, requested, subnet},
+    mac_ranges,
     sound::assert_sound,
 };
 
@@ -143,6 +145,27 @@ async fn addresses_may_follow_from_the_project_too() {
         assert_eq!(fixed_ips(&info), [expected.to_string()]);
         let taken = allocation(2, vec![requested(id, &[&expected.to_string()])]);
         assert_eq!(reason(subject.submit(taken).await), "FIXED_IP_ALREADY_IN_USE");
+    })
+    .await;
+}
+
+/// The first half of a MAC does not count, so MACs of two ranges may lead to one address.
+#[tokio::test]
+async fn vnics_whose_addresses_would_be_the_same_get_other_macs() {
+    each_store(async |subject| {
+        let mode = Some(AddressMode::AccountIdentifier);
+        let spec = SubnetSpec { mode, ..subnet("fd00:1::/64") };
+        let id = subject.create(network("private", vec![spec])).await.network.id;
+        for prefix in ["02:16:3e:00:00:10/47", "02:16:3f:00:00:10/46"] {
+            subject.submit(mac_ranges::range(prefix)).await.unwrap();
+        }
+        let thrice = vec![requested(id, &[]); 3];
+        let command = AllocateForInstance { allow_duplicate_networks: true, ..allocation(1, thrice) };
+        let info = subject.submit(command).await.unwrap();
+        let macs: Vec<_> = info.vifs.iter().map(|vif| vif.mac.to_string()).collect();
+        assert_eq!(macs, ["02:16:3e:00:00:10", "02:16:3e:00:00:11", "02:16:3f:00:00:12"]);
+        let addresses = ["10", "11", "12"].map(|last| format!("fd00:1::b78f:5766:ff00:{last}"));
+        assert_eq!(fixed_ips(&info), addresses);
     })
     .await;
 }
