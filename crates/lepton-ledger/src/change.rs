@@ -22,7 +22,7 @@ pub enum Change {
     /// A block of addresses.
     Block(RowChange<Block>),
     /// A block's count of free addresses, written anew: the block is as it was.
-    Recounted(Block),
+    RecountedBlock(Block),
     /// A life of an instance.
     Instance(RowChange<Instance>),
     /// A port.
@@ -47,6 +47,8 @@ pub enum Change {
     FreeMac(RowChange<FreeMac>),
     /// What a project has, and may have.
     Quota(RowChange<Quota>),
+    /// What a project has, counted anew: it has that, whatever it may have.
+    RecountedQuota(RowChange<Quota>),
     /// A remembered answer.
     RequestRecord(RowChange<RequestRecord>),
     /// What a command did, for those who follow the ledger. Nothing is decided on it, and it never changes.
@@ -143,7 +145,7 @@ impl Change {
             | Self::Subnet(_)
             | Self::Frontier(_)
             | Self::Block(_)
-            | Self::Recounted(_)
+            | Self::RecountedBlock(_)
             | Self::Instance(_)
             | Self::Port(_)
             | Self::FixedIp(_)
@@ -156,6 +158,7 @@ impl Change {
             | Self::MacRange(_)
             | Self::FreeMac(_)
             | Self::Quota(_)
+            | Self::RecountedQuota(_)
             | Self::RequestRecord(_)
             | Self::Journal(_) => None,
         }

@@ -134,11 +134,12 @@ impl<'c> Sets<'c> {
                 // How the ledger keeps its books is nobody's business.
                 Change::Frontier(_)
                 | Change::Block(_)
-                | Change::Recounted(_)
+                | Change::RecountedBlock(_)
                 | Change::FloatingRange(_)
                 | Change::Host(_)
                 | Change::PendingUnplug(_)
                 | Change::FreeMac(_)
+                | Change::RecountedQuota(_)
                 | Change::RequestRecord(_)
                 | Change::Journal(_) => {}
             }

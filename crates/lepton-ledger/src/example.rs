@@ -126,9 +126,9 @@ fn word(change: &Change) -> &'static str {
         Change::PendingUnplug(change) => of(["+unplug", "~unplug", "-unplug"], change),
         Change::MacRange(change) => of(["+mac_range", "~mac_range", "-mac_range"], change),
         Change::FreeMac(change) => of(["+free_mac", "~free_mac", "-free_mac"], change),
-        Change::Quota(change) => of(["+quota", "~quota", "-quota"], change),
+        Change::Quota(change) | Change::RecountedQuota(change) => of(["+quota", "~quota", "-quota"], change),
         Change::RequestRecord(change) => of(["+request", "~request", "-request"], change),
-        Change::Recounted(_) => "~block",
+        Change::RecountedBlock(_) => "~block",
         Change::Journal(_) => "+journal",
     }
 }

@@ -248,8 +248,18 @@ impl View {
     }
 
     /// Has a block's count of free addresses written anew.
-    pub(crate) fn recount(&mut self, block: Block) {
-        self.changes.push(Change::Recounted(block));
+    pub(crate) fn recount_block(&mut self, block: Block) {
+        self.changes.push(Change::RecountedBlock(block));
+    }
+
+    /// Has what a project has written as it was counted; nothing when it is so already.
+    pub(crate) fn recount_quota(&mut self, quota: Quota) {
+        let before = self.row::<Quota>(&quota.project).cloned();
+        if before.as_ref() != Some(&quota) {
+            let change = RowChange { before, after: Some(quota) };
+            self.apply(&change);
+            self.changes.push(Change::RecountedQuota(change));
+        }
     }
 
     fn record<R: Row>(&mut self, change: RowChange<R>) {

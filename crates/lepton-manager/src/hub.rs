@@ -57,7 +57,7 @@ impl Hub {
                 | Change::Subnet(_)
                 | Change::Frontier(_)
                 | Change::Block(_)
-                | Change::Recounted(_)
+                | Change::RecountedBlock(_)
                 | Change::Instance(_)
                 | Change::FixedIp(_)
                 | Change::FloatingRange(_)
@@ -68,6 +68,7 @@ impl Hub {
                 | Change::MacRange(_)
                 | Change::FreeMac(_)
                 | Change::Quota(_)
+                | Change::RecountedQuota(_)
                 | Change::RequestRecord(_)
                 | Change::Journal(_) => {}
             }

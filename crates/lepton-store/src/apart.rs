@@ -48,7 +48,7 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             Change::Network(_)
             | Change::Frontier(_)
             | Change::Block(_)
-            | Change::Recounted(_)
+            | Change::RecountedBlock(_)
             | Change::Instance(_)
             | Change::FloatingRange(_)
             | Change::FloatingIp(_)
@@ -59,6 +59,7 @@ pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
             | Change::MacRange(_)
             | Change::FreeMac(_)
             | Change::Quota(_)
+            | Change::RecountedQuota(_)
             | Change::RequestRecord(_)
             | Change::Journal(_) => {}
         }
@@ -88,8 +89,8 @@ fn given_by_name(
     (!is_held_in_pool && !follows_from_new_mac(given, view, new)).then_some((subnet.id, subnet.version))
 }
 
-/// Whether it follows from the MAC of a port that this very batch has made and whose MAC was drawn at random. Nobody knew that MAC before, so nobody has chosen the address, for a guest or for a gateway. Which MAC of a range is next,
-/// everybody can know.
+/// Whether it follows from the MAC of a port that this very batch has made and whose MAC was drawn at random. Nobody knew that MAC
+/// before, so nobody has chosen the address, for a guest or for a gateway. Which MAC of a range is next, everybody can know.
 fn follows_from_new_mac(given: &FixedIp, view: &View, new: &BTreeSet<PortId>) -> bool {
     let port = given.holder.port().filter(|port| new.contains(port));
     let Some(port) = port.and_then(|port| view.row::<Port>(&port)) else { return false };

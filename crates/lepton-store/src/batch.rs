@@ -9,12 +9,13 @@ use tokio::sync::oneshot;
 use crate::{
     again::TimeLimit,
     apart,
+    close::close,
     engine::{Engine, Tx},
     error::{StoreError, SubmitError},
     failure::Failure,
     load::{addresses_last, load},
     surroundings::ReadClock,
-    tables::{journal, requests},
+    tables::requests,
     write::write,
 };
 
@@ -127,9 +128,9 @@ async fn carry_out(
     let work = async {
         decide(&mut tx, jobs, &mut view, clock).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
-        write(&mut tx, view.changes(), &view.ended(), view.default_limits()).await?;
+        write(&mut tx, view.changes(), &view.ended()).await?;
         apart::check(&mut tx, &view).await?;
-        journal::append(&mut tx, view.changes()).await
+        close(&mut tx, view.changes(), view.default_limits()).await
     };
     if let Err(failure) = work.await {
         // Unheard, the server takes it back by itself.
@@ -174,7 +175,7 @@ async fn decide(
         if waiting.is_empty() {
             return Ok(());
         }
-        let missing = if tx.is_shared() && tx.is_writing() { addresses_last(missing) } else { missing };
+        let missing = if tx.is_shared() { addresses_last(missing) } else { missing };
         load(tx, missing, view).await?;
         view.go_on_at(clock());
     }

@@ -173,10 +173,27 @@ impl Tx {
         rows: &[R],
         values_of: impl Fn(&R) -> Vec<Value>,
     ) -> Result<u64, Failure> {
-        if rows.is_empty() {
-            return Ok(0);
+        match Part::new(sql, rows, values_of) {
+            Some(part) => self.execute_part(part).await,
+            None => Ok(0),
         }
-        self.execute_part(Part::new(sql, rows, values_of)).await
+    }
+
+    /// Runs a statement behind another one, as one statement with it, and answers how many rows the second affected. PostgreSQL alone
+    /// can do so. The second begins with a `with`, and counts with `(select count(*) from part0)` what the first has found.
+    pub(crate) async fn execute_behind(&mut self, first: Part, second: Part) -> Result<u64, Failure> {
+        let text = self.engine.statements.combined(&[first.shape(), second.shape()]);
+        let Connection::Postgres(connection) = &mut self.connection else {
+            return Err(only_postgres_combines());
+        };
+        #[cfg(test)]
+        self.engine.note_sent(vec![first.sql, second.sql], &text);
+        let mut arguments = PgArguments::default();
+        for part in [first, second] {
+            add_columns(&mut arguments, part.values, part.rows)?;
+        }
+        let query = sqlx::query_with::<Postgres, _>(literal(text), arguments);
+        Ok(connection.execute(query).await?.rows_affected())
     }
 
     /// Runs statements of which none needs what another one does, and answers how many rows each affected. To PostgreSQL they
@@ -194,7 +211,7 @@ impl Tx {
         Ok(affected)
     }
 
-    async fn execute_part(&mut self, part: Part) -> Result<u64, Failure> {
+    pub(crate) async fn execute_part(&mut self, part: Part) -> Result<u64, Failure> {
         if matches!(self.connection, Connection::Postgres(_)) {
             return self.execute_rows(part.sql, part.rows, part.values).await;
         }
@@ -209,7 +226,7 @@ impl Tx {
 
     async fn execute_combined(&mut self, text: Arc<str>, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
         let Connection::Postgres(connection) = &mut self.connection else {
-            return Err(StoreError::Internal("only PostgreSQL combines statements".into()).into());
+            return Err(only_postgres_combines());
         };
         let (mut arguments, count) = (PgArguments::default(), parts.len());
         #[cfg(test)]
@@ -327,6 +344,10 @@ impl Tx {
 )]
 fn literal(text: Arc<str>) -> sqlx::AssertSqlSafe<Arc<str>> {
     sqlx::AssertSqlSafe(text)
+}
+
+fn only_postgres_combines() -> Failure {
+    StoreError::Internal("only PostgreSQL combines statements".into()).into()
 }
 
 /// What PostgreSQL takes: an array a column for a statement about rows, else the values one by one.

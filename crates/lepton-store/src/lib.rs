@@ -15,6 +15,7 @@ mod apart;
 mod batch;
 mod checkpoint;
 mod claim;
+mod close;
 mod config;
 mod connect;
 mod disk;

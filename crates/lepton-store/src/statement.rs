@@ -90,7 +90,8 @@ impl Statements {
     }
 
     /// Statements that change rows as one for PostgreSQL, which answers one row: how many
-    /// rows each has changed.
+    /// rows each has changed. A last one that begins with a `with` of its own is behind the others: it asks for what they
+    /// have changed as `part0` and so on, and changes rows itself.
     pub(crate) fn combined(&self, parts: &[Shape]) -> Arc<str> {
         let mut combined = self.combined.lock().unwrap_or_else(PoisonError::into_inner);
         combined.uses += 1;
@@ -139,16 +140,37 @@ impl Combined {
 
 /// The text of a combination.
 fn combine(parts: &[Shape]) -> Arc<str> {
+    debug_assert!(
+        parts.iter().rev().skip(1).all(|part| with_of_its_own(part).is_none()),
+        "only the last may"
+    );
     let mut width_before = 0;
-    let changes = parts.iter().enumerate().map(|(number, &Shape { sql, width })| {
-        let rows = unnested(width_before, width);
-        width_before += width;
-        format!("part{number} as ({} returning 1)", sql.replace("{rows}", &rows))
+    let texts = parts.iter().enumerate().map(|(number, part)| {
+        let text = changing(number, part, width_before);
+        width_before += part.width;
+        text
     });
-    let changes = changes.collect::<Vec<_>>().join(", ");
+    let texts = texts.collect::<Vec<_>>().join(", ");
+    if parts.last().and_then(with_of_its_own).is_some() {
+        return format!("with {texts}").into();
+    }
     let counts: Vec<String> =
         (0..parts.len()).map(|number| format!("(select count(*) from part{number})")).collect();
-    format!("with {changes} select {}", counts.join(", ")).into()
+    format!("with {texts} select {}", counts.join(", ")).into()
+}
+
+/// What follows the `with` that a statement begins with.
+fn with_of_its_own(part: &Shape) -> Option<&'static str> {
+    part.sql.strip_prefix("with ")
+}
+
+/// A part of a text that changes rows, behind so many parameters.
+fn changing(number: usize, part: &Shape, parameters_before: usize) -> String {
+    let rows = unnested(parameters_before, part.width);
+    match with_of_its_own(part) {
+        Some(rest) => rest.replace("{rows}", &rows),
+        None => format!("part{number} as ({} returning 1)", part.sql.replace("{rows}", &rows)),
+    }
 }
 
 /// PostgreSQL's `{rows}`, behind so many parameters.
@@ -231,6 +253,15 @@ mod tests {
         let known = |parts: &[Shape]| statements.combined.lock().unwrap().texts.contains_key(parts);
         assert!(known(&parts) && known(&other(2)) && known(&other(MOST_COMBINED)));
         assert!(!known(&other(1)), "it was not used for longest");
+    }
+
+    #[test]
+    fn a_statement_goes_behind_another_one() {
+        let first = Shape { sql: "update u set a = v.column1 from ({rows}) as v", width: 1 };
+        let second = Shape { sql: "with e as ({rows}) insert into t select * from e", width: 2 };
+        let expected = "with part0 as (update u set a = v.column1 from (select * from unnest($1) as r (column1)) as v returning 1), \
+             e as (select * from unnest($2,$3) as r (column1,column2)) insert into t select * from e";
+        assert_eq!(&*Statements::default().combined(&[first, second]), expected);
     }
 
     #[test]

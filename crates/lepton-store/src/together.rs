@@ -16,10 +16,23 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// A statement about rows, of which there is at least one; it may find fewer.
-    pub(crate) fn new<R>(sql: &'static str, rows: &[R], values_of: impl Fn(&R) -> Vec<Value>) -> Self {
-        let values = rows.iter().flat_map(values_of).collect();
-        Self { sql, rows: rows.len(), values, must_find_all: false }
+    /// A statement about rows, none for no rows; it may find fewer.
+    pub(crate) fn new<R>(
+        sql: &'static str,
+        rows: &[R],
+        values_of: impl Fn(&R) -> Vec<Value>,
+    ) -> Option<Self> {
+        let values = || rows.iter().flat_map(values_of).collect();
+        (!rows.is_empty()).then(|| Self { sql, rows: rows.len(), values: values(), must_find_all: false })
+    }
+
+    /// A statement, none for no rows, that overwrites rows which were read.
+    pub(crate) fn overwriting<R>(
+        sql: &'static str,
+        rows: &[R],
+        values_of: impl Fn(&R) -> Vec<Value>,
+    ) -> Option<Self> {
+        Some(Self { must_find_all: true, ..Self::new(sql, rows, values_of)? })
     }
 
     /// What the statement is, whatever its rows are.
@@ -43,9 +56,7 @@ pub(crate) struct Together {
 impl Together {
     /// Adds a statement, none for no rows, that may find fewer rows than it has.
     pub(crate) fn add<R>(&mut self, sql: &'static str, rows: &[R], values_of: impl Fn(&R) -> Vec<Value>) {
-        if !rows.is_empty() {
-            self.push(Part::new(sql, rows, values_of));
-        }
+        self.push(Part::new(sql, rows, values_of));
     }
 
     /// Adds a statement, none for no rows, that overwrites rows which were read.
@@ -55,12 +66,11 @@ impl Together {
         rows: &[R],
         values_of: impl Fn(&R) -> Vec<Value>,
     ) {
-        if !rows.is_empty() {
-            self.push(Part { must_find_all: true, ..Part::new(sql, rows, values_of) });
-        }
+        self.push(Part::overwriting(sql, rows, values_of));
     }
 
-    fn push(&mut self, part: Part) {
+    fn push(&mut self, part: Option<Part>) {
+        let Some(part) = part else { return };
         let overwritten = part.overwritten();
         // In one statement PostgreSQL would carry out one of two changes of a row, and say nothing.
         debug_assert!(

@@ -7,8 +7,8 @@ use lepton_ledger::{
     RowChange, coalesce,
 };
 use lepton_types::{
-    Amounts, DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, Limit, MacRange, Network, Port,
-    Quota, Subnet, SubnetId, Timestamp,
+    DnsDomain, DnsDomainId, DnsEntry, FloatingIp, FloatingRange, MacRange, Network, Port, Subnet, SubnetId,
+    Timestamp,
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     error::StoreError,
     failure::Failure,
     table::{self, Stored},
-    tables::{dns_entries, ended_subnets, fixed_ips, instances, networks, quotas},
+    tables::{dns_entries, ended_subnets, fixed_ips, instances, networks},
     together::Together,
 };
 
@@ -37,7 +37,6 @@ struct Sets<'c> {
     dns_domains: Vec<&'c RowChange<DnsDomain>>,
     dns_entries: Vec<&'c RowChange<DnsEntry>>,
     pending_unplugs: Vec<&'c RowChange<PendingUnplug>>,
-    quotas: Vec<&'c RowChange<Quota>>,
     mac_ranges: Vec<&'c RowChange<MacRange>>,
     free_macs: Vec<&'c RowChange<FreeMac>>,
     requests: Vec<&'c RowChange<RequestRecord>>,
@@ -52,7 +51,7 @@ impl<'c> Sets<'c> {
                 Change::Subnet(change) => sets.subnets.push(change),
                 Change::Frontier(change) => sets.frontiers.push(change),
                 Change::Block(change) => sets.blocks.push(change),
-                Change::Recounted(block) => sets.recounted.push(block),
+                Change::RecountedBlock(block) => sets.recounted.push(block),
                 Change::Instance(change) => sets.instances.push(change),
                 Change::Port(change) => sets.ports.push(change),
                 Change::FixedIp(change) => sets.fixed_ips.push(change),
@@ -62,12 +61,11 @@ impl<'c> Sets<'c> {
                 Change::DnsDomain(change) => sets.dns_domains.push(change),
                 Change::DnsEntry(change) => sets.dns_entries.push(change),
                 Change::PendingUnplug(change) => sets.pending_unplugs.push(change),
-                Change::Quota(change) => sets.quotas.push(change),
                 Change::MacRange(change) => sets.mac_ranges.push(change),
                 Change::FreeMac(change) => sets.free_macs.push(change),
                 Change::RequestRecord(change) => sets.requests.push(change),
                 // Last of all, when the rest is certain.
-                Change::Journal(_) => {}
+                Change::Quota(_) | Change::RecountedQuota(_) | Change::Journal(_) => {}
             }
         }
         sets
@@ -96,6 +94,89 @@ fn ended_subnet(change: &RowChange<Subnet>) -> Option<SubnetId> {
     change.before.as_ref().filter(|_| change.after.is_none()).map(|subnet| subnet.id)
 }
 
+/// The net effect on each table.
+struct Nets<'c> {
+    networks: Net<'c, Network>,
+    subnets: Net<'c, Subnet>,
+    frontiers: Net<'c, Frontier>,
+    blocks: Net<'c, Block>,
+    recounted: Vec<&'c Block>,
+    instances: Net<'c, Instance>,
+    ports: Net<'c, Port>,
+    fixed_ips: Net<'c, FixedIp>,
+    floating_ranges: Net<'c, FloatingRange>,
+    floating_ips: Net<'c, FloatingIp>,
+    hosts: Net<'c, Host>,
+    names: Names<'c>,
+    pending_unplugs: Net<'c, PendingUnplug>,
+    mac_ranges: Net<'c, MacRange>,
+    free_macs: Net<'c, FreeMac>,
+    requests: Net<'c, RequestRecord>,
+}
+
+impl<'c> Nets<'c> {
+    fn new(changes: &'c [Change]) -> Self {
+        let mut sets = Sets::new(changes);
+        let ended = sets.forget_ended_subnets();
+        Self {
+            names: Names::new(sets.dns_domains, sets.dns_entries),
+            networks: Net::new(sets.networks),
+            subnets: Net::new(sets.subnets),
+            frontiers: Net::new(sets.frontiers),
+            blocks: Net::new(sets.blocks),
+            recounted: sets.recounted,
+            instances: Net::new(sets.instances),
+            ports: Net::new(sets.ports),
+            fixed_ips: Net::new(sets.fixed_ips).ending(|row| ended.contains(&row.subnet)),
+            floating_ranges: Net::new(sets.floating_ranges),
+            floating_ips: Net::new(sets.floating_ips),
+            hosts: Net::new(sets.hosts),
+            pending_unplugs: Net::new(sets.pending_unplugs),
+            mac_ranges: Net::new(sets.mac_ranges),
+            free_macs: Net::new(sets.free_macs),
+            requests: Net::new(sets.requests),
+        }
+    }
+
+    /// Ends rows: what refers to a row goes before it.
+    async fn end(&self, tx: &mut Tx) -> Result<(), Failure> {
+        self.names.end(tx).await?;
+        self.floating_ips.end(tx).await?;
+        self.floating_ranges.end(tx).await?;
+        self.pending_unplugs.end(tx).await?;
+        self.fixed_ips.end(tx).await?;
+        self.ports.end(tx).await?;
+        self.free_macs.end(tx).await?;
+        self.mac_ranges.end(tx).await?;
+        self.instances.end(tx).await?;
+        self.subnets.end(tx).await?;
+        self.networks.end(tx).await?;
+        self.requests.end(tx).await
+    }
+
+    /// Adds rows that come or change: what is referred to comes before what refers to it.
+    fn put(&self, together: &mut Together) {
+        self.networks.put(together);
+        self.subnets.put(together);
+        ended_subnets::note(together, &self.subnets.ended());
+        self.frontiers.put(together);
+        self.blocks.put(together);
+        let recounted: Vec<_> = self.recounted.iter().map(|block| (*block, *block)).collect();
+        table::update(together, &recounted);
+        self.instances.put(together);
+        self.mac_ranges.put(together);
+        self.free_macs.put(together);
+        self.ports.put(together);
+        self.fixed_ips.put(together);
+        self.names.put(together);
+        self.floating_ranges.put(together);
+        self.floating_ips.put(together);
+        self.hosts.put(together);
+        self.pending_unplugs.put(together);
+        self.requests.put(together);
+    }
+}
+
 /// What a batch did to DNS.
 struct Names<'c> {
     domains: Net<'c, DnsDomain>,
@@ -105,9 +186,7 @@ struct Names<'c> {
 }
 
 impl<'c> Names<'c> {
-    fn new(sets: &mut Sets<'c>) -> Self {
-        let (domains, entries) =
-            (std::mem::take(&mut sets.dns_domains), std::mem::take(&mut sets.dns_entries));
+    fn new(domains: Vec<&'c RowChange<DnsDomain>>, entries: Vec<&'c RowChange<DnsEntry>>) -> Self {
         let ended = domains.iter().filter(|change| change.after.is_none());
         let ended: Vec<DnsDomainId> = ended.filter_map(|change| Some(change.before.as_ref()?.id)).collect();
         let entries = Net::new(entries).ending(|entry| ended.contains(&entry.domain));
@@ -126,69 +205,20 @@ impl<'c> Names<'c> {
     }
 }
 
-/// Writes the changes and their history, which is what they ended and when: first what ends, then all that comes or changes.
-///
-/// `default_limits` are those of projects whose limits nobody has set.
+/// Writes the changes and their history, which is what they ended and when: first what ends, then all that comes or changes. What
+/// projects have is not among it, nor the journal ([`close`](crate::close::close)).
 pub(crate) async fn write(
     tx: &mut Tx,
     changes: &[Change],
     history: &[(Ended, Timestamp)],
-    default_limits: &Amounts<Limit>,
 ) -> Result<(), Failure> {
-    let mut sets = Sets::new(changes);
-    let ended = sets.forget_ended_subnets();
-    let names = Names::new(&mut sets);
-    let fixed_ips = Net::new(sets.fixed_ips).ending(|row| ended.contains(&row.subnet));
-    let ports = Net::new(sets.ports);
-    let instances = Net::new(sets.instances);
-    let subnets = Net::new(sets.subnets);
-    let networks = Net::new(sets.networks);
-    let floating_ranges = Net::new(sets.floating_ranges);
-    let floating_ips = Net::new(sets.floating_ips);
-    let pending_unplugs = Net::new(sets.pending_unplugs);
-    let (mac_ranges, free_macs) = (Net::new(sets.mac_ranges), Net::new(sets.free_macs));
-    let (quotas, requests) = (Net::new(sets.quotas), Net::new(sets.requests));
-
-    // What refers to a row goes before it.
-    names.end(tx).await?;
-    floating_ips.end(tx).await?;
-    floating_ranges.end(tx).await?;
-    pending_unplugs.end(tx).await?;
-    fixed_ips.end(tx).await?;
-    ports.end(tx).await?;
-    free_macs.end(tx).await?;
-    mac_ranges.end(tx).await?;
-    instances.end(tx).await?;
-    subnets.end(tx).await?;
-    networks.end(tx).await?;
-    requests.end(tx).await?;
-
-    // What is referred to comes before what refers to it.
+    let all = Nets::new(changes);
+    all.end(tx).await?;
     let mut together = Together::default();
-    networks.put(&mut together);
-    subnets.put(&mut together);
-    ended_subnets::note(&mut together, &subnets.ended());
-    Net::new(sets.frontiers).put(&mut together);
-    Net::new(sets.blocks).put(&mut together);
-    table::update(&mut together, &sets.recounted.iter().map(|block| (*block, *block)).collect::<Vec<_>>());
-    instances.put(&mut together);
-    mac_ranges.put(&mut together);
-    free_macs.put(&mut together);
-    ports.put(&mut together);
-    fixed_ips.put(&mut together);
-    names.put(&mut together);
-    floating_ranges.put(&mut together);
-    floating_ips.put(&mut together);
-    Net::new(sets.hosts).put(&mut together);
-    pending_unplugs.put(&mut together);
-    requests.put(&mut together);
+    all.put(&mut together);
     remember(&mut together, history)?;
-    // Last, since other managers wait for them from here on.
-    table::insert(&mut together, &quotas.born());
-    quotas::update(&mut together, &quotas.changed(), default_limits);
-    quotas::lock(tx, &quotas.changed()).await?;
     together.carry_out(tx).await?;
-    instances::must_be_new(tx, &instances.born()).await?;
+    instances::must_be_new(tx, &all.instances.born()).await?;
     note_newest_network(tx, changes).await
 }
 
@@ -205,12 +235,12 @@ async fn note_newest_network(tx: &mut Tx, changes: &[Change]) -> Result<(), Fail
 }
 
 /// The net effect on one table.
-struct Net<'c, R> {
+pub(crate) struct Net<'c, R> {
     changes: Vec<RowChange<&'c R>>,
 }
 
 impl<'c, R: Stored> Net<'c, R> {
-    fn new(changes: Vec<&'c RowChange<R>>) -> Self {
+    pub(crate) fn new(changes: Vec<&'c RowChange<R>>) -> Self {
         Self { changes: coalesce(changes) }
     }
 
@@ -229,13 +259,13 @@ impl<'c, R: Stored> Net<'c, R> {
     }
 
     /// The rows that are new.
-    fn born(&self) -> Vec<&'c R> {
+    pub(crate) fn born(&self) -> Vec<&'c R> {
         let born = self.changes.iter().filter(|change| change.before.is_none());
         born.filter_map(|change| change.after).collect()
     }
 
     /// The rows that are overwritten, each as it was and as it is to be.
-    fn changed(&self) -> Vec<(&'c R, &'c R)> {
+    pub(crate) fn changed(&self) -> Vec<(&'c R, &'c R)> {
         self.changes.iter().filter_map(|change| change.before.zip(change.after)).collect()
     }
 

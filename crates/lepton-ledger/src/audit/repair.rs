@@ -115,7 +115,7 @@ impl RepairFinding {
         if finding.is_some() {
             let mut quota: Quota = counted.row;
             *quota.used.of_mut(resource) = *counted.counted.of(resource);
-            ledger.replace(quota);
+            ledger.recount_quota(quota);
         }
         Ok(finding)
     }
@@ -182,7 +182,7 @@ fn mark(ledger: &mut View, look: &PoolLook, address: IpAddr) {
 /// Has a block's count written anew.
 fn recount(ledger: &mut View, look: &PoolLook, first: IpAddr) {
     if let Some(counted) = look.blocks.iter().find(|counted| counted.block.first() == first) {
-        ledger.recount(counted.block.clone());
+        ledger.recount_block(counted.block.clone());
     }
 }
 

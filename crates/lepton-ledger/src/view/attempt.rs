@@ -62,12 +62,12 @@ impl View {
             Change::DnsDomain(change) => self.apply(&change.reversed()),
             Change::DnsEntry(change) => self.apply(&change.reversed()),
             Change::PendingUnplug(change) => self.apply(&change.reversed()),
-            Change::Quota(change) => self.apply(&change.reversed()),
+            Change::Quota(change) | Change::RecountedQuota(change) => self.apply(&change.reversed()),
             Change::MacRange(change) => self.apply(&change.reversed()),
             Change::FreeMac(change) => self.apply(&change.reversed()),
             Change::RequestRecord(change) => self.apply(&change.reversed()),
             // It is in no table before it has its revisions; and the other one is in none.
-            Change::Journal(_) | Change::Recounted(_) => {}
+            Change::Journal(_) | Change::RecountedBlock(_) => {}
         }
     }
 }

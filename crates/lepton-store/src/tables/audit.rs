@@ -118,7 +118,7 @@ pub(crate) async fn load_ranges(
     Ok(())
 }
 
-/// Counts quotas again. Whoever gets or gives back what a quota counts has the quota's lock.
+/// Counts quotas again, with their locks: nobody commits what a quota counts without having had it.
 pub(crate) async fn load_quotas(
     tx: &mut Tx,
     which: &Which<ProjectId>,

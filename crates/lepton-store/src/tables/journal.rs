@@ -13,51 +13,88 @@ use crate::{
     error::StoreError,
     failure::Failure,
     sql::{Columns, Row, Value, damaged, json},
+    together::Part,
 };
 
 /// The counter of the events.
 const EVENTS: &str = "events";
 
-/// Appends what the batch's commands did. Nothing may be written after it.
-pub(crate) async fn append(tx: &mut Tx, changes: &[Change]) -> Result<(), Failure> {
-    let entries: Vec<&JournalEntry> = changes.iter().filter_map(Change::journal_entry).collect();
-    let count: u64 = entries.iter().map(|entry| entry.events.len() as u64).sum();
-    if count == 0 {
-        Ok(())
-    } else if tx.is_shared() {
-        count_and_insert(tx, &entries, count).await
-    } else {
-        count_then_insert(tx, &entries, count).await
-    }
-}
-
-async fn count_then_insert(tx: &mut Tx, entries: &[&JournalEntry], count: u64) -> Result<(), Failure> {
-    const COUNT: &str = "insert into counters (name, last) values ($1, $2)
-         on conflict (name) do update set last = counters.last + excluded.last
-         returning last";
-    const INSERT: &str = "insert into journal (last, count, at, actor, request_id, call, events) {rows}";
-    let counted = tx.fetch(COUNT, vec![EVENTS.into(), count.into()]).await?;
-    let newest = counted.first().map_or(Err(damaged("counter", &EVENTS)), |row| row.columns().number())?;
-    let rows = with_ends(entries, newest.saturating_sub(count));
-    tx.execute_for(INSERT, &rows, |(last, entry)| values(*last, entry)).await.map(drop)
-}
-
-/// The same in one statement, while which all other managers wait: the rows say how far behind the old count they end.
-async fn count_and_insert(tx: &mut Tx, entries: &[&JournalEntry], count: u64) -> Result<(), Failure> {
-    const SQL: &str = "with entries as ({rows}),
+/// Counts events and appends them: the rows say how far behind the old count they end. `$only` says when.
+macro_rules! counting_and_inserting {
+    ($only:literal) => {
+        concat!(
+            "with entries as ({rows}),
          counted as (
-             insert into counters (name, last) select distinct column8, column9 from entries
+             insert into counters (name, last) select distinct column8, column9 from entries ",
+            $only,
+            "
              on conflict (name) do update set last = counters.last + excluded.last
              returning last
          )
          insert into journal (last, count, at, actor, request_id, call, events)
          select counted.last - column9 + column1, column2, column3, column4, column5, column6, column7
-         from entries, counted";
-    let rows = with_ends(entries, 0);
-    let values_of = |(last, entry): &(u64, &JournalEntry)| {
-        values(*last, entry).into_iter().chain([EVENTS.into(), count.into()]).collect()
+         from entries, counted"
+        )
     };
-    tx.execute_for(SQL, &rows, values_of).await.map(drop)
+}
+
+/// What the commands of a batch did.
+pub(crate) struct Entries<'c> {
+    entries: Vec<&'c JournalEntry>,
+    /// How many events they tell of.
+    count: u64,
+}
+
+impl<'c> Entries<'c> {
+    pub(crate) fn of(changes: &'c [Change]) -> Self {
+        let entries: Vec<_> = changes.iter().filter_map(Change::journal_entry).collect();
+        let count = entries.iter().map(|entry| entry.events.len() as u64).sum();
+        Self { entries, count }
+    }
+
+    /// Appends them. Nothing may be written after it.
+    pub(crate) async fn append(&self, tx: &mut Tx) -> Result<(), Failure> {
+        if self.count == 0 {
+            Ok(())
+        } else if tx.is_shared() {
+            self.count_and_insert(tx).await
+        } else {
+            self.count_then_insert(tx).await
+        }
+    }
+
+    /// The statement that appends them, if there are any, behind one that has to find so many rows: if it does not, nothing is
+    /// appended.
+    pub(crate) fn counting_behind(&self, rows: usize) -> Option<Part> {
+        const SQL: &str = counting_and_inserting!("where column10 = (select count(*) from part0)");
+        let entries = if self.count == 0 { Vec::new() } else { with_ends(&self.entries, 0) };
+        Part::new(SQL, &entries, |(last, entry)| {
+            self.counted_values(*last, entry).into_iter().chain([(rows as u64).into()]).collect()
+        })
+    }
+
+    async fn count_then_insert(&self, tx: &mut Tx) -> Result<(), Failure> {
+        const COUNT: &str = "insert into counters (name, last) values ($1, $2)
+             on conflict (name) do update set last = counters.last + excluded.last
+             returning last";
+        const INSERT: &str = "insert into journal (last, count, at, actor, request_id, call, events) {rows}";
+        let counted = tx.fetch(COUNT, vec![EVENTS.into(), self.count.into()]).await?;
+        let newest =
+            counted.first().map_or(Err(damaged("counter", &EVENTS)), |row| row.columns().number())?;
+        let rows = with_ends(&self.entries, newest.saturating_sub(self.count));
+        tx.execute_for(INSERT, &rows, |(last, entry)| values(*last, entry)).await.map(drop)
+    }
+
+    /// The same in one statement, while which all other managers wait.
+    async fn count_and_insert(&self, tx: &mut Tx) -> Result<(), Failure> {
+        const SQL: &str = counting_and_inserting!("where true");
+        let values_of = |(last, entry): &(u64, &JournalEntry)| self.counted_values(*last, entry);
+        tx.execute_for(SQL, &with_ends(&self.entries, 0), values_of).await.map(drop)
+    }
+
+    fn counted_values(&self, last: u64, entry: &JournalEntry) -> Vec<Value> {
+        values(last, entry).into_iter().chain([EVENTS.into(), self.count.into()]).collect()
+    }
 }
 
 /// Each entry with the revision of its last event, when so many were counted before.

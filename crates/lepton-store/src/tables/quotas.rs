@@ -1,8 +1,8 @@
 //! `quotas`: what projects have, and may have.
 //!
 //! All managers count in the row of a project, so nobody may hold it while a batch is decided: it is read without a lock, and what
-//! the batch spent is added to what stands there by then, if the project may have so much. The lock is that of the last change
-//! before the commit.
+//! the batch spent is added to what stands there by then, if the project may have so much, when all else is written
+//! ([`close`](crate::close)).
 
 use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, ProjectId, Quota, Resource};
@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     sql::{Columns, Value, damaged},
     table::Stored,
-    together::Together,
+    together::Part,
 };
 
 /// The columns, in the order in which [`Quota::read`] takes them.
@@ -72,27 +72,10 @@ const AS_IT_IS: i64 = -2;
 
 impl Stored for Quota {
     const INSERT: &'static str = concat!("insert into quotas (", quota_columns!(), ") {rows}");
-    /// With the values of [`update`].
-    const UPDATE: &'static str = concat!(
-        "update quotas set networks_limit = ",
-        limit!("networks", "v.column2"),
-        ", ports_limit = ",
-        limit!("ports", "v.column3"),
-        ", fixed_ips_limit = ",
-        limit!("fixed_ips", "v.column4"),
-        ", floating_ips_limit = ",
-        limit!("floating_ips", "v.column5"),
-        ", networks_used = networks_used + v.column6, ports_used = ports_used + v.column7,
-             fixed_ips_used = fixed_ips_used + v.column8, floating_ips_used = floating_ips_used + v.column9
-         from ({rows}) as v where quotas.project_id = v.column1 and ",
-        may_have!("networks", "v.column2", "v.column6", "v.column10"),
-        " and ",
-        may_have!("ports", "v.column3", "v.column7", "v.column11"),
-        " and ",
-        may_have!("fixed_ips", "v.column4", "v.column8", "v.column12"),
-        " and ",
-        may_have!("floating_ips", "v.column5", "v.column9", "v.column13")
-    );
+    const UPDATE: &'static str = "update quotas set networks_limit = v.column2, ports_limit = v.column3,
+             fixed_ips_limit = v.column4, floating_ips_limit = v.column5, networks_used = v.column6,
+             ports_used = v.column7, fixed_ips_used = v.column8, floating_ips_used = v.column9
+         from ({rows}) as v where quotas.project_id = v.column1";
     /// A project that has had something may have it again.
     const DELETE: Option<&'static str> = None;
 
@@ -150,9 +133,29 @@ fn limit(columns: &mut Columns<'_>) -> Result<Option<Limit>, StoreError> {
     })
 }
 
-/// Changes quotas; of each pair, the first is what was read and the second what it was to become. A row is not found, and the batch
-/// decided again, when others have spent meanwhile what it spends.
-pub(crate) fn update(together: &mut Together, changes: &[(&Quota, &Quota)], defaults: &Amounts<Limit>) {
+/// What changes quotas, if any do; of each pair, the first is what was read and the second what it was to become. A row is not found,
+/// and the batch decided again, when others have spent meanwhile what it spends.
+pub(crate) fn spend(changes: &[(&Quota, &Quota)], defaults: &Amounts<Limit>) -> Option<Part> {
+    const SQL: &str = concat!(
+        "update quotas set networks_limit = ",
+        limit!("networks", "v.column2"),
+        ", ports_limit = ",
+        limit!("ports", "v.column3"),
+        ", fixed_ips_limit = ",
+        limit!("fixed_ips", "v.column4"),
+        ", floating_ips_limit = ",
+        limit!("floating_ips", "v.column5"),
+        ", networks_used = networks_used + v.column6, ports_used = ports_used + v.column7,
+             fixed_ips_used = fixed_ips_used + v.column8, floating_ips_used = floating_ips_used + v.column9
+         from ({rows}) as v where quotas.project_id = v.column1 and ",
+        may_have!("networks", "v.column2", "v.column6", "v.column10"),
+        " and ",
+        may_have!("ports", "v.column3", "v.column7", "v.column11"),
+        " and ",
+        may_have!("fixed_ips", "v.column4", "v.column8", "v.column12"),
+        " and ",
+        may_have!("floating_ips", "v.column5", "v.column9", "v.column13")
+    );
     let values_of = |(before, after): &(&Quota, &Quota)| {
         let limit = |resource: Resource| {
             let limit = after.limits.of(resource);
@@ -171,7 +174,7 @@ pub(crate) fn update(together: &mut Together, changes: &[(&Quota, &Quota)], defa
         values.extend(Resource::ALL.map(|resource| bound(resource).into()));
         values
     };
-    together.add_overwriting(Quota::UPDATE, changes, values_of);
+    Part::overwriting(SQL, changes, values_of)
 }
 
 /// Locks quotas in the order of their projects, lest two managers wait for each other; for one project there is no order.

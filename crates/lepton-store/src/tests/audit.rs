@@ -241,6 +241,15 @@ async fn counters_that_are_wrong_are_found_and_counted_again() {
         .await;
         let proof = Proof::Counts { kept: had + 2, counted: had };
         let thing = AuditedThing::Quota("p1".parse().unwrap(), Resource::FixedIps);
+        found_and_mended(subject, FindingClass::MiscountedQuota, thing.clone(), &proof).await;
+        // What was not counted may be more than the project may have.
+        behind(
+            subject,
+            "update quotas set fixed_ips_used = 1, fixed_ips_limit = 1 where project_id = $1",
+            vec!["p1".into()],
+        )
+        .await;
+        let proof = Proof::Counts { kept: 1, counted: had };
         found_and_mended(subject, FindingClass::MiscountedQuota, thing, &proof).await;
     })
     .await;

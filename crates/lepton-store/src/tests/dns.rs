@@ -8,7 +8,7 @@ use lepton_ledger::{
     Envelope, EventFilter, EventStart, ListDnsDomains, ListDnsEntries, ModifyDnsEntry, Naming, ReadEvents,
     RowChange, Scope,
 };
-use lepton_types::{Amounts, DnsEntry, DnsScope};
+use lepton_types::{DnsEntry, DnsScope};
 
 use super::{
     each_store,
@@ -267,7 +267,7 @@ async fn an_entry_ends_with_its_domain_in_one_batch() {
             Change::DnsDomain(RowChange { before: Some(ended), after: None }),
         ];
         let mut tx = engine.write().await.unwrap();
-        write(&mut tx, &changes, &[], &Amounts::DEFAULT).await.unwrap();
+        write(&mut tx, &changes, &[]).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(subject.dump().await.dns_entries, []);
     })

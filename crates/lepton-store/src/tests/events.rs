@@ -16,7 +16,7 @@ use super::{
     locks::until_somebody_waits,
     sound::assert_sound,
 };
-use crate::{Store, SubmitError, tables::journal};
+use crate::{Store, SubmitError, tables::journal::Entries};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -241,7 +241,7 @@ async fn a_manager_gets_its_revisions_when_the_one_before_it_has_committed_or_gi
         let subject = Subject::open(Kind::Postgres, |_| {}).await;
         subject.network("private", &["10.1.0.0/24"]).await;
         let mut first = subject.engine().write().await.unwrap();
-        journal::append(&mut first, &[entry()]).await.unwrap();
+        Entries::of(&[entry()]).append(&mut first).await.unwrap();
         let second = subject.allocate(1);
         let end = async {
             until_somebody_waits(subject.engine()).await;

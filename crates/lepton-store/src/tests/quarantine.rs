@@ -89,7 +89,7 @@ async fn a_dry_pool_that_another_manager_refills_is_not_dry() {
     let (mut theirs, view) = decided(engine, &elsewhere, subject.now()).await;
     let commit = async {
         until_somebody_waits(engine).await;
-        write(&mut theirs, view.changes(), &view.ended(), view.default_limits()).await.unwrap();
+        write(&mut theirs, view.changes(), &view.ended()).await.unwrap();
         theirs.commit().await.unwrap();
     };
     let (ours, ()) = tokio::join!(subject.allocate(4), commit);

@@ -1,16 +1,20 @@
 //! Quotas on every store: what is counted is what there is, whoever asks at the same time.
 
 use futures_util::future::{join, join_all};
-use lepton_ledger::{Change, Envelope, GetQuota, Key, ListQuotas, RowChange, Scope, SetQuota};
-use lepton_types::{Amounts, Limit, Quota};
+use lepton_ipam::SubnetSpec;
+use lepton_ledger::{
+    AllocateForInstance, Change, Envelope, GetQuota, Key, ListQuotas, RowChange, Scope, SetQuota,
+};
+use lepton_types::{AddressPool, Amounts, Limit, Quota};
 
 use super::{
     audit::behind,
-    harness::{Kind, Subject, allocation, each_database, each_store, reason},
+    harness::{Kind, Subject, allocation, each_database, each_store, network, reason, requested, subnet},
     locks::{holding, until_somebody_waits},
     sound::assert_sound,
+    statements::sent,
 };
-use crate::{Store, SubmitError, write::write};
+use crate::{Store, SubmitError, close::close};
 
 async fn limit_ports(store: &Store, most: u32) {
     let limits = Amounts { ports: Some(Some(Limit::AtMost(most))), ..Amounts::default() };
@@ -65,6 +69,30 @@ async fn nobody_waits_for_who_decides_about_the_same_project() {
     deciding.rollback().await.unwrap();
 }
 
+/// Whoever waits for a quota has nothing left to wait for but the journal: two managers of which one counts for one project, and one
+/// for two, would wait for each other otherwise.
+#[tokio::test]
+async fn quotas_are_locked_when_all_else_is_written() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let pools = vec![AddressPool { first: "10.1.0.10".parse().unwrap(), last: "10.1.0.20".parse().unwrap() }];
+    let spec = SubnetSpec { pools, ..subnet("10.1.0.0/24") };
+    let id = subject.create(network("private", vec![spec])).await.network.id;
+    let of = |project: &str, number, address| AllocateForInstance {
+        project: project.parse().unwrap(),
+        ..allocation(number, vec![requested(id, &[address])])
+    };
+    subject.submit(of("p2", 1, "10.1.0.201")).await.unwrap();
+    subject.submit(of("p1", 2, "10.1.0.202")).await.unwrap();
+    let both = [of("p2", 3, "10.1.0.203"), of("p1", 4, "10.1.0.204")];
+    let (sent, _) = sent(&subject, both).await;
+    let [.., subnets, quotas, closing] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(subnets.text.ends_with("for share"), "{}", subnets.text);
+    assert!(quotas.text.contains("from quotas") && quotas.text.ends_with("for update"), "{}", quotas.text);
+    let [spent, counted] = closing.literals.as_slice() else { panic!("{closing:?}") };
+    assert!(spent.starts_with("update quotas"), "{spent}");
+    assert!(counted.contains("insert into journal"), "{counted}");
+}
+
 /// Carries out what another manager does to quotas while an allocation that was decided waits to be written.
 async fn allocate_behind(subject: &Subject, theirs: &'static str, number: u128) -> Result<(), SubmitError> {
     let mut tx = subject.engine().write().await.unwrap();
@@ -111,7 +139,7 @@ async fn a_batch_may_spend_and_then_set_a_limit_below_that() {
         Change::Quota(RowChange { before: Some(before.clone()), after: Some(after.clone()) })
     });
     let mut tx = subject.engine().write().await.unwrap();
-    write(&mut tx, &changes, &[], &Amounts::DEFAULT).await.unwrap();
+    close(&mut tx, &changes, &Amounts::DEFAULT).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(subject.dump().await.quotas, [limited]);
 }

@@ -38,6 +38,7 @@ use super::{
 };
 use crate::{
     batch::{Job, Submitted, write_batch},
+    engine::Sent,
     table,
     together::Together,
 };
@@ -56,6 +57,19 @@ pub(super) async fn cost<C: Command>(
     subject: &Subject,
     commands: impl IntoIterator<Item = C>,
 ) -> (Cost, Vec<C::Answer>) {
+    let (sent, answers) = sent(subject, commands).await;
+    let mut cost = Cost::new();
+    for sql in sent.into_iter().flat_map(|sent| sent.literals) {
+        *cost.entry(sql).or_default() += 1;
+    }
+    (cost, answers)
+}
+
+/// The same with the statements that it sends, in their order.
+pub(super) async fn sent<C: Command>(
+    subject: &Subject,
+    commands: impl IntoIterator<Item = C>,
+) -> (Vec<Sent>, Vec<C::Answer>) {
     /// Each batch draws ids of its own.
     static BATCHES: AtomicU8 = AtomicU8::new(0);
     let (mut jobs, mut callers): (Vec<Box<dyn Job>>, Vec<_>) = (Vec::new(), Vec::new());
@@ -68,13 +82,10 @@ pub(super) async fn cost<C: Command>(
     subject.engine().take_sent();
     let now = subject.now();
     write_batch(subject.engine(), &mut jobs, &move || now, seed).await.unwrap();
-    let mut cost = Cost::new();
-    for sql in subject.engine().take_sent().into_iter().flat_map(|sent| sent.literals) {
-        *cost.entry(sql).or_default() += 1;
-    }
+    let sent = subject.engine().take_sent();
     jobs.into_iter().for_each(|job| job.settle(Ok(())));
     let answers = callers.into_iter().map(|mut caller| caller.try_recv().unwrap().unwrap().answer);
-    (cost, answers.collect())
+    (sent, answers.collect())
 }
 
 fn plugged(ports: impl IntoIterator<Item = PortId>) -> ReportHost {
