@@ -49,7 +49,7 @@ pub enum Key {
     },
     /// All of them, behind the addresses of the subnet that have rested: who shares the ledger may hold some, or may have given back
     /// meanwhile what had rested.
-    RefilledBlocks(SubnetId),
+    AllFreeBlocks(SubnetId),
     /// The block of a subnet that starts at this address.
     Block(SubnetId, IpAddr),
     /// The owner row of one address of a subnet.
@@ -94,7 +94,8 @@ pub enum Key {
     DnsEntry(EntryKey),
     /// The entries of DNS domains that end with an address of a subnet.
     BoundNames(SubnetId, IpAddr),
-    /// What a project has, and may have.
+    /// What a project has, and may have, as it stands. Others may change it until the batch is written, which counts for theirs too.
+    /// So whatever is given back is asked for with this or before: what was counted when it was seen is no less.
     Quota(ProjectId),
     /// Rows by a condition.
     Select(Selection),

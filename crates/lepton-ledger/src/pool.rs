@@ -176,7 +176,7 @@ impl View {
                 (None, None) if self.reclaim(subnet)? => {}
                 (None, None) => {
                     // Nothing rests any more, perhaps since another manager has just given it back; or others hold what is left.
-                    self.need([Key::RefilledBlocks(subnet.id)])?;
+                    self.need([Key::AllFreeBlocks(subnet.id)])?;
                     if self.lowest_free_block(subnet.id)?.is_none() {
                         return Ok(None);
                     }

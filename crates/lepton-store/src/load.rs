@@ -1,12 +1,12 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
 //! That is also the order in which rows are locked, and it is here alone: the networks' counter, instances, ports, floating IPs,
-//! what must still go from hosts, addresses that rested, hosts, entries of DNS, ranges of pools, ranges of MACs, frontiers, blocks,
-//! addresses by key; and quotas as they are written ([`quotas`]). Rows of one table are locked in the order of their keys, those
-//! that rested in the order of their rest. Within one round no two managers wait for each other. Commands ask for what is locked
-//! late in late rounds, or look for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port;
-//! `tests/order.rs` holds those to it that asked in another order. Where a later round of one manager waits for an earlier one
-//! of the other all the same, PostgreSQL ends one of them after a second, which decides again.
+//! what must still go from hosts, addresses that rested, hosts, entries of DNS, ranges of pools, ranges of MACs, blocks, addresses by
+//! key; and quotas when all else is written ([`close`](crate::close)), but for who counts them anew. Rows of one table are locked in the
+//! order of their keys, those that rested in the order of their rest. Within one round no two managers wait for each other. Commands ask
+//! for what is locked late in late rounds, or look for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses
+//! of a port are locked by the port; `tests/order.rs` holds those to it that asked in another order. Where a later round of one manager
+//! waits for an earlier one of the other all the same, PostgreSQL ends one of them after a second, which decides again.
 //!
 //! What is only looked for is noted in the view and entered in no table: there it would stand for the row that is locked later
 //! ([`View::note_held_in`] and its like; `tests/seen.rs`).
@@ -40,7 +40,7 @@ struct Round<'k> {
     has_mac_ranges: bool,
     free_macs: Vec<mac_ranges::FreeKey>,
     free_blocks: Vec<(SubnetId, Option<IpAddr>)>,
-    refilled_blocks: Vec<SubnetId>,
+    all_free_blocks: Vec<SubnetId>,
     blocks: Vec<(SubnetId, IpAddr)>,
     fixed_ips: Vec<(SubnetId, IpAddr)>,
     instances: Vec<InstanceId>,
@@ -82,7 +82,7 @@ impl<'k> Round<'k> {
                 Key::Subnet(id) => round.subnets.push(*id),
                 Key::Frontier(id) => round.frontiers.push(*id),
                 Key::FreeBlocks { subnet, after } => round.free_blocks.push((*subnet, *after)),
-                Key::RefilledBlocks(subnet) => round.refilled_blocks.push(*subnet),
+                Key::AllFreeBlocks(subnet) => round.all_free_blocks.push(*subnet),
                 Key::Block(subnet, first) => round.blocks.push((*subnet, *first)),
                 Key::FixedIp(subnet, address) => round.fixed_ips.push((*subnet, *address)),
                 Key::Instance(id) => round.instances.push(*id),
@@ -132,15 +132,41 @@ pub(crate) fn addresses_last(mut keys: Vec<Key>) -> Vec<Key> {
 
 /// Whether the key is one of those that [`load_addresses`] loads.
 fn is_of_addresses(key: &Key) -> bool {
-    matches!(
-        key,
+    match key {
         Key::Frontier(_)
-            | Key::FreeBlocks { .. }
-            | Key::RefilledBlocks(_)
-            | Key::Block(..)
-            | Key::FixedIp(..)
-            | Key::LeasedTo(..)
-    )
+        | Key::FreeBlocks { .. }
+        | Key::AllFreeBlocks(_)
+        | Key::Block(..)
+        | Key::FixedIp(..)
+        | Key::LeasedTo(..) => true,
+        Key::MacRanges
+        | Key::FreeMacs { .. }
+        | Key::Request(_)
+        | Key::Network(_)
+        | Key::NetworksOf(_)
+        | Key::Subnet(_)
+        | Key::Instance(_)
+        | Key::NetworkInfo(_)
+        | Key::PastLives(_)
+        | Key::Port(_)
+        | Key::Mac(_)
+        | Key::PortOfMac(_)
+        | Key::PortWith(..)
+        | Key::PendingUnplugs(_)
+        | Key::FloatingPool(_)
+        | Key::FloatingRange(_)
+        | Key::FloatingRangesIn(_)
+        | Key::FloatingIp(_)
+        | Key::FloatingOwner(_)
+        | Key::FloatingIpsOf(_)
+        | Key::Host(_)
+        | Key::Quota(_)
+        | Key::DnsDomain(_)
+        | Key::DnsEntry(_)
+        | Key::BoundNames(..)
+        | Key::NewestNetwork
+        | Key::Select(_) => false,
+    }
 }
 
 /// Loads everything that the keys name into the view and says so in it. The order is the one that the module tells.
@@ -219,13 +245,13 @@ async fn load_addresses(tx: &mut Tx, round: &mut Round<'_>, view: &mut View) -> 
     frontiers::load(tx, &round.frontiers, view).await?;
     let leased = fixed_ips::leased(tx, &round.leases).await?;
     round.blocks.extend(leased.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
-    if tx.is_shared() && tx.is_writing() {
+    if tx.is_shared() {
         blocks::load_in_turn(tx, &round.blocks, &round.free_blocks, view).await?;
     } else {
         blocks::load(tx, &round.blocks, view).await?;
         blocks::load_free(tx, &round.free_blocks, view).await?;
     }
-    blocks::load_refilled(tx, &round.refilled_blocks, view).await?;
+    blocks::load_all_free(tx, &round.all_free_blocks, view).await?;
     round.fixed_ips.extend(leased);
     fixed_ips::load(tx, &round.fixed_ips, view).await
 }

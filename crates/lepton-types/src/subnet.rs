@@ -41,7 +41,8 @@ pub struct Subnet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressMode {
-    /// The lowest free address of the allocation pools, for managers that allocate at the same time of their blocks.
+    /// The lowest free address of the allocation pools. Managers that allocate at the same time take the lowest of different blocks,
+    /// where the pools have many.
     Pool,
     /// The prefix with the modified EUI-64 of the port's MAC (RFC 4291 appendix A); IPv6 /64 only.
     Eui64,

@@ -7,13 +7,13 @@ use std::{collections::BTreeMap, net::IpAddr};
 use lepton_ledger::{Block, View};
 use lepton_types::SubnetId;
 
-pub(crate) use self::turns::{load_in_turn, load_refilled};
+pub(crate) use self::turns::{load_all_free, load_in_turn};
 use super::load_by;
 use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
-    sql::{Columns, Row, Value, address_bytes},
+    sql::{Columns, Value, address_bytes},
     table::Stored,
 };
 
@@ -54,43 +54,30 @@ pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut Vi
         .await
 }
 
-/// Loads the lowest blocks of subnets that have a free address and start above an address.
+/// Loads the lowest blocks of subnets that have a free address and start above an address, where nobody shares the ledger. The partial
+/// index leads to them, and no others are read.
 pub(crate) async fn load_free(
     tx: &mut Tx,
     keys: &[(SubnetId, Option<IpAddr>)],
     view: &mut View,
 ) -> Result<(), Failure> {
+    const SQL: &str = "select subnet_id, first, taken from blocks
+         where subnet_id = $1 and free > 0 and first > $2 order by first limit $3";
     let keys: BTreeMap<_, _> = keys.iter().copied().collect();
     let mut found: BTreeMap<SubnetId, Vec<IpAddr>> =
         keys.keys().map(|subnet| (*subnet, Vec::new())).collect();
-    for row in fetch_free(tx, &keys.into_iter().collect::<Vec<_>>()).await? {
-        let block = Block::read(&mut row.columns())?;
-        found.entry(block.subnet()).or_default().push(block.first());
-        view.load(block);
+    for (subnet, after) in keys {
+        for row in tx.fetch(SQL, lowest(subnet, after, AT_ONCE)).await? {
+            let block = Block::read(&mut row.columns())?;
+            found.entry(block.subnet()).or_default().push(block.first());
+            view.load(block);
+        }
     }
     for (subnet, firsts) in found {
         let is_all = firsts.len() < AT_ONCE.into();
         view.note_free_blocks(subnet, firsts.into_iter().max().filter(|_| !is_all));
     }
     Ok(())
-}
-
-/// Each subnet's lowest blocks: the partial index leads to them, and no others are read.
-async fn fetch_free(tx: &mut Tx, keys: &[(SubnetId, Option<IpAddr>)]) -> Result<Vec<Row>, Failure> {
-    const OF_ONE: &str = "select subnet_id, first, taken from blocks
-         where subnet_id = $1 and free > 0 and first > $2 order by first limit $3";
-    const OF_ALL: &str = "select lowest.* from ({rows}) as wanted, lateral (
-             select subnet_id, first, taken from blocks
-             where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
-             order by first limit wanted.column3) as lowest";
-    if tx.is_shared() {
-        return tx.fetch_for(OF_ALL, keys, |(subnet, after)| lowest(*subnet, *after, AT_ONCE)).await;
-    }
-    let mut found = Vec::new();
-    for (subnet, after) in keys {
-        found.extend(tx.fetch(OF_ONE, lowest(*subnet, *after, AT_ONCE)).await?);
-    }
-    Ok(found)
 }
 
 /// The values of a question for so many of a subnet's lowest blocks behind one.

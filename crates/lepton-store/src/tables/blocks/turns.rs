@@ -5,14 +5,15 @@
 //! take the lowest block in turn: who left it to the other one would find none.
 //!
 //! Blocks that a manager may have to wait for are locked in one statement and in the order of their keys, before those that it waits
-//! for never: so no two wait for each other.
+//! for never: so within one round no two wait for each other. One that asks a second time, when the first blocks were not enough, may
+//! wait for one that waits for it (ADR 3).
 
 use std::{collections::BTreeMap, net::IpAddr};
 
 use lepton_ledger::{Block, Frontier, View};
 use lepton_types::SubnetId;
 
-use super::{AT_ONCE, fetch_free, load, load_by, lowest};
+use super::{AT_ONCE, load, load_by, lowest};
 use crate::{engine::Tx, failure::Failure, table::Stored};
 
 /// How many of a subnet's blocks a batch takes that has none yet. Most need one; two, since the lowest may be almost full.
@@ -50,12 +51,16 @@ pub(crate) async fn load_in_turn(
     load_unheld(tx, &left_to_others, view).await
 }
 
-/// Where the free blocks of subnets start, each once, without locks: so many as one question tells.
+/// Where the lowest free blocks of subnets start, without locks: so many as one question tells.
 async fn lowest_of(tx: &mut Tx, wanted: &[Behind]) -> Result<BTreeMap<SubnetId, Vec<IpAddr>>, Failure> {
+    const SQL: &str = "select wanted.column1, lowest.first from ({rows}) as wanted, lateral (
+             select first from blocks
+             where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
+             order by first limit wanted.column3) as lowest";
     let mut found: BTreeMap<SubnetId, Vec<IpAddr>> = BTreeMap::new();
-    for row in fetch_free(tx, wanted).await? {
-        let block = Block::read(&mut row.columns())?;
-        found.entry(block.subnet()).or_default().push(block.first());
+    for row in tx.fetch_for(SQL, wanted, |(subnet, after)| lowest(*subnet, *after, AT_ONCE)).await? {
+        let mut columns = row.columns();
+        found.entry(columns.id()?).or_default().push(columns.address()?);
     }
     Ok(found)
 }
@@ -66,7 +71,7 @@ fn is_open(view: &View, subnet: SubnetId) -> bool {
 }
 
 /// Loads those blocks that no other manager holds, and notes them as all that there are. Who finds none opens one, and where none is
-/// left, waits for all that are held ([`load_refilled`]).
+/// left, waits for all that are held ([`load_all_free`]).
 async fn load_unheld(tx: &mut Tx, wanted: &[Behind], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select lowest.* from ({rows}) as wanted, lateral (
              select subnet_id, first, taken from blocks
@@ -90,7 +95,7 @@ async fn load_unheld(tx: &mut Tx, wanted: &[Behind], view: &mut View) -> Result<
 
 /// Loads all blocks of dry subnets that have a free address after all. Others hold them, and this waits for these, or have just given
 /// back what had rested there.
-pub(crate) async fn load_refilled(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> Result<(), Failure> {
+pub(crate) async fn load_all_free(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select subnet_id, first, taken from blocks
          where subnet_id {in} and free > 0 order by subnet_id, first {lock}";
     if !tx.is_shared() {
