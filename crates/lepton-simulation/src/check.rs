@@ -124,7 +124,8 @@ impl Checker {
     }
 }
 
-/// An instance has a port on each network that its project may use. Callers name no networks, and the networks of a run stay.
+/// An instance has a port on each network that its project may use. Callers name no networks, and none that an instance may use comes or
+/// goes while the instance is there.
 fn each_instance_has_all_its_ports(ledger: &View) {
     for life in ledger.rows::<Instance>() {
         let is_usable = |network: &&Network| {

@@ -1,6 +1,7 @@
 //! [`Faults`]: how much goes wrong in a run, drawn from its seed, until it is calm.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -8,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use crate::chance::Chance;
+use crate::{
+    chance::Chance,
+    mishap::{Mishap, Mishaps, Mortal},
+};
 
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
@@ -21,6 +25,7 @@ pub(crate) struct Faults {
     rates: Rates,
     is_calm: Arc<AtomicBool>,
     trick: Option<Trick>,
+    mishaps: Mishaps,
 }
 
 /// A fault that Lepton cannot cope with, to see whether a run finds it.
@@ -35,7 +40,7 @@ pub enum Trick {
 }
 
 /// How often something goes wrong, in a thousand times that it could.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Rates {
     lost: u32,
     doubled: u32,
@@ -72,7 +77,23 @@ impl Faults {
             slow: rate(30),
             plug: rate(80),
         };
-        Self { chance: chance.fork(), rates, is_calm: Arc::default(), trick }
+        Self { chance: chance.fork(), rates, is_calm: Arc::default(), trick, mishaps: Mishaps::default() }
+    }
+
+    /// Nothing, but for what goes wrong at a step that was chosen.
+    pub(crate) fn chosen(chance: &Chance, mishaps: Mishaps) -> Self {
+        let (rates, is_calm) = (Rates::default(), Arc::default());
+        Self { chance: chance.fork(), rates, is_calm, trick: None, mishaps }
+    }
+
+    /// What goes wrong at this step, of those that are chosen.
+    pub(crate) fn mishap(&self, step: fmt::Arguments<'_>) -> Option<Mishap> {
+        self.mishaps.at(step)
+    }
+
+    /// Somebody dies, and comes back later.
+    pub(crate) fn dies(&self, who: Mortal) {
+        self.mishaps.dies(who);
     }
 
     /// Whether this is what goes wrong.

@@ -18,6 +18,7 @@ use crate::{
     chance::Chance,
     check::Checker,
     faults::{Faults, Trick},
+    mishap::{Mishap, Mortal},
     network::{Cable, Network},
     trace::Trace,
 };
@@ -128,15 +129,29 @@ impl Plug for SlowPlug {
         for action in actions {
             time::sleep(self.faults.plug_takes()).await;
             let is_removal = matches!(action, Action::Unplug { .. } | Action::RemoveFilter { .. });
+            let mishap =
+                self.faults.mishap(format_args!("{}: {} {}", self.host, action.verb(), action.object()));
+            if mishap == Some(Mishap::DiesBefore) {
+                self.dies().await;
+            }
             if is_removal && self.faults.is(Trick::KernelKeeps) {
                 outcomes.push(Ok(()));
-            } else if self.faults.plug_fails() {
+            } else if mishap == Some(Mishap::FailsBefore) || self.faults.plug_fails() {
                 self.trace.note(format_args!("{} does not {} {}", self.host, action.verb(), action.object()));
                 outcomes.push(Err(PlugError::of(action, fake::Host::WORDS)));
             } else {
                 outcomes.extend(self.kernel.apply(std::slice::from_ref(action)).await);
                 self.trace.note(format_args!("{}: {} {}", self.host, action.verb(), action.object()));
                 self.look_after(action);
+            }
+            match mishap {
+                Some(Mishap::DiesAfter) => self.dies().await,
+                Some(Mishap::FailsAfter) => {
+                    outcomes.pop();
+                    outcomes.push(Err(PlugError::of(action, fake::Host::WORDS)));
+                }
+                Some(Mishap::Twice) => drop(self.kernel.apply(std::slice::from_ref(action)).await),
+                Some(Mishap::FailsBefore | Mishap::DiesBefore) | None => {}
             }
         }
         outcomes
@@ -148,6 +163,12 @@ impl Plug for SlowPlug {
 }
 
 impl SlowPlug {
+    /// The agent dies over what it does.
+    async fn dies(&self) {
+        self.faults.dies(Mortal::Agent(self.host.clone()));
+        std::future::pending().await
+    }
+
     /// Has what an action is about looked at, whether the kernel has done it or refused to.
     fn look_after(&self, action: &Action) {
         match action {

@@ -12,6 +12,8 @@
 //! the store's lanes, every command's `decide`, the agents and their plans. Time is tokio's, paused, so ten minutes pass in less
 //! than a second; whatever is left to chance is drawn from the seed, so the same seed gives the same run, step by step.
 //!
+//! Beside runs in a storm there are rehearsals: one operation, in which one thing goes wrong at one step ([`rehearse`]).
+//!
 //! When the storm is over nothing fails any more, and all must become what the ledger says within a bounded time.
 
 mod caller;
@@ -20,12 +22,16 @@ mod check;
 mod faults;
 mod host;
 mod manager;
+mod mishap;
 mod network;
 mod panics;
 mod replay;
 mod run;
+mod steps;
 mod tasks;
 mod trace;
 
 pub use faults::Trick;
+pub use mishap::Mishap;
 pub use run::{Failure, Summary, run, run_with};
+pub use steps::{OPERATIONS, Operation, Rehearsed, rehearse};

@@ -15,7 +15,7 @@ use lepton_ledger::{Change, View};
 use lepton_manager::{
     Api, Arrival, Authorise, Keep, Manager, Role, Settings, Trust, audit_ledger, keep_house,
 };
-use lepton_store::{Database, Disk, StoreConfig, Surroundings, Weather};
+use lepton_store::{After, Database, Disk, StoreConfig, Surroundings, Weather};
 use lepton_types::Timestamp;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use crate::{
     chance::Chance,
     check::Checker,
     faults::{Faults, Trick},
+    mishap::{Mishap, Mortal},
     network::Lost,
     tasks::Tasks,
     trace::Trace,
@@ -105,10 +106,7 @@ impl Managers {
         let death = CancellationToken::new();
         let storm = Storm { number, world: self.world.clone(), death: death.clone() };
         let (ahead, trace) = (Arc::clone(&self.seats[number].ahead), self.world.trace.clone());
-        let clock = move || {
-            let elapsed = i64::try_from(trace.elapsed().as_micros()).expect("a run is short");
-            Timestamp::from(START + elapsed + ahead.load(Ordering::Relaxed))
-        };
+        let clock = move || Timestamp::from(now(&trace).micros() + ahead.load(Ordering::Relaxed));
         let chance = self.world.chance.fork();
         let surroundings = Surroundings {
             clock: Arc::new(clock),
@@ -154,6 +152,21 @@ impl Managers {
         }
     }
 
+    /// Ends one, which comes back after a second.
+    pub(crate) fn kill_for_a_while(&self, number: usize) {
+        self.kill(number);
+        let managers = self.clone();
+        self.spawn(async move {
+            time::sleep(Duration::from_secs(1)).await;
+            managers.start(number);
+        });
+    }
+
+    /// What time it is, by a clock that nobody sets.
+    pub(crate) fn now(&self) -> Timestamp {
+        now(&self.world.trace)
+    }
+
     /// Sets the clock of one.
     pub(crate) fn set_clock(&self, number: usize, ahead: Duration, is_back: bool) {
         let micros = i64::try_from(ahead.as_micros()).expect("a run is short");
@@ -191,6 +204,12 @@ impl fmt::Debug for Serving {
     }
 }
 
+/// What time it is in the run.
+fn now(trace: &Trace) -> Timestamp {
+    let elapsed = i64::try_from(trace.elapsed().as_micros()).expect("a run is short");
+    Timestamp::from(START + elapsed)
+}
+
 /// Callers are admins.
 fn trust() -> Trust {
     Trust {
@@ -216,25 +235,41 @@ impl Storm {
             std::future::pending::<()>().await;
         }
     }
+
+    async fn dies(&self) {
+        self.world.faults.dies(Mortal::Manager(self.number));
+        self.death.cancel();
+        self.unless_dead().await;
+    }
+
+    /// What befalls a batch that was carried out.
+    async fn after(self, mishap: Option<Mishap>) -> Result<(), String> {
+        let faults = &self.world.faults;
+        time::sleep(faults.disk_takes()).await;
+        self.unless_dead().await;
+        if mishap == Some(Mishap::DiesAfter) {
+            self.dies().await;
+        }
+        let is_unheard = mishap == Some(Mishap::FailsAfter) || faults.disk_is_unheard();
+        if is_unheard { Err("the commit's answer was lost".to_owned()) } else { Ok(()) }
+    }
 }
 
 impl Weather for Storm {
-    fn before(&self) -> BoxFuture<'static, Result<(), String>> {
+    fn before(&self) -> BoxFuture<'static, Result<After, String>> {
         let storm = self.clone();
         Box::pin(async move {
-            time::sleep(storm.world.faults.disk_takes()).await;
+            let faults = &storm.world.faults;
+            time::sleep(faults.disk_takes()).await;
             storm.unless_dead().await;
-            if storm.world.faults.disk_refuses() { Err("the disk is full".to_owned()) } else { Ok(()) }
-        })
-    }
-
-    fn after(&self) -> BoxFuture<'static, Result<(), String>> {
-        let storm = self.clone();
-        Box::pin(async move {
-            time::sleep(storm.world.faults.disk_takes()).await;
-            storm.unless_dead().await;
-            let is_unheard = storm.world.faults.disk_is_unheard();
-            if is_unheard { Err("the commit's answer was lost".to_owned()) } else { Ok(()) }
+            let mishap = faults.mishap(format_args!("a batch of manager {}", storm.number));
+            if mishap == Some(Mishap::DiesBefore) {
+                storm.dies().await;
+            }
+            if mishap == Some(Mishap::FailsBefore) || faults.disk_refuses() {
+                return Err("the disk is full".to_owned());
+            }
+            Ok(Box::pin(storm.after(mishap)) as After)
         })
     }
 

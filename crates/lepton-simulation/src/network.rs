@@ -20,6 +20,7 @@ use crate::{
     chance::Chance,
     faults::Faults,
     manager::{Managers, Serving},
+    mishap::Mishap,
 };
 
 /// How long callers wait for an answer: longer than any call that waits for ports.
@@ -92,7 +93,14 @@ impl Network {
         Q: Fn(Serving) -> BoxFuture<'static, T> + Send + Sync + 'static,
     {
         // Both are drawn by now: in which order those are woken who wait for one thing, tokio draws by itself.
-        let (there, back) = (self.faults.journey(), self.faults.journey());
+        let (mut there, mut back) = (self.faults.journey(), self.faults.journey());
+        let mishap = self.faults.mishap(format_args!("a question to manager {number}"));
+        match mishap {
+            Some(Mishap::FailsBefore) => there.takes = None,
+            Some(Mishap::FailsAfter) => back.takes = None,
+            Some(Mishap::Twice) => there.doubled = there.takes.map(|takes| 2 * takes),
+            Some(Mishap::DiesBefore | Mishap::DiesAfter) | None => {}
+        }
         let question = Arc::new(question);
         if let Some(after) = there.doubled {
             let (managers, question, cable) = (self.managers.clone(), Arc::clone(&question), cable.clone());
@@ -108,7 +116,14 @@ impl Network {
             if !arrives(there.takes, &cable).await {
                 return;
             }
-            let answer = managers.serve(number, &*question).await;
+            if mishap == Some(Mishap::DiesBefore) {
+                managers.kill_for_a_while(number);
+            }
+            let mut answer = managers.serve(number, &*question).await;
+            if mishap == Some(Mishap::DiesAfter) {
+                managers.kill_for_a_while(number);
+                answer = Err(Lost::Broken);
+            }
             // A connection that breaks does so at once.
             if answer.is_err() || arrives(back.takes, &cable).await {
                 // Who asked may have given up.

@@ -30,6 +30,7 @@ use crate::{
     faults::{Faults, Trick},
     host::Host,
     manager::{Managers, World},
+    mishap::Mishaps,
     network::{Cable, Network, Wire},
     panics::PanicWatch,
     tasks::Tasks,
@@ -38,7 +39,7 @@ use crate::{
 
 /// How long it may take until all is as it should be, after the storm: every caller has its answer by then, and every host what it
 /// must have.
-const CALM: Duration = Duration::from_secs(300);
+pub(crate) const CALM: Duration = Duration::from_secs(300);
 
 /// How many things are done in a minute of storm, at least.
 const SHARE: u64 = 3;
@@ -105,20 +106,10 @@ pub fn run(seed: u64, storm: Duration) -> Result<Summary, Failure> {
 ///
 /// As [`run`].
 pub fn run_with(seed: u64, storm: Duration, trick: Option<Trick>) -> Result<Summary, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = runtime.expect("a thread can have a runtime");
-    runtime.block_on(async {
+    in_paused_time(async {
         let simulation = Simulation::new(seed, trick);
         let (checker, trace) = (simulation.checker.clone(), simulation.trace.clone());
-        let _watch = PanicWatch::begin(&checker);
-        let done = tokio::select! {
-            biased;
-            () = checker.failed() => Done::default(),
-            done = simulation.run(storm) => done,
-        };
-        if let Some(problem) = checker.problem() {
-            return Err(Failure { seed, problem, trace: trace.last() });
-        }
+        let done = judged(seed, &checker, &trace, simulation.run(storm)).await?;
         let Done { boots, refused, kills, moves, visits, others, abandoned } = done;
         let others = others + visits + abandoned;
         let (operations, share) = (boots + kills + moves + others, SHARE * storm.as_secs() / 60);
@@ -131,14 +122,40 @@ pub fn run_with(seed: u64, storm: Duration, trick: Option<Trick>) -> Result<Summ
     })
 }
 
-struct Simulation {
-    chance: Chance,
+/// Runs in one thread, whose time passes when nobody has anything to do.
+pub(crate) fn in_paused_time<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a thread can have a runtime").block_on(work)
+}
+
+/// Runs to the end, or to the first thing that is not as it must be.
+pub(crate) async fn judged<T>(
+    seed: u64,
+    checker: &Checker,
+    trace: &Trace,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    let _watch = PanicWatch::begin(checker);
+    let done = tokio::select! {
+        biased;
+        () = checker.failed() => None,
+        done = work => Some(done),
+    };
+    match (checker.problem(), done) {
+        (None, Some(done)) => Ok(done),
+        (problem, _) => Err(Failure { seed, problem: problem.unwrap_or_default(), trace: trace.last() }),
+    }
+}
+
+/// The parts of a run.
+pub(crate) struct Simulation {
+    pub(crate) chance: Chance,
     faults: Faults,
-    checker: Checker,
-    trace: Trace,
-    managers: Managers,
-    hosts: Vec<Host>,
-    network: Network,
+    pub(crate) checker: Checker,
+    pub(crate) trace: Trace,
+    pub(crate) managers: Managers,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) network: Network,
     callers: usize,
 }
 
@@ -146,6 +163,12 @@ impl Simulation {
     fn new(seed: u64, trick: Option<Trick>) -> Self {
         let (chance, checker, trace) = (Chance::of(seed), Checker::default(), Trace::begin());
         let faults = Faults::draw(&chance.fork(), trick);
+        let counts = [chance.number(1..4), chance.number(2..5), chance.number(2..6)];
+        Self::of(chance, faults, checker, trace, counts)
+    }
+
+    /// With so many managers, hosts and callers.
+    fn of(chance: Chance, faults: Faults, checker: Checker, trace: Trace, counts: [usize; 3]) -> Self {
         let world = World {
             disk: Disk::new(LIMITS),
             faults: faults.clone(),
@@ -154,20 +177,25 @@ impl Simulation {
             trace: trace.clone(),
             tasks: Tasks::default(),
         };
-        let managers = Managers::new(chance.number(1..4), world);
+        let [managers, hosts, callers] = counts;
+        let managers = Managers::new(managers, world);
         let network = Network::new(faults.clone(), managers.clone());
-        let hosts = (1..=chance.number(2..5)).map(|number| {
+        let hosts = (1..=hosts).map(|number| {
             let id = format!("host-{number}").parse().expect("a host's name");
             Host::new(id, network.clone(), faults.clone(), checker.clone(), chance.fork(), trace.clone())
         });
-        let (hosts, callers) = (hosts.collect(), chance.number(2..6));
-        Self { chance, faults, checker, trace, managers, hosts, network, callers }
+        Self { hosts: hosts.collect(), chance, faults, checker, trace, managers, network, callers }
+    }
+
+    /// Two managers and two hosts, whom nothing befalls but what was chosen, and nobody who calls.
+    pub(crate) fn rehearsal(seed: u64, mishaps: Mishaps) -> Self {
+        let (chance, checker, trace) = (Chance::of(seed), Checker::default(), Trace::begin());
+        let faults = Faults::chosen(&chance.fork(), mishaps);
+        Self::of(chance, faults, checker, trace, [2, 2, 0])
     }
 
     async fn run(self, storm: Duration) -> Done {
-        for number in 0..self.managers.count() {
-            self.managers.start(number);
-        }
+        self.start_managers();
         if let Err(status) = self.furnish().await {
             self.checker.fail(format_args!("nothing can be made: {status:?}"));
         }
@@ -236,7 +264,7 @@ impl Simulation {
         Ok(())
     }
 
-    fn wire(&self) -> Wire {
+    pub(crate) fn wire(&self) -> Wire {
         Wire::new(self.network.clone(), Cable::default(), self.chance.fork())
     }
 
@@ -251,6 +279,12 @@ impl Simulation {
             callers.spawn(caller.run(move || goes_on.load(Ordering::Relaxed)));
         }
         callers
+    }
+
+    pub(crate) fn start_managers(&self) {
+        for number in 0..self.managers.count() {
+            self.managers.start(number);
+        }
     }
 
     /// Kills, cuts off, reboots and sets clocks, for ever.
@@ -296,9 +330,7 @@ impl Simulation {
     /// Ends all trouble: everybody is alive and connected, and nothing fails.
     fn calm(&self) {
         self.faults.calm();
-        for number in 0..self.managers.count() {
-            self.managers.start(number);
-        }
+        self.start_managers();
         for host in &self.hosts {
             host.cable.cut(false);
             host.start();
@@ -306,7 +338,8 @@ impl Simulation {
     }
 }
 
-fn subnet(cidr: &str, quarantine: i64) -> v1::SubnetSpec {
+/// A subnet whose addresses rest for so many seconds.
+pub(crate) fn subnet(cidr: &str, quarantine: i64) -> v1::SubnetSpec {
     v1::SubnetSpec {
         cidr: cidr.to_owned(),
         quarantine: Some(prost_types::Duration { seconds: quarantine, nanos: 0 }),

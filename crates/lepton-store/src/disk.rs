@@ -10,13 +10,13 @@ use crate::{
     batch::Job, error::StoreError, failure::Failure, memory::Memory, prune::Waste, surroundings::Clock,
 };
 
+/// What befalls the same batch when it was carried out; an error loses the answer, and nobody can tell whether it was.
+pub type After = BoxFuture<'static, Result<(), String>>;
+
 /// What befalls the batches of one store on a [`Disk`]. Each method may take its time, or all time, as for a process that is dead.
 pub trait Weather: Send + Sync {
-    /// Befalls a batch before it is carried out; an error refuses it, and nothing of it is kept.
-    fn before(&self) -> BoxFuture<'static, Result<(), String>>;
-
-    /// Befalls a batch that was carried out; an error loses the answer, and nobody can tell whether it was.
-    fn after(&self) -> BoxFuture<'static, Result<(), String>>;
+    /// Befalls a batch, or what drops old things, before it is carried out; an error refuses it, and nothing of it is kept.
+    fn before(&self) -> BoxFuture<'static, Result<After, String>>;
 
     /// Sees the whole ledger after each batch that changed it, and what the batch changed. Things that are dropped since they are old are
     /// no changes.
@@ -66,23 +66,24 @@ impl Disk {
         seed: [u8; 32],
     ) -> Result<Vec<Change>, Failure> {
         let Some(weather) = &self.weather else { return Ok(self.memory.write(jobs, clock(), seed)) };
-        weather.before().await.map_err(unavailable)?;
+        let after = weather.before().await.map_err(unavailable)?;
         let changes = self.memory.write(jobs, clock(), seed);
         if !changes.is_empty() {
             weather.kept(&self.memory.view(), &changes);
         }
-        weather.after().await.map_err(unavailable)?;
+        after.await.map_err(unavailable)?;
         Ok(changes)
     }
 
     /// Drops a bounded number of things.
     pub(crate) async fn prune(&self, waste: Waste) -> Result<u64, Failure> {
         let Some(weather) = &self.weather else { return Ok(self.memory.prune(waste)) };
-        weather.before().await.map_err(unavailable)?;
+        let after = weather.before().await.map_err(unavailable)?;
         let dropped = self.memory.prune(waste);
         if dropped > 0 {
             weather.kept(&self.memory.view(), &[]);
         }
+        after.await.map_err(unavailable)?;
         Ok(dropped)
     }
 }

@@ -44,7 +44,7 @@ mod write;
 pub use checkpoint::Copying;
 pub use claim::{ClaimError, Claimant, HostClaim};
 pub use config::{Database, DatabaseError, StoreConfig, postgres_url};
-pub use disk::{Disk, Weather};
+pub use disk::{After, Disk, Weather};
 pub use error::{StoreError, SubmitError};
 pub use store::{Observer, Store};
 pub use surroundings::{Clock, Seeds, Surroundings};

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use lepton_ledger::{FixedIp, Holder, View};
 use lepton_plan::HostState;
 use lepton_proto::v1::{self, audits_client::AuditsClient};
-use lepton_types::{FloatingRange, Port, PortStatus, Quota, Subnet};
+use lepton_types::{FloatingRange, Port, PortStatus, Quota, Subnet, Timestamp};
 use tokio::time::{self, Instant};
 use tonic::Status;
 
 use super::{CALM, Simulation};
+use crate::manager::Serving;
 
 /// More pages than the audit of such a ledger has.
 const MOST_PAGES: usize = 100;
 
 impl Simulation {
     /// Waits until every host has what the ledger says, nothing else, and the ledger knows it.
-    pub(super) async fn converges(&self, deadline: Instant) {
+    pub(crate) async fn converges(&self, deadline: Instant) {
         loop {
             let Some(difference) = self.difference().await else { return };
             if Instant::now() > deadline {
@@ -30,11 +32,12 @@ impl Simulation {
     async fn difference(&self) -> Option<String> {
         for host in &self.hosts {
             let id = host.id.clone();
-            let asked = self.network.ask(&host.cable, 0, move |serving| {
+            // Of the manager itself: no message of it is lost, nor counts as a step.
+            let ask = move |serving: Serving| -> BoxFuture<'static, _> {
                 let id = id.clone();
                 Box::pin(async move { serving.manager.host_changes(id, None).await })
-            });
-            let desired = match asked.await {
+            };
+            let desired = match self.managers.serve(0, &ask).await {
                 Ok(Ok(changes)) => changes,
                 other => return Some(format!("{} cannot be asked for: {other:?}", host.id)),
             };
@@ -49,11 +52,12 @@ impl Simulation {
                 return Some(format!("{} must have {desired:?} and has {has:?}", host.id));
             }
         }
-        self.managers.ledger(unsettled)
+        let soon = self.managers.now().after(CALM);
+        self.managers.ledger(|ledger| unsettled(ledger, soon))
     }
 
     /// Audits the whole ledger: nothing is left out, nothing is found, and each subnet's addresses add up.
-    pub(super) async fn audit(&self) -> Result<(), Status> {
+    pub(crate) async fn audit(&self) -> Result<(), Status> {
         let mut client = AuditsClient::new(self.wire());
         let (mut page_token, mut looked_at) = (String::new(), (0, 0, 0));
         for _ in 0..MOST_PAGES {
@@ -86,14 +90,21 @@ impl Simulation {
     }
 }
 
-/// What a ledger still waits for, though every host has what it says.
-fn unsettled(ledger: &View) -> Option<String> {
-    let waits = |port: &&Port| port.is_released || port.status != PortStatus::Active;
+/// What a ledger still waits for, though every host has what it says; what rests for longer than until `soon` is settled.
+fn unsettled(ledger: &View, soon: Timestamp) -> Option<String> {
+    let is_active = |status: &PortStatus| *status == PortStatus::Active;
+    let waits = |port: &&Port| {
+        let is_there = port.target.as_ref().is_none_or(|target| is_active(&target.status));
+        port.is_released || !is_active(&port.status) || !is_there
+    };
     if let Some(port) = ledger.rows().find(waits) {
         return Some(format!("{port:?} is not gone, or not active"));
     }
-    // No subnet of a run lets addresses rest for longer than a minute.
-    let waits = |row: &&FixedIp| matches!(row.holder, Holder::Leaving { .. } | Holder::Quarantine(_));
+    let waits = |row: &&FixedIp| match row.holder {
+        Holder::Leaving { .. } => true,
+        Holder::Quarantine(until) => until <= soon,
+        Holder::Port(_) | Holder::Reserved { .. } => false,
+    };
     ledger.rows().find(waits).map(|row| format!("{row:?} is not free"))
 }
 
