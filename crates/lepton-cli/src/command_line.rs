@@ -130,30 +130,51 @@ enum Command {
     Reference,
 }
 
+/// A command line that was understood, with the grammar that it was read by.
+struct Understood {
+    line: CommandLine,
+    grammar: clap::Command,
+    matches: ArgMatches,
+}
+
 /// Does what the arguments (the program's name first) say; the exit code tells how it went.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
-    // A variable without a value is one that is not set.
-    let mut all = CommandLine::command().mut_args(|option| {
-        if option.get_env().is_some_and(is_empty) { option.env(Resettable::Reset) } else { option }
-    });
-    let matches = all.try_get_matches_from_mut(&arguments);
-    let parsed = matches.and_then(|matches| {
-        let line = CommandLine::from_arg_matches(&matches).map_err(|stop| stop.format(&mut all))?;
-        Ok((line, matches))
-    });
-    let (line, matches) = match parsed {
-        Ok(parsed) => parsed,
-        Err(stop) => {
-            let stop = blame::rightly(stop, &all, &arguments);
-            return explain(&stop, output::format_in(&arguments));
-        }
+    let Understood { line, grammar, matches } = match parse(&arguments) {
+        Ok(understood) => understood,
+        Err(stop) => return explain(&stop, output::format_in(&arguments)),
     };
     let format = line.output;
     match line.execute() {
         Ok(code) => code,
-        Err(error) => error.in_words_of(given(&all, &matches)).report(format),
+        Err(error) => error.in_words_of(given(&grammar, &matches)).report(format),
+    }
+}
+
+/// Reads arguments (the program's name first) as [`run`] does, and does nothing.
+///
+/// # Errors
+///
+/// Why there is nothing to do, as people are told: a mistake, or that help or the version was asked for.
+pub fn understand(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    parse(&arguments).map(drop).map_err(|stop| stop.to_string())
+}
+
+fn parse(arguments: &[OsString]) -> Result<Understood, clap::Error> {
+    let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+    // A variable without a value is one that is not set.
+    let mut grammar = CommandLine::command().mut_args(|option| {
+        if option.get_env().is_some_and(is_empty) { option.env(Resettable::Reset) } else { option }
+    });
+    let matches = grammar.try_get_matches_from_mut(arguments);
+    let read = matches.and_then(|matches| {
+        let line = CommandLine::from_arg_matches(&matches).map_err(|stop| stop.format(&mut grammar))?;
+        Ok((line, matches))
+    });
+    match read {
+        Ok((line, matches)) => Ok(Understood { line, grammar, matches }),
+        Err(stop) => Err(blame::rightly(stop, &grammar, arguments)),
     }
 }
 

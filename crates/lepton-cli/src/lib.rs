@@ -11,7 +11,8 @@
 //! which `output` prints as a table, JSON or YAML. Nothing that the server validates is validated here: what is refused
 //! and why is the server's word, `error` only says it in the words of the command line.
 //!
-//! Only what a program around the command line needs is public: [`run`] it, and its [`reference()`].
+//! Only what a program around the command line needs is public: [`run`] it, [`understand`] it and a file of settings
+//! ([`understand_file`]), and its [`reference()`].
 
 mod audit;
 mod blame;
@@ -48,5 +49,6 @@ mod subnet;
 mod subnet_options;
 mod version;
 
-pub use command_line::run;
+pub use command_line::{run, understand};
 pub use reference::reference;
+pub use settings::understand_file;

@@ -175,6 +175,16 @@ impl TlsFiles {
     }
 }
 
+/// Reads a configuration file as every command does, and does nothing with it.
+///
+/// # Errors
+///
+/// What is wrong with it, as people are told.
+pub fn understand_file(path: &Path) -> Result<(), String> {
+    let layer = read(path).map_err(|error| error.to_string())?;
+    layer.unwrap_or_default().settle().map(drop).map_err(|error| error.to_string())
+}
+
 fn default_files() -> Vec<PathBuf> {
     let folder = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let folder = folder.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")));

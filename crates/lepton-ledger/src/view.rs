@@ -42,7 +42,7 @@ use lepton_types::{
 ///
 /// A view that is *complete* holds everything, so that what it lacks does not exist; any other view answers only for
 /// the [`Key`]s that were loaded into it, and notes every other key that it is asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct View {
     tables: Tables,
     indexes: Indexes,
@@ -79,7 +79,7 @@ pub struct View {
 }
 
 /// The rows, a table each.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tables {
     pub(crate) networks: Table<Network>,
     pub(crate) subnets: Table<Subnet>,
@@ -101,7 +101,7 @@ pub struct Tables {
 }
 
 /// Orders in which commands look rows up other than by their keys.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Indexes {
     pub(crate) networks_by_project: BTreeSet<(Option<ProjectId>, u64, NetworkId)>,
     pub(crate) networks_by_sequence: BTreeSet<(u64, NetworkId)>,

@@ -153,6 +153,16 @@ impl Caller {
         &self.scope
     }
 
+    /// The caller that a client certificate (DER) names, as the whole of a trust domain's server believes it once the certificate
+    /// itself is proven; a compute or agent certificate's name is its host, a member's is its project.
+    ///
+    /// # Errors
+    ///
+    /// [`CertificateError`]: it names nobody.
+    pub fn by_certificate(der: &[u8], trusted: Option<&TrustDomain>) -> Result<Self, CertificateError> {
+        certificate::caller(der, trusted)
+    }
+
     /// The caller that [`Authorise`](crate::Authorise) left in the request.
     ///
     /// Errors: `INTERNAL` when it never saw the request, which is a mistake in the wiring of the server.
@@ -181,7 +191,7 @@ impl Trust {
     fn by_certificate(&self, tls: &TlsConnectInfo<TcpConnectInfo>) -> Result<Caller, Unidentified> {
         let chain = tls.peer_certs().ok_or(Unidentified::NoCertificate)?;
         let leaf = chain.first().ok_or(Unidentified::NoCertificate)?;
-        let mut caller = certificate::caller(leaf, self.trust_domain.as_ref())?;
+        let mut caller = Caller::by_certificate(leaf, self.trust_domain.as_ref())?;
         caller.host = caller.host.filter(|_| self.binds_hosts);
         Ok(caller)
     }

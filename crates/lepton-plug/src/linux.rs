@@ -31,13 +31,13 @@ use std::{
     fmt, io,
 };
 
-use lepton_plan::{Action, HostState, Seen};
+use lepton_plan::{Action, Filter, HostState, Seen};
 use lepton_types::IfName;
 
 use crate::{Plug, PlugError};
 
 use self::{
-    filter::{Found, Watch},
+    filter::{Found, Told, Watch},
     limit::{Limit, together},
     link::{Link, LinkKind},
     netlink::Netlink,
@@ -45,6 +45,17 @@ use self::{
     nft::Nft,
     stage::Stage,
 };
+
+/// The ports' filters that a listing of the filter table tells of, as `nft -j list table bridge lepton` prints it; none when it
+/// tells of none, or is no listing.
+pub fn listed_filters(listing: &[u8]) -> Option<BTreeMap<IfName, Filter>> {
+    filter::read(listing).map(|found| found.filters)
+}
+
+/// Whether a message about nftables, of this kind and without its netlink header, matters to who watches the filter table.
+pub fn is_news_of_filters(kind: u16, body: &[u8]) -> bool {
+    Told::read(0, kind, body).matters()
+}
 
 /// The kernel of this host.
 pub struct Linux {

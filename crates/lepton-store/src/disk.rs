@@ -42,6 +42,12 @@ impl Disk {
         Self { memory: Arc::clone(&self.memory), weather: Some(weather) }
     }
 
+    /// Another ledger that holds the same, and to which nothing happens.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { memory: Arc::new(self.memory.copy()), weather: None }
+    }
+
     /// Looks at the whole ledger.
     pub fn look<T>(&self, look: impl FnOnce(&View) -> T) -> T {
         look(&self.memory.view())

@@ -19,6 +19,11 @@ impl Memory {
         Self { view: Mutex::new(view) }
     }
 
+    /// Another ledger that holds the same.
+    pub(crate) fn copy(&self) -> Self {
+        Self { view: Mutex::new(self.view().clone()) }
+    }
+
     /// Decides every job and keeps what they changed.
     pub(crate) fn write(&self, jobs: &mut [Box<dyn Job>], now: Timestamp, seed: [u8; 32]) -> Vec<Change> {
         let mut view = self.view();

@@ -14,7 +14,7 @@ use crate::{
 use lepton_ipam::Block;
 
 /// What a store was asked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Audit {
     pools: BTreeMap<PoolSpan, PoolLook>,
     ranges: BTreeMap<Which<SubnetId>, Vec<CountedRange>>,

@@ -30,6 +30,13 @@ const MACS_EACH: u64 = 8;
 /// Bytes of a port's id that count up. The name of its device is made of them.
 const COUNTED: usize = 5;
 
+impl Clone for Draws {
+    /// What the same batch draws, from its beginning: the generator has no copies.
+    fn clone(&self) -> Self {
+        Self::new(self.seed)
+    }
+}
+
 impl Draws {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         let place = StdRng::from_seed(seed).random();

@@ -18,7 +18,7 @@ use crate::{
 const FORGOTTEN_AT_ONCE: usize = 1024;
 
 /// What a view knows of what was.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct History {
     /// In a partial view: what was asked for.
     pages: BTreeMap<HoldingFilter, Vec<Holding>>,

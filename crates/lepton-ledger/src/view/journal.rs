@@ -11,7 +11,7 @@ use crate::{Change, JournalBounds, JournalEntry, JournalRow, Key, Selection, Sto
 const SPAN: u64 = 512;
 
 /// What a view knows of the journal.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     /// By the revision of their last events.
     rows: BTreeMap<u64, JournalRow>,

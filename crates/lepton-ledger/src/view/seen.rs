@@ -15,7 +15,7 @@ use crate::{FixedIp, Key, Row, Selection, Stop};
 pub const MOST_SEEN: u16 = 2;
 
 /// Rows that a store has seen and holds nobody from. What the tables know of them is newer, or the batch's own decision.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     ports_on: BTreeMap<NetworkId, Vec<Port>>,
     with_mac: BTreeMap<MacAddr, PortId>,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound};
 use crate::Row;
 
 /// The rows of one kind that a view knows, and the keys of those that it knows to be gone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<R: Row> {
     rows: BTreeMap<R::Key, Option<R>>,
 }

@@ -91,6 +91,11 @@ impl Told {
         };
         Self { port, what }
     }
+
+    /// Whether it tells anything of our table, or ends a transaction that may have.
+    pub(in super::super) fn matters(&self) -> bool {
+        self.what != What::Other
+    }
 }
 
 /// Whether the table that a message is about is `bridge lepton`, whatever the object.
