@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::{
-    dependencies, docs, test,
+    dependencies, docs, fuzz, test,
     workspace::{self, cargo},
 };
 
@@ -13,12 +13,13 @@ use crate::{
 type Check = (&'static str, fn() -> Result<()>);
 
 /// The checks, the quickest to fail first; the tests come last, so that their closing lines are the last words.
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     ("format", format),
     ("dependencies", dependencies::check),
     ("lints", lints),
     ("rustdoc", rustdoc),
     ("reference", docs::check),
+    ("fuzzing", fuzz::check),
     ("tests", test::run),
 ];
 
@@ -33,7 +34,8 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn format() -> Result<()> {
-    workspace::run(&mut cargo(["fmt", "--all", "--check"]))
+    workspace::run(&mut cargo(["fmt", "--all", "--check"]))?;
+    workspace::run(&mut cargo(["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"]))
 }
 
 fn lints() -> Result<()> {

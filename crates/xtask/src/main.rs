@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod dependencies;
 mod docs;
+mod fuzz;
 mod namespace;
 mod packages;
 mod sim;
@@ -36,6 +37,8 @@ enum Command {
     Docs(docs::DocsArgs),
     /// Simulate Lepton under faults, once for each seed
     Sim(sim::SimArgs),
+    /// Run the targets of tests/fuzz/ from their seeds: any body to any call, any text to any parser
+    Fuzz(fuzz::FuzzArgs),
     /// Measure the release build and write docs/benchmarks.md
     Bench(bench::BenchArgs),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Docs(args) => docs::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match outcome {

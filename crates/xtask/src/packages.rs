@@ -20,6 +20,8 @@ pub(crate) struct Program {
     package: &'static str,
 }
 
+/// Compiles libFuzzer.
+pub(crate) const CXX: Program = Program { name: "c++", package: "g++" };
 /// Shows and changes interfaces.
 pub(crate) const IP: Program = Program { name: "ip", package: "iproute2" };
 /// Loads packet filters.

@@ -15,8 +15,9 @@ pub(crate) struct Workspace {
     /// The checkout.
     #[serde(rename = "workspace_root")]
     pub(crate) root: PathBuf,
+    /// Where builds are.
     #[serde(rename = "target_directory")]
-    target: PathBuf,
+    pub(crate) target: PathBuf,
 }
 
 /// The programs that users run, and the packages that they are in.

@@ -1,0 +1,7 @@
+#![no_main]
+
+use lepton_fuzz::RPC;
+use lepton_fuzz_targets::bounded;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| bounded(RPC.run, input));
