@@ -84,7 +84,10 @@ pub use floating_pool::{
 pub use history::{
     End, Held, Holdable, HolderPage, Holding, HoldingFilter, HoldingPlace, ListHolders, PastPort, Shelf, When,
 };
-pub use host::{FenceHost, Fenced, HostFeed, HostRevision, NamedHost, RegisterHost, ReportHost};
+pub use host::{
+    FenceHost, Fenced, HostFeed, HostFigures, HostRevision, MeasureHosts, MeasuredHosts, NamedHost,
+    RegisterHost, ReportHost,
+};
 pub use journal::{JournalBounds, JournalEntry, JournalRow};
 pub use key::{Key, Selection};
 pub use lepton_ipam::{Block, derived};

@@ -10,6 +10,7 @@ mod fixed_ip;
 mod floating;
 mod forget;
 mod history;
+mod hosts;
 mod journal;
 mod lookup;
 mod mac_range;
@@ -24,7 +25,9 @@ use std::{
 
 pub(crate) use self::draws::Draws;
 pub(crate) use self::table::Table;
-use self::{audit::Audit, history::History, journal::Journal, moments::Moments, seen::Seen};
+use self::{
+    audit::Audit, history::History, hosts::HostPages, journal::Journal, moments::Moments, seen::Seen,
+};
 pub use self::{mac_range::FREE_MACS_AT_ONCE, seen::MOST_SEEN};
 use crate::{
     AddressPage, AddressPlace, Change, FixedIp, FloatingOwner, FreeMac, FreeMacPlace, Frontier, Host,
@@ -61,6 +64,7 @@ pub struct View {
     floating_owners: BTreeMap<IpAddr, FloatingOwner>,
     journal: Journal,
     history: History,
+    host_pages: HostPages,
     audit: Audit,
     default_limits: Amounts<Limit>,
     /// Whether the store holds ranges of MACs, as was said with the networks.
@@ -155,6 +159,7 @@ impl View {
             floating_owners: BTreeMap::new(),
             journal: Journal::default(),
             history: History::default(),
+            host_pages: HostPages::new(),
             audit: Audit::default(),
             default_limits: Amounts::DEFAULT,
             has_mac_ranges: false,

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use lepton_ledger::{AuditLedger, AuditedThing, Finding, FindingClass, LookedAt, SubnetFigures};
+use lepton_ledger::{
+    AuditLedger, AuditedThing, Finding, FindingClass, HostFigures, LookedAt, MeasureHosts, SubnetFigures,
+};
 use lepton_types::SubnetId;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +22,9 @@ const MOST_FINDINGS: usize = 1000;
 /// Most subnets whose figures are kept: each is five lines of the metrics.
 const MOST_SUBNETS: usize = 1000;
 
+/// Most hosts whose figures are kept: each is five lines of the metrics.
+const MOST_HOSTS: usize = 1000;
+
 /// What an audit of the whole ledger has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Audit {
@@ -29,6 +34,8 @@ pub(crate) struct Audit {
     pub(crate) findings: Vec<Finding>,
     /// What the first subnets have.
     pub(crate) subnets: BTreeMap<SubnetId, SubnetFigures>,
+    /// How far the first hosts are behind what they must have; none when they could not be counted.
+    pub(crate) hosts: Option<Vec<HostFigures>>,
     /// How much was looked at.
     pub(crate) looked_at: LookedAt,
 }
@@ -96,7 +103,29 @@ async fn audit(manager: &Manager) -> Result<Audit, ManagerError> {
         audit.looked_at.add(&step.looked_at);
         after = step.next;
         if after.is_none() {
-            return Ok(audit);
+            break;
+        }
+        time::sleep(began.elapsed()).await;
+    }
+    // What was found is told, whatever becomes of this.
+    match measure_hosts(manager).await {
+        Ok(hosts) => audit.hosts = Some(hosts),
+        Err(error) => tracing::warn!(%error, "the ports of hosts are not counted"),
+    }
+    Ok(audit)
+}
+
+/// Counts what the first hosts have, as gently.
+async fn measure_hosts(manager: &Manager) -> Result<Vec<HostFigures>, ManagerError> {
+    let (mut hosts, mut after) = (Vec::new(), None);
+    loop {
+        let began = Instant::now();
+        let measured = manager.ask(MeasureHosts { after }).await?;
+        hosts.extend(measured.hosts);
+        hosts.truncate(MOST_HOSTS);
+        after = measured.next;
+        if after.is_none() || hosts.len() == MOST_HOSTS {
+            return Ok(hosts);
         }
         time::sleep(began.elapsed()).await;
     }
@@ -116,9 +145,9 @@ fn tell(audit: &Audit, known: &BTreeSet<Place>) -> BTreeSet<Place> {
 #[cfg(test)]
 mod tests {
     use lepton_ipam::SubnetSpec;
-    use lepton_ledger::{CreateNetworks, Envelope, NetworkSpec, Scope};
+    use lepton_ledger::{CreateNetworks, Envelope, NetworkSpec, RegisterHost, Scope};
     use lepton_store::{Database, StoreConfig};
-    use lepton_types::Mtu;
+    use lepton_types::{Mtu, PortStatus, Timestamp};
 
     use super::*;
     use crate::Settings;
@@ -143,7 +172,13 @@ mod tests {
     #[tokio::test]
     async fn an_audit_goes_through_the_whole_ledger_and_is_measured() {
         let manager = manager_with("10.1.0.0/24").await;
-        let audit = audit(&manager).await.unwrap();
+        let register = RegisterHost { host: "host-1".parse().unwrap() };
+        manager.submit(register, Envelope::anonymous(), false).await.unwrap();
+        let mut audit = audit(&manager).await.unwrap();
+        let Some([host]) = audit.hosts.as_deref_mut() else { panic!("{:?}", audit.hosts) };
+        assert_eq!(*host, HostFigures::of("host-1".parse().unwrap()));
+        host.add(&PortStatus::Pending, 2, Some(Timestamp::from(1_500_000)));
+        host.to_unplug = 3;
         assert_eq!((audit.looked_at.subnets, audit.looked_at.quotas, audit.findings.len()), (1, 1, 0));
         manager.metrics().audited(&audit, Duration::from_secs(2));
         let text = manager.metrics().text();
@@ -155,6 +190,23 @@ mod tests {
             "lepton_audit_seconds 2.0".to_owned(),
             format!("lepton_subnet_addresses{{{labels},state=\"free\"}} 253.0"),
             format!("lepton_subnet_addresses{{{labels},state=\"held\"}} 0.0"),
+            "lepton_host_ports{host=\"host-1\",state=\"active\"} 0".to_owned(),
+            "lepton_host_ports{host=\"host-1\",state=\"pending\"} 2".to_owned(),
+            "lepton_host_ports{host=\"host-1\",state=\"to_unplug\"} 3".to_owned(),
+            "lepton_host_pending_since_timestamp_seconds{host=\"host-1\"} 1.5".to_owned(),
+        ] {
+            assert!(text.lines().any(|told| told == line), "no line {line:?} in {text}");
+        }
+
+        // What is found is told at once, and of hosts what was known.
+        audit.counts.insert(FindingClass::LeakedAddress, 1);
+        audit.hosts = None;
+        manager.metrics().audited(&audit, Duration::from_secs(3));
+        let text = manager.metrics().text();
+        for line in [
+            "lepton_leaked_addresses 1",
+            "lepton_audit_seconds 2.0",
+            "lepton_host_ports{host=\"host-1\",state=\"pending\"} 2",
         ] {
             assert!(text.lines().any(|told| told == line), "no line {line:?} in {text}");
         }

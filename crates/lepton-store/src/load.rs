@@ -295,6 +295,9 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
         }
         Selection::GuestsOn(network) => guests::load_on(tx, *network, view).await,
         Selection::PortsToFence { host, limit } => ports::load_to_fence(tx, host, *limit, view).await,
+        Selection::HostFigures { after, limit } => {
+            hosts::load_figures(tx, after.as_ref(), *limit, view).await
+        }
         Selection::HostPorts(host, after) => {
             ports::load_of_host(tx, host, *after, view).await?;
             pending_unplugs::load_of_host(tx, host, *after, view).await

@@ -102,6 +102,13 @@ pub enum Selection {
         /// Most pools to load.
         limit: u16,
     },
+    /// What the first hosts behind one have, counted. For questions.
+    HostFigures {
+        /// Only hosts behind this one.
+        after: Option<HostId>,
+        /// Most hosts to count the ports of.
+        limit: u16,
+    },
     /// Whether a range has allocated addresses: some of them are noted, if there are any.
     FloatingIpIn(SubnetId),
     /// A page of floating IPs in the order of their addresses, with the ports and networks that they lead to and their pools.

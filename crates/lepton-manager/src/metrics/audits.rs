@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lepton_ledger::{FindingClass, SubnetFigures};
+use lepton_ledger::{FindingClass, HostFigures, SubnetFigures};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{family::Family, gauge::Gauge},
@@ -22,6 +22,8 @@ pub(super) struct Audits {
     completed: Gauge,
     seconds: Gauge<f64, AtomicU64>,
     addresses: Family<Addresses, Gauge<f64, AtomicU64>>,
+    ports: Family<Ports, Gauge>,
+    pending_since: Family<OnHost, Gauge<f64, AtomicU64>>,
 }
 
 /// A class of findings, as a label.
@@ -39,6 +41,19 @@ struct Addresses {
     state: &'static str,
 }
 
+/// Ports of a host that are alike, as labels.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ports {
+    host: String,
+    state: &'static str,
+}
+
+/// A host, as a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OnHost {
+    host: String,
+}
+
 impl Audits {
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "Addresses that are marked as taken and that nobody has";
@@ -50,6 +65,10 @@ impl Audits {
         registry.register("audit_seconds", "How long the last complete audit took", self.seconds.clone());
         let help = "Addresses of a subnet by what they are, as the last complete audit counted them";
         registry.register("subnet_addresses", help, self.addresses.clone());
+        let help = "Ports of a host by what it has said of them, as the last complete audit counted them";
+        registry.register("host_ports", help, self.ports.clone());
+        let help = "When the oldest port was allocated that waits for its host; none when none does";
+        registry.register("host_pending_since_timestamp_seconds", help, self.pending_since.clone());
     }
 
     pub(super) fn measure(&self, audit: &Audit, took: Duration) {
@@ -62,6 +81,11 @@ impl Audits {
         // What is told is what there is now: subnets end.
         self.addresses.clear();
         audit.subnets.values().for_each(|figures| self.measure_subnet(figures));
+        // As long as hosts cannot be counted, the audit is not complete: they stay as they were, and so does when that was.
+        let Some(hosts) = &audit.hosts else { return };
+        self.ports.clear();
+        self.pending_since.clear();
+        hosts.iter().for_each(|figures| self.measure_host(figures));
         self.seconds.set(took.as_secs_f64());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.completed.set(gauged(now.as_secs()));
@@ -88,6 +112,26 @@ impl Audits {
                 state,
             };
             self.addresses.get_or_create(&labels).set(number);
+        }
+    }
+}
+
+impl Audits {
+    fn measure_host(&self, figures: &HostFigures) {
+        let numbers = [
+            ("active", figures.active),
+            ("pending", figures.pending),
+            ("failed", figures.failed),
+            ("to_unplug", figures.to_unplug),
+        ];
+        for (state, number) in numbers {
+            let labels = Ports { host: figures.host.to_string(), state };
+            self.ports.get_or_create(&labels).set(gauged(number));
+        }
+        if let Some(since) = figures.pending_since {
+            let since = u64::try_from(since.micros()).map(Duration::from_micros).unwrap_or_default();
+            let labels = OnHost { host: figures.host.to_string() };
+            self.pending_since.get_or_create(&labels).set(since.as_secs_f64());
         }
     }
 }

@@ -134,7 +134,7 @@ pub(super) fn position(number: u64) -> Result<u16, StoreError> {
     u16::try_from(number).map_err(|error| damaged("position", &error))
 }
 
-fn status(status: &str, error: Option<String>) -> Result<PortStatus, StoreError> {
+pub(super) fn status(status: &str, error: Option<String>) -> Result<PortStatus, StoreError> {
     match (status, error) {
         ("PENDING", None) => Ok(PortStatus::Pending),
         ("ACTIVE", None) => Ok(PortStatus::Active),

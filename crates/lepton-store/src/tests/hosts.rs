@@ -5,13 +5,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
-    DeleteNetwork, FenceHost, GetInstanceNwInfo, Holder, HostFeed, RegisterHost, ReportHost, Scope,
+    AllocateForInstance, DeleteNetwork, FenceHost, GetInstanceNwInfo, Holder, HostFeed, HostFigures,
+    MeasureHosts, RegisterHost, ReportHost, Scope,
 };
 use lepton_types::{HostChanges, HostId, HostReport, PortBinding, PortReport, PortStatus, Revision};
 
 use super::{
     each_store,
     harness::{Subject, allocation, fixed_ips, host, instance, network, subnet},
+    migrations::{finish, start},
 };
 
 async fn changes(subject: &Subject, host: HostId, after: Option<Revision>) -> HostChanges {
@@ -168,7 +170,7 @@ async fn a_report_without_news_writes_nothing() {
 async fn each_host_has_revisions_of_its_own() {
     each_store(async |subject| {
         subject.network("private", &["10.1.0.0/24"]).await;
-        let on = |host: &str, number| lepton_ledger::AllocateForInstance {
+        let on = |host: &str, number| AllocateForInstance {
             host: host.parse().ok(),
             ..allocation(number, vec![])
         };
@@ -188,10 +190,7 @@ async fn what_no_agent_was_told_of_ends_at_once_and_is_in_the_history() {
     each_store(async |subject| {
         subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
         let nod7: HostId = "nod7".parse().unwrap();
-        let on_nod7 = |number| lepton_ledger::AllocateForInstance {
-            host: Some(nod7.clone()),
-            ..allocation(number, vec![])
-        };
+        let on_nod7 = |number| AllocateForInstance { host: Some(nod7.clone()), ..allocation(number, vec![]) };
         let first = subject.submit(on_nod7(1)).await.unwrap();
         let both = [allocation(2, vec![]), on_nod7(3)].map(|command| subject.submit(command));
         join_all(both).await;
@@ -221,8 +220,7 @@ async fn an_agent_that_comes_to_one_manager_while_another_one_deallocates_has_no
     let other = subject.another().await.unwrap();
     for number in 0..40 {
         let host: HostId = format!("node{number}").parse().unwrap();
-        let on_it =
-            lepton_ledger::AllocateForInstance { host: Some(host.clone()), ..allocation(number, vec![]) };
+        let on_it = AllocateForInstance { host: Some(host.clone()), ..allocation(number, vec![]) };
         subject.submit(on_it).await.unwrap();
         let comes = async {
             let by_itself = lepton_ledger::Envelope::anonymous();
@@ -332,6 +330,86 @@ async fn very_many_ports_are_fenced_in_parts() {
         let last = fence().await.unwrap();
         assert_eq!((last.ended.len(), last.live.len(), last.has_more), (0, 80, false));
         assert_eq!(subject.dump().await.held().len(), 80);
+    })
+    .await;
+}
+
+/// What all hosts have.
+async fn measured(subject: &Subject) -> Vec<HostFigures> {
+    let (mut after, mut all) = (None, Vec::new());
+    loop {
+        let step = subject.store().ask(MeasureHosts { after }).await.unwrap();
+        all.extend(step.hosts);
+        after = step.next;
+        if after.is_none() {
+            return all;
+        }
+    }
+}
+
+/// What these hosts have, and the others nothing.
+fn with(all: &[HostFigures], some: &[HostFigures]) -> Vec<HostFigures> {
+    let of = |host: &HostId| some.iter().find(|figures| figures.host == *host).cloned();
+    all.iter().map(|it| of(&it.host).unwrap_or_else(|| HostFigures::of(it.host.clone()))).collect()
+}
+
+#[tokio::test]
+async fn how_far_a_host_is_behind_is_counted_by_what_it_has_said() {
+    each_store(async |subject| {
+        subject.network("private", &["10.1.0.0/24"]).await;
+        let (mut ports, mut moments) = (Vec::new(), Vec::new());
+        for number in 1..=5 {
+            moments.push(subject.now());
+            ports.push(subject.allocate(number).await.unwrap().vifs[0].id);
+            subject.advance(Duration::from_secs(60));
+        }
+        let elsewhere = AllocateForInstance { host: "nobodys".parse().ok(), ..allocation(6, vec![]) };
+        subject.submit(elsewhere).await.unwrap();
+        let says = |id, status| PortReport { id, status, filtered_at: None };
+        let failed = PortStatus::Error("no room".to_owned());
+        let plugged = vec![says(ports[0], PortStatus::Active), says(ports[1], failed)];
+        report(subject, HostReport { ports: plugged, ..HostReport::default() }).await;
+        subject.deallocate(4).await;
+        subject.submit(start(1, "host-1", "host-2")).await.unwrap();
+
+        let all = measured(subject).await;
+        assert!(all.is_sorted_by_key(|figures| figures.host.clone()));
+        assert_eq!(all.len(), 7, "a host whose agent was never there has nothing to follow");
+        let of = |name: &str| HostFigures::of(name.parse().unwrap());
+        let own = |active, to_unplug| HostFigures {
+            active,
+            pending: 2,
+            failed: 1,
+            to_unplug,
+            pending_since: Some(moments[2]),
+            ..of("host-1")
+        };
+        // Of what moves nobody knows how long it waits.
+        let other = HostFigures { pending: 1, ..of("host-2") };
+        assert_eq!(all, with(&all, &[own(1, 1), other.clone()]));
+        subject.submit(finish(1, "host-1", "host-2")).await.unwrap();
+        assert_eq!(measured(subject).await, with(&all, &[own(0, 2), other.clone()]));
+        subject.unplug(vec![ports[0], ports[3]]).await;
+        assert_eq!(measured(subject).await, with(&all, &[own(0, 0), other]));
+        // A fenced host is not waited for.
+        subject.deallocate(5).await;
+        subject.submit(FenceHost { host: host() }).await.unwrap();
+        let left = measured(subject).await;
+        assert_eq!(left.iter().map(|figures| figures.to_unplug).sum::<u64>(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn very_many_hosts_are_measured_in_steps() {
+    each_store(async |subject| {
+        let names: Vec<HostId> = (10..50).map(|number| format!("n{number}").parse().unwrap()).collect();
+        for host in &names {
+            subject.submit(RegisterHost { host: host.clone() }).await.unwrap();
+        }
+        let all = measured(subject).await;
+        let of_these = all.iter().map(|figures| &figures.host).filter(|host| names.contains(host));
+        assert_eq!((of_these.count(), all.len()), (40, 47));
     })
     .await;
 }

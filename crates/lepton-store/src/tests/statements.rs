@@ -17,8 +17,8 @@ use lepton_ledger::{
     DnsPlace, End, Envelope, EventFilter, EventStart, FenceHost, FindInstances, FixedIp, FixedIpsBy,
     FloatingSelection, Frontier, GetFloatingIp, GetInstanceNwInfo, GetPort, Held, Holder, HoldingPlace,
     HostFeed, ListDnsDomains, ListFixedIps, ListFloatingIps, ListFloatingPools, ListHolders, ListMacRanges,
-    ListNetworks, ListPorts, ListQuotas, NamedHost, NetworkSpec, Place, PortRef, PortSelection, PortsBy,
-    ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
+    ListNetworks, ListPorts, ListQuotas, MeasureHosts, NamedHost, NetworkSpec, Place, PortRef, PortSelection,
+    PortsBy, ReadEvents, ReportHost, Scope, Shelf, SweepQuarantine, dhcp::GetDhcpGuests,
 };
 use lepton_types::{
     FixedIpState, HostReport, MacAddr, NetworkId, Port, PortBinding, PortId, PortReport, PortStatus,
@@ -293,6 +293,7 @@ async fn use_everything(subject: &Subject) {
     use_fixed_ips(subject, id).await;
     subject.deallocate(4).await;
     use_moves(subject).await;
+    subject.store().ask(MeasureHosts { after: None }).await.unwrap();
     assert_eq!(
         reason(subject.submit(DeleteNetwork { network: resting, scope: Scope::Everything }).await),
         "NETWORK_IN_USE"
