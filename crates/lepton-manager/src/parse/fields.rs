@@ -94,15 +94,18 @@ impl Fields {
     /// Parses a span of time that is not negative; an absent one is none.
     pub(crate) fn duration(&mut self, field: &str, span: Option<&prost_types::Duration>) -> Option<Duration> {
         /// Nanoseconds beyond these are seconds (google/protobuf/duration.proto).
-        const MOST_NANOS: i32 = 999_999_999;
+        const MOST_NANOS: u32 = 999_999_999;
 
-        let span = *span?;
-        if !(0..=MOST_NANOS).contains(&span.nanos) && span.seconds >= 0 {
-            self.wrong(field, format!("{} nanos are out of range (expected 0 to {MOST_NANOS})", span.nanos));
+        let prost_types::Duration { seconds, nanos } = *span?;
+        let Ok(whole) = u64::try_from(seconds) else {
+            self.wrong(field, format!("{seconds} seconds are negative"));
             return None;
-        }
-        let parsed = Duration::try_from(span);
-        parsed.map_err(|_| self.wrong(field, format!("{span} is negative or out of range"))).ok()
+        };
+        let Some(part) = u32::try_from(nanos).ok().filter(|nanos| *nanos <= MOST_NANOS) else {
+            self.wrong(field, format!("{nanos} nanos are out of range (expected 0 to {MOST_NANOS})"));
+            return None;
+        };
+        Some(Duration::new(whole, part))
     }
 
     /// Parses a moment, of which less than a microsecond is dropped; an absent one is none.
