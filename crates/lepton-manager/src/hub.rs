@@ -1,15 +1,17 @@
-//! [`Hub`]: wakes those who wait for something to happen in the ledger. Every wake-up is only a hint to look again.
+//! [`Hub`]: wakes those who wait for something to happen in the ledger, here or at another manager of it. Every wake-up is only a hint
+//! to look again.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lepton_ledger::{Change, Host};
+use lepton_ledger::Change;
+use lepton_store::{News, Observer};
 use lepton_types::{HostId, InstanceId, Revision};
 use tokio::sync::watch;
 
-/// Who waits for what. Shared by the store's writer, which tells it what was committed, and by those who wait.
+/// Who waits for what. Shared by the store, which tells it what was committed, and by those who wait.
 #[derive(Debug, Default)]
 pub struct Hub {
     waiting: Mutex<Waiting>,
@@ -34,47 +36,6 @@ pub(crate) struct InstanceWatch {
 }
 
 impl Hub {
-    /// Wakes everybody whom these changes concern. Never waits.
-    pub fn observe(&self, changes: &[Change]) {
-        let mut waiting = self.waiting();
-        if changes.iter().any(|change| change.journal_entry().is_some()) {
-            self.journal.send_modify(|count| *count += 1);
-        }
-        for change in changes {
-            match change {
-                Change::Host(change) => {
-                    if let Some(host) = &change.after {
-                        waiting.host_is_at(host);
-                    }
-                }
-                Change::Port(change) => {
-                    let port = change.after.as_ref().or(change.before.as_ref());
-                    if let Some(sender) = port.and_then(|port| waiting.instances.get(&port.instance)) {
-                        sender.send_modify(|count| *count += 1);
-                    }
-                }
-                Change::Network(_)
-                | Change::Subnet(_)
-                | Change::Frontier(_)
-                | Change::Block(_)
-                | Change::RecountedBlock(_)
-                | Change::Instance(_)
-                | Change::FixedIp(_)
-                | Change::FloatingRange(_)
-                | Change::FloatingIp(_)
-                | Change::DnsDomain(_)
-                | Change::DnsEntry(_)
-                | Change::PendingUnplug(_)
-                | Change::MacRange(_)
-                | Change::FreeMac(_)
-                | Change::Quota(_)
-                | Change::RecountedQuota(_)
-                | Change::RequestRecord(_)
-                | Change::Journal(_) => {}
-            }
-        }
-    }
-
     /// Follows a host's revision.
     pub(crate) fn watch_host(&self, host: &HostId) -> watch::Receiver<Revision> {
         self.waiting().hosts.entry(host.clone()).or_default().subscribe()
@@ -97,15 +58,39 @@ impl Hub {
     }
 }
 
+impl Observer for Hub {
+    fn observe(&self, changes: &[Change]) {
+        self.hear(&News::of(changes));
+    }
+
+    fn hear(&self, news: &News) {
+        if news.journal {
+            self.journal.send_modify(|count| *count += 1);
+        }
+        let mut waiting = self.waiting();
+        for (host, revision) in &news.hosts {
+            waiting.host_is_at(host, *revision);
+        }
+        for instance in &news.instances {
+            if let Some(sender) = waiting.instances.get(instance) {
+                sender.send_modify(|count| *count += 1);
+            }
+        }
+    }
+}
+
 impl Waiting {
-    /// Notes a host's revision, also when nobody follows it yet: who looked before this change and follows after it
-    /// would wait for the next one.
-    fn host_is_at(&mut self, host: &Host) {
-        let revision = host.revision;
-        if let Some(sender) = self.hosts.get(&host.id) {
-            sender.send_if_modified(|known| std::mem::replace(known, revision) != revision);
+    /// Notes a host's revision, also when nobody follows it yet: who looked before this change and follows after it would wait for
+    /// the next one. Of what another manager did it hears later than of what was done here since.
+    fn host_is_at(&mut self, host: &HostId, revision: Revision) {
+        if let Some(sender) = self.hosts.get(host) {
+            sender.send_if_modified(|known| {
+                let is_news = *known < revision;
+                *known = revision.max(*known);
+                is_news
+            });
         } else {
-            self.hosts.insert(host.id.clone(), watch::Sender::new(revision));
+            self.hosts.insert(host.clone(), watch::Sender::new(revision));
         }
     }
 }
@@ -131,14 +116,12 @@ impl Drop for InstanceWatch {
 
 #[cfg(test)]
 mod tests {
-    use lepton_ledger::RowChange;
     use uuid::Uuid;
 
     use super::*;
 
-    fn host_at(revision: u64) -> Change {
-        let host = Host { id: "a".parse().unwrap(), revision: revision.into(), is_registered: true };
-        Change::Host(RowChange { before: None, after: Some(host) })
+    fn host_at(revision: u64) -> News {
+        News { hosts: [("a".parse().unwrap(), revision.into())].into(), ..News::default() }
     }
 
     #[tokio::test]
@@ -146,7 +129,7 @@ mod tests {
         let hub = Hub::default();
         let mut own = hub.watch_host(&"a".parse().unwrap());
         let other = hub.watch_host(&"b".parse().unwrap());
-        hub.observe(&[host_at(7)]);
+        hub.hear(&host_at(7));
         assert_eq!(*own.wait_for(|revision| revision.number() == 7).await.unwrap(), Revision::from(7));
         assert!(!other.has_changed().unwrap());
     }
@@ -154,8 +137,19 @@ mod tests {
     #[tokio::test]
     async fn a_revision_from_before_is_heard_of() {
         let hub = Hub::default();
-        hub.observe(&[host_at(7)]);
+        hub.hear(&host_at(7));
         assert_eq!(hub.watch_host(&"a".parse().unwrap()).borrow().number(), 7);
+    }
+
+    /// Another manager's doings are heard of later than what was done here since.
+    #[test]
+    fn a_revision_that_is_heard_late_is_no_news() {
+        let hub = Hub::default();
+        hub.hear(&host_at(8));
+        let mut revision = hub.watch_host(&"a".parse().unwrap());
+        hub.hear(&host_at(7));
+        assert!(!revision.has_changed().unwrap());
+        assert_eq!(revision.borrow_and_update().number(), 8);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod waiting;
 use std::{future, sync::Arc, time::Duration};
 
 use lepton_ipam::MacBase;
-use lepton_ledger::{Change, Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
+use lepton_ledger::{Command, Envelope, HostFeed, HostRevision, Refusal, RegisterHost, ReportHost};
 use lepton_store::{
     ClaimError, Claimant, HostClaim, Store, StoreConfig, StoreError, SubmitError, Surroundings,
 };
@@ -24,7 +24,7 @@ use error::Awaited;
 pub use error::ManagerError;
 
 /// How often those who wait look again without having been told: another manager may have heard the host's report, or
-/// have given the host something to do.
+/// have given the host something to do, and what it tells may get lost.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What an operator sets.
@@ -106,9 +106,7 @@ impl Manager {
         surroundings: Surroundings,
     ) -> Result<Self, StoreError> {
         let (hub, default_limits) = (Arc::new(Hub::default()), store.default_limits);
-        let observer = Arc::clone(&hub);
-        let observer = Arc::new(move |changes: &[Change]| observer.observe(changes));
-        let store = Store::open_in(store, observer, surroundings).await?;
+        let store = Store::open_in(store, Arc::<Hub>::clone(&hub), surroundings).await?;
         agreement::look(&store, &settings, default_limits).await;
         let inner = Inner {
             metrics: Metrics::new(|registry| store.register_metrics(registry)),
@@ -224,7 +222,7 @@ impl Manager {
     }
 
     /// Waits until the host must have more than the revision that it holds. What another manager of the same ledger
-    /// decided is heard of within a second.
+    /// decided is heard of at once, or else within a second.
     pub async fn host_news(&self, host: &HostId, holds: Revision) {
         let mut revisions = self.inner.hub.watch_host(host);
         loop {
@@ -241,7 +239,7 @@ impl Manager {
         }
     }
 
-    /// Waits until it is time to look at what other managers have done, of which the hub tells nothing; for ever where there are
+    /// Waits until it is time to look at what other managers have done, of which the hub may not have heard; for ever where there are
     /// none.
     pub(crate) async fn others_may_have_written(&self) {
         if self.inner.store.is_shared() {

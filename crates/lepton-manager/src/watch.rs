@@ -104,7 +104,7 @@ impl EventWatch {
         }
     }
 
-    /// Waits until something may have happened. Another manager's doings are heard of within a second.
+    /// Waits until something may have happened. Another manager's doings are heard of at once, or else within a second.
     async fn wait(&mut self) {
         let ends = self.manager.watching_ends();
         tokio::select! {

@@ -24,6 +24,7 @@ mod rows;
 use std::{fmt, sync::Arc, time::Duration};
 
 use lepton_types::HostId;
+use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
@@ -48,7 +49,8 @@ struct Keepalive {
 }
 
 /// An open store, as one that may claim hosts; each time another, so that no copy of a machine is taken for the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Claimant(Uuid);
 
 /// A process's right to work as a host's agent. Dropped, it stays that process's to others, until they have waited for it.

@@ -16,7 +16,7 @@ use nix::{
 };
 use sqlx::{
     ConnectOptions, Connection as _, PgConnection, SqliteConnection,
-    postgres::PgConnectOptions,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -186,6 +186,20 @@ impl Connections {
             (Options::Sqlite { reader, .. }, Access::Read) => reader.connect().await.map(Connection::Sqlite),
             (Options::Postgres(options), _) => options.connect().await.map(Connection::Postgres),
         }
+    }
+
+    /// A connection that hears what is said on a channel of the server, and on which nothing is waited for to be on its disk.
+    pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, sqlx::Error> {
+        let Options::Postgres(options) = &self.options else {
+            return Err(sqlx::Error::Configuration("nobody speaks through a file".into()));
+        };
+        let options = PgConnectOptions::clone(options).options([("synchronous_commit", "off")]);
+        let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(self.patience);
+        let mut listener = PgListener::connect_with(&pool.connect_lazy_with(options)).await?;
+        // Whoever listens is to know that something may have been lost.
+        listener.eager_reconnect(false);
+        listener.listen(channel).await?;
+        Ok(listener)
     }
 
     /// A connection to a file that has its log open.

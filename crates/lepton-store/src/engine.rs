@@ -1,5 +1,5 @@
 //! The two engines behind one face. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
-//! `sql` and `statement` knows that there are two.
+//! `sql`, `statement` and `voice` knows that there are two.
 
 use std::sync::Arc;
 

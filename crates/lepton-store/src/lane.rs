@@ -19,8 +19,8 @@ use crate::{
     error::{StoreError, panicked},
     failure::Failure,
     metrics::LaneMetrics,
+    news::Audience,
     prune::{Prune, Waste, prune},
-    store::Observer,
     surroundings::{Clock, Seeds},
 };
 
@@ -44,11 +44,18 @@ pub(crate) enum Backend {
     Engine(Arc<Engine>),
 }
 
+impl Backend {
+    /// Whether others write between what a batch reads and what it writes.
+    pub(crate) fn is_on_server(&self) -> bool {
+        matches!(self, Self::Engine(engine) if engine.connections().is_shared())
+    }
+}
+
 /// What a lane's batches may do.
 #[derive(Clone)]
 pub(crate) enum Purpose {
-    /// Change the ledger and tell the observer.
-    Write(Observer),
+    /// Change the ledger and tell those who wait.
+    Write(Audience),
     /// Only look.
     Read,
     /// Only look, at very many rows.
@@ -199,18 +206,13 @@ impl Lane {
             match self.attempt(batch).await {
                 Ok(()) => return Ok(()),
                 // Nobody else was faster: it was decided so, and will be again.
-                Err(failure @ Failure::Violation(_)) if !self.is_shared() => return Err(failure),
+                Err(failure @ Failure::Violation(_)) if !self.backend.is_on_server() => return Err(failure),
                 Err(failure) => {
                     self.metrics.failed_attempt();
                     again.after(failure).await?;
                 }
             }
         }
-    }
-
-    /// Whether others write between what a batch reads and what it writes.
-    fn is_shared(&self) -> bool {
-        matches!(&self.backend, Backend::Engine(engine) if engine.connections().is_shared())
     }
 
     fn patience(&self) -> Duration {
@@ -223,8 +225,8 @@ impl Lane {
     /// Carries the batch out once.
     async fn attempt(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let changes = caught(self.carry_out(batch)).await?;
-        if let Purpose::Write(observer) = &self.purpose {
-            tell(observer, &changes);
+        if let Purpose::Write(audience) = &self.purpose {
+            audience.tell(&changes);
         }
         Ok(())
     }
@@ -266,15 +268,5 @@ fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
     }
     for job in batch {
         job.settle(outcome.clone());
-    }
-}
-
-/// Tells what is durable. A fault in the observer changes nothing about that.
-fn tell(observer: &Observer, changes: &[Change]) {
-    if changes.is_empty() {
-        return;
-    }
-    if let Err(fault) = std::panic::catch_unwind(AssertUnwindSafe(|| observer(changes))) {
-        tracing::error!(error = %panicked(&*fault), "the store's observer failed");
     }
 }

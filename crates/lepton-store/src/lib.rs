@@ -3,7 +3,7 @@
 //! ```text
 //!  submit ─▶ bounded queue ─▶ batch: decide over a View ◀─load─┐  ─▶ write the changes ─▶ commit ─▶ answer everybody
 //!  ask ────▶ bounded queue ─▶ batch: decide, take it all back ◀┘     (one transaction)      │
-//!                                                                                           └─▶ tell the observer
+//!                                                                                           └─▶ tell the observer, and the other managers
 //! ```
 //!
 //! A batch is what has gathered in the queue while the batch before it was at the disk; so one fsync serves many
@@ -28,6 +28,7 @@ mod load;
 mod memory;
 mod metrics;
 mod migrate;
+mod news;
 mod opened_file;
 mod prune;
 mod random;
@@ -39,6 +40,7 @@ mod table;
 mod tables;
 mod tasks;
 mod together;
+mod voice;
 mod write;
 
 pub use checkpoint::Copying;
@@ -46,7 +48,8 @@ pub use claim::{ClaimError, Claimant, HostClaim};
 pub use config::{Database, DatabaseError, StoreConfig, postgres_url};
 pub use disk::{After, Disk, Weather};
 pub use error::{StoreError, SubmitError};
-pub use store::{Observer, Store};
+pub use news::{News, Observer};
+pub use store::Store;
 pub use surroundings::{Clock, Seeds, Surroundings};
 
 #[cfg(test)]

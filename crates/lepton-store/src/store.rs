@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lepton_ledger::{Change, Command, Envelope, Reply};
+use lepton_ledger::{Command, Envelope, Reply};
 use lepton_types::{HostId, Timestamp};
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
@@ -28,13 +28,12 @@ use crate::{
     lane::{self, Backend, Lane, Purpose, Work},
     metrics::{Metrics, Queues},
     migrate::migrate,
+    news::{Audience, Observer, Untold},
     prune::{Prune, Waste},
     surroundings::{Clock, Surroundings},
     tasks::Tasks,
+    voice::Voice,
 };
-
-/// Told of every batch's changes, after they are durable; it must not wait for anything.
-pub type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
 
 /// How long a caller should stay away when the queue is full: some batches' time.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
@@ -66,7 +65,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Open`] when the database cannot be reached or is no ledger, [`StoreError::NewerSchema`].
-    pub async fn open(config: &StoreConfig, observer: Observer) -> Result<Self, StoreError> {
+    pub async fn open(config: &StoreConfig, observer: Arc<dyn Observer>) -> Result<Self, StoreError> {
         Self::open_in(config, observer, Surroundings::default()).await
     }
 
@@ -77,7 +76,7 @@ impl Store {
     /// As [`Store::open`].
     pub async fn open_in(
         config: &StoreConfig,
-        observer: Observer,
+        observer: Arc<dyn Observer>,
         surroundings: Surroundings,
     ) -> Result<Self, StoreError> {
         let Surroundings { clock, seeds, disk } = surroundings;
@@ -99,17 +98,23 @@ impl Store {
             tasks.spawn(name, lane.run(queue));
             sender
         };
-        let writer = start(Purpose::Write(observer));
+        // Only through a server can there be others who wait for what is written here.
+        let untold = backend.is_on_server().then(Arc::<Untold>::default);
+        let audience = Audience { observer: Arc::clone(&observer), untold: untold.clone() };
+        let writer = start(Purpose::Write(audience));
         let readers = (0..READERS).map(|_| start(Purpose::Read)).collect();
         let long_reader = start(Purpose::ReadLong);
-        if let Backend::Engine(engine) = &backend
-            && !engine.connections().is_shared()
-        {
-            let (engine, closing) = (Arc::clone(engine), closing.clone());
-            let checkpointer = Checkpointer { engine, closing, copying: config.copying };
-            tasks.spawn("the task that copies SQLite's log", checkpointer.run());
-        }
         let (next_reader, claimant) = (AtomicUsize::new(0), Claimant::fresh()?);
+        if let Backend::Engine(engine) = &backend {
+            let (engine, closing) = (Arc::clone(engine), closing.clone());
+            if let Some(untold) = untold {
+                let voice = Voice { engine, own: claimant, untold, observer, closing };
+                tasks.spawn("the task that hears other managers", voice.run());
+            } else {
+                let checkpointer = Checkpointer { engine, closing, copying: config.copying };
+                tasks.spawn("the task that copies SQLite's log", checkpointer.run());
+            }
+        }
         Ok(Self {
             backend,
             clock,

@@ -28,6 +28,7 @@ mod model;
 mod modified;
 mod network_info;
 mod networks;
+mod news;
 mod order;
 mod parallel;
 mod patience;

@@ -19,11 +19,12 @@ use lepton_types::{
     HostChanges, HostReport, InstanceId, Limit, Mtu, NetworkId, NetworkInfo, PortId, Timestamp,
 };
 use lepton_vnic::RequestedNetwork;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::sound::{self, Dump, assert_sound};
 use crate::{
-    Database, Observer, Store, StoreConfig, StoreError, SubmitError, Surroundings, engine::Engine,
+    Database, News, Observer, Store, StoreConfig, StoreError, SubmitError, Surroundings, engine::Engine,
     lane::Backend,
 };
 
@@ -51,9 +52,32 @@ pub(super) struct Subject {
     pub(super) config: StoreConfig,
     store: Option<Store>,
     now: Arc<AtomicI64>,
-    /// What the observer was told.
-    told: Arc<Mutex<Vec<Vec<Change>>>>,
+    ears: Arc<Ears>,
     _directory: tempfile::TempDir,
+}
+
+/// Keeps what stores tell.
+#[derive(Default)]
+pub(super) struct Ears {
+    told: Mutex<Vec<Vec<Change>>>,
+    heard: watch::Sender<Vec<News>>,
+}
+
+impl Observer for Ears {
+    fn observe(&self, changes: &[Change]) {
+        self.told.lock().unwrap().push(changes.to_vec());
+    }
+
+    fn hear(&self, news: &News) {
+        self.heard.send_modify(|heard| heard.push(news.clone()));
+    }
+}
+
+impl Ears {
+    /// What was heard of other stores.
+    pub(super) fn heard(&self) -> watch::Receiver<Vec<News>> {
+        self.heard.subscribe()
+    }
 }
 
 /// Runs a test on every kind of store; what the test leaves must be sound.
@@ -107,23 +131,27 @@ impl Subject {
     }
 
     pub(super) async fn with(kind: Kind, config: StoreConfig, directory: tempfile::TempDir) -> Self {
-        let (now, told) = (Arc::new(AtomicI64::new(START)), Arc::default());
-        let mut subject = Self { kind, config, store: None, now, told, _directory: directory };
+        let (now, ears) = (Arc::new(AtomicI64::new(START)), Arc::default());
+        let mut subject = Self { kind, config, store: None, now, ears, _directory: directory };
         subject.store = Some(subject.another().await.unwrap());
         subject
     }
 
     /// Opens the same database once more, beside the store that is open.
     pub(super) async fn another(&self) -> Result<Store, StoreError> {
-        let (now, told) = (Arc::clone(&self.now), Arc::clone(&self.told));
+        self.another_for(Arc::clone(&self.ears)).await
+    }
+
+    /// Opens the same database once more, with ears of its own.
+    pub(super) async fn another_for(&self, ears: Arc<Ears>) -> Result<Store, StoreError> {
+        let now = Arc::clone(&self.now);
         let clock = Arc::new(move || Timestamp::from(now.load(Ordering::Relaxed)));
-        let observer = Arc::new(move |changes: &[Change]| told.lock().unwrap().push(changes.to_vec()));
         let surroundings = Surroundings { clock, ..Surroundings::default() };
-        Store::open_in(&self.config, observer, surroundings).await
+        Store::open_in(&self.config, ears, surroundings).await
     }
 
     /// Opens the store anew with an observer of the test's own.
-    pub(super) async fn observed_by(&mut self, observer: Observer) {
+    pub(super) async fn observed_by(&mut self, observer: Arc<dyn Observer>) {
         self.close().await;
         self.store = Some(Store::open(&self.config, observer).await.unwrap());
     }
@@ -165,12 +193,12 @@ impl Subject {
 
     /// Takes what the observer was told since the last call.
     pub(super) fn take_told(&self) -> Vec<Change> {
-        std::mem::take(&mut *self.told.lock().unwrap()).into_iter().flatten().collect()
+        std::mem::take(&mut *self.ears.told.lock().unwrap()).into_iter().flatten().collect()
     }
 
     /// How often the observer was told something since [`Subject::take_told`].
     pub(super) fn batches_told(&self) -> usize {
-        self.told.lock().unwrap().len()
+        self.ears.told.lock().unwrap().len()
     }
 
     pub(super) async fn submit<C: Command>(&self, command: C) -> Result<C::Answer, SubmitError> {

@@ -53,8 +53,8 @@ async fn who_waits_for_what_others_hold_begins_when_it_has_it() {
 async fn two_managers_pass_addresses_on_and_each_is_one_ports_at_a_time() {
     let mut subject = Subject::open(Kind::Postgres, |config| config.batch_limit = 4).await;
     subject.network("tiny", &["10.1.0.0/29"]).await;
-    subject.observed_by(Arc::new(|_| {})).await;
-    let other = crate::Store::open(&subject.config, Arc::new(|_| {})).await.unwrap();
+    subject.observed_by(Arc::new(())).await;
+    let other = crate::Store::open(&subject.config, Arc::new(())).await.unwrap();
     let stores = [subject.store(), &other];
     let lives = (0..8_u128).map(async |number| {
         for round in 0..20 {

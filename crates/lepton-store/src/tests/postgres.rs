@@ -50,7 +50,7 @@ async fn a_server_that_is_down_at_the_start_is_a_clear_error_in_time() {
     config.connect_timeout = PATIENCE;
     postgres.stop().unwrap();
     let started = Instant::now();
-    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+    let error = Store::open(&config, Arc::new(())).await.unwrap_err();
     assert!(started.elapsed() < PATIENCE * 10, "{:?}", started.elapsed());
     let shown = error.to_string();
     assert!(matches!(error, StoreError::Open { may_pass: true, .. }), "{shown}");
@@ -58,10 +58,10 @@ async fn a_server_that_is_down_at_the_start_is_a_clear_error_in_time() {
 
     postgres.start_again().unwrap();
     postgres.pause().unwrap();
-    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+    let error = Store::open(&config, Arc::new(())).await.unwrap_err();
     assert!(error.to_string().contains("no answer within"), "{error}");
     postgres.resume().unwrap();
-    Store::open(&config, Arc::new(|_| {})).await.unwrap().close().await;
+    Store::open(&config, Arc::new(())).await.unwrap().close().await;
 }
 
 #[tokio::test]
@@ -75,13 +75,13 @@ async fn a_database_that_does_not_exist_is_named_at_once() {
     ] {
         let config = StoreConfig::new(Database::Postgres(url));
         let started = Instant::now();
-        let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+        let error = Store::open(&config, Arc::new(())).await.unwrap_err();
         assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
         assert!(error.to_string().ends_with(ending), "{error}");
         assert!(started.elapsed() < config.connect_timeout, "no use in waiting");
     }
     let config = StoreConfig::new(Database::Postgres("postgres://:not a port/".into()));
-    assert!(matches!(Store::open(&config, Arc::new(|_| {})).await, Err(StoreError::Open { .. })));
+    assert!(matches!(Store::open(&config, Arc::new(())).await, Err(StoreError::Open { .. })));
 }
 
 #[tokio::test]
@@ -93,13 +93,13 @@ async fn a_user_who_may_make_no_tables_is_told_the_way_out() {
         sqlx::query(sql).execute(&mut owner).await.unwrap();
     }
     let config = StoreConfig::new(Database::Postgres(url.replace("//postgres@", "//clerk@")));
-    let error = Store::open(&config, Arc::new(|_| {})).await.unwrap_err();
+    let error = Store::open(&config, Arc::new(())).await.unwrap_err();
     assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
     let shown = error.to_string();
     assert!(shown.contains("permission denied for schema public; give the user"), "{shown}");
     assert!(shown.contains("GRANT CREATE ON SCHEMA public") && !shown.contains("at line"), "{shown}");
     sqlx::query("grant create on schema public to clerk").execute(&mut owner).await.unwrap();
-    Store::open(&config, Arc::new(|_| {})).await.unwrap().close().await;
+    Store::open(&config, Arc::new(())).await.unwrap().close().await;
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn another_services_port_is_told_at_once() {
         caller.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     };
     let started = Instant::now();
-    let (opened, ()) = tokio::join!(Store::open(&config, Arc::new(|_| {})), web_server);
+    let (opened, ()) = tokio::join!(Store::open(&config, Arc::new(())), web_server);
     let error = opened.unwrap_err();
     assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
     assert!(error.to_string().ends_with("; see whether PostgreSQL answers at the port that its URL names"));
@@ -125,7 +125,7 @@ async fn a_unix_socket_may_be_named_as_libpq_names_it() {
     let (server, database) = url.rsplit_once('/').unwrap();
     let (socket, port) = server.strip_prefix("postgres://postgres@").unwrap().rsplit_once(':').unwrap();
     let url = format!("postgres://postgres@/{database}?host={socket}&port={port}");
-    Store::open(&StoreConfig::new(Database::Postgres(url)), Arc::new(|_| {})).await.unwrap().close().await;
+    Store::open(&StoreConfig::new(Database::Postgres(url)), Arc::new(())).await.unwrap().close().await;
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_database_that_cannot_hold_every_text_is_refused_with_a_way_out() {
     let (site, _) = url.rsplit_once('/').unwrap();
     let open = async |name| {
         let config = StoreConfig::new(Database::Postgres(format!("{site}/{name}")));
-        Store::open(&config, Arc::new(|_| {})).await
+        Store::open(&config, Arc::new(())).await
     };
     let libc = "locale_provider libc locale 'C' template template0";
     for (name, encoding) in [("latin", "LATIN1"), ("bytes", "SQL_ASCII")] {
@@ -160,7 +160,7 @@ async fn a_server_that_is_starting_is_waited_for() {
         postgres.start_again().unwrap();
         postgres
     });
-    let opened = Store::open(&config, Arc::new(|_| {})).await;
+    let opened = Store::open(&config, Arc::new(())).await;
     let _postgres = starting.await.unwrap();
     opened.unwrap().close().await;
 }

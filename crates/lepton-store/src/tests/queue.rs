@@ -1,9 +1,9 @@
 //! The queue before the store: bounded, and nobody's fault is another's.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::join_all};
-use lepton_ledger::{Command, CreateNetworks, DeleteNetwork, GetInstanceNwInfo, Scope, Stop, View};
+use lepton_ledger::{Change, Command, CreateNetworks, DeleteNetwork, GetInstanceNwInfo, Scope, Stop, View};
 use lepton_types::NetworkId;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     harness::{Kind, Subject, each_database, fixed_ips, instance, network},
     sound::assert_sound,
 };
-use crate::{StoreError, SubmitError};
+use crate::{News, Observer, StoreError, SubmitError};
 
 /// Deletes a network, then panics.
 struct Panicking(NetworkId);
@@ -138,13 +138,21 @@ async fn what_an_index_keeps_out_again_and_again_is_a_fault_that_harms_nobody_el
     }
 }
 
+struct Faulty;
+
+impl Observer for Faulty {
+    fn observe(&self, _: &[Change]) {
+        panic!("a fault in an observer, which this test expects")
+    }
+
+    fn hear(&self, _: &News) {}
+}
+
 #[tokio::test]
 async fn an_observer_that_panics_undoes_nothing() {
     for kind in [Kind::Memory, Kind::Sqlite, Kind::Postgres] {
         let mut subject = Subject::open(kind, |_| {}).await;
-        subject
-            .observed_by(std::sync::Arc::new(|_| panic!("a fault in an observer, which this test expects")))
-            .await;
+        subject.observed_by(Arc::new(Faulty)).await;
         subject.network("private", &["10.1.0.0/24"]).await;
         subject.allocate(1).await.unwrap();
         assert_eq!(subject.dump().await.ports.len(), 1);

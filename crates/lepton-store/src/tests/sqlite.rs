@@ -35,7 +35,7 @@ async fn run(engine: &Engine, sql: &'static str) {
 }
 
 async fn open(path: &Path) -> Result<Store, StoreError> {
-    Store::open(&StoreConfig::new(Database::Sqlite(path.to_owned())), Arc::new(|_| {})).await
+    Store::open(&StoreConfig::new(Database::Sqlite(path.to_owned())), Arc::new(())).await
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ impl Manager for RealLedger {
 impl RealLedger {
     /// A ledger with one network.
     pub(super) async fn open() -> Self {
-        let store = Store::open(&StoreConfig::new(Database::Memory), Arc::new(|_| {})).await.unwrap();
+        let store = Store::open(&StoreConfig::new(Database::Memory), Arc::new(())).await.unwrap();
         let ledger = Self { store: Arc::new(store), away: Arc::default() };
         let subnets = vec![SubnetSpec::new("10.0.0.0/24".parse().unwrap())];
         let label = "private".parse().unwrap();
