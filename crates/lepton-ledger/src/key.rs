@@ -47,9 +47,6 @@ pub enum Key {
         /// Only blocks that start above this one.
         after: Option<IpAddr>,
     },
-    /// All of them, behind the addresses of the subnet that have rested: who shares the ledger may hold some, or may have given back
-    /// meanwhile what had rested.
-    AllFreeBlocks(SubnetId),
     /// The block of a subnet that starts at this address.
     Block(SubnetId, IpAddr),
     /// The owner row of one address of a subnet.

@@ -174,13 +174,7 @@ impl View {
                 (Some(block), Some(frontier)) if block.first() < frontier => return Ok(Some(block)),
                 (_, Some(frontier)) => self.open_block(subnet, frontier)?,
                 (None, None) if self.reclaim(subnet)? => {}
-                (None, None) => {
-                    // Nothing rests any more, perhaps since another manager has just given it back; or others hold what is left.
-                    self.need([Key::AllFreeBlocks(subnet.id)])?;
-                    if self.lowest_free_block(subnet.id)?.is_none() {
-                        return Ok(None);
-                    }
-                }
+                (None, None) => return Ok(None),
             }
         }
     }

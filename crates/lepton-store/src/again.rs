@@ -41,6 +41,7 @@ impl Again {
                 tracing::debug!(problem, "it is tried again on another connection");
             }
             Failure::Conflict(_)
+            | Failure::Scarce(_)
             | Failure::Violation(_)
             | Failure::Disconnected(_)
             | Failure::TimedOut(_)

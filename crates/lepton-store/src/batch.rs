@@ -1,9 +1,9 @@
 //! A batch: jobs that are decided over one view and written in one transaction.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use lepton_ledger::{Change, Command, Envelope, Reply, RequestKey, RequestRecord, Stop, View, execute};
-use lepton_types::Timestamp;
+use lepton_types::{SubnetId, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -103,15 +103,17 @@ impl<C: Command> Job for Submitted<C> {
 /// # Errors
 ///
 /// [`Failure::TimedOut`] only where a job may be at fault: neither a server that does not even begin is, nor a commit that nobody
-/// knows the fate of.
+/// knows the fate of; [`Failure::Scarce`] for subnets that are not known as `scarce`.
 pub(crate) async fn write_batch(
     engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
+    scarce: &BTreeSet<SubnetId>,
     clock: &ReadClock,
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {
     let limit = TimeLimit::from_now(engine.connections().time_limit());
-    let tx = limit.hold(engine.write()).await.map_err(Failure::of_the_server)?;
+    let mut tx = limit.hold(engine.write()).await.map_err(Failure::of_the_server)?;
+    tx.note_scarce(scarce);
     let (tx, changes) = limit.hold(carry_out(tx, jobs, engine.view(clock(), seed), clock)).await?;
     let end = async { if changes.is_empty() { tx.rollback().await } else { tx.commit().await } };
     limit.hold(end).await.map_err(Failure::of_the_server)?;

@@ -1,10 +1,10 @@
 //! The two engines behind one face. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
 //! `sql`, `statement` and `voice` knows that there are two.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use lepton_ledger::View;
-use lepton_types::{Amounts, Limit, Timestamp};
+use lepton_types::{Amounts, Limit, SubnetId, Timestamp};
 use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
 
 use crate::{
@@ -50,6 +50,7 @@ pub(crate) struct Tx {
     engine: Arc<Engine>,
     connection: Connection,
     access: Access,
+    scarce: BTreeSet<SubnetId>,
 }
 
 impl Engine {
@@ -104,7 +105,7 @@ impl Engine {
         if access == Access::Write {
             self.log.finish(&mut connection).await;
         }
-        let mut tx = Tx { engine: Arc::clone(self), connection, access };
+        let mut tx = Tx { engine: Arc::clone(self), connection, access, scarce: BTreeSet::new() };
         tx.run(on_sqlite, on_postgres).await?;
         Ok(tx)
     }
@@ -299,6 +300,16 @@ impl Tx {
     /// Whether others write meanwhile, so that what it decides on must be locked.
     pub(crate) fn is_shared(&self) -> bool {
         self.is_writing() && matches!(self.connection, Connection::Postgres(_))
+    }
+
+    /// Says of which subnets little is left, so that all of it is locked at once.
+    pub(crate) fn note_scarce(&mut self, subnets: &BTreeSet<SubnetId>) {
+        self.scarce.extend(subnets);
+    }
+
+    /// Whether it is known of a subnet that little is left of it.
+    pub(crate) fn is_scarce(&self, subnet: SubnetId) -> bool {
+        self.scarce.contains(&subnet)
     }
 
     /// Makes what was written durable. Without an answer it may have happened.

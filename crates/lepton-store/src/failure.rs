@@ -1,5 +1,9 @@
 //! [`Failure`]: what an engine's error means for the one who decides what to do about it.
 
+use std::collections::BTreeSet;
+
+use lepton_types::SubnetId;
+
 use crate::error::StoreError;
 
 /// What went wrong with a batch.
@@ -7,6 +11,9 @@ use crate::error::StoreError;
 pub(crate) enum Failure {
     /// Another writer was faster: a lock was lost, or a row. Deciding again helps.
     Conflict(String),
+    /// Little is left of these subnets, where others share the ledger. Deciding again helps, with all of it locked at once: whoever has
+    /// some of it in hand may not wait for more.
+    Scarce(BTreeSet<SubnetId>),
     /// A unique index or a foreign key spoke: another writer was faster, and deciding again helps. What it says again and
     /// again, or where nobody else writes, is a fault of the decision's.
     Violation(String),
@@ -39,6 +46,9 @@ impl From<Failure> for StoreError {
                 Self::Unavailable(problem)
             }
             Failure::Violation(problem) => Self::Internal(problem),
+            Failure::Scarce(subnets) => {
+                Self::Internal(format!("{subnets:?} were scarce to whoever knew that"))
+            }
             Failure::Error(error) => error,
         }
     }
@@ -49,7 +59,11 @@ impl Failure {
     pub(crate) fn of_the_server(self) -> Self {
         match self {
             Self::TimedOut(problem) => Self::Error(StoreError::Unavailable(problem)),
-            Self::Conflict(_) | Self::Violation(_) | Self::Disconnected(_) | Self::Error(_) => self,
+            Self::Conflict(_)
+            | Self::Scarce(_)
+            | Self::Violation(_)
+            | Self::Disconnected(_)
+            | Self::Error(_) => self,
         }
     }
 
@@ -65,7 +79,7 @@ impl Failure {
             Self::Disconnected(problem) | Self::TimedOut(problem) => {
                 Self::Error(StoreError::Unavailable(problem))
             }
-            Self::Conflict(_) | Self::Violation(_) | Self::Error(_) => self,
+            Self::Conflict(_) | Self::Scarce(_) | Self::Violation(_) | Self::Error(_) => self,
         }
     }
 

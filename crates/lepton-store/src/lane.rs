@@ -1,6 +1,7 @@
 //! A lane: one task that takes what has gathered in its queue as a batch, again and again.
 
 use std::{
+    collections::BTreeSet,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -8,6 +9,7 @@ use std::{
 
 use futures_util::FutureExt;
 use lepton_ledger::Change;
+use lepton_types::SubnetId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -202,9 +204,11 @@ impl Lane {
     async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let most_conflicts = if batch.len() == 1 { MOST_CONFLICTS_ALONE } else { MOST_CONFLICTS };
         let mut again = Again::new(self.patience(), most_conflicts);
+        let mut scarce = BTreeSet::new();
         loop {
-            match self.attempt(batch).await {
+            match self.attempt(batch, &scarce).await {
                 Ok(()) => return Ok(()),
+                Err(Failure::Scarce(subnets)) if !subnets.is_subset(&scarce) => scarce.extend(subnets),
                 // Nobody else was faster: it was decided so, and will be again.
                 Err(failure @ Failure::Violation(_)) if !self.backend.is_on_server() => return Err(failure),
                 Err(failure) => {
@@ -223,19 +227,25 @@ impl Lane {
     }
 
     /// Carries the batch out once.
-    async fn attempt(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        let changes = caught(self.carry_out(batch)).await?;
+    async fn attempt(&self, batch: &mut [Box<dyn Job>], scarce: &BTreeSet<SubnetId>) -> Result<(), Failure> {
+        let changes = caught(self.carry_out(batch, scarce)).await?;
         if let Purpose::Write(audience) = &self.purpose {
             audience.tell(&changes);
         }
         Ok(())
     }
 
-    async fn carry_out(&self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Change>, Failure> {
+    async fn carry_out(
+        &self,
+        batch: &mut [Box<dyn Job>],
+        scarce: &BTreeSet<SubnetId>,
+    ) -> Result<Vec<Change>, Failure> {
         let (clock, seed) = (&self.clock, (self.seeds)()?);
         match (&self.backend, &self.purpose) {
             (Backend::Memory(disk), _) => disk.write(batch, clock, seed).await,
-            (Backend::Engine(engine), Purpose::Write(_)) => write_batch(engine, batch, &**clock, seed).await,
+            (Backend::Engine(engine), Purpose::Write(_)) => {
+                write_batch(engine, batch, scarce, &**clock, seed).await
+            }
             (Backend::Engine(engine), Purpose::Read | Purpose::ReadLong) => {
                 read_batch(engine, batch, clock(), seed, self.limit_of_reading(engine)).await?;
                 Ok(Vec::new())

@@ -1,21 +1,23 @@
 //! Loads what a batch misses: one statement a table, and one order of the tables.
 //!
 //! That is also the order in which rows are locked, and it is here alone: the networks' counter, instances, ports, floating IPs,
-//! what must still go from hosts, addresses that rested, hosts, entries of DNS, ranges of pools, ranges of MACs, blocks, addresses by
-//! key; and quotas when all else is written ([`close`](crate::close)), but for who counts them anew. Rows of one table are locked in the
-//! order of their keys, those that rested in the order of their rest. Within one round no two managers wait for each other. Commands ask
-//! for what is locked late in late rounds, or look for it without locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses
-//! of a port are locked by the port; `tests/order.rs` holds those to it that asked in another order. Where a later round of one manager
-//! waits for an earlier one of the other all the same, PostgreSQL ends one of them after a second, which decides again.
+//! what must still go from hosts, hosts, entries of DNS, ranges of pools, ranges of MACs, blocks, addresses by key; and quotas when all
+//! else is written ([`close`](crate::close)), but for who counts them anew. Rows of one table are locked in the order of their keys.
+//! Within one round no two managers wait for each other. Commands ask for what is locked late in late rounds, or look for it without
+//! locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port; `tests/order.rs` holds those
+//! to it that asked in another order. Who would have to ask twice for what is left of a subnet begins anew ([`Failure::Scarce`]). Where a
+//! later round of one manager waits for an earlier one of the other all the same, PostgreSQL ends one of them after a second, which
+//! decides again.
 //!
 //! What is only looked for is noted in the view and entered in no table: there it would stand for the row that is locked later
 //! ([`View::note_held_in`] and its like; `tests/seen.rs`).
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use lepton_ledger::{Block, EntryKey, Key, RequestKey, Selection, View};
 use lepton_types::{
     DomainName, HostId, InstanceId, Ipv4Range, MacAddr, Name, NetworkId, PortId, ProjectId, SubnetId,
+    Timestamp,
 };
 
 use crate::{
@@ -40,7 +42,6 @@ struct Round<'k> {
     has_mac_ranges: bool,
     free_macs: Vec<mac_ranges::FreeKey>,
     free_blocks: Vec<(SubnetId, Option<IpAddr>)>,
-    all_free_blocks: Vec<SubnetId>,
     blocks: Vec<(SubnetId, IpAddr)>,
     fixed_ips: Vec<(SubnetId, IpAddr)>,
     instances: Vec<InstanceId>,
@@ -66,6 +67,8 @@ struct Round<'k> {
     dns_domains: Vec<DomainName>,
     dns_entries: Vec<EntryKey>,
     bound_names: Vec<(SubnetId, IpAddr)>,
+    has_rested: bool,
+    rested_in: Vec<(SubnetId, Option<(Timestamp, IpAddr)>)>,
     selections: Vec<&'k Selection>,
 }
 
@@ -82,7 +85,6 @@ impl<'k> Round<'k> {
                 Key::Subnet(id) => round.subnets.push(*id),
                 Key::Frontier(id) => round.frontiers.push(*id),
                 Key::FreeBlocks { subnet, after } => round.free_blocks.push((*subnet, *after)),
-                Key::AllFreeBlocks(subnet) => round.all_free_blocks.push(*subnet),
                 Key::Block(subnet, first) => round.blocks.push((*subnet, *first)),
                 Key::FixedIp(subnet, address) => round.fixed_ips.push((*subnet, *address)),
                 Key::Instance(id) => round.instances.push(*id),
@@ -106,10 +108,19 @@ impl<'k> Round<'k> {
                 Key::DnsEntry(key) => round.dns_entries.push(key.clone()),
                 Key::BoundNames(subnet, address) => round.bound_names.push((*subnet, *address)),
                 Key::NewestNetwork => round.has_newest_network = true,
+                Key::Select(Selection::Rested) => round.has_rested = true,
+                Key::Select(Selection::RestedIn { subnet, after }) => round.rested_in.push((*subnet, *after)),
                 Key::Select(selection) => round.selections.push(selection),
             }
         }
         round
+    }
+
+    /// Makes sure that who asks for what has rested in a subnet has known from the start that little is left of it.
+    fn ensure_known_as_scarce(&self, tx: &Tx) -> Result<(), Failure> {
+        let asked = self.rested_in.iter().map(|(subnet, _)| *subnet);
+        let scarce: BTreeSet<_> = asked.filter(|subnet| !tx.is_scarce(*subnet)).collect();
+        if scarce.is_empty() { Ok(()) } else { Err(Failure::Scarce(scarce)) }
     }
 
     /// Says what was loaded beside what was asked for.
@@ -135,10 +146,10 @@ fn is_of_addresses(key: &Key) -> bool {
     match key {
         Key::Frontier(_)
         | Key::FreeBlocks { .. }
-        | Key::AllFreeBlocks(_)
         | Key::Block(..)
         | Key::FixedIp(..)
-        | Key::LeasedTo(..) => true,
+        | Key::LeasedTo(..)
+        | Key::Select(Selection::RestedIn { .. } | Selection::Rested) => true,
         Key::MacRanges
         | Key::FreeMacs { .. }
         | Key::Request(_)
@@ -170,8 +181,15 @@ fn is_of_addresses(key: &Key) -> bool {
 }
 
 /// Loads everything that the keys name into the view and says so in it. The order is the one that the module tells.
+///
+/// # Errors
+///
+/// [`Failure::Scarce`] for subnets that turn out to be so.
 pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
     let mut round = Round::new(&keys);
+    if tx.is_shared() {
+        round.ensure_known_as_scarce(tx)?;
+    }
     requests::load(tx, &round.requests, view).await?;
     // Before the networks: who carves a range sees those of whoever had the counter.
     if round.has_newest_network {
@@ -243,16 +261,24 @@ async fn load_ranges(tx: &mut Tx, round: &Round<'_>, view: &mut View) -> Result<
 /// Loads what is free of subnets, and single addresses, which are locked behind their blocks.
 async fn load_addresses(tx: &mut Tx, round: &mut Round<'_>, view: &mut View) -> Result<(), Failure> {
     frontiers::load(tx, &round.frontiers, view).await?;
-    let leased = fixed_ips::leased(tx, &round.leases).await?;
-    round.blocks.extend(leased.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
+    let mut found = fixed_ips::leased(tx, &round.leases).await?;
+    if round.has_rested {
+        found.extend(fixed_ips::rested(tx, view.now()).await?);
+    }
+    // Of a subnet that is scarce all that is left is locked at once: what is free of it, and what has rested.
+    let scarce = round.free_blocks.iter().filter(|(subnet, after)| after.is_none() && tx.is_scarce(*subnet));
+    round.rested_in.extend(scarce.map(|(subnet, _)| (*subnet, None)));
+    for (subnet, after) in &round.rested_in {
+        found.extend(fixed_ips::rested_in(tx, *subnet, *after, view).await?);
+    }
+    round.blocks.extend(found.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
     if tx.is_shared() {
         blocks::load_in_turn(tx, &round.blocks, &round.free_blocks, view).await?;
     } else {
         blocks::load(tx, &round.blocks, view).await?;
         blocks::load_free(tx, &round.free_blocks, view).await?;
     }
-    blocks::load_all_free(tx, &round.all_free_blocks, view).await?;
-    round.fixed_ips.extend(leased);
+    round.fixed_ips.extend(found);
     fixed_ips::load(tx, &round.fixed_ips, view).await
 }
 
@@ -263,8 +289,7 @@ async fn select(tx: &mut Tx, selection: &Selection, view: &mut View) -> Result<(
         }
         Selection::GlobalNetworks => networks::load_global(tx, view).await,
         Selection::HeldIn(subnet) => fixed_ips::note_some_held_in(tx, *subnet, view).await,
-        Selection::RestedIn { subnet, after } => fixed_ips::load_rested_in(tx, *subnet, *after, view).await,
-        Selection::Rested => fixed_ips::load_rested(tx, view).await,
+        Selection::RestedIn { .. } | Selection::Rested => Ok(()), // with other addresses
         Selection::InstancePage { project, after, limit } => {
             instances::load_page(tx, project.as_ref(), after.as_ref(), *limit, view).await
         }

@@ -70,7 +70,9 @@ impl News {
                     news.hosts.extend(change.after.as_ref().map(|host| (host.id.clone(), host.revision)));
                 }
                 // Nobody waits for a port before there is one.
-                Change::Port(change) => news.instances.extend(change.before.as_ref().map(|port| port.instance)),
+                Change::Port(change) => {
+                    news.instances.extend(change.before.as_ref().map(|port| port.instance))
+                }
                 Change::Network(_)
                 | Change::Subnet(_)
                 | Change::Frontier(_)

@@ -41,6 +41,7 @@ mod quarantine;
 mod queue;
 mod quotas;
 mod requests;
+mod scarce;
 mod seen;
 mod side_by_side;
 mod sound;

@@ -67,7 +67,10 @@ impl Voice {
             };
             if !is_lost {
                 let error = words(&lost);
-                tracing::warn!(error, "other managers are not heard: what waits for them looks once a second");
+                tracing::warn!(
+                    error,
+                    "other managers are not heard: what waits for them looks once a second"
+                );
             }
             is_lost = true;
             tokio::select! {
@@ -107,7 +110,9 @@ impl Voice {
             Ok(notice) if notice.from == self.own => {}
             Ok(notice) => call(|| self.observer.hear(&notice.news)),
             // Of another version, or of somebody else's: what it would tell is found without it.
-            Err(error) => tracing::debug!(%error, notice = heard.payload(), "what another manager says is not understood"),
+            Err(error) => {
+                tracing::debug!(%error, notice = heard.payload(), "what another manager says is not understood")
+            }
         }
         Ok(())
     }
@@ -121,7 +126,12 @@ impl Voice {
         loop {
             let part = News {
                 journal: mem::take(&mut journal),
-                hosts: hosts.next().unwrap_or_default().iter().map(|&(host, at)| (host.clone(), *at)).collect(),
+                hosts: hosts
+                    .next()
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|&(host, at)| (host.clone(), *at))
+                    .collect(),
                 instances: instances.next().unwrap_or_default().iter().copied().copied().collect(),
             };
             if part.is_empty() {

@@ -31,14 +31,15 @@ pub enum Selection {
     PortOfMacs(MacPrefix),
     /// Whether a subnet's addresses are held by anybody: some of them are noted, if there are any.
     HeldIn(SubnetId),
-    /// Addresses of a subnet whose quarantine is over, a bounded number of them.
+    /// Addresses of a subnet whose quarantine is over, a bounded number of them, with their blocks. Who shares the ledger is not told
+    /// of them, but loads anew what is left of a subnet that is asked for them, all at once.
     RestedIn {
         /// Whose addresses.
         subnet: SubnetId,
         /// Only those behind this one, in the order in which quarantine ended.
         after: Option<(Timestamp, IpAddr)>,
     },
-    /// Addresses of any subnet whose quarantine is over, a bounded number of them.
+    /// Addresses of any subnet whose quarantine is over, a bounded number of them, with their blocks.
     Rested,
     /// A page of instances by project, in the order of their allocation, with their ports and addresses.
     InstancePage {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use lepton_ledger::{Block, View};
 use lepton_types::SubnetId;
 
-pub(crate) use self::turns::{load_all_free, load_in_turn};
+pub(crate) use self::turns::load_in_turn;
 use super::load_by;
 use crate::{
     engine::Tx,
@@ -19,7 +19,7 @@ use crate::{
 
 /// How many of a subnet's blocks with free addresses one question loads. A batch of allocations from a pool that
 /// churn has left with one free address in each block takes one question for so many of them.
-const AT_ONCE: u8 = 16;
+const AT_ONCE: u16 = 16;
 
 impl Stored for Block {
     const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) {rows}";
@@ -81,7 +81,7 @@ pub(crate) async fn load_free(
 }
 
 /// The values of a question for so many of a subnet's lowest blocks behind one.
-fn lowest(subnet: SubnetId, after: Option<IpAddr>, limit: u8) -> Vec<Value> {
+fn lowest(subnet: SubnetId, after: Option<IpAddr>, limit: u16) -> Vec<Value> {
     let after = after.map(address_bytes).unwrap_or_default();
     vec![subnet.as_uuid().into(), after.into(), i64::from(limit).into()]
 }

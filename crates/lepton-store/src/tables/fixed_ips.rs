@@ -17,7 +17,7 @@ use crate::{
     together::Together,
 };
 
-/// Most resting addresses that one question loads.
+/// Most resting addresses that one question finds.
 const AT_ONCE: u16 = 1024;
 
 /// The columns that [`Stored::read`] reads, in its order.
@@ -279,42 +279,40 @@ pub(crate) async fn note_some_held_in(tx: &mut Tx, subnet: SubnetId, view: &mut 
     Ok(())
 }
 
-/// Loads addresses of any subnet that have rested long enough, the longest rested first. It is in no hurry: those that
-/// somebody else decides on, another manager's sweep for one, are left to them.
+/// Where addresses of any subnet are that have rested long enough, the longest rested first.
 ///
 /// It looks at so many rows and no more. Those of a subnet that has ended are among them, and keep others waiting until they are
 /// dropped: going on behind them would hold up the writers for as long as there are any.
-pub(crate) async fn load_rested(tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
+pub(crate) async fn rested(tx: &mut Tx, now: Timestamp) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
     const SQL: &str = concat!(
-        "select ",
-        fixed_ip_columns!(),
-        ", ",
+        "select subnet_id, address, ",
         of_a_subnet!(),
         " from fixed_ips where quarantined_until <= $1 and reserved_for is null
-         order by quarantined_until limit $2 {lock free}"
+         order by quarantined_until limit $2"
     );
-    let values = vec![view.now().micros().into(), i64::from(AT_ONCE).into()];
-    enter_those_of_a_subnet(&tx.fetch(SQL, values).await?, view).map(drop)
+    let mut places = Vec::new();
+    for row in &tx.fetch(SQL, vec![now.micros().into(), i64::from(AT_ONCE).into()]).await? {
+        let mut columns = row.columns();
+        let place = (columns.id()?, columns.address()?);
+        if columns.get::<Option<bool>>()? == Some(true) {
+            places.push(place);
+        }
+    }
+    Ok(places)
 }
 
-/// Loads addresses of a subnet that have rested long enough, the longest rested first, from behind one on.
-///
-/// They are chosen first and then locked in the order of their keys, as whoever wants a certain address locks it: in
-/// another order two managers would wait for each other. What was taken in between is loaded as what it is then.
-pub(crate) async fn load_rested_in(
+/// Where addresses of a subnet are that have rested long enough, the longest rested first, from behind one on. What of them is taken
+/// before they are loaded is loaded as what it is then.
+pub(crate) async fn rested_in(
     tx: &mut Tx,
     subnet: SubnetId,
     after: Option<(Timestamp, IpAddr)>,
     view: &mut View,
-) -> Result<(), Failure> {
-    const SQL: &str = concat!(
-        "select ",
-        fixed_ip_columns!(),
-        " from fixed_ips
+) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
+    const SQL: &str = "select address, quarantined_until from fixed_ips
          where subnet_id = $1 and quarantined_until <= $2 and (quarantined_until, address) > ($3, $4)
              and reserved_for is null
-         order by quarantined_until, address limit $5"
-    );
+         order by quarantined_until, address limit $5";
     let (until, address) =
         after.map_or((i64::MIN, Vec::new()), |(until, address)| (until.micros(), address_bytes(address)));
     let values = vec![
@@ -324,17 +322,14 @@ pub(crate) async fn load_rested_in(
         address.into(),
         i64::from(AT_ONCE).into(),
     ];
-    let found = tx.fetch(SQL, values).await?;
-    let (mut keys, mut last) = (Vec::with_capacity(found.len()), None);
-    for row in &found {
-        let row = FixedIp::read(&mut row.columns())?;
-        if let Holder::Quarantine(until) = row.holder {
-            last = Some((until, row.address));
-        }
-        keys.push((row.subnet, row.address));
+    let (mut places, mut last) = (Vec::new(), None);
+    for row in &tx.fetch(SQL, values).await? {
+        let mut columns = row.columns();
+        let address = columns.address()?;
+        last = Some((columns.get::<i64>()?.into(), address));
+        places.push((subnet, address));
     }
-    load(tx, &keys, view).await?;
-    let is_all = found.len() < AT_ONCE.into();
+    let is_all = places.len() < AT_ONCE.into();
     view.note_rested(subnet, last.filter(|_| !is_all));
-    Ok(())
+    Ok(places)
 }

@@ -18,7 +18,9 @@
 //! Quotas are not, but where they are counted anew: all that a project's callers ask of any manager would wait for each other
 //! (`quotas.rs`).
 
-use lepton_ledger::{Command, Envelope, FixedIp, Key, Scope, Selection, Stop, View, Which, execute};
+use std::collections::BTreeSet;
+
+use lepton_ledger::{Command, Envelope, Key, Scope, Selection, Stop, View, Which, execute};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
 use super::floating_ips::{associate, pool, wish};
@@ -48,6 +50,9 @@ pub(super) const HOSTS: &str = "select id from hosts for update nowait";
 /// A transaction that has loaded what the key names, to decide on it.
 pub(super) async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
     let mut tx = engine.write().await.unwrap();
+    if let Key::Select(Selection::RestedIn { subnet, .. }) = &key {
+        tx.note_scarce(&[*subnet].into());
+    }
     load(&mut tx, vec![key], &mut View::partial(now, [0; 32])).await.unwrap();
     tx
 }
@@ -58,13 +63,25 @@ pub(super) async fn decided<C: Command>(
     command: &C,
     now: Timestamp,
 ) -> (Tx, View) {
-    let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(now, [0; 32]));
-    while let Err(stop) = view.attempt(0, |view| execute(command, &Envelope::anonymous(), view)) {
-        assert_eq!(stop, Stop::Missing);
-        let missing = view.take_missing();
-        load(&mut tx, missing, &mut view).await.unwrap();
+    let mut scarce = BTreeSet::new();
+    'anew: loop {
+        let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(now, [0; 32]));
+        tx.note_scarce(&scarce);
+        while let Err(stop) = view.attempt(0, |view| execute(command, &Envelope::anonymous(), view)) {
+            assert_eq!(stop, Stop::Missing);
+            let missing = view.take_missing();
+            match load(&mut tx, missing, &mut view).await {
+                Ok(()) => {}
+                Err(Failure::Scarce(subnets)) => {
+                    scarce.extend(subnets);
+                    tx.rollback().await.unwrap();
+                    continue 'anew;
+                }
+                Err(failure) => panic!("{failure:?}"),
+            }
+        }
+        return (tx, view);
     }
-    (tx, view)
 }
 
 /// Whether somebody holds a lock on one of the rows that `sql` finds.
@@ -163,7 +180,7 @@ pub(super) async fn until_somebody_waits(engine: &std::sync::Arc<Engine>) {
 #[tokio::test]
 async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
     const ORDER: [&str; 10] =
-        [INSTANCES, PORTS, FLOATING_IPS, UNPLUGS, RESTING, HOSTS, RANGES, MAC_RANGES, BLOCKS, FIXED_IPS];
+        [INSTANCES, PORTS, FLOATING_IPS, UNPLUGS, HOSTS, RANGES, MAC_RANGES, BLOCKS, FIXED_IPS, RESTING];
     let subject = Subject::open(Kind::Postgres, |_| {}).await;
     let (at, port) = with_one_of_each(&subject).await;
     let engine = subject.engine();
@@ -184,6 +201,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
         holder.fetch(held, Vec::new()).await.unwrap();
         let loading = async {
             let mut tx = engine.write().await.unwrap();
+            tx.note_scarce(&[at].into());
             let view = &mut View::partial(subject.now(), [0; 32]);
             load(&mut tx, keys.clone(), view).await.unwrap();
             tx
@@ -328,20 +346,6 @@ async fn two_resting() -> (Subject, Key, [Key; 2]) {
         Key::Select(Selection::RestedIn { subnet: at, after: None }),
         [key("10.1.0.2"), key("10.1.0.3")],
     )
-}
-
-/// Every manager sweeps every few seconds.
-#[tokio::test]
-async fn a_sweep_leaves_to_others_what_they_decide_on() {
-    let (subject, _, [lower, _]) = two_resting().await;
-    let engine = subject.engine();
-    let others = holding(engine, lower, subject.now()).await;
-    let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(subject.now(), [0; 32]));
-    load(&mut tx, vec![Key::Select(Selection::Rested)], &mut view).await.unwrap();
-    let swept: Vec<_> = view.rows::<FixedIp>().map(|row| row.address.to_string()).collect();
-    assert_eq!(swept, ["10.1.0.3"]);
-    tx.rollback().await.unwrap();
-    others.rollback().await.unwrap();
 }
 
 /// The lower one comes first, although the higher one has rested longer: as everybody else locks them.

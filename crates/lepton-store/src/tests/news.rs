@@ -62,7 +62,10 @@ async fn another_manager_hears_of_hosts_of_ports_and_of_the_journal() {
     let revision = subject.feed().await.revision;
     let all = heard(&ears, |news| news.hosts.get(&host()) == Some(&revision)).await;
     assert!(all.iter().any(|news| news.journal), "{all:?}");
-    assert!(!all.iter().any(|news| is_of(news, instance(1))), "nobody waits for a port before there is one: {all:?}");
+    assert!(
+        !all.iter().any(|news| is_of(news, instance(1))),
+        "nobody waits for a port before there is one: {all:?}"
+    );
     subject.deallocate(1).await;
     heard(&ears, |news| is_of(news, instance(1))).await;
     other.close().await;

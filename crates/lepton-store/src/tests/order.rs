@@ -24,7 +24,7 @@ async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, Subm
 }
 
 /// Carries the command out, which has to wait for the rows that `held` locks, and looks meanwhile at what is behind them.
-async fn assert_waits_without<C: Command>(
+pub(super) async fn assert_waits_without<C: Command>(
     subject: &Subject,
     held: &'static str,
     command: C,

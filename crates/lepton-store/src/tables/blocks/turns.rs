@@ -5,24 +5,34 @@
 //! take the lowest block in turn: who left it to the other one would find none.
 //!
 //! Blocks that a manager may have to wait for are locked in one statement and in the order of their keys, before those that it waits
-//! for never: so within one round no two wait for each other. One that asks a second time, when the first blocks were not enough, may
-//! wait for one that waits for it (ADR 3).
+//! for never: so within one round no two wait for each other. Nor do they in a second round: one that must ask again for blocks that it
+//! may have to wait for lets go of all and begins anew, and then asks at once for all that is left ([`Failure::Scarce`], ADR 3).
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use lepton_ledger::{Block, Frontier, View};
 use lepton_types::SubnetId;
 
-use super::{AT_ONCE, load, load_by, lowest};
+use super::{AT_ONCE, load, lowest};
 use crate::{engine::Tx, failure::Failure, table::Stored};
 
 /// How many of a subnet's blocks a batch takes that has none yet. Most need one; two, since the lowest may be almost full.
-const AT_FIRST: u8 = 2;
+const AT_FIRST: u16 = 2;
+
+/// How many blocks are all that are left of a subnet that is scarce; of more it is asked again.
+const ALL: u16 = 1024;
 
 /// A subnet, and the block behind which its free ones are wanted.
 type Behind = (SubnetId, Option<IpAddr>);
 
 /// Loads blocks by their first addresses, and of each subnet the lowest that have a free address and start above an address.
+///
+/// # Errors
+///
+/// [`Failure::Scarce`] for subnets of which the lowest block is not enough, and which have few others.
 pub(crate) async fn load_in_turn(
     tx: &mut Tx,
     keys: &[(SubnetId, IpAddr)],
@@ -35,20 +45,35 @@ pub(crate) async fn load_in_turn(
         wanted.into_iter().partition(|(subnet, _)| is_open(view, *subnet));
     let mut keys = keys.to_vec();
     let mut firsts_of = lowest_of(tx, &few).await?;
+    let mut scarce = BTreeSet::new();
     for (subnet, after) in few {
         let firsts = firsts_of.remove(&subnet).unwrap_or_default();
-        if firsts.len() == usize::from(AT_ONCE) {
+        let is_all = firsts.len() < usize::from(most_of(tx, subnet));
+        let taken = if tx.is_scarce(subnet) {
+            &firsts[..]
+        } else if !is_all {
             left_to_others.push((subnet, after));
             continue;
-        }
-        let count = if after.is_none() { 1 } else { firsts.len() };
-        let taken = &firsts[..count.min(firsts.len())];
-        let is_all = taken.len() == firsts.len();
+        } else if after.is_none() {
+            &firsts[..firsts.len().min(1)]
+        } else {
+            scarce.extend(firsts.first().map(|_| subnet));
+            &firsts[..]
+        };
+        let is_all = is_all && taken.len() == firsts.len();
         view.note_free_blocks(subnet, taken.last().copied().filter(|_| !is_all));
         keys.extend(taken.iter().map(|first| (subnet, *first)));
     }
+    if !scarce.is_empty() {
+        return Err(Failure::Scarce(scarce));
+    }
     load(tx, &keys, view).await?;
     load_unheld(tx, &left_to_others, view).await
+}
+
+/// How many of a subnet's free blocks one question finds.
+fn most_of(tx: &Tx, subnet: SubnetId) -> u16 {
+    if tx.is_scarce(subnet) { ALL } else { AT_ONCE }
 }
 
 /// Where the lowest free blocks of subnets start, without locks: so many as one question tells.
@@ -58,7 +83,9 @@ async fn lowest_of(tx: &mut Tx, wanted: &[Behind]) -> Result<BTreeMap<SubnetId, 
              where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
              order by first limit wanted.column3) as lowest";
     let mut found: BTreeMap<SubnetId, Vec<IpAddr>> = BTreeMap::new();
-    for row in tx.fetch_for(SQL, wanted, |(subnet, after)| lowest(*subnet, *after, AT_ONCE)).await? {
+    let limits: BTreeMap<_, _> = wanted.iter().map(|(subnet, _)| (*subnet, most_of(tx, *subnet))).collect();
+    let values_of = |(subnet, after): &Behind| lowest(*subnet, *after, limits[subnet]);
+    for row in tx.fetch_for(SQL, wanted, values_of).await? {
         let mut columns = row.columns();
         found.entry(columns.id()?).or_default().push(columns.address()?);
     }
@@ -71,7 +98,7 @@ fn is_open(view: &View, subnet: SubnetId) -> bool {
 }
 
 /// Loads those blocks that no other manager holds, and notes them as all that there are. Who finds none opens one, and where none is
-/// left, waits for all that are held ([`load_all_free`]).
+/// left, begins anew and waits for those that are held.
 async fn load_unheld(tx: &mut Tx, wanted: &[Behind], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select lowest.* from ({rows}) as wanted, lateral (
              select subnet_id, first, taken from blocks
@@ -90,18 +117,5 @@ async fn load_unheld(tx: &mut Tx, wanted: &[Behind], view: &mut View) -> Result<
         let is_all = firsts.len() < limit_behind(*after).into();
         view.note_free_blocks(*subnet, firsts.into_iter().max().filter(|_| !is_all));
     }
-    Ok(())
-}
-
-/// Loads all blocks of dry subnets that have a free address after all. Others hold them, and this waits for these, or have just given
-/// back what had rested there.
-pub(crate) async fn load_all_free(tx: &mut Tx, subnets: &[SubnetId], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select subnet_id, first, taken from blocks
-         where subnet_id {in} and free > 0 order by subnet_id, first {lock}";
-    if !tx.is_shared() {
-        return Ok(());
-    }
-    load_by::<Block, _>(tx, SQL, subnets, |subnet| vec![subnet.as_uuid().into()], view).await?;
-    subnets.iter().for_each(|subnet| view.note_free_blocks(*subnet, None));
     Ok(())
 }

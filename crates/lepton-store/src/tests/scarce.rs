@@ -1,0 +1,118 @@
+//! Managers that share a subnet of which little is left: none waits for another one that waits for it, and none says that there is
+//! nothing while there is.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::future::join_all;
+use lepton_ipam::SubnetSpec;
+use lepton_ledger::{Command, Envelope, NetworkWithSubnets, Refusal, ReportHost, SweepQuarantine};
+use lepton_types::{AddressPool, HostReport, NetworkId};
+use sqlx::{Connection as _, PgConnection};
+
+use super::{
+    harness::{Kind, Subject, allocation, deallocation, host, network, requested, subnet},
+    locks::{BLOCKS, RESTING},
+    order::assert_waits_without,
+    sound::assert_sound,
+};
+use crate::{Database, Store, StoreConfig, SubmitError};
+
+const QUARANTINE: Duration = Duration::from_secs(1);
+
+/// A network whose addresses rest for [`QUARANTINE`].
+async fn resting_network(subject: &Subject, label: &str, cidr: &str) -> NetworkWithSubnets {
+    let spec = SubnetSpec { quarantine: QUARANTINE, ..subnet(cidr) };
+    subject.create(network(label, vec![spec])).await
+}
+
+async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
+    store.submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
+}
+
+/// PostgreSQL, with a subnet of five addresses, of which one has rested and the others are instances' 2 to 5.
+async fn dry() -> Subject {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    resting_network(&subject, "private", "10.1.0.0/29").await;
+    for number in 1..=5 {
+        subject.allocate(number).await.unwrap();
+    }
+    subject.end(1).await;
+    subject.advance(QUARANTINE);
+    subject
+}
+
+#[tokio::test]
+async fn what_has_rested_in_a_dry_subnet_is_locked_behind_its_blocks() {
+    let subject = dry().await;
+    assert_waits_without(&subject, BLOCKS, allocation(6, Vec::new()), &[RESTING]).await;
+    assert_eq!(subject.dump().await.fixed_ips.len(), 5);
+}
+
+#[tokio::test]
+async fn a_sweep_locks_what_has_rested_behind_its_blocks() {
+    let subject = dry().await;
+    assert_waits_without(&subject, BLOCKS, SweepQuarantine, &[RESTING]).await;
+    assert_eq!(subject.dump().await.fixed_ips.len(), 4);
+}
+
+/// How often the server had to end one of two that waited for each other, in the database of a subject that is closed.
+async fn deadlocks(config: &StoreConfig) -> i64 {
+    let Database::Postgres(url) = &config.database else { panic!("{:?}", config.database) };
+    let mut server = PgConnection::connect(url).await.unwrap();
+    // A session's figures are there when it is gone.
+    const SESSIONS: &str = "select count(*) from pg_stat_activity
+         where datname = current_database() and application_name = 'leptond'";
+    while sqlx::query_scalar::<_, i64>(SESSIONS).fetch_one(&mut server).await.unwrap() > 0 {
+        tokio::task::yield_now().await;
+    }
+    const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = current_database()";
+    sqlx::query_scalar(DEADLOCKS).fetch_one(&mut server).await.unwrap()
+}
+
+/// A life at one manager: allocated, if there is an address left, ended and unplugged. Answers whether it was.
+async fn live(store: &Store, number: u128, networks: &[NetworkId]) -> bool {
+    let networks = networks.iter().map(|network| requested(*network, &[])).collect();
+    match submit(store, allocation(number, networks)).await {
+        Ok(_) => {}
+        Err(SubmitError::Refused(Refusal::NoMoreFixedIps { .. })) => return false,
+        Err(other) => panic!("{other}"),
+    }
+    let released = submit(store, deallocation(number)).await.unwrap();
+    let report = HostReport { unplugged: released.ports, revision: u64::MAX.into(), ..HostReport::default() };
+    submit(store, ReportHost { host: host(), report }).await.unwrap();
+    true
+}
+
+/// Each wants addresses of subnets that run dry again and again, in either order, while others sweep and give back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_managers_of_dry_subnets_never_wait_for_each_other() {
+    let mut subject = Subject::open(Kind::Postgres, |config| config.batch_limit = 8).await;
+    // Of the second one some addresses of each of two blocks.
+    let one = resting_network(&subject, "one", "10.1.0.0/28").await.network.id;
+    let pool = AddressPool { first: "10.2.0.250".parse().unwrap(), last: "10.2.1.5".parse().unwrap() };
+    let spec = SubnetSpec { quarantine: QUARANTINE, pools: vec![pool], ..subnet("10.2.0.0/23") };
+    let two = subject.create(network("two", vec![spec])).await.network.id;
+    let other = subject.another().await.unwrap();
+    let (mut lived, mut number) = (0, 0);
+    for _ in 0..15 {
+        let stores = [subject.store(), &other].into_iter().cycle().take(32).enumerate();
+        let lives = stores.map(|(turn, store)| {
+            number += 1;
+            let networks = if turn % 4 < 2 { [one, two] } else { [two, one] };
+            async move { live(store, number, &networks).await }
+        });
+        let sweeps = join_all([subject.store(), &other].map(|store| submit(store, SweepQuarantine)));
+        let (lives, swept) = tokio::join!(join_all(lives), sweeps);
+        lived += lives.into_iter().filter(|lived| *lived).count();
+        assert!(swept.iter().all(Result::is_ok), "{swept:?}");
+        subject.advance(QUARANTINE);
+    }
+    assert!(lived > 15 * 8, "{lived}");
+    let dump = subject.dump().await;
+    assert_sound(&dump);
+    let places: BTreeSet<_> = dump.fixed_ips.iter().map(|row| (row.subnet, row.address)).collect();
+    assert_eq!(places.len(), dump.fixed_ips.len());
+    other.close().await;
+    subject.close().await;
+    assert_eq!(deadlocks(&subject.config).await, 0);
+}
