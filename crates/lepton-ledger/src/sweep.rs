@@ -25,7 +25,7 @@ impl Command for SweepQuarantine {
             }
         }
         // Whose the networks are: their owners hear of it.
-        ledger.want(due.iter().map(|(subnet, _)| Key::Network(subnet.network)));
+        ledger.need(due.iter().map(|(subnet, _)| Key::Network(subnet.network)))?;
         ledger.need(due.iter().filter_map(|(subnet, row)| pool::key_of_block(subnet, row.address)))?;
         for (subnet, row) in &due {
             ledger.give_back(subnet, row)?;

@@ -162,11 +162,9 @@ pub(crate) fn may_pass(error: &sqlx::Error) -> bool {
         && (classify(error).is_of_the_database() || matches!(classify(error), Failure::TimedOut(_)))
 }
 
-/// PostgreSQL: serialization failure, deadlock, lock not available. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their
-/// extended codes.
+/// PostgreSQL: serialization failure, deadlock, lock not available.
 fn is_lost_race(code: &str) -> bool {
     matches!(code, "40001" | "40P01" | "55P03")
-        || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 /// PostgreSQL: connection exceptions; the server shuts down, crashed, or is starting; it ended an idle transaction or
@@ -182,11 +180,12 @@ fn is_timed_out(code: &str) -> bool {
 }
 
 /// PostgreSQL: read-only (a standby), insufficient resources, operator intervention, system errors. SQLite:
-/// SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN, with their extended codes.
+/// SQLITE_BUSY and SQLITE_LOCKED, when somebody has had the file's lock for longer than SQLite waits for it; SQLITE_READONLY,
+/// SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN; with their extended codes.
 fn is_out_of_reach(code: &str) -> bool {
     let is_postgres = code == "25006"
         || (code.len() == 5 && ["53", "57", "58"].iter().any(|class| code.starts_with(class)));
-    is_postgres || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 8 | 10 | 13 | 14))
+    is_postgres || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
 }
 
 /// SQLite's codes are numbers of at most four digits; PostgreSQL's have five characters.
@@ -217,14 +216,17 @@ mod tests {
 
     #[test]
     fn what_a_code_means_decides_what_is_done_about_it() {
-        for code in ["40001", "40P01", "55P03", "5", "261", "517", "6", "262"] {
+        for code in ["40001", "40P01", "55P03"] {
             assert!(is_lost_race(code), "{code}");
         }
         for code in ["08000", "08006", "57P01", "57P02", "57P03", "57P05", "25P03"] {
             assert!(is_disconnected(code) && !is_lost_race(code), "{code}");
         }
         assert!(is_timed_out("57014") && !is_lost_race("57014") && !is_disconnected("57014"));
-        for code in ["25006", "53100", "53300", "57000", "58030", "8", "10", "266", "13", "14"] {
+        for code in [
+            "25006", "53100", "53300", "57000", "58030", "5", "261", "517", "6", "262", "8", "10", "266",
+            "13", "14",
+        ] {
             assert!(is_out_of_reach(code) && !is_lost_race(code) && !is_disconnected(code), "{code}");
         }
         for code in ["", "42601", "22012", "XX000", "1", "11", "19", "26"] {

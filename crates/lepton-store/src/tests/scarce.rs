@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
-use lepton_ledger::{Command, Envelope, NetworkWithSubnets, Refusal, ReportHost, SweepQuarantine};
+use lepton_ledger::{
+    AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal, ReportHost, SweepQuarantine,
+};
 use lepton_types::{AddressPool, HostReport, NetworkId};
 use sqlx::{Connection as _, PgConnection};
 
@@ -23,6 +25,13 @@ const QUARANTINE: Duration = Duration::from_secs(1);
 async fn resting_network(subject: &Subject, label: &str, cidr: &str) -> NetworkWithSubnets {
     let spec = SubnetSpec { quarantine: QUARANTINE, ..subnet(cidr) };
     subject.create(network(label, vec![spec])).await
+}
+
+/// A network whose addresses rest, and are of two blocks, from one address to another.
+async fn of_two_blocks(subject: &Subject, first: &str, last: &str) -> NetworkId {
+    let pool = AddressPool { first: first.parse().unwrap(), last: last.parse().unwrap() };
+    let spec = SubnetSpec { quarantine: QUARANTINE, pools: vec![pool], ..subnet("10.2.0.0/23") };
+    subject.create(network("two", vec![spec])).await.network.id
 }
 
 async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
@@ -53,6 +62,27 @@ async fn a_sweep_locks_what_has_rested_behind_its_blocks() {
     let subject = dry().await;
     assert_waits_without(&subject, BLOCKS, SweepQuarantine, &[RESTING]).await;
     assert_eq!(subject.dump().await.fixed_ips.len(), 4);
+}
+
+/// Of two addresses one is free in the higher block, and one has rested in the lower one, which another manager holds. Who took the first
+/// and then waited for the second might be waited for.
+#[tokio::test]
+async fn who_needs_more_than_is_free_waits_for_what_has_rested_with_nothing_in_hand() {
+    const LOWER: &str = "select first from blocks where first = '\\x0a020000' for update nowait";
+    const HIGHER: &str = "select first from blocks where first = '\\x0a020100' for update nowait";
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = of_two_blocks(&subject, "10.2.0.255", "10.2.1.1").await;
+    for number in 1..=3 {
+        subject.allocate(number).await.unwrap();
+    }
+    subject.end(3).await;
+    subject.advance(QUARANTINE);
+    subject.submit(SweepQuarantine).await.unwrap();
+    subject.end(1).await;
+    subject.advance(QUARANTINE);
+    let twice = vec![requested(made, &[]), requested(made, &[])];
+    let both = AllocateForInstance { allow_duplicate_networks: true, ..allocation(4, twice) };
+    assert_waits_without(&subject, LOWER, both, &[HIGHER]).await;
 }
 
 /// How often the server had to end one of two that waited for each other, in the database of a subject that is closed.
@@ -87,11 +117,8 @@ async fn live(store: &Store, number: u128, networks: &[NetworkId]) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_managers_of_dry_subnets_never_wait_for_each_other() {
     let mut subject = Subject::open(Kind::Postgres, |config| config.batch_limit = 8).await;
-    // Of the second one some addresses of each of two blocks.
     let one = resting_network(&subject, "one", "10.1.0.0/28").await.network.id;
-    let pool = AddressPool { first: "10.2.0.250".parse().unwrap(), last: "10.2.1.5".parse().unwrap() };
-    let spec = SubnetSpec { quarantine: QUARANTINE, pools: vec![pool], ..subnet("10.2.0.0/23") };
-    let two = subject.create(network("two", vec![spec])).await.network.id;
+    let two = of_two_blocks(&subject, "10.2.0.250", "10.2.1.5").await;
     let other = subject.another().await.unwrap();
     let (mut lived, mut number) = (0, 0);
     for _ in 0..15 {

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use lepton_ledger::{Command, Envelope, GetInstanceNwInfo, RegisterHost, Scope, Stop, SweepQuarantine, View};
@@ -21,6 +22,7 @@ use crate::{
     Database, Store, StoreConfig, StoreError, SubmitError,
     connect::{Access, Connection},
     engine::Engine,
+    failure::Failure,
     opened_file::{BESIDE, beside},
 };
 
@@ -285,6 +287,26 @@ async fn a_file_that_becomes_read_only_is_unavailable_until_it_is_not() {
     subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();
     run(subject.engine(), "pragma query_only = off").await;
     subject.allocate(2).await.unwrap();
+}
+
+/// SQLite has waited for it as long as callers should: to try again and again would only let them wait in vain.
+#[tokio::test]
+async fn a_file_that_somebody_else_has_locked_is_unavailable_until_it_is_not() {
+    let subject =
+        Subject::open(Kind::Sqlite, |config| config.connect_timeout = Duration::from_millis(50)).await;
+    subject.network("private", &["10.1.0.0/24"]).await;
+    subject.allocate(1).await.unwrap();
+    let Database::Sqlite(path) = &subject.config.database else { panic!("{:?}", subject.kind) };
+    let mut others = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut others).await.unwrap();
+    let failure = subject.engine().write().await.unwrap_err();
+    assert!(matches!(failure, Failure::Error(StoreError::Unavailable(_))), "{failure:?}");
+    let refused = subject.allocate(2).await;
+    assert!(matches!(&refused, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{refused:?}");
+    subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();
+    sqlx::query("ROLLBACK").execute(&mut others).await.unwrap();
+    subject.allocate(2).await.unwrap();
+    assert_sound(&subject.dump().await);
 }
 
 /// They are set in `.cargo/config.toml`, and reads of thousands a second are slower by a tenth without them.
