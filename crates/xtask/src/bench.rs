@@ -7,9 +7,11 @@
 mod engine;
 mod floor;
 mod goals;
+mod growth;
 mod loads;
 mod machine;
 mod page;
+mod plot;
 mod plug;
 mod report;
 
@@ -41,6 +43,9 @@ pub(crate) struct BenchArgs {
     /// Leave out the ports in the kernel.
     #[arg(long)]
     no_plug: bool,
+    /// Leave out how the figures grow from a thousand ports to a million, which takes longest.
+    #[arg(long)]
+    no_growth: bool,
     /// Where the copy of this program that runs in namespaces of its own writes what it measured.
     #[arg(long, hide = true)]
     plug_report: Option<PathBuf>,
@@ -87,7 +92,11 @@ async fn measure(args: &BenchArgs, scale: Scale, workspace: &Workspace) -> Resul
     let write = floor::write_and_sync()?;
     let mut engines = Vec::new();
     for engine in args.engine.list() {
-        engines.push(engine::measure(*engine, scale, workspace).await?);
+        let mut measured = engine::measure(*engine, scale, workspace).await?;
+        if !args.no_growth {
+            measured.growth = Some(growth::measure(*engine, scale, workspace).await?);
+        }
+        engines.push(measured);
     }
     let plug = if args.no_plug { None } else { Some(plug::measure(args.quick)?) };
     Ok(Report { machine, is_quick: args.quick, write, engines, plug })
@@ -106,6 +115,10 @@ fn write(args: &BenchArgs, workspace: &Workspace, report: &Report) -> Result<()>
         let page = workspace.root.join("docs/benchmarks.md");
         fs::write(&page, page::page(report)).with_context(|| format!("cannot write {}", page.display()))?;
         println!("Written: {}", page.display());
+        if let Some(picture) = plot::plot(report) {
+            fs::write(workspace.root.join("docs").join(page::PLOT), picture)
+                .context("cannot write the plot")?;
+        }
     }
     Ok(())
 }

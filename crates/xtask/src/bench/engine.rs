@@ -28,7 +28,7 @@ pub(super) enum Engine {
 }
 
 /// vNICs of each instance: one on each of the two networks.
-const VNICS: u64 = 2;
+pub(super) const VNICS: u64 = 2;
 
 /// Ports alive in (b).
 const PORTS: u64 = 100_000;
@@ -81,6 +81,7 @@ async fn run(
         health,
         idle_bytes,
         full_bytes,
+        growth: None,
     })
 }
 
@@ -107,7 +108,7 @@ pub(super) async fn create_networks(endpoint: &str) -> Result<()> {
 
 impl Engine {
     /// The settings that make two leptonds use it, each with a ledger of its own, and the server that must live as long.
-    fn prepare(self) -> Result<([String; 2], Option<PrivatePostgres>)> {
+    pub(super) fn prepare(self) -> Result<([String; 2], Option<PrivatePostgres>)> {
         let common = format!(
             "agent.backend = \"fake\"\nhost = \"bench-host\"\nlog.level = \"warn\"\n\
              floating.default_pool = \"{POOL}\"\nquota.floating_ips = -1\n"

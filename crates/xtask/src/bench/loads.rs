@@ -36,8 +36,8 @@ const FLOATING_INSTANCES: u64 = 4_000;
 /// Longest time of one load.
 const AT_MOST: Duration = Duration::from_secs(20);
 
-/// Longest time for making the ports of (b).
-const FILL_AT_MOST: Duration = Duration::from_secs(300);
+/// Longest time for making the ports of (b) and (i), and for taking some back.
+const FILL_AT_MOST: Duration = Duration::from_secs(900);
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +88,30 @@ impl Loads {
     }
 
     /// Allocates until so many instances live.
-    pub(super) async fn fill(&mut self, instances: u64) -> Result<LoadReport> {
-        let missing = instances.saturating_sub(self.made);
-        let report = self.allocate_at_most(256, missing, FILL_AT_MOST).await?;
-        ensure!(self.made >= instances, "{instances} instances were not made within {FILL_AT_MOST:?}");
+    pub(super) async fn fill(&mut self, instances: u64) -> Result<()> {
+        let missing = instances.saturating_sub(self.live());
+        self.allocate_at_most(256, missing, FILL_AT_MOST).await?;
+        ensure!(self.live() >= instances, "{instances} instances were not made within {FILL_AT_MOST:?}");
+        Ok(())
+    }
+
+    /// Allocations by so many callers.
+    pub(super) async fn allocate(&mut self, callers: u32, calls: u64) -> Result<LoadReport> {
+        let report = self.allocate_at_most(callers, calls, AT_MOST).await?;
+        Ok(LoadReport { latencies: Vec::new(), ..report })
+    }
+
+    /// Deallocations of the oldest instances, until so many live.
+    pub(super) async fn deallocate_down_to(&mut self, instances: u64) -> Result<LoadReport> {
+        let first = self.taken_back.to_string();
+        let calls = self.live().saturating_sub(instances);
+        let report = self.load("deallocate", 256, calls, FILL_AT_MOST, &["--first", &first]).await?;
+        self.taken_back += report.summary.answered;
         Ok(report)
+    }
+
+    fn live(&self) -> u64 {
+        self.made - self.taken_back
     }
 
     /// Deallocations at each concurrency.
@@ -109,16 +128,20 @@ impl Loads {
         Ok(reports)
     }
 
-    /// Reads of instances drawn at random.
+    /// Reads of instances drawn at random, at each concurrency.
     pub(super) async fn nw_info(&self) -> Result<Vec<LoadReport>> {
-        let range = self.made.to_string();
         let mut reports = Vec::new();
         for (callers, calls) in STAGES {
             // Reads are many times quicker than writes, so it takes more of them for the same time.
-            let calls = self.scale.of(calls * 5);
-            reports.push(self.load("nw-info", callers, calls, AT_MOST, &["--range", &range]).await?);
+            reports.push(self.read(callers, self.scale.of(calls * 5)).await?);
         }
         Ok(reports)
+    }
+
+    /// Reads of instances drawn at random, by so many callers.
+    pub(super) async fn read(&self, callers: u32, calls: u64) -> Result<LoadReport> {
+        let (first, range) = (self.taken_back.to_string(), self.live().to_string());
+        self.load("nw-info", callers, calls, AT_MOST, &["--first", &first, "--range", &range]).await
     }
 
     /// Floating IPs moved between instances, once there are some.

@@ -4,6 +4,7 @@ use lepton_sim::LoadReport;
 
 use super::{
     goals::goals,
+    growth::OVERLOAD,
     loads::{CONNECTIONS, TURNS},
     machine::Machine,
     report::{EngineReport, Report},
@@ -12,7 +13,7 @@ use crate::table::Table;
 
 /// The tables on the screen.
 pub(super) fn tables(report: &Report) -> String {
-    format!("{}\n{}\n{}", figures(report), memory(report), reached(report))
+    format!("{}\n{}\n{}\n{}", figures(report), memory(report), growth(report), reached(report))
 }
 
 /// `docs/benchmarks.md`.
@@ -25,13 +26,26 @@ pub(super) fn page(report: &Report) -> String {
          ## Figures\n\n{}\n\
          Latencies are those that the callers saw, repetitions included.\n\n\
          ## Memory of leptond\n\n{}\n\
+         ## Growth\n\n{}\n{}\
          ## Goals\n\n{}",
         method(),
         machine(&report.machine).markdown(),
         figures(report).markdown(),
         memory(report).markdown(),
+        growth(report).markdown(),
+        picture(report),
         reached(report).markdown(),
     )
+}
+
+/// The name of the picture beside the page.
+pub(super) const PLOT: &str = "benchmarks.svg";
+
+fn picture(report: &Report) -> String {
+    if report.engines.iter().all(|engine| engine.growth.is_none()) {
+        return "Not measured.\n\n".to_owned();
+    }
+    format!("![Speed by ports live, in parts of that with the fewest]({PLOT})\n\n")
 }
 
 fn method() -> String {
@@ -50,7 +64,12 @@ fn method() -> String {
          - (f): the real kernel, in namespaces of their own, with the Linux back end and SQLite: from the request until \
          the answer says that both taps of the instance are plugged and filtered.\n\
          - (g), the floor, in the same run: a 4 KiB write and fdatasync on the same filesystem, and a call that does \
-         nothing (gRPC health check) by the same client over the same connections.\n"
+         nothing (gRPC health check) by the same client over the same connections.\n\
+         - (i), growth: one leptond on one ledger, which is filled to each size; there it is stopped and started, 5,200 instances are \
+         allocated by 1, 32 and 256 callers, 256 callers read, and as many instances are taken back. Figures are of 256 callers where \
+         no others are named. Memory is that of the leptond that has filled the ledger.\n\
+         - (j), overload, with as few ports as (i) begins with: {OVERLOAD} callers in a closed loop, four times as many as leptond lets \
+         wait; who is told to come back does so after the time that leptond names.\n"
     )
 }
 
@@ -125,6 +144,37 @@ fn memory(report: &Report) -> Table {
     table
 }
 
+fn growth(report: &Report) -> Table {
+    let mut table = Table::new([
+        "(i) engine",
+        "ports",
+        "allocate/s",
+        "p50, 1 caller",
+        "p99, 32 callers",
+        "GetInstanceNwInfo/s",
+        "deallocate/s",
+        "memory",
+        "start",
+    ]);
+    for engine in &report.engines {
+        for point in engine.growth.iter().flat_map(|growth| &growth.points) {
+            let of = |callers: u32| point.allocate.iter().find(|load| load.concurrency == callers);
+            table.row([
+                engine.engine.to_string(),
+                point.ports.to_string(),
+                format!("{:.0}", point.allocations()),
+                of(1).map_or_else(String::new, |load| micros(load.summary.p50_micros)),
+                of(32).map_or_else(String::new, |load| micros(load.summary.p99_micros)),
+                format!("{:.0}", point.nw_info.per_second),
+                format!("{:.0}", point.deallocate.per_second),
+                megabytes(point.resident_bytes),
+                format!("{} ms", point.start.as_millis()),
+            ]);
+        }
+    }
+    table
+}
+
 fn reached(report: &Report) -> Table {
     let mut table = Table::new(["what", "goal", "measured", "reached"]);
     for goal in goals(report) {
@@ -135,7 +185,7 @@ fn reached(report: &Report) -> Table {
 }
 
 /// Microseconds in the unit that reads best.
-fn micros(micros: u64) -> String {
+pub(super) fn micros(micros: u64) -> String {
     if micros < 10_000 { format!("{micros} µs") } else { format!("{} ms", micros / 1_000) }
 }
 
@@ -146,10 +196,17 @@ pub(super) fn megabytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use lepton_sim::{CallSummary, Operation};
 
     use super::*;
-    use crate::bench::{engine::Engine, floor::WriteFloor};
+    use crate::bench::{
+        engine::Engine,
+        floor::WriteFloor,
+        growth::{Growth, Point},
+        plot::plot,
+    };
 
     fn load(concurrency: u32, per_second: f64, p50_micros: u64) -> LoadReport {
         let summary = CallSummary {
@@ -189,7 +246,21 @@ mod tests {
     }
 
     fn report() -> Report {
-        let loads = |per_second| vec![load(1, 400.0, 1_500), load(256, per_second, 90_000)];
+        let loads =
+            |per_second| vec![load(1, 400.0, 1_500), load(32, 2_000.0, 4_000), load(256, per_second, 90_000)];
+        let point = |ports, per_second| Point {
+            ports,
+            resident_bytes: 20_000_000 + ports * 300,
+            start: Duration::from_millis(70),
+            allocate: loads(per_second),
+            nw_info: load(256, 10_000.0, 20_000),
+            deallocate: load(256, 2_500.0, 90_000),
+        };
+        let growth = Growth {
+            idle_bytes: 20_000_000,
+            points: vec![point(1_000, 3_000.0), point(1_000_000, 2_400.0)],
+            overload: load(OVERLOAD, 2_700.0, 4_000_000),
+        };
         let engine = EngineReport {
             engine: Engine::Sqlite,
             allocate: loads(3_000.0),
@@ -201,6 +272,7 @@ mod tests {
             health: loads(40_000.0),
             idle_bytes: 20_000_000,
             full_bytes: 90_500_000,
+            growth: Some(growth),
         };
         let write = WriteFloor { writes: 1_000, p50_micros: 700, p99_micros: 2_000 };
         Report { machine: machine(), is_quick: false, write, engines: vec![engine], plug: None }
@@ -212,8 +284,16 @@ mod tests {
         let (tables, json) = printed.split_once("\n{").unwrap();
         assert!(tables.contains("(a) allocate ") && tables.contains("SQLite "), "{tables}");
         let json: serde_json::Value = serde_json::from_str(&format!("{{{json}")).unwrap();
-        assert_eq!(json["engines"][0]["allocate"][1]["per_second"], 3_000.0);
+        assert_eq!(json["engines"][0]["allocate"][2]["per_second"], 3_000.0);
         assert_eq!(json["write"]["p50_micros"], 700);
+    }
+
+    #[test]
+    fn the_plot_has_a_line_for_each_figure_from_the_left_to_the_right() {
+        let picture = plot(&report()).unwrap();
+        assert_eq!(picture.matches("<polyline").count(), 3, "{picture}");
+        assert!(picture.contains("<polyline points=\"60.0,150.0 470.0,190.0\""), "{picture}");
+        assert!(plot(&Report { engines: Vec::new(), ..report() }).is_none());
     }
 
     #[test]
@@ -228,6 +308,14 @@ mod tests {
             "| SQLite: (b) of (a), 1 caller | at least 0.8 | 1.00 | yes |",
             "| SQLite: (b) of (a), 256 callers | at least 0.8 | 0.67 | NO |",
             "| SQLite: (h) floating IPs associated/s, 64 callers | at least 1,500 | 1400 | NO |",
+            "| SQLite: (a) allocations/s, 256 callers, aim | at least 6,000 | 3000 | NO |",
+            "| SQLite: (a) p50 of an allocation, 1 caller, aim | at most 2 ms | 1500 µs | yes |",
+            "| SQLite: (a) p99 of an allocation, 32 callers, aim | at most 10 ms | 12 ms | NO |",
+            "| SQLite | 1000000 | 2400 | 1500 µs | 12 ms | 10000 | 2500 | 320.0 MB | 70 ms |",
+            "| SQLite: (i) allocations/s with 1,000,000 ports, of those with few | at least 0.9 | 0.80 | NO |",
+            "| SQLite: (i) memory above idle | at most 400 bytes a port | 300 | yes |",
+            "| SQLite: (i) start with 1,000,000 ports | at most 2 s | 70 ms | yes |",
+            "| SQLite: (j) answered/s under 4 times the load, of the peak | at least 0.8 | 0.90 | yes |",
         ] {
             assert!(page.contains(line), "{line} is not in\n{page}");
         }

@@ -3,7 +3,7 @@
 use lepton_sim::LoadReport;
 use serde::{Deserialize, Serialize};
 
-use super::{engine::Engine, floor::WriteFloor, machine::Machine};
+use super::{engine::Engine, floor::WriteFloor, growth::Growth, machine::Machine};
 
 /// A whole run.
 #[derive(Debug, Serialize)]
@@ -43,6 +43,8 @@ pub(super) struct EngineReport {
     pub(super) idle_bytes: u64,
     /// (e) Resident memory of leptond with `ports` alive, in bytes.
     pub(super) full_bytes: u64,
+    /// (i), (j) How the figures grow, and what is left of them under overload; none when it was left out.
+    pub(super) growth: Option<Growth>,
 }
 
 /// Ports in the kernel.
