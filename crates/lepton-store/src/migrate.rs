@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    Executor, PgConnection, SqlSafeStr,
+    Connection as _, Executor, PgConnection, SqlSafeStr, SqliteConnection,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
@@ -18,10 +18,15 @@ use crate::{
 type MigrationText = (i64, &'static str, &'static str);
 
 /// Every schema there ever was, oldest first. What was released never changes again.
-const MIGRATIONS: [MigrationText; 1] = [(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
+pub(crate) const MIGRATIONS: [MigrationText; 1] =
+    [(1, "ledger", include_str!("../migrations/0001_ledger.sql"))];
 
-/// Applies the migrations that the database lacks, each in a transaction of its own. A database that a newer program
-/// wrote is refused and left as it is.
+/// Held while a server's database is migrated: managers that start together do it one after the other. Any number that nobody else takes
+/// in a ledger's database.
+const ONE_AT_A_TIME: &str = "select pg_advisory_xact_lock(7810769)";
+
+/// Applies the migrations that the database lacks, all in one transaction: when one fails, the database is what it was. One that a newer
+/// program wrote is refused and left as it is.
 pub(crate) async fn migrate(engine: &Engine, location: &str) -> Result<(), StoreError> {
     migrate_by(&MIGRATIONS, engine, location).await
 }
@@ -34,7 +39,9 @@ pub(crate) async fn migrate_by(
 ) -> Result<(), StoreError> {
     let mut connection = engine.connections().take(Access::Write).await?;
     let outcome = match &mut connection {
-        Connection::Sqlite(connection) => migrator(migrations, "WITHOUT ROWID", "").run(connection).await,
+        Connection::Sqlite(connection) => {
+            migrate_file(&migrator(migrations, "WITHOUT ROWID", ""), connection).await
+        }
         Connection::Postgres(connection) => {
             migrate_patiently(&migrator(migrations, "", "COLLATE \"C\""), connection).await
         }
@@ -44,14 +51,24 @@ pub(crate) async fn migrate_by(
     Ok(())
 }
 
+async fn migrate_file(migrator: &Migrator, connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    migrator.run(&mut *tx).await?;
+    Ok(tx.commit().await?)
+}
+
 /// What a batch may take is no measure for a migration of a large table, nor for another manager's, which it waits for.
 async fn migrate_patiently(migrator: &Migrator, connection: &mut PgConnection) -> Result<(), MigrateError> {
     connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
-    migrator.run(&mut *connection).await?;
+    let mut tx = connection.begin().await?;
+    tx.execute(ONE_AT_A_TIME).await?;
+    migrator.run(&mut *tx).await?;
+    tx.commit().await?;
     connection.execute("RESET statement_timeout; RESET lock_timeout").await?;
     Ok(())
 }
 
+/// Without sqlx's own lock, which would end before the transaction does.
 fn migrator(migrations: &[MigrationText], without_rowid: &str, bytewise: &str) -> Migrator {
     let migrations = migrations.iter().map(|(version, name, sql)| {
         #[expect(
@@ -64,7 +81,9 @@ fn migrator(migrations: &[MigrationText], without_rowid: &str, bytewise: &str) -
         .into_sql_str();
         Migration::new(*version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
     });
-    Migrator::with_migrations(migrations.collect())
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.set_locking(false);
+    migrator
 }
 
 #[expect(

@@ -48,5 +48,6 @@ mod sound;
 mod sqlite;
 mod statements;
 mod subnets;
+mod upgrades;
 
 use harness::each_store;
