@@ -21,8 +21,17 @@ pub struct Hub {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    hosts: HashMap<HostId, watch::Sender<Revision>>,
+    hosts: HashMap<HostId, watch::Sender<HostNews>>,
     instances: HashMap<InstanceId, Arc<watch::Sender<u64>>>,
+}
+
+/// A host's revision, as far as is known without a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HostNews {
+    /// What was written here last.
+    pub(crate) written: Revision,
+    /// What another manager has said that it wrote: a reason to look, but nothing to rely on.
+    pub(crate) heard: Revision,
 }
 
 /// Waits for changes of an instance's ports; stops being told when it is dropped.
@@ -37,7 +46,7 @@ pub(crate) struct InstanceWatch {
 
 impl Hub {
     /// Follows a host's revision.
-    pub(crate) fn watch_host(&self, host: &HostId) -> watch::Receiver<Revision> {
+    pub(crate) fn watch_host(&self, host: &HostId) -> watch::Receiver<HostNews> {
         self.waiting().hosts.entry(host.clone()).or_default().subscribe()
     }
 
@@ -59,38 +68,34 @@ impl Hub {
 }
 
 impl Observer for Hub {
-    fn observe(&self, changes: &[Change]) {
-        self.hear(&News::of(changes));
+    fn observe(&self, _: &[Change], news: &News) {
+        self.tell(news, |known, revision| known.written = revision);
     }
 
     fn hear(&self, news: &News) {
+        self.tell(news, |known, revision| known.heard = revision);
+    }
+}
+
+impl Hub {
+    fn tell(&self, news: &News, note: impl Fn(&mut HostNews, Revision)) {
         if news.journal {
             self.journal.send_modify(|count| *count += 1);
         }
         let mut waiting = self.waiting();
         for (host, revision) in &news.hosts {
-            waiting.host_is_at(host, *revision);
+            // Also when nobody follows it yet: who looked before this change and follows after it would wait for the next one.
+            let sender = waiting.hosts.entry(host.clone()).or_default();
+            sender.send_if_modified(|known| {
+                let before = *known;
+                note(known, *revision);
+                *known != before
+            });
         }
         for instance in &news.instances {
             if let Some(sender) = waiting.instances.get(instance) {
                 sender.send_modify(|count| *count += 1);
             }
-        }
-    }
-}
-
-impl Waiting {
-    /// Notes a host's revision, also when nobody follows it yet: who looked before this change and follows after it would wait for
-    /// the next one. Of what another manager did it hears later than of what was done here since.
-    fn host_is_at(&mut self, host: &HostId, revision: Revision) {
-        if let Some(sender) = self.hosts.get(host) {
-            sender.send_if_modified(|known| {
-                let is_news = *known < revision;
-                *known = revision.max(*known);
-                is_news
-            });
-        } else {
-            self.hosts.insert(host.clone(), watch::Sender::new(revision));
         }
     }
 }
@@ -124,32 +129,26 @@ mod tests {
         News { hosts: [("a".parse().unwrap(), revision.into())].into(), ..News::default() }
     }
 
-    #[tokio::test]
-    async fn a_host_hears_of_its_revision_and_only_of_its_own() {
+    #[test]
+    fn a_host_hears_of_its_revision_and_only_of_its_own() {
         let hub = Hub::default();
         let mut own = hub.watch_host(&"a".parse().unwrap());
         let other = hub.watch_host(&"b".parse().unwrap());
-        hub.hear(&host_at(7));
-        assert_eq!(*own.wait_for(|revision| revision.number() == 7).await.unwrap(), Revision::from(7));
-        assert!(!other.has_changed().unwrap());
+        hub.observe(&[], &host_at(7));
+        assert!(own.has_changed().unwrap() && !other.has_changed().unwrap());
+        assert_eq!(own.borrow_and_update().written.number(), 7);
+        hub.hear(&host_at(9));
+        let known = *own.borrow_and_update();
+        assert_eq!((known.written.number(), known.heard.number()), (7, 9));
+        hub.hear(&host_at(9));
+        assert!(!own.has_changed().unwrap());
     }
 
-    #[tokio::test]
-    async fn a_revision_from_before_is_heard_of() {
-        let hub = Hub::default();
-        hub.hear(&host_at(7));
-        assert_eq!(hub.watch_host(&"a".parse().unwrap()).borrow().number(), 7);
-    }
-
-    /// Another manager's doings are heard of later than what was done here since.
     #[test]
-    fn a_revision_that_is_heard_late_is_no_news() {
+    fn a_revision_from_before_is_heard_of() {
         let hub = Hub::default();
-        hub.hear(&host_at(8));
-        let mut revision = hub.watch_host(&"a".parse().unwrap());
-        hub.hear(&host_at(7));
-        assert!(!revision.has_changed().unwrap());
-        assert_eq!(revision.borrow_and_update().number(), 8);
+        hub.observe(&[], &host_at(7));
+        assert_eq!(hub.watch_host(&"a".parse().unwrap()).borrow().written.number(), 7);
     }
 
     #[test]

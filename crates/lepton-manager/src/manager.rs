@@ -224,18 +224,24 @@ impl Manager {
     /// Waits until the host must have more than the revision that it holds. What another manager of the same ledger
     /// decided is heard of at once, or else within a second.
     pub async fn host_news(&self, host: &HostId, holds: Revision) {
-        let mut revisions = self.inner.hub.watch_host(host);
+        let (mut news, mut is_time) = (self.inner.hub.watch_host(host), false);
         loop {
-            tokio::select! {
-                biased;
-                // The hub lives as long as this manager does, so the channel cannot be closed.
-                _ = revisions.wait_for(|revision| *revision > holds) => return, // cancel-safe
-                () = self.others_may_have_written() => {}
-            }
-            let revision = self.ask(HostRevision { host: host.clone() }).await;
-            if revision.is_ok_and(|revision| revision > holds) {
+            let known = *news.borrow_and_update();
+            if known.written > holds {
                 return;
             }
+            if known.heard > holds || is_time {
+                let revision = self.ask(HostRevision { host: host.clone() }).await;
+                if revision.is_ok_and(|revision| revision > holds) {
+                    return;
+                }
+            }
+            is_time = tokio::select! {
+                biased;
+                // The hub lives as long as this manager does, so the channel cannot be closed.
+                _ = news.changed() => false, // cancel-safe
+                () = self.others_may_have_written() => true,
+            };
         }
     }
 

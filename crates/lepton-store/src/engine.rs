@@ -1,7 +1,7 @@
 //! The two engines behind one face. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
 //! `sql`, `statement` and `voice` knows that there are two.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, mem, sync::Arc};
 
 use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, SubnetId, Timestamp};
@@ -51,6 +51,8 @@ pub(crate) struct Tx {
     connection: Connection,
     access: Access,
     scarce: BTreeSet<SubnetId>,
+    /// Those of which all that is left is still to be locked.
+    to_lock: BTreeSet<SubnetId>,
 }
 
 impl Engine {
@@ -105,7 +107,13 @@ impl Engine {
         if access == Access::Write {
             self.log.finish(&mut connection).await;
         }
-        let mut tx = Tx { engine: Arc::clone(self), connection, access, scarce: BTreeSet::new() };
+        let mut tx = Tx {
+            engine: Arc::clone(self),
+            connection,
+            access,
+            scarce: BTreeSet::new(),
+            to_lock: BTreeSet::new(),
+        };
         tx.run(on_sqlite, on_postgres).await?;
         Ok(tx)
     }
@@ -131,7 +139,7 @@ impl Engine {
     /// Takes the statements about rows that were sent since the last call.
     #[cfg(test)]
     pub(crate) fn take_sent(&self) -> Vec<Sent> {
-        std::mem::take(&mut *self.sent.lock().expect("whoever counts does not panic"))
+        mem::take(&mut *self.sent.lock().expect("whoever counts does not panic"))
     }
 }
 
@@ -305,6 +313,12 @@ impl Tx {
     /// Says of which subnets little is left, so that all of it is locked at once.
     pub(crate) fn note_scarce(&mut self, subnets: &BTreeSet<SubnetId>) {
         self.scarce.extend(subnets);
+        self.to_lock.extend(subnets);
+    }
+
+    /// The subnets of which little is left, the first time that it is asked.
+    pub(crate) fn take_scarce(&mut self) -> BTreeSet<SubnetId> {
+        mem::take(&mut self.to_lock)
     }
 
     /// Whether it is known of a subnet that little is left of it.

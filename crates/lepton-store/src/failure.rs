@@ -17,8 +17,8 @@ pub(crate) enum Failure {
     /// A unique index or a foreign key spoke: another writer was faster, and deciding again helps. What it says again and
     /// again, or where nobody else writes, is a fault of the decision's.
     Violation(String),
-    /// The connection was lost before the commit was sent, so nothing was written. Deciding again on another connection
-    /// helps once the server is back.
+    /// The connection was lost before the commit was sent, or the file is another program's at the moment, so nothing was written.
+    /// Deciding again on another connection helps once the server, or the file, is back.
     Disconnected(String),
     /// The server took too long before the commit was sent, so nothing was written. Deciding again takes as long, but for
     /// neighbours of the one that it took so long for.
@@ -47,7 +47,7 @@ impl From<Failure> for StoreError {
             }
             Failure::Violation(problem) => Self::Internal(problem),
             Failure::Scarce(subnets) => {
-                Self::Internal(format!("{subnets:?} were scarce to whoever knew that"))
+                Self::Internal(format!("what is left of the subnets {subnets:?} was asked for twice"))
             }
             Failure::Error(error) => error,
         }
@@ -168,10 +168,12 @@ fn is_lost_race(code: &str) -> bool {
 }
 
 /// PostgreSQL: connection exceptions; the server shuts down, crashed, or is starting; it ended an idle transaction or
-/// an idle session.
+/// an idle session. SQLite: SQLITE_BUSY and SQLITE_LOCKED, with their extended codes; somebody else has the file's lock, and who asks
+/// waits for that as long as for a server that is not there, and no longer.
 fn is_disconnected(code: &str) -> bool {
     (code.len() == 5 && code.starts_with("08"))
         || matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03")
+        || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
 /// PostgreSQL: a statement that was ended because it took too long.
@@ -180,12 +182,11 @@ fn is_timed_out(code: &str) -> bool {
 }
 
 /// PostgreSQL: read-only (a standby), insufficient resources, operator intervention, system errors. SQLite:
-/// SQLITE_BUSY and SQLITE_LOCKED, when somebody has had the file's lock for longer than SQLite waits for it; SQLITE_READONLY,
-/// SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN; with their extended codes.
+/// SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN, with their extended codes.
 fn is_out_of_reach(code: &str) -> bool {
     let is_postgres = code == "25006"
         || (code.len() == 5 && ["53", "57", "58"].iter().any(|class| code.starts_with(class)));
-    is_postgres || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+    is_postgres || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 8 | 10 | 13 | 14))
 }
 
 /// SQLite's codes are numbers of at most four digits; PostgreSQL's have five characters.
@@ -219,14 +220,13 @@ mod tests {
         for code in ["40001", "40P01", "55P03"] {
             assert!(is_lost_race(code), "{code}");
         }
-        for code in ["08000", "08006", "57P01", "57P02", "57P03", "57P05", "25P03"] {
+        for code in
+            ["08000", "08006", "57P01", "57P02", "57P03", "57P05", "25P03", "5", "261", "517", "6", "262"]
+        {
             assert!(is_disconnected(code) && !is_lost_race(code), "{code}");
         }
         assert!(is_timed_out("57014") && !is_lost_race("57014") && !is_disconnected("57014"));
-        for code in [
-            "25006", "53100", "53300", "57000", "58030", "5", "261", "517", "6", "262", "8", "10", "266",
-            "13", "14",
-        ] {
+        for code in ["25006", "53100", "53300", "57000", "58030", "8", "10", "266", "13", "14"] {
             assert!(is_out_of_reach(code) && !is_lost_race(code) && !is_disconnected(code), "{code}");
         }
         for code in ["", "42601", "22012", "XX000", "1", "11", "19", "26"] {

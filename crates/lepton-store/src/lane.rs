@@ -208,7 +208,10 @@ impl Lane {
         loop {
             match self.attempt(batch, &scarce).await {
                 Ok(()) => return Ok(()),
-                Err(Failure::Scarce(subnets)) if !subnets.is_subset(&scarce) => scarce.extend(subnets),
+                Err(Failure::Scarce(subnets)) if !subnets.is_subset(&scarce) => {
+                    self.metrics.failed_attempt();
+                    scarce.extend(subnets);
+                }
                 // Nobody else was faster: it was decided so, and will be again.
                 Err(failure @ Failure::Violation(_)) if !self.backend.is_on_server() => return Err(failure),
                 Err(failure) => {

@@ -12,7 +12,7 @@
 //! What is only looked for is noted in the view and entered in no table: there it would stand for the row that is locked later
 //! ([`View::note_held_in`] and its like; `tests/seen.rs`).
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{mem, net::IpAddr};
 
 use lepton_ledger::{Block, EntryKey, Key, RequestKey, Selection, View};
 use lepton_types::{
@@ -116,11 +116,27 @@ impl<'k> Round<'k> {
         round
     }
 
-    /// Makes sure that who asks for what has rested in a subnet has known from the start that little is left of it.
-    fn ensure_known_as_scarce(&self, tx: &Tx) -> Result<(), Failure> {
-        let asked = self.rested_in.iter().map(|(subnet, _)| *subnet);
-        let scarce: BTreeSet<_> = asked.filter(|subnet| !tx.is_scarce(*subnet)).collect();
+    /// Looks, without locks, whether anything is left of subnets of which what has rested is asked for. Where nothing is, that is the
+    /// answer; where something is, it is locked with all that is needed of other subnets, and not behind it.
+    async fn look_for_rest(&mut self, tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
+        let (known, asked): (Vec<_>, Vec<_>) =
+            mem::take(&mut self.rested_in).into_iter().partition(|(subnet, _)| tx.is_scarce(*subnet));
+        self.rested_in = known;
+        let mut scarce = blocks::with_free(tx, &asked.iter().map(|(subnet, _)| *subnet).collect()).await?;
+        for (subnet, after) in asked {
+            if !fixed_ips::rested_in(tx, subnet, after, view).await?.is_empty() {
+                scarce.insert(subnet);
+            }
+        }
         if scarce.is_empty() { Ok(()) } else { Err(Failure::Scarce(scarce)) }
+    }
+
+    /// Whether addresses are asked for, after which nothing else is.
+    fn has_addresses(&self) -> bool {
+        !(self.frontiers.is_empty()
+            && self.free_blocks.is_empty()
+            && self.blocks.is_empty()
+            && self.fixed_ips.is_empty())
     }
 
     /// Says what was loaded beside what was asked for.
@@ -188,7 +204,7 @@ fn is_of_addresses(key: &Key) -> bool {
 pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
     let mut round = Round::new(&keys);
     if tx.is_shared() {
-        round.ensure_known_as_scarce(tx)?;
+        round.look_for_rest(tx, view).await?;
     }
     requests::load(tx, &round.requests, view).await?;
     // Before the networks: who carves a range sees those of whoever had the counter.
@@ -265,13 +281,20 @@ async fn load_addresses(tx: &mut Tx, round: &mut Round<'_>, view: &mut View) -> 
     if round.has_rested {
         found.extend(fixed_ips::rested(tx, view.now()).await?);
     }
-    // Of a subnet that is scarce all that is left is locked at once: what is free of it, and what has rested.
-    let scarce = round.free_blocks.iter().filter(|(subnet, after)| after.is_none() && tx.is_scarce(*subnet));
-    round.rested_in.extend(scarce.map(|(subnet, _)| (*subnet, None)));
+    // Of subnets that are scarce all that is left is locked at once: what is free of them, and what has rested.
+    if round.has_addresses() {
+        for subnet in tx.take_scarce() {
+            round.free_blocks.push((subnet, None));
+            round.rested_in.push((subnet, None));
+            view.mark_loaded(Key::FreeBlocks { subnet, after: None });
+        }
+    }
     for (subnet, after) in &round.rested_in {
         found.extend(fixed_ips::rested_in(tx, *subnet, *after, view).await?);
     }
     round.blocks.extend(found.iter().map(|(subnet, address)| (*subnet, Block::start_of(*address))));
+    round.blocks.sort_unstable();
+    round.blocks.dedup();
     if tx.is_shared() {
         blocks::load_in_turn(tx, &round.blocks, &round.free_blocks, view).await?;
     } else {

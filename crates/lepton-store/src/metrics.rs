@@ -67,8 +67,7 @@ impl Metrics {
         registry.register("batch_commands", commands, self.commands.clone());
         let seconds = "How long a batch took, until it was durable";
         registry.register("batch_seconds", seconds, self.seconds.clone());
-        let failed_attempts =
-            "Attempts at a batch that others were faster than, or that the database was not there for";
+        let failed_attempts = "Attempts at a batch that others were faster than, that found little left of a subnet, or that the database was not there for";
         registry.register("batch_attempts_failed", failed_attempts, self.failed_attempts.clone());
         registry.register_collector(Box::new(queues));
     }

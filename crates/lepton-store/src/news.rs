@@ -30,8 +30,8 @@ pub struct News {
 
 /// Is told what happens in the ledger. Neither method may wait for anything.
 pub trait Observer: Send + Sync {
-    /// This store has changed the ledger, durably.
-    fn observe(&self, changes: &[Change]);
+    /// This store has changed the ledger, durably, and what of it is news.
+    fn observe(&self, changes: &[Change], news: &News);
 
     /// Another one has. Not everything that another one does is heard of.
     fn hear(&self, news: &News);
@@ -39,7 +39,7 @@ pub trait Observer: Send + Sync {
 
 /// Nobody waits for anything.
 impl Observer for () {
-    fn observe(&self, _: &[Change]) {}
+    fn observe(&self, _: &[Change], _: &News) {}
 
     fn hear(&self, _: &News) {}
 }
@@ -147,9 +147,10 @@ impl Audience {
         if changes.is_empty() {
             return;
         }
-        call(|| self.observer.observe(changes));
+        let news = News::of(changes);
+        call(|| self.observer.observe(changes, &news));
         if let Some(untold) = &self.untold {
-            untold.add(News::of(changes));
+            untold.add(news);
         }
     }
 }

@@ -225,10 +225,10 @@ mod tests {
         let referred = "select 1 from t {lock referred}";
         assert_eq!(text(referred, 0, 0, asking), "select 1 from t ");
         assert_eq!(text(referred, 0, 0, locking), "select 1 from t for no key update");
-        let sweep = "select 1 from t {lock free}";
-        assert_eq!(text(sweep, 0, 0, Dialect::Sqlite), "select 1 from t ");
-        assert_eq!(text(sweep, 0, 0, asking), "select 1 from t ");
-        assert_eq!(text(sweep, 0, 0, locking), "select 1 from t for update skip locked");
+        let unheld = "select 1 from t {lock free}";
+        assert_eq!(text(unheld, 0, 0, Dialect::Sqlite), "select 1 from t ");
+        assert_eq!(text(unheld, 0, 0, asking), "select 1 from t ");
+        assert_eq!(text(unheld, 0, 0, locking), "select 1 from t for update skip locked");
         let few = "select 1 from t {index t_few} where few {lock}";
         assert_eq!(text(few, 0, 0, Dialect::Sqlite), "select 1 from t indexed by t_few where few ");
         assert_eq!(text(few, 0, 0, locking), "select 1 from t  where few for update");

@@ -230,7 +230,7 @@ impl Store {
         dropped.await.unwrap_or_else(|_| Err(dead()))
     }
 
-    /// Whether other managers may change the ledger too, of which the observer is not told.
+    /// Whether other managers may change the ledger too. Not of all that they do the observer is told.
     pub fn is_shared(&self) -> bool {
         match &self.backend {
             Backend::Memory(disk) => disk.is_shared(),

@@ -5,6 +5,7 @@
 
 use std::{io, mem, sync::Arc, time::Duration};
 
+use lepton_types::HostId;
 use serde::{Deserialize, Serialize};
 use sqlx::{
     Error,
@@ -94,7 +95,7 @@ impl Voice {
         loop {
             let done = tokio::select! {
                 heard = server.try_recv() => self.hear(heard), // cancel-safe while it is connected
-                news = self.untold.take() => self.in_time(tell(&mut server, self.notices(&news))).await, // cancel-safe
+                news = self.untold.take() => self.in_time(tell(&mut server, notices(self.own, &news))).await, // cancel-safe
                 () = time::sleep(SILENCE) => self.in_time(tell(&mut server, Vec::new())).await,
             };
             if let Err(error) = done {
@@ -106,40 +107,10 @@ impl Voice {
     /// Passes on what another manager has said; none was said by whom the connection was lost to.
     fn hear(&self, heard: Result<Option<PgNotification>, Error>) -> Result<(), Error> {
         let heard = heard?.ok_or_else(|| Error::Io(io::ErrorKind::ConnectionAborted.into()))?;
-        match serde_json::from_str::<Notice>(heard.payload()) {
-            Ok(notice) if notice.from == self.own => {}
-            Ok(notice) => call(|| self.observer.hear(&notice.news)),
-            // Of another version, or of somebody else's: what it would tell is found without it.
-            Err(error) => {
-                tracing::debug!(%error, notice = heard.payload(), "what another manager says is not understood")
-            }
+        if let Some(news) = of_another(heard.payload(), self.own) {
+            call(|| self.observer.hear(&news));
         }
         Ok(())
-    }
-
-    /// The news as texts that PostgreSQL takes.
-    fn notices(&self, news: &News) -> Vec<String> {
-        let (hosts, instances) = (Vec::from_iter(&news.hosts), Vec::from_iter(&news.instances));
-        let (mut hosts, mut instances) = (hosts.chunks(HOSTS), instances.chunks(INSTANCES));
-        let mut notices = Vec::new();
-        let mut journal = news.journal;
-        loop {
-            let part = News {
-                journal: mem::take(&mut journal),
-                hosts: hosts
-                    .next()
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|&(host, at)| (host.clone(), *at))
-                    .collect(),
-                instances: instances.next().unwrap_or_default().iter().copied().copied().collect(),
-            };
-            if part.is_empty() {
-                return notices;
-            }
-            let notice = Notice { from: self.own, news: part };
-            notices.push(serde_json::to_string(&notice).expect("names and numbers are JSON"));
-        }
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -150,4 +121,75 @@ impl Voice {
 
 async fn tell(server: &mut PgListener, notices: Vec<String>) -> Result<(), Error> {
     sqlx::query(TELL).bind(CHANNEL).bind(notices).execute(server).await.map(drop)
+}
+
+/// The news as texts that PostgreSQL takes.
+fn notices(from: Claimant, news: &News) -> Vec<String> {
+    let (hosts, instances) = (Vec::from_iter(&news.hosts), Vec::from_iter(&news.instances));
+    let (mut hosts, mut instances) = (hosts.chunks(HOSTS), instances.chunks(INSTANCES));
+    let (mut journal, mut notices) = (news.journal, Vec::new());
+    loop {
+        let part = News {
+            journal: mem::take(&mut journal),
+            hosts: hosts.next().into_iter().flatten().map(|(host, at)| (HostId::clone(host), **at)).collect(),
+            instances: instances.next().into_iter().flatten().map(|instance| **instance).collect(),
+        };
+        if part.is_empty() {
+            return notices;
+        }
+        notices
+            .push(serde_json::to_string(&Notice { from, news: part }).expect("names and numbers are JSON"));
+    }
+}
+
+/// What a notice tells, unless one has sent it oneself.
+fn of_another(notice: &str, own: Claimant) -> Option<News> {
+    match serde_json::from_str::<Notice>(notice) {
+        Ok(notice) => Some(notice.news).filter(|_| notice.from != own),
+        // Of another version, or of somebody else's: what it would tell is found without it.
+        Err(error) => {
+            tracing::debug!(%error, notice, "what another manager says is not understood");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Whoever has this number.
+    fn claimant(number: u128) -> Claimant {
+        Uuid::from_u128(number).into()
+    }
+
+    #[test]
+    fn however_much_there_is_each_notice_is_short_enough_and_together_they_tell_all() {
+        // The longest names, in JSON twice as long.
+        let host = |number: u8| format!("{number:02}{}", "\"".repeat(253)).parse().unwrap();
+        let news = News {
+            journal: true,
+            hosts: (0..25).map(|number| (host(number), u64::MAX.into())).collect(),
+            instances: (0..320).map(|number| Uuid::from_u128(u128::MAX - number).into()).collect(),
+        };
+        let mut together = News::default();
+        for notice in notices(claimant(1), &news) {
+            assert!(notice.len() < 8_000, "{} bytes", notice.len());
+            let part = of_another(&notice, claimant(2)).unwrap();
+            together.journal |= part.journal;
+            together.hosts.extend(part.hosts);
+            together.instances.extend(part.instances);
+        }
+        assert_eq!(together, news);
+    }
+
+    #[test]
+    fn what_one_has_said_oneself_is_no_news() {
+        let news = News { journal: true, ..News::default() };
+        let [notice] = &notices(claimant(1), &news)[..] else { panic!("it is one notice") };
+        assert_eq!((of_another(notice, claimant(1)), of_another(notice, claimant(2))), (None, Some(news)));
+        assert_eq!(of_another("what?", claimant(2)), None);
+    }
 }

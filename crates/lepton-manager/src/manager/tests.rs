@@ -3,7 +3,7 @@ use lepton_ledger::{
     AllocateForInstance, BindingRequest, CreateNetworks, Envelope, MigrateInstanceFinish,
     MigrateInstanceStart, Naming, NetworkSpec, Scope,
 };
-use lepton_store::Database;
+use lepton_store::{Database, News, Observer};
 use lepton_types::{InstanceId, Mtu};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{task::JoinSet, time::Instant};
@@ -127,4 +127,20 @@ async fn a_repeated_wait_ends_with_its_caller_and_the_first_one_does_not() {
     manager.inner.waits.close();
     manager.inner.waits.wait().await;
     assert_eq!(start.elapsed(), patience);
+}
+
+/// What other managers tell is a reason to look; where they told what is not so, of a ledger that was put back for example, there is
+/// nothing to find.
+#[tokio::test(start_paused = true)]
+async fn what_was_heard_of_a_host_is_not_believed() {
+    let (manager, host) = (manager().await, "host-1".parse().unwrap());
+    manager.register(&host).await.unwrap();
+    let holds = manager.host_changes(host.clone(), None).await.unwrap().revision;
+    let told = News { hosts: [(host.clone(), u64::MAX.into())].into(), ..News::default() };
+    manager.inner.hub.hear(&told);
+    let news = manager.host_news(&host, holds);
+    assert!(time::timeout(Duration::from_hours(1), news).await.is_err());
+    network(&manager).await;
+    manager.submit(allocation(), Envelope::anonymous(), false).await.unwrap();
+    manager.host_news(&host, holds).await;
 }

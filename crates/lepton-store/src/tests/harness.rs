@@ -64,7 +64,7 @@ pub(super) struct Ears {
 }
 
 impl Observer for Ears {
-    fn observe(&self, changes: &[Change]) {
+    fn observe(&self, changes: &[Change], _: &News) {
         self.told.lock().unwrap().push(changes.to_vec());
     }
 

@@ -141,7 +141,7 @@ async fn what_an_index_keeps_out_again_and_again_is_a_fault_that_harms_nobody_el
 struct Faulty;
 
 impl Observer for Faulty {
-    fn observe(&self, _: &[Change]) {
+    fn observe(&self, _: &[Change], _: &News) {
         panic!("a fault in an observer, which this test expects")
     }
 

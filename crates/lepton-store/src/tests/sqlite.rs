@@ -300,7 +300,7 @@ async fn a_file_that_somebody_else_has_locked_is_unavailable_until_it_is_not() {
     let mut others = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut others).await.unwrap();
     let failure = subject.engine().write().await.unwrap_err();
-    assert!(matches!(failure, Failure::Error(StoreError::Unavailable(_))), "{failure:?}");
+    assert!(matches!(failure, Failure::Disconnected(_)), "{failure:?}");
     let refused = subject.allocate(2).await;
     assert!(matches!(&refused, Err(SubmitError::Store(StoreError::Unavailable(_)))), "{refused:?}");
     subject.store().ask(GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything }).await.unwrap();

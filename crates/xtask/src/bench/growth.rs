@@ -28,6 +28,9 @@ const READS: (u32, u64) = (256, 20_000);
 /// Callers of the overload: four times as many as leptond lets wait by default (`queue.limit`).
 pub(super) const OVERLOAD: u32 = 4 * 4_096;
 
+/// Connections of the overload: leptond takes 256 calls at a time on each, so more wait in its queue than it lets wait.
+pub(super) const OVERLOAD_CONNECTIONS: u32 = 64;
+
 /// How many instances the overload asks for.
 const OVERLOAD_CALLS: u64 = 50_000;
 
@@ -90,7 +93,8 @@ impl Course<'_> {
             (server, point) = self.point(server, ports).await?;
             points.push(point);
             if overload.is_none() {
-                overload = Some(self.loads.allocate(OVERLOAD, self.scale.of(OVERLOAD_CALLS)).await?);
+                let calls = self.scale.of(OVERLOAD_CALLS).max(2 * u64::from(OVERLOAD));
+                overload = Some(self.loads.overload(OVERLOAD, OVERLOAD_CONNECTIONS, calls).await?);
                 self.loads.deallocate_down_to(ports / VNICS).await?;
             }
         }

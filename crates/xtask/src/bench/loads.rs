@@ -101,6 +101,21 @@ impl Loads {
         Ok(LoadReport { latencies: Vec::new(), ..report })
     }
 
+    /// Allocations by more callers than can be answered, over so many connections; each is told to come back at least now and then.
+    pub(super) async fn overload(
+        &mut self,
+        callers: u32,
+        connections: u32,
+        calls: u64,
+    ) -> Result<LoadReport> {
+        let (first, hosts) = (self.made.to_string(), HOSTS.to_string());
+        let more = ["--first", &first, "--hosts", &hosts];
+        let report = self.load_over(connections, "allocate", callers, calls, FILL_AT_MOST, &more).await?;
+        self.made += report.summary.answered;
+        ensure!(report.summary.repeated > 0, "nobody was told to come back: {report:?}");
+        Ok(report)
+    }
+
     /// Deallocations of the oldest instances, until so many live.
     pub(super) async fn deallocate_down_to(&mut self, instances: u64) -> Result<LoadReport> {
         let first = self.taken_back.to_string();
@@ -190,11 +205,23 @@ impl Loads {
         time: Duration,
         more: &[&str],
     ) -> Result<LoadReport> {
+        self.load_over(CONNECTIONS, operation, callers, calls, time, more).await
+    }
+
+    async fn load_over(
+        &self,
+        connections: u32,
+        operation: &str,
+        callers: u32,
+        calls: u64,
+        time: Duration,
+        more: &[&str],
+    ) -> Result<LoadReport> {
         eprintln!("bench: {operation}, {callers} callers, {calls} calls");
         let output = Command::new(&self.program)
             .args(["--endpoint", &self.endpoint, "--output", "json", "load", operation, "--project", PROJECT])
             .args(["--calls", &calls.to_string(), "--seconds", &time.as_secs().to_string()])
-            .args(["--concurrency", &callers.to_string(), "--connections", &CONNECTIONS.to_string()])
+            .args(["--concurrency", &callers.to_string(), "--connections", &connections.to_string()])
             .args(more)
             .kill_on_drop(true)
             .output()

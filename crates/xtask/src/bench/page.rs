@@ -4,7 +4,7 @@ use lepton_sim::LoadReport;
 
 use super::{
     goals::goals,
-    growth::OVERLOAD,
+    growth::{OVERLOAD, OVERLOAD_CONNECTIONS},
     loads::{CONNECTIONS, TURNS},
     machine::Machine,
     report::{EngineReport, Report},
@@ -65,10 +65,10 @@ fn method() -> String {
          the answer says that both taps of the instance are plugged and filtered.\n\
          - (g), the floor, in the same run: a 4 KiB write and fdatasync on the same filesystem, and a call that does \
          nothing (gRPC health check) by the same client over the same connections.\n\
-         - (i), growth: one leptond on one ledger, which is filled to each size; there it is stopped and started, 5,200 instances are \
-         allocated by 1, 32 and 256 callers, 256 callers read, and as many instances are taken back. Figures are of 256 callers where \
+         - (i), growth: one leptond on one ledger, which is filled to each size; there it is stopped and started, instances are \
+         allocated by 1, 32 and 256 callers, 256 callers read, and as many instances are taken back (`growth.rs`). Figures are of 256 callers where \
          no others are named. Memory is that of the leptond that has filled the ledger.\n\
-         - (j), overload, with as few ports as (i) begins with: {OVERLOAD} callers in a closed loop, four times as many as leptond lets \
+         - (j), overload, with as few ports as (i) begins with: {OVERLOAD} callers in a closed loop over {OVERLOAD_CONNECTIONS} connections, four times as many as leptond lets \
          wait; who is told to come back does so after the time that leptond names.\n"
     )
 }

@@ -5,8 +5,8 @@
 //! take the lowest block in turn: who left it to the other one would find none.
 //!
 //! Blocks that a manager may have to wait for are locked in one statement and in the order of their keys, before those that it waits
-//! for never: so within one round no two wait for each other. Nor do they in a second round: one that must ask again for blocks that it
-//! may have to wait for lets go of all and begins anew, and then asks at once for all that is left ([`Failure::Scarce`], ADR 3).
+//! for never: so within one round no two wait for each other. One that must ask a subnet again, for blocks that it may have to wait for,
+//! lets go of all and begins anew, and then asks at once for all that is left of it ([`Failure::Scarce`], ADR 3).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,7 +45,8 @@ pub(crate) async fn load_in_turn(
         wanted.into_iter().partition(|(subnet, _)| is_open(view, *subnet));
     let mut keys = keys.to_vec();
     let mut firsts_of = lowest_of(tx, &few).await?;
-    let mut scarce = BTreeSet::new();
+    let scarce: BTreeSet<_> = few.iter().map(|(subnet, _)| *subnet).filter(|it| tx.is_scarce(*it)).collect();
+    let mut unknown = BTreeSet::new();
     for (subnet, after) in few {
         let firsts = firsts_of.remove(&subnet).unwrap_or_default();
         let is_all = firsts.len() < usize::from(most_of(tx, subnet));
@@ -57,17 +58,22 @@ pub(crate) async fn load_in_turn(
         } else if after.is_none() {
             &firsts[..firsts.len().min(1)]
         } else {
-            scarce.extend(firsts.first().map(|_| subnet));
+            unknown.extend(firsts.first().map(|_| subnet));
             &firsts[..]
         };
         let is_all = is_all && taken.len() == firsts.len();
         view.note_free_blocks(subnet, taken.last().copied().filter(|_| !is_all));
         keys.extend(taken.iter().map(|first| (subnet, *first)));
     }
-    if !scarce.is_empty() {
-        return Err(Failure::Scarce(scarce));
+    if !unknown.is_empty() {
+        return Err(Failure::Scarce(unknown));
     }
     load(tx, &keys, view).await?;
+    let is_full = |subnet: &SubnetId| {
+        let blocks = keys.iter().filter(|(of, _)| of == subnet);
+        blocks.filter_map(|key| view.row::<Block>(key)).all(|block| block.free() == 0)
+    };
+    ensure_no_others(tx, &scarce.into_iter().filter(is_full).collect(), &keys).await?;
     load_unheld(tx, &left_to_others, view).await
 }
 
@@ -90,6 +96,34 @@ async fn lowest_of(tx: &mut Tx, wanted: &[Behind]) -> Result<BTreeMap<SubnetId, 
         found.entry(columns.id()?).or_default().push(columns.address()?);
     }
     Ok(found)
+}
+
+/// Makes sure that nothing was given back to these subnets but to these blocks, while they were waited for and others took all that was
+/// left in them.
+async fn ensure_no_others(
+    tx: &mut Tx,
+    subnets: &BTreeSet<SubnetId>,
+    blocks: &[(SubnetId, IpAddr)],
+) -> Result<(), Failure> {
+    if subnets.is_empty() {
+        return Ok(());
+    }
+    let wanted: Vec<Behind> = subnets.iter().map(|subnet| (*subnet, None)).collect();
+    let mut now = lowest_of(tx, &wanted).await?.into_iter();
+    let blocks: BTreeSet<_> = blocks.iter().collect();
+    if now.any(|(subnet, firsts)| firsts.into_iter().any(|first| !blocks.contains(&(subnet, first)))) {
+        return Err(Failure::Conflict("addresses were given back elsewhere in a scarce subnet".into()));
+    }
+    Ok(())
+}
+
+/// Which of these subnets have a free address, without locks.
+pub(crate) async fn with_free(
+    tx: &mut Tx,
+    subnets: &BTreeSet<SubnetId>,
+) -> Result<BTreeSet<SubnetId>, Failure> {
+    let wanted: Vec<Behind> = subnets.iter().map(|subnet| (*subnet, None)).collect();
+    Ok(lowest_of(tx, &wanted).await?.into_keys().collect())
 }
 
 /// Whether the subnet has blocks without a row, one of which is opened when all others are held.
