@@ -174,7 +174,10 @@ impl View {
                 (Some(block), Some(frontier)) if block.first() < frontier => return Ok(Some(block)),
                 (_, Some(frontier)) => self.open_block(subnet, frontier)?,
                 (None, None) if self.reclaim(subnet)? => {}
-                (None, None) => return Ok(None),
+                (None, None) => {
+                    self.note_dry(subnet.id);
+                    return Ok(None);
+                }
             }
         }
     }

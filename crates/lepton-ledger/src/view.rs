@@ -53,6 +53,8 @@ pub struct View {
     newest_network: u64,
     free_blocks_known: BTreeMap<SubnetId, Option<IpAddr>>,
     rested_known: BTreeMap<SubnetId, Option<(Timestamp, IpAddr)>>,
+    /// Subnets of which a decision has found nothing left, whatever became of it.
+    dry: BTreeSet<SubnetId>,
     /// Up to where a store has looked for a page of addresses, where that is not to the end.
     addresses_known: BTreeMap<AddressPage, AddressPlace>,
     /// Hosts that have more ports to fence than were loaded.
@@ -152,6 +154,7 @@ impl View {
             newest_network: 0,
             free_blocks_known: BTreeMap::new(),
             rested_known: BTreeMap::new(),
+            dry: BTreeSet::new(),
             addresses_known: BTreeMap::new(),
             fenced_in_part: BTreeSet::new(),
             left_in_part: BTreeSet::new(),
@@ -325,6 +328,18 @@ impl View {
     /// is none.
     pub fn note_rested(&mut self, subnet: SubnetId, up_to: Option<(Timestamp, IpAddr)>) {
         self.rested_known.insert(subnet, up_to);
+    }
+
+    /// Subnets of which some decision has found no address left.
+    pub fn dry(&self) -> &BTreeSet<SubnetId> {
+        &self.dry
+    }
+
+    /// Notes that a decision has found nothing left of a subnet, as far as it knows; a view of everything knows it all.
+    pub(crate) fn note_dry(&mut self, subnet: SubnetId) {
+        if !self.is_complete {
+            self.dry.insert(subnet);
+        }
     }
 
     /// Says that for this page addresses were looked for up to this one, and that there may be more behind it.

@@ -73,7 +73,8 @@ impl Observer for Hub {
     }
 
     fn hear(&self, news: &News) {
-        self.tell(news, |known, revision| known.heard = revision);
+        // Of two managers the slower one may tell of the earlier revision.
+        self.tell(news, |known, revision| known.heard = revision.max(known.heard));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     again::TimeLimit,
     apart,
     close::close,
+    dry,
     engine::{Engine, Tx},
     error::{StoreError, SubmitError},
     failure::Failure,
@@ -130,6 +131,7 @@ async fn carry_out(
     let work = async {
         decide(&mut tx, jobs, &mut view, clock).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
+        dry::check(&mut tx, &view).await?;
         write(&mut tx, view.changes(), &view.ended()).await?;
         apart::check(&mut tx, &view).await?;
         close(&mut tx, view.changes(), view.default_limits()).await

@@ -19,6 +19,7 @@ mod close;
 mod config;
 mod connect;
 mod disk;
+mod dry;
 mod encoding;
 mod engine;
 mod error;

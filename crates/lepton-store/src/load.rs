@@ -12,7 +12,7 @@
 //! What is only looked for is noted in the view and entered in no table: there it would stand for the row that is locked later
 //! ([`View::note_held_in`] and its like; `tests/seen.rs`).
 
-use std::{mem, net::IpAddr};
+use std::net::IpAddr;
 
 use lepton_ledger::{Block, EntryKey, Key, RequestKey, Selection, View};
 use lepton_types::{
@@ -116,19 +116,16 @@ impl<'k> Round<'k> {
         round
     }
 
-    /// Looks, without locks, whether anything is left of subnets of which what has rested is asked for. Where nothing is, that is the
-    /// answer; where something is, it is locked with all that is needed of other subnets, and not behind it.
-    async fn look_for_rest(&mut self, tx: &mut Tx, view: &mut View) -> Result<(), Failure> {
-        let (known, asked): (Vec<_>, Vec<_>) =
-            mem::take(&mut self.rested_in).into_iter().partition(|(subnet, _)| tx.is_scarce(*subnet));
-        self.rested_in = known;
-        let mut scarce = blocks::with_free(tx, &asked.iter().map(|(subnet, _)| *subnet).collect()).await?;
-        for (subnet, after) in asked {
-            if !fixed_ips::rested_in(tx, subnet, after, view).await?.is_empty() {
-                scarce.insert(subnet);
+    /// Says of subnets that are not known as scarce that nothing has rested there: whether that is so is looked at when all is decided
+    /// ([`dry`](crate::dry)).
+    fn put_off_what_rested(&mut self, tx: &Tx, view: &mut View) {
+        self.rested_in.retain(|(subnet, _)| {
+            let is_scarce = tx.is_scarce(*subnet);
+            if !is_scarce {
+                view.note_rested(*subnet, None);
             }
-        }
-        if scarce.is_empty() { Ok(()) } else { Err(Failure::Scarce(scarce)) }
+            is_scarce
+        });
     }
 
     /// Whether addresses are asked for, after which nothing else is.
@@ -204,7 +201,7 @@ fn is_of_addresses(key: &Key) -> bool {
 pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
     let mut round = Round::new(&keys);
     if tx.is_shared() {
-        round.look_for_rest(tx, view).await?;
+        round.put_off_what_rested(tx, view);
     }
     requests::load(tx, &round.requests, view).await?;
     // Before the networks: who carves a range sees those of whoever had the counter.

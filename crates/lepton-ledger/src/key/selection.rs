@@ -31,8 +31,8 @@ pub enum Selection {
     PortOfMacs(MacPrefix),
     /// Whether a subnet's addresses are held by anybody: some of them are noted, if there are any.
     HeldIn(SubnetId),
-    /// Addresses of a subnet whose quarantine is over, a bounded number of them, with their blocks. Who shares the ledger is not told
-    /// of them, but loads anew what is left of a subnet that is asked for them, all at once.
+    /// Addresses of a subnet whose quarantine is over, a bounded number of them, with their blocks. Who shares the ledger is told of
+    /// none, unless they were locked with all that is left of the subnet; it looks for them when all is decided.
     RestedIn {
         /// Whose addresses.
         subnet: SubnetId,

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use lepton_ledger::{Block, View};
 use lepton_types::SubnetId;
 
-pub(crate) use self::turns::{load_in_turn, with_free};
+pub(crate) use self::turns::{free_in, load_in_turn};
 use super::load_by;
 use crate::{
     engine::Tx,

@@ -1,6 +1,6 @@
 //! `fixed_ips`: who has which address.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use lepton_ledger::{AddressPage, AddressPlace, FixedIp, FixedIpKind, Holder, MOST_SEEN, View};
 use lepton_types::{InstanceId, Lease, MacAddr, Name, PortId, Revision, SubnetId, Timestamp};
@@ -299,6 +299,21 @@ pub(crate) async fn rested(tx: &mut Tx, now: Timestamp) -> Result<Vec<(SubnetId,
         }
     }
     Ok(places)
+}
+
+/// Which of these subnets have an address that has rested long enough.
+pub(crate) async fn with_rested(
+    tx: &mut Tx,
+    subnets: &[SubnetId],
+    now: Timestamp,
+) -> Result<BTreeSet<SubnetId>, Failure> {
+    const SQL: &str = "select wanted.column1 from ({rows}) as wanted, lateral (
+             select address from fixed_ips
+             where subnet_id = wanted.column1 and quarantined_until <= wanted.column2 and reserved_for is null
+             order by quarantined_until, address limit 1) as rested";
+    let values_of = |subnet: &SubnetId| vec![subnet.as_uuid().into(), now.micros().into()];
+    let found = tx.fetch_for(SQL, subnets, values_of).await?;
+    Ok(found.iter().map(|row| row.columns().id()).collect::<Result<_, _>>()?)
 }
 
 /// Where addresses of a subnet are that have rested long enough, the longest rested first, from behind one on. What of them is taken

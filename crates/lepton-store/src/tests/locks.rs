@@ -29,6 +29,7 @@ use super::harness::{
 };
 use super::sound::assert_sound;
 use crate::{
+    dry,
     engine::{Engine, Tx},
     failure::Failure,
     load::load,
@@ -64,23 +65,27 @@ pub(super) async fn decided<C: Command>(
     now: Timestamp,
 ) -> (Tx, View) {
     let mut scarce = BTreeSet::new();
-    'anew: loop {
+    loop {
         let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(now, [0; 32]));
         tx.note_scarce(&scarce);
-        while let Err(stop) = view.attempt(0, |view| execute(command, &Envelope::anonymous(), view)) {
-            assert_eq!(stop, Stop::Missing);
-            let missing = view.take_missing();
-            match load(&mut tx, missing, &mut view).await {
-                Ok(()) => {}
-                Err(Failure::Scarce(subnets)) => {
-                    scarce.extend(subnets);
-                    tx.rollback().await.unwrap();
-                    continue 'anew;
+        let outcome = loop {
+            match view.attempt(0, |view| execute(command, &Envelope::anonymous(), view)) {
+                Err(Stop::Missing) => {
+                    let missing = view.take_missing();
+                    load(&mut tx, missing, &mut view).await.unwrap();
                 }
-                Err(failure) => panic!("{failure:?}"),
+                outcome => break outcome,
             }
+        };
+        match dry::check(&mut tx, &view).await {
+            Ok(()) => {
+                outcome.unwrap();
+                return (tx, view);
+            }
+            Err(Failure::Scarce(subnets)) => scarce.extend(subnets),
+            Err(failure) => panic!("{failure:?}"),
         }
-        return (tx, view);
+        tx.rollback().await.unwrap();
     }
 }
 

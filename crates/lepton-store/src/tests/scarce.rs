@@ -86,6 +86,19 @@ async fn who_needs_more_than_is_free_waits_for_what_has_rested_with_nothing_in_h
     assert_waits_without(&subject, LOWER, both, &[HIGHER]).await;
 }
 
+/// The higher block has never been opened, and the last free address of the lower one is another manager's to decide on.
+#[tokio::test]
+async fn who_opens_the_last_block_and_needs_more_waits_for_those_that_others_hold() {
+    const LOWER: &str = "select first from blocks where first = '\\x0a020000' for update nowait";
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = of_two_blocks(&subject, "10.2.0.254", "10.2.1.1").await;
+    subject.allocate(1).await.unwrap();
+    let thrice = vec![requested(made, &[]), requested(made, &[]), requested(made, &[])];
+    let all = AllocateForInstance { allow_duplicate_networks: true, ..allocation(2, thrice) };
+    assert_waits_without(&subject, LOWER, all, &[]).await;
+    assert_eq!(subject.dump().await.fixed_ips.len(), 4);
+}
+
 /// How often instance locks are taken for an allocation: once for each time that it is decided.
 async fn attempts(subject: &Subject, number: u128, network: NetworkId) -> usize {
     subject.engine().take_sent();
@@ -155,8 +168,9 @@ async fn two_managers_of_dry_subnets_never_wait_for_each_other() {
     let other = subject.another().await.unwrap();
     let (mut lived, mut number) = (0, 0);
     for _ in 0..15 {
-        // As many as the second subnet has addresses, all of which are there again.
-        let stores = [subject.store(), &other].into_iter().cycle().take(12).enumerate();
+        // As many as the second subnet has addresses, all of which are there again; one manager needs those of both its blocks.
+        let turns = [subject.store(), &other, subject.store(), subject.store()];
+        let stores = turns.into_iter().cycle().take(12).enumerate();
         let lives = stores.map(|(turn, store)| {
             number += 1;
             let networks = if turn % 4 < 2 { [one, two] } else { [two, one] };

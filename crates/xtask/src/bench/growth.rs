@@ -95,7 +95,6 @@ impl Course<'_> {
             if overload.is_none() {
                 let calls = self.scale.of(OVERLOAD_CALLS).max(2 * u64::from(OVERLOAD));
                 overload = Some(self.loads.overload(OVERLOAD, OVERLOAD_CONNECTIONS, calls).await?);
-                self.loads.deallocate_down_to(ports / VNICS).await?;
             }
         }
         server.stop().await?;

@@ -69,7 +69,7 @@ fn method() -> String {
          allocated by 1, 32 and 256 callers, 256 callers read, and as many instances are taken back (`growth.rs`). Figures are of 256 callers where \
          no others are named. Memory is that of the leptond that has filled the ledger.\n\
          - (j), overload, with as few ports as (i) begins with: {OVERLOAD} callers in a closed loop over {OVERLOAD_CONNECTIONS} connections, four times as many as leptond lets \
-         wait; who is told to come back does so after the time that leptond names.\n"
+         wait; who is told to come back does so after the time that leptond names, ten times at most.\n"
     )
 }
 

@@ -42,11 +42,10 @@ pub(crate) async fn load_in_turn(
     // Of one subnet the last question is answered: it is behind the others.
     let wanted: BTreeMap<_, _> = wanted.iter().copied().collect();
     let (mut left_to_others, few): (Vec<_>, Vec<_>) =
-        wanted.into_iter().partition(|(subnet, _)| is_open(view, *subnet));
+        wanted.into_iter().partition(|(subnet, _)| is_open(view, *subnet) && !tx.is_scarce(*subnet));
     let mut keys = keys.to_vec();
     let mut firsts_of = lowest_of(tx, &few).await?;
-    let scarce: BTreeSet<_> = few.iter().map(|(subnet, _)| *subnet).filter(|it| tx.is_scarce(*it)).collect();
-    let mut unknown = BTreeSet::new();
+    let mut scarce = BTreeSet::new();
     for (subnet, after) in few {
         let firsts = firsts_of.remove(&subnet).unwrap_or_default();
         let is_all = firsts.len() < usize::from(most_of(tx, subnet));
@@ -58,22 +57,17 @@ pub(crate) async fn load_in_turn(
         } else if after.is_none() {
             &firsts[..firsts.len().min(1)]
         } else {
-            unknown.extend(firsts.first().map(|_| subnet));
+            scarce.extend(firsts.first().map(|_| subnet));
             &firsts[..]
         };
         let is_all = is_all && taken.len() == firsts.len();
         view.note_free_blocks(subnet, taken.last().copied().filter(|_| !is_all));
         keys.extend(taken.iter().map(|first| (subnet, *first)));
     }
-    if !unknown.is_empty() {
-        return Err(Failure::Scarce(unknown));
+    if !scarce.is_empty() {
+        return Err(Failure::Scarce(scarce));
     }
     load(tx, &keys, view).await?;
-    let is_full = |subnet: &SubnetId| {
-        let blocks = keys.iter().filter(|(of, _)| of == subnet);
-        blocks.filter_map(|key| view.row::<Block>(key)).all(|block| block.free() == 0)
-    };
-    ensure_no_others(tx, &scarce.into_iter().filter(is_full).collect(), &keys).await?;
     load_unheld(tx, &left_to_others, view).await
 }
 
@@ -98,32 +92,14 @@ async fn lowest_of(tx: &mut Tx, wanted: &[Behind]) -> Result<BTreeMap<SubnetId, 
     Ok(found)
 }
 
-/// Makes sure that nothing was given back to these subnets but to these blocks, while they were waited for and others took all that was
-/// left in them.
-async fn ensure_no_others(
+/// Where the lowest free blocks of dry subnets start, as it is now.
+pub(crate) async fn free_in(
     tx: &mut Tx,
     subnets: &BTreeSet<SubnetId>,
-    blocks: &[(SubnetId, IpAddr)],
-) -> Result<(), Failure> {
-    if subnets.is_empty() {
-        return Ok(());
-    }
+) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
     let wanted: Vec<Behind> = subnets.iter().map(|subnet| (*subnet, None)).collect();
-    let mut now = lowest_of(tx, &wanted).await?.into_iter();
-    let blocks: BTreeSet<_> = blocks.iter().collect();
-    if now.any(|(subnet, firsts)| firsts.into_iter().any(|first| !blocks.contains(&(subnet, first)))) {
-        return Err(Failure::Conflict("addresses were given back elsewhere in a scarce subnet".into()));
-    }
-    Ok(())
-}
-
-/// Which of these subnets have a free address, without locks.
-pub(crate) async fn with_free(
-    tx: &mut Tx,
-    subnets: &BTreeSet<SubnetId>,
-) -> Result<BTreeSet<SubnetId>, Failure> {
-    let wanted: Vec<Behind> = subnets.iter().map(|subnet| (*subnet, None)).collect();
-    Ok(lowest_of(tx, &wanted).await?.into_keys().collect())
+    let found = lowest_of(tx, &wanted).await?.into_iter();
+    Ok(found.flat_map(|(subnet, firsts)| firsts.into_iter().map(move |first| (subnet, first))).collect())
 }
 
 /// Whether the subnet has blocks without a row, one of which is opened when all others are held.

@@ -556,15 +556,15 @@ CREATE TABLE public.subnets (
 -- Data for Name: _sqlx_migrations; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public._sqlx_migrations VALUES (1, 'ledger', '2026-11-30 17:46:18.94347+00', true, '\x8a49bdf114434e3547f1fabaf8a9e58160a38d820af1e5949934dea524232aee11802b01b8d47e587b8f8f3c01fa2363', 106184710);
+INSERT INTO public._sqlx_migrations VALUES (1, 'ledger', '2026-11-30 18:09:03.338774+00', true, '\x8a49bdf114434e3547f1fabaf8a9e58160a38d820af1e5949934dea524232aee11802b01b8d47e587b8f8f3c01fa2363', 204131754);
 
 
 --
 -- Data for Name: blocks; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.blocks VALUES ('cafe8ace-7e2d-4111-a797-f099c0f9d0e9', '\x0a010000', '\x0f00000000000000000000000000000000000000000000000000000000000080', 251);
-INSERT INTO public.blocks VALUES ('8839f151-7096-4e20-ab3e-1b74da3ece0d', '\xac180400', '\xfbffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff', 1);
+INSERT INTO public.blocks VALUES ('e1e7c353-3105-4e6d-a755-949d0a28a0b7', '\x0a010000', '\x0f00000000000000000000000000000000000000000000000000000000000080', 251);
+INSERT INTO public.blocks VALUES ('9d976d3d-85aa-4999-8612-48f754a779fd', '\xac180400', '\xfbffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff', 1);
 
 
 --
@@ -597,36 +597,36 @@ INSERT INTO public.counters VALUES ('events', 18);
 -- Data for Name: fixed_ip_history; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.fixed_ip_history VALUES ('cafe8ace-7e2d-4111-a797-f099c0f9d0e9', '\x0a010003', 'fae4c9a9-ad19-8d82-8ded-c291a79b069c', '00000000-0000-0000-0000-000000000002', 1790000000000000, 1790000000000000);
+INSERT INTO public.fixed_ip_history VALUES ('e1e7c353-3105-4e6d-a755-949d0a28a0b7', '\x0a010003', '48b9e226-eccf-8f0e-8d6d-9d5b39de604f', '00000000-0000-0000-0000-000000000002', 1790000000000000, 1790000000000000);
 
 
 --
 -- Data for Name: fixed_ips; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.fixed_ips VALUES ('cafe8ace-7e2d-4111-a797-f099c0f9d0e9', '\x0a010002', 'b8c7355d-48ff-8a07-9b68-f2e61df13156', NULL, NULL, NULL, 1790000000000000, NULL, NULL, NULL, false, DEFAULT);
-INSERT INTO public.fixed_ips VALUES ('cafe8ace-7e2d-4111-a797-f099c0f9d0e9', '\x0a010003', NULL, NULL, NULL, 1790000001000000, 1790000000000000, NULL, NULL, NULL, false, DEFAULT);
+INSERT INTO public.fixed_ips VALUES ('e1e7c353-3105-4e6d-a755-949d0a28a0b7', '\x0a010002', '6bb304e1-34f4-8dd5-96e5-b9b4d35336e9', NULL, NULL, NULL, 1790000000000000, NULL, NULL, NULL, false, DEFAULT);
+INSERT INTO public.fixed_ips VALUES ('e1e7c353-3105-4e6d-a755-949d0a28a0b7', '\x0a010003', NULL, NULL, NULL, 1790000001000000, 1790000000000000, NULL, NULL, NULL, false, DEFAULT);
 
 
 --
 -- Data for Name: floating_ip_history; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.floating_ip_history VALUES ('\xac180401', '8839f151-7096-4e20-ab3e-1b74da3ece0d', 'a0c32961-99b6-4647-b614-a6aabb10c236', 'p1', NULL, NULL, NULL, NULL, NULL, false, 1790000001000000, 1790000001000000, 1790000001000000);
+INSERT INTO public.floating_ip_history VALUES ('\xac180401', '9d976d3d-85aa-4999-8612-48f754a779fd', '56309563-c668-45e0-85fa-914cf53dfee6', 'p1', NULL, NULL, NULL, NULL, NULL, false, 1790000001000000, 1790000001000000, 1790000001000000);
 
 
 --
 -- Data for Name: floating_ips; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.floating_ips VALUES ('\xac180401', '8839f151-7096-4e20-ab3e-1b74da3ece0d', 'a0c32961-99b6-4647-b614-a6aabb10c236', 'p1', 'b8c7355d-48ff-8a07-9b68-f2e61df13156', '00000000-0000-0000-0000-000000000001', 'dfe4693a-8a78-4d35-81bb-891654383351', 'cafe8ace-7e2d-4111-a797-f099c0f9d0e9', '\x0a010002', false, 1790000001000000, 1790000001000000);
+INSERT INTO public.floating_ips VALUES ('\xac180401', '9d976d3d-85aa-4999-8612-48f754a779fd', '56309563-c668-45e0-85fa-914cf53dfee6', 'p1', '6bb304e1-34f4-8dd5-96e5-b9b4d35336e9', '00000000-0000-0000-0000-000000000001', '2530ce25-42cd-4da3-83b1-acbbd36708b3', 'e1e7c353-3105-4e6d-a755-949d0a28a0b7', '\x0a010002', false, 1790000001000000, 1790000001000000);
 
 
 --
 -- Data for Name: floating_ranges; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.floating_ranges VALUES ('8839f151-7096-4e20-ab3e-1b74da3ece0d', 'a0c32961-99b6-4647-b614-a6aabb10c236', '\xac180401', '\xac180402', 2, 1);
+INSERT INTO public.floating_ranges VALUES ('9d976d3d-85aa-4999-8612-48f754a779fd', '56309563-c668-45e0-85fa-914cf53dfee6', '\xac180401', '\xac180402', 2, 1);
 
 
 --
@@ -639,8 +639,8 @@ INSERT INTO public.floating_ranges VALUES ('8839f151-7096-4e20-ab3e-1b74da3ece0d
 -- Data for Name: frontiers; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.frontiers VALUES ('cafe8ace-7e2d-4111-a797-f099c0f9d0e9', NULL);
-INSERT INTO public.frontiers VALUES ('8839f151-7096-4e20-ab3e-1b74da3ece0d', NULL);
+INSERT INTO public.frontiers VALUES ('e1e7c353-3105-4e6d-a755-949d0a28a0b7', NULL);
+INSERT INTO public.frontiers VALUES ('9d976d3d-85aa-4999-8612-48f754a779fd', NULL);
 
 
 --
@@ -687,24 +687,24 @@ INSERT INTO public.instances VALUES ('00000000-0000-0000-0000-000000000001', 1, 
 -- Data for Name: journal; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.journal VALUES (2, 2, 1790000000000000, '', NULL, 'CreateNetworks', '[{"kind":"network.created","is_public":true,"about":{"label":"private","network_id":"dfe4693a-8a78-4d35-81bb-891654383351"}},{"kind":"subnet.created","is_public":true,"about":{"cidr":"10.1.0.0/24","gateway":"10.1.0.1","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","subnet_id":"cafe8ace-7e2d-4111-a797-f099c0f9d0e9"}}]');
-INSERT INTO public.journal VALUES (4, 2, 1790000000000000, '', NULL, 'AllocateForInstance', '[{"kind":"instance.allocated","project":"p1","about":{"host":"elsewhere","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001"}},{"kind":"port.created","project":"p1","about":{"fixed_ips":"10.1.0.2","host":"elsewhere","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001","mac":"fa:16:3e:35:5d:48","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","port_id":"b8c7355d-48ff-8a07-9b68-f2e61df13156"}}]');
-INSERT INTO public.journal VALUES (6, 2, 1790000000000000, '', NULL, 'MigrateInstanceStart', '[{"kind":"instance.migrating","project":"p1","about":{"destination":"host-1","host":"elsewhere","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001"}},{"kind":"port.modified","project":"p1","about":{"host":"elsewhere","instance_id":"00000000-0000-0000-0000-000000000001","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","port_id":"b8c7355d-48ff-8a07-9b68-f2e61df13156","target_host":"host-1","target_status":"PENDING"}}]');
-INSERT INTO public.journal VALUES (8, 2, 1790000000000000, '', NULL, 'MigrateInstanceFinish', '[{"kind":"instance.migrated","project":"p1","about":{"host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001","old_host":"elsewhere"}},{"kind":"port.modified","project":"p1","about":{"host":"host-1","instance_id":"00000000-0000-0000-0000-000000000001","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","old_host":"elsewhere","old_target_host":"host-1","old_target_status":"PENDING","port_id":"b8c7355d-48ff-8a07-9b68-f2e61df13156"}}]');
-INSERT INTO public.journal VALUES (10, 2, 1790000000000000, '', NULL, 'AllocateForInstance', '[{"kind":"instance.allocated","project":"p1","about":{"host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000002"}},{"kind":"port.created","project":"p1","about":{"fixed_ips":"10.1.0.3","host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000002","mac":"fa:16:3e:c9:a9:ad","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","port_id":"fae4c9a9-ad19-8d82-8ded-c291a79b069c"}}]');
-INSERT INTO public.journal VALUES (12, 2, 1790000000000000, '', NULL, 'DeallocateForInstance', '[{"kind":"instance.deallocated","project":"p1","about":{"host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000002"}},{"kind":"port.released","project":"p1","about":{"host":"host-1","instance_id":"00000000-0000-0000-0000-000000000002","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","port_id":"fae4c9a9-ad19-8d82-8ded-c291a79b069c"}}]');
-INSERT INTO public.journal VALUES (13, 1, 1790000000000000, '', NULL, 'ReportHost', '[{"kind":"port.deleted","project":"p1","about":{"fixed_ips":"10.1.0.3","host":"host-1","instance_id":"00000000-0000-0000-0000-000000000002","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","port_id":"fae4c9a9-ad19-8d82-8ded-c291a79b069c"}}]');
-INSERT INTO public.journal VALUES (15, 2, 1790000001000000, '', NULL, 'CreateFloatingPool', '[{"kind":"network.created","is_public":true,"about":{"external":"true","label":"nova","network_id":"a0c32961-99b6-4647-b614-a6aabb10c236"}},{"kind":"subnet.created","about":{"cidr":"172.24.4.0/30","network_id":"a0c32961-99b6-4647-b614-a6aabb10c236","subnet_id":"8839f151-7096-4e20-ab3e-1b74da3ece0d"}}]');
+INSERT INTO public.journal VALUES (2, 2, 1790000000000000, '', NULL, 'CreateNetworks', '[{"kind":"network.created","is_public":true,"about":{"label":"private","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3"}},{"kind":"subnet.created","is_public":true,"about":{"cidr":"10.1.0.0/24","gateway":"10.1.0.1","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","subnet_id":"e1e7c353-3105-4e6d-a755-949d0a28a0b7"}}]');
+INSERT INTO public.journal VALUES (4, 2, 1790000000000000, '', NULL, 'AllocateForInstance', '[{"kind":"instance.allocated","project":"p1","about":{"host":"elsewhere","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001"}},{"kind":"port.created","project":"p1","about":{"fixed_ips":"10.1.0.2","host":"elsewhere","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001","mac":"fa:16:3e:04:e1:34","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","port_id":"6bb304e1-34f4-8dd5-96e5-b9b4d35336e9"}}]');
+INSERT INTO public.journal VALUES (6, 2, 1790000000000000, '', NULL, 'MigrateInstanceStart', '[{"kind":"instance.migrating","project":"p1","about":{"destination":"host-1","host":"elsewhere","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001"}},{"kind":"port.modified","project":"p1","about":{"host":"elsewhere","instance_id":"00000000-0000-0000-0000-000000000001","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","port_id":"6bb304e1-34f4-8dd5-96e5-b9b4d35336e9","target_host":"host-1","target_status":"PENDING"}}]');
+INSERT INTO public.journal VALUES (8, 2, 1790000000000000, '', NULL, 'MigrateInstanceFinish', '[{"kind":"instance.migrated","project":"p1","about":{"host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000001","old_host":"elsewhere"}},{"kind":"port.modified","project":"p1","about":{"host":"host-1","instance_id":"00000000-0000-0000-0000-000000000001","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","old_host":"elsewhere","old_target_host":"host-1","old_target_status":"PENDING","port_id":"6bb304e1-34f4-8dd5-96e5-b9b4d35336e9"}}]');
+INSERT INTO public.journal VALUES (10, 2, 1790000000000000, '', NULL, 'AllocateForInstance', '[{"kind":"instance.allocated","project":"p1","about":{"host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000002"}},{"kind":"port.created","project":"p1","about":{"fixed_ips":"10.1.0.3","host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000002","mac":"fa:16:3e:e2:26:ec","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","port_id":"48b9e226-eccf-8f0e-8d6d-9d5b39de604f"}}]');
+INSERT INTO public.journal VALUES (12, 2, 1790000000000000, '', NULL, 'DeallocateForInstance', '[{"kind":"instance.deallocated","project":"p1","about":{"host":"host-1","incarnation":"1","instance_id":"00000000-0000-0000-0000-000000000002"}},{"kind":"port.released","project":"p1","about":{"host":"host-1","instance_id":"00000000-0000-0000-0000-000000000002","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","port_id":"48b9e226-eccf-8f0e-8d6d-9d5b39de604f"}}]');
+INSERT INTO public.journal VALUES (13, 1, 1790000000000000, '', NULL, 'ReportHost', '[{"kind":"port.deleted","project":"p1","about":{"fixed_ips":"10.1.0.3","host":"host-1","instance_id":"00000000-0000-0000-0000-000000000002","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","port_id":"48b9e226-eccf-8f0e-8d6d-9d5b39de604f"}}]');
+INSERT INTO public.journal VALUES (15, 2, 1790000001000000, '', NULL, 'CreateFloatingPool', '[{"kind":"network.created","is_public":true,"about":{"external":"true","label":"nova","network_id":"56309563-c668-45e0-85fa-914cf53dfee6"}},{"kind":"subnet.created","about":{"cidr":"172.24.4.0/30","network_id":"56309563-c668-45e0-85fa-914cf53dfee6","subnet_id":"9d976d3d-85aa-4999-8612-48f754a779fd"}}]');
 INSERT INTO public.journal VALUES (16, 1, 1790000001000000, '', NULL, 'AllocateFloatingIp', '[{"kind":"floating_ip.allocated","project":"p1","about":{"floating_ip":"172.24.4.1","pool":"nova"}}]');
-INSERT INTO public.journal VALUES (17, 1, 1790000001000000, '', NULL, 'AssociateFloatingIp', '[{"kind":"floating_ip.associated","project":"p1","about":{"fixed_ip":"10.1.0.2","floating_ip":"172.24.4.1","instance_id":"00000000-0000-0000-0000-000000000001","network_id":"dfe4693a-8a78-4d35-81bb-891654383351","pool":"nova","port_id":"b8c7355d-48ff-8a07-9b68-f2e61df13156"}}]');
-INSERT INTO public.journal VALUES (18, 1, 1790000001000000, '', NULL, 'CreateMacRange', '[{"kind":"mac_range.created","about":{"mac_range_id":"01a4cd6c-c221-4b7e-9573-21d805f04bff","range":"02:16:3e:00:00:00/40"}}]');
+INSERT INTO public.journal VALUES (17, 1, 1790000001000000, '', NULL, 'AssociateFloatingIp', '[{"kind":"floating_ip.associated","project":"p1","about":{"fixed_ip":"10.1.0.2","floating_ip":"172.24.4.1","instance_id":"00000000-0000-0000-0000-000000000001","network_id":"2530ce25-42cd-4da3-83b1-acbbd36708b3","pool":"nova","port_id":"6bb304e1-34f4-8dd5-96e5-b9b4d35336e9"}}]');
+INSERT INTO public.journal VALUES (18, 1, 1790000001000000, '', NULL, 'CreateMacRange', '[{"kind":"mac_range.created","about":{"mac_range_id":"bbdf5311-bb16-470f-acc2-e86da14bd3e7","range":"02:16:3e:00:00:00/40"}}]');
 
 
 --
 -- Data for Name: mac_ranges; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.mac_ranges VALUES ('01a4cd6c-c221-4b7e-9573-21d805f04bff', 2294552723456, 2294552723711, 40, 0, 0, false, 1790000001000000);
+INSERT INTO public.mac_ranges VALUES ('bbdf5311-bb16-470f-acc2-e86da14bd3e7', 2294552723456, 2294552723711, 40, 0, 0, false, 1790000001000000);
 
 
 --
@@ -723,29 +723,29 @@ INSERT INTO public.mac_ranges VALUES ('01a4cd6c-c221-4b7e-9573-21d805f04bff', 22
 -- Data for Name: networks; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.networks VALUES ('dfe4693a-8a78-4d35-81bb-891654383351', NULL, 'private', 0, 1500, 1, 1790000000000000, NULL, false, false, 0, 'brqdfe4693a-8a');
-INSERT INTO public.networks VALUES ('a0c32961-99b6-4647-b614-a6aabb10c236', NULL, 'nova', 0, 1500, 2, 1790000001000000, NULL, false, true, 0, 'brqa0c32961-99');
+INSERT INTO public.networks VALUES ('2530ce25-42cd-4da3-83b1-acbbd36708b3', NULL, 'private', 0, 1500, 1, 1790000000000000, NULL, false, false, 0, 'brq2530ce25-42');
+INSERT INTO public.networks VALUES ('56309563-c668-45e0-85fa-914cf53dfee6', NULL, 'nova', 0, 1500, 2, 1790000001000000, NULL, false, true, 0, 'brq56309563-c6');
 
 
 --
 -- Data for Name: pending_unplugs; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.pending_unplugs VALUES ('b8c7355d-48ff-8a07-9b68-f2e61df13156', 'elsewhere', 2, false);
+INSERT INTO public.pending_unplugs VALUES ('6bb304e1-34f4-8dd5-96e5-b9b4d35336e9', 'elsewhere', 2, false);
 
 
 --
 -- Data for Name: port_history; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.port_history VALUES ('fae4c9a9-ad19-8d82-8ded-c291a79b069c', '00000000-0000-0000-0000-000000000002', 1, 'dfe4693a-8a78-4d35-81bb-891654383351', 'p1', 'host-1', 0, 274973449628077, 'tapfae4c9a9-ad', '{"kind":"tap"}', 'PENDING', NULL, true, 4, 1790000000000000, false, 1790000000000000);
+INSERT INTO public.port_history VALUES ('48b9e226-eccf-8f0e-8d6d-9d5b39de604f', '00000000-0000-0000-0000-000000000002', 1, '2530ce25-42cd-4da3-83b1-acbbd36708b3', 'p1', 'host-1', 0, 274973451233004, 'tap48b9e226-ec', '{"kind":"tap"}', 'PENDING', NULL, true, 4, 1790000000000000, false, 1790000000000000);
 
 
 --
 -- Data for Name: ports; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.ports VALUES ('b8c7355d-48ff-8a07-9b68-f2e61df13156', '00000000-0000-0000-0000-000000000001', 1, 'dfe4693a-8a78-4d35-81bb-891654383351', 'p1', 'host-1', 0, 274973439909192, NULL, 'tapb8c7355d-48', '{"kind":"tap"}', 'PENDING', NULL, false, 1, 1790000000000000, true, NULL, NULL, NULL, DEFAULT);
+INSERT INTO public.ports VALUES ('6bb304e1-34f4-8dd5-96e5-b9b4d35336e9', '00000000-0000-0000-0000-000000000001', 1, '2530ce25-42cd-4da3-83b1-acbbd36708b3', 'p1', 'host-1', 0, 274973436731700, NULL, 'tap6bb304e1-34', '{"kind":"tap"}', 'PENDING', NULL, false, 1, 1790000000000000, true, NULL, NULL, NULL, DEFAULT);
 
 
 --
@@ -771,8 +771,8 @@ INSERT INTO public.quotas VALUES ('p1', NULL, NULL, NULL, NULL, 0, 1, 1, 1);
 -- Data for Name: subnets; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.subnets VALUES ('cafe8ace-7e2d-4111-a797-f099c0f9d0e9', 'dfe4693a-8a78-4d35-81bb-891654383351', '10.1.0.0/24', '10.1.0.1', '[]', 'pool', '[{"first":"10.1.0.1","last":"10.1.0.254"}]', 1, '[]', NULL, NULL, 0, true);
-INSERT INTO public.subnets VALUES ('8839f151-7096-4e20-ab3e-1b74da3ece0d', 'a0c32961-99b6-4647-b614-a6aabb10c236', '172.24.4.0/30', NULL, '[]', 'pool', '[{"first":"172.24.4.1","last":"172.24.4.2"}]', 0, '[]', NULL, NULL, 0, true);
+INSERT INTO public.subnets VALUES ('e1e7c353-3105-4e6d-a755-949d0a28a0b7', '2530ce25-42cd-4da3-83b1-acbbd36708b3', '10.1.0.0/24', '10.1.0.1', '[]', 'pool', '[{"first":"10.1.0.1","last":"10.1.0.254"}]', 1, '[]', NULL, NULL, 0, true);
+INSERT INTO public.subnets VALUES ('9d976d3d-85aa-4999-8612-48f754a779fd', '56309563-c668-45e0-85fa-914cf53dfee6', '172.24.4.0/30', NULL, '[]', 'pool', '[{"first":"172.24.4.1","last":"172.24.4.2"}]', 0, '[]', NULL, NULL, 0, true);
 
 
 --
