@@ -1,9 +1,9 @@
 //! A batch: jobs that are decided over one view and written in one transaction.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use lepton_ledger::{Change, Command, Envelope, Reply, RequestKey, RequestRecord, Stop, View, execute};
-use lepton_types::{SubnetId, Timestamp};
+use lepton_types::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     apart,
     close::close,
     dry,
-    engine::{Engine, Tx},
+    engine::{Engine, Scarce, Tx},
     error::{StoreError, SubmitError},
     failure::Failure,
     load::{addresses_last, load},
@@ -104,11 +104,11 @@ impl<C: Command> Job for Submitted<C> {
 /// # Errors
 ///
 /// [`Failure::TimedOut`] only where a job may be at fault: neither a server that does not even begin is, nor a commit that nobody
-/// knows the fate of; [`Failure::Scarce`] for subnets that are not known as `scarce`.
+/// knows the fate of; [`Failure::Scarce`] for subnets that are not known as `scarce`, or not as much so.
 pub(crate) async fn write_batch(
     engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],
-    scarce: &BTreeSet<SubnetId>,
+    scarce: &Scarce,
     clock: &ReadClock,
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {

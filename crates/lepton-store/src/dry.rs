@@ -2,11 +2,10 @@
 //!
 //! Until then a batch has asked for free blocks that nobody else held, and for nothing that rested. If there is more, the batch begins
 //! anew, and locks all that is left of the subnet from the start ([`Failure::Scarce`]); if it did so already, others have given something
-//! back meanwhile. What rests becomes free and has no row then, so it is looked for first: nothing slips through between the two looks.
-
-use std::collections::BTreeSet;
+//! back meanwhile, and it begins anew once more. What rests becomes free and has no row then, so it is looked for first: nothing slips through between the two looks.
 
 use lepton_ledger::{Block, View};
+use lepton_types::SubnetId;
 
 use crate::{
     engine::Tx,
@@ -18,26 +17,18 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`Failure::Scarce`] for those of which there is more; [`Failure::Conflict`] when that came back since all was locked.
+/// [`Failure::Scarce`] for those of which there is more, unless the batch has begun anew for them often enough.
 pub(crate) async fn check(tx: &mut Tx, view: &View) -> Result<(), Failure> {
-    if !tx.is_shared() || view.dry().is_empty() {
+    if !tx.is_shared() {
         return Ok(());
     }
-    let unlocked: Vec<_> = view.dry().iter().copied().filter(|subnet| !tx.is_scarce(*subnet)).collect();
-    let mut scarce: BTreeSet<_> = fixed_ips::with_rested(tx, &unlocked, view.now()).await?;
-    let mut has_come_back = false;
-    for (subnet, first) in blocks::free_in(tx, view.dry()).await? {
-        match view.row::<Block>(&(subnet, first)) {
-            Some(_) => {}
-            None if tx.is_scarce(subnet) => has_come_back = true,
-            None => drop(scarce.insert(subnet)),
-        }
-    }
-    if !scarce.is_empty() {
-        return Err(Failure::Scarce(scarce));
-    }
-    if has_come_back {
-        return Err(Failure::Conflict("addresses of a dry subnet were given back meanwhile".into()));
-    }
-    Ok(())
+    let dry: Vec<_> = view.dry().iter().copied().filter(|subnet| tx.begins_anew_for(*subnet)).collect();
+    let unlocked: Vec<_> = dry.iter().copied().filter(|subnet| !tx.is_scarce(*subnet)).collect();
+    let mut scarce = fixed_ips::with_rested(tx, &unlocked, view.now()).await?;
+    // What is in hand is free still as far as the database knows: one block more than that is another one.
+    let in_hand = |subnet: &SubnetId| view.rows::<Block>().filter(|block| block.subnet() == *subnet).count();
+    let wanted: Vec<_> = dry.iter().map(|subnet| (*subnet, in_hand(subnet) + 1)).collect();
+    let free = blocks::free_in(tx, &wanted).await?.into_iter();
+    scarce.extend(free.filter(|key| view.row::<Block>(key).is_none()).map(|(subnet, _)| subnet));
+    if scarce.is_empty() { Ok(()) } else { Err(Failure::Scarce(scarce)) }
 }

@@ -1,7 +1,11 @@
 //! The two engines behind one face. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
 //! `sql`, `statement` and `voice` knows that there are two.
 
-use std::{collections::BTreeSet, mem, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
 
 use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, SubnetId, Timestamp};
@@ -17,6 +21,12 @@ use crate::{
     statement::{Dialect, Statements, padded, runs},
     together::Part,
 };
+
+/// Subnets of which little is left, and how often a batch has begun anew for each.
+pub(crate) type Scarce = BTreeMap<SubnetId, u8>;
+
+/// How often a batch begins anew for one subnet: to lock all that is left of it, and once more if that was not all by then.
+const MOST_TIMES: u8 = 2;
 
 /// How many batches of questions are read at the same time, beside one of those that look at very many rows.
 pub(crate) const READERS: u32 = 2;
@@ -50,7 +60,7 @@ pub(crate) struct Tx {
     engine: Arc<Engine>,
     connection: Connection,
     access: Access,
-    scarce: BTreeSet<SubnetId>,
+    scarce: Scarce,
     /// Those of which all that is left is still to be locked.
     to_lock: BTreeSet<SubnetId>,
 }
@@ -111,7 +121,7 @@ impl Engine {
             engine: Arc::clone(self),
             connection,
             access,
-            scarce: BTreeSet::new(),
+            scarce: Scarce::new(),
             to_lock: BTreeSet::new(),
         };
         tx.run(on_sqlite, on_postgres).await?;
@@ -311,9 +321,9 @@ impl Tx {
     }
 
     /// Says of which subnets little is left, so that all of it is locked at once.
-    pub(crate) fn note_scarce(&mut self, subnets: &BTreeSet<SubnetId>) {
+    pub(crate) fn note_scarce(&mut self, subnets: &Scarce) {
         self.scarce.extend(subnets);
-        self.to_lock.extend(subnets);
+        self.to_lock.extend(subnets.keys());
     }
 
     /// The subnets of which little is left, the first time that it is asked.
@@ -323,7 +333,12 @@ impl Tx {
 
     /// Whether it is known of a subnet that little is left of it.
     pub(crate) fn is_scarce(&self, subnet: SubnetId) -> bool {
-        self.scarce.contains(&subnet)
+        self.scarce.contains_key(&subnet)
+    }
+
+    /// Whether the batch begins anew when there is more of a subnet than it knew. Where others give back all the time, it would for ever.
+    pub(crate) fn begins_anew_for(&self, subnet: SubnetId) -> bool {
+        self.scarce.get(&subnet).is_none_or(|times| *times < MOST_TIMES)
     }
 
     /// Makes what was written durable. Without an answer it may have happened.

@@ -1,7 +1,6 @@
 //! A lane: one task that takes what has gathered in its queue as a batch, again and again.
 
 use std::{
-    collections::BTreeSet,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -9,7 +8,6 @@ use std::{
 
 use futures_util::FutureExt;
 use lepton_ledger::Change;
-use lepton_types::SubnetId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +15,7 @@ use crate::{
     again::{Again, TimeLimit},
     batch::{Job, read_batch, write_batch},
     disk::Disk,
-    engine::Engine,
+    engine::{Engine, Scarce},
     error::{StoreError, panicked},
     failure::Failure,
     metrics::LaneMetrics,
@@ -204,13 +202,13 @@ impl Lane {
     async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let most_conflicts = if batch.len() == 1 { MOST_CONFLICTS_ALONE } else { MOST_CONFLICTS };
         let mut again = Again::new(self.patience(), most_conflicts);
-        let mut scarce = BTreeSet::new();
+        let mut scarce = Scarce::new();
         loop {
             match self.attempt(batch, &scarce).await {
                 Ok(()) => return Ok(()),
-                Err(Failure::Scarce(subnets)) if !subnets.is_subset(&scarce) => {
+                Err(Failure::Scarce(subnets)) => {
                     self.metrics.failed_attempt();
-                    scarce.extend(subnets);
+                    subnets.into_iter().for_each(|subnet| *scarce.entry(subnet).or_default() += 1);
                 }
                 // Nobody else was faster: it was decided so, and will be again.
                 Err(failure @ Failure::Violation(_)) if !self.backend.is_on_server() => return Err(failure),
@@ -230,7 +228,7 @@ impl Lane {
     }
 
     /// Carries the batch out once.
-    async fn attempt(&self, batch: &mut [Box<dyn Job>], scarce: &BTreeSet<SubnetId>) -> Result<(), Failure> {
+    async fn attempt(&self, batch: &mut [Box<dyn Job>], scarce: &Scarce) -> Result<(), Failure> {
         let changes = caught(self.carry_out(batch, scarce)).await?;
         if let Purpose::Write(audience) = &self.purpose {
             audience.tell(&changes);
@@ -238,11 +236,7 @@ impl Lane {
         Ok(())
     }
 
-    async fn carry_out(
-        &self,
-        batch: &mut [Box<dyn Job>],
-        scarce: &BTreeSet<SubnetId>,
-    ) -> Result<Vec<Change>, Failure> {
+    async fn carry_out(&self, batch: &mut [Box<dyn Job>], scarce: &Scarce) -> Result<Vec<Change>, Failure> {
         let (clock, seed) = (&self.clock, (self.seeds)()?);
         match (&self.backend, &self.purpose) {
             (Backend::Memory(disk), _) => disk.write(batch, clock, seed).await,

@@ -18,8 +18,6 @@
 //! Quotas are not, but where they are counted anew: all that a project's callers ask of any manager would wait for each other
 //! (`quotas.rs`).
 
-use std::collections::BTreeSet;
-
 use lepton_ledger::{Command, Envelope, Key, Scope, Selection, Stop, View, Which, execute};
 use lepton_types::{PortId, Revision, SubnetId, Timestamp};
 
@@ -30,7 +28,7 @@ use super::harness::{
 use super::sound::assert_sound;
 use crate::{
     dry,
-    engine::{Engine, Tx},
+    engine::{Engine, Scarce, Tx},
     failure::Failure,
     load::load,
 };
@@ -52,7 +50,7 @@ pub(super) const HOSTS: &str = "select id from hosts for update nowait";
 pub(super) async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
     let mut tx = engine.write().await.unwrap();
     if let Key::Select(Selection::RestedIn { subnet, .. }) = &key {
-        tx.note_scarce(&[*subnet].into());
+        tx.note_scarce(&[(*subnet, 1)].into());
     }
     load(&mut tx, vec![key], &mut View::partial(now, [0; 32])).await.unwrap();
     tx
@@ -64,7 +62,7 @@ pub(super) async fn decided<C: Command>(
     command: &C,
     now: Timestamp,
 ) -> (Tx, View) {
-    let mut scarce = BTreeSet::new();
+    let mut scarce = Scarce::new();
     loop {
         let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(now, [0; 32]));
         tx.note_scarce(&scarce);
@@ -82,7 +80,9 @@ pub(super) async fn decided<C: Command>(
                 outcome.unwrap();
                 return (tx, view);
             }
-            Err(Failure::Scarce(subnets)) => scarce.extend(subnets),
+            Err(Failure::Scarce(subnets)) => {
+                subnets.into_iter().for_each(|subnet| *scarce.entry(subnet).or_default() += 1);
+            }
             Err(failure) => panic!("{failure:?}"),
         }
         tx.rollback().await.unwrap();
@@ -206,7 +206,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
         holder.fetch(held, Vec::new()).await.unwrap();
         let loading = async {
             let mut tx = engine.write().await.unwrap();
-            tx.note_scarce(&[at].into());
+            tx.note_scarce(&[(at, 1)].into());
             let view = &mut View::partial(subject.now(), [0; 32]);
             load(&mut tx, keys.clone(), view).await.unwrap();
             tx

@@ -99,6 +99,31 @@ async fn who_opens_the_last_block_and_needs_more_waits_for_those_that_others_hol
     assert_eq!(subject.dump().await.fixed_ips.len(), 4);
 }
 
+/// As many blocks as one question finds are in hand, and drained, and free still as far as the database knows.
+#[tokio::test]
+async fn what_is_in_hand_hides_nothing_that_others_hold() {
+    const LAST: &str = "select first from blocks where first = '\\x0a011200' for update nowait";
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let pool = |block: u128| AddressPool {
+        first: format!("10.1.{block}.7").parse().unwrap(),
+        last: format!("10.1.{block}.8").parse().unwrap(),
+    };
+    let spec = SubnetSpec { pools: (1..=18).map(pool).collect(), ..subnet("10.1.0.0/16") };
+    let made = subject.create(network("pieces", vec![spec])).await.network.id;
+    for block in 1..=18 {
+        subject.allocate_at(block, made, &format!("10.1.{block}.8")).await.unwrap();
+    }
+    let mut others = subject.engine().write().await.unwrap();
+    others.execute("update frontiers set next = null", Vec::new()).await.unwrap();
+    others.commit().await.unwrap();
+    let all = AllocateForInstance {
+        allow_duplicate_networks: true,
+        ..allocation(100, vec![requested(made, &[]); 18])
+    };
+    assert_waits_without(&subject, LAST, all, &[]).await;
+    assert_eq!(subject.dump().await.fixed_ips.len(), 36);
+}
+
 /// How often instance locks are taken for an allocation: once for each time that it is decided.
 async fn attempts(subject: &Subject, number: u128, network: NetworkId) -> usize {
     subject.engine().take_sent();

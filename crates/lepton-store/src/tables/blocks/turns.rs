@@ -44,7 +44,8 @@ pub(crate) async fn load_in_turn(
     let (mut left_to_others, few): (Vec<_>, Vec<_>) =
         wanted.into_iter().partition(|(subnet, _)| is_open(view, *subnet) && !tx.is_scarce(*subnet));
     let mut keys = keys.to_vec();
-    let mut firsts_of = lowest_of(tx, &few).await?;
+    let limited: Vec<_> = few.iter().map(|behind| (*behind, most_of(tx, behind.0))).collect();
+    let mut firsts_of = lowest_of(tx, &limited).await?;
     let mut scarce = BTreeSet::new();
     for (subnet, after) in few {
         let firsts = firsts_of.remove(&subnet).unwrap_or_default();
@@ -76,15 +77,17 @@ fn most_of(tx: &Tx, subnet: SubnetId) -> u16 {
     if tx.is_scarce(subnet) { ALL } else { AT_ONCE }
 }
 
-/// Where the lowest free blocks of subnets start, without locks: so many as one question tells.
-async fn lowest_of(tx: &mut Tx, wanted: &[Behind]) -> Result<BTreeMap<SubnetId, Vec<IpAddr>>, Failure> {
+/// Where the lowest free blocks of subnets start, without locks: so many of each.
+async fn lowest_of(
+    tx: &mut Tx,
+    wanted: &[(Behind, u16)],
+) -> Result<BTreeMap<SubnetId, Vec<IpAddr>>, Failure> {
     const SQL: &str = "select wanted.column1, lowest.first from ({rows}) as wanted, lateral (
              select first from blocks
              where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
              order by first limit wanted.column3) as lowest";
     let mut found: BTreeMap<SubnetId, Vec<IpAddr>> = BTreeMap::new();
-    let limits: BTreeMap<_, _> = wanted.iter().map(|(subnet, _)| (*subnet, most_of(tx, *subnet))).collect();
-    let values_of = |(subnet, after): &Behind| lowest(*subnet, *after, limits[subnet]);
+    let values_of = |((subnet, after), limit): &(Behind, u16)| lowest(*subnet, *after, *limit);
     for row in tx.fetch_for(SQL, wanted, values_of).await? {
         let mut columns = row.columns();
         found.entry(columns.id()?).or_default().push(columns.address()?);
@@ -92,12 +95,13 @@ async fn lowest_of(tx: &mut Tx, wanted: &[Behind]) -> Result<BTreeMap<SubnetId, 
     Ok(found)
 }
 
-/// Where the lowest free blocks of dry subnets start, as it is now.
+/// Where the lowest free blocks of subnets start, as it is now: so many of each.
 pub(crate) async fn free_in(
     tx: &mut Tx,
-    subnets: &BTreeSet<SubnetId>,
+    subnets: &[(SubnetId, usize)],
 ) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
-    let wanted: Vec<Behind> = subnets.iter().map(|subnet| (*subnet, None)).collect();
+    let limit = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+    let wanted: Vec<_> = subnets.iter().map(|(subnet, count)| ((*subnet, None), limit(*count))).collect();
     let found = lowest_of(tx, &wanted).await?.into_iter();
     Ok(found.flat_map(|(subnet, firsts)| firsts.into_iter().map(move |first| (subnet, first))).collect())
 }
