@@ -10,8 +10,8 @@ use crate::{
     again::TimeLimit,
     apart,
     close::close,
-    dry,
-    engine::{Engine, Scarce, Tx},
+    dry::{self, Scarce},
+    engine::{Engine, Tx},
     error::{StoreError, SubmitError},
     failure::Failure,
     load::{addresses_last, load},
@@ -104,7 +104,7 @@ impl<C: Command> Job for Submitted<C> {
 /// # Errors
 ///
 /// [`Failure::TimedOut`] only where a job may be at fault: neither a server that does not even begin is, nor a commit that nobody
-/// knows the fate of; [`Failure::Scarce`] for subnets that are not known as `scarce`, or not as much so.
+/// knows the fate of; [`Failure::Scarce`] for subnets that it must begin anew for, beside or again like those of `scarce`.
 pub(crate) async fn write_batch(
     engine: &Arc<Engine>,
     jobs: &mut [Box<dyn Job>],

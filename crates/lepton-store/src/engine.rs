@@ -1,11 +1,7 @@
 //! The two engines behind one face. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
 //! `sql`, `statement` and `voice` knows that there are two.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem,
-    sync::Arc,
-};
+use std::{mem, sync::Arc};
 
 use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, SubnetId, Timestamp};
@@ -15,18 +11,13 @@ use crate::{
     checkpoint::Log,
     config::StoreConfig,
     connect::{Access, Connection, Connections},
+    dry::Scarce,
     error::StoreError,
     failure::Failure,
     sql::{Row, Value, add_columns, arguments, columns},
     statement::{Dialect, Statements, padded, runs},
     together::Part,
 };
-
-/// Subnets of which little is left, and how often a batch has begun anew for each.
-pub(crate) type Scarce = BTreeMap<SubnetId, u8>;
-
-/// How often a batch begins anew for one subnet: to lock all that is left of it, and once more if that was not all by then.
-const MOST_TIMES: u8 = 2;
 
 /// How many batches of questions are read at the same time, beside one of those that look at very many rows.
 pub(crate) const READERS: u32 = 2;
@@ -61,8 +52,8 @@ pub(crate) struct Tx {
     connection: Connection,
     access: Access,
     scarce: Scarce,
-    /// Those of which all that is left is still to be locked.
-    to_lock: BTreeSet<SubnetId>,
+    /// Whether all that is left of those is still to be locked.
+    is_scarce_to_lock: bool,
 }
 
 impl Engine {
@@ -121,8 +112,8 @@ impl Engine {
             engine: Arc::clone(self),
             connection,
             access,
-            scarce: Scarce::new(),
-            to_lock: BTreeSet::new(),
+            scarce: Scarce::default(),
+            is_scarce_to_lock: false,
         };
         tx.run(on_sqlite, on_postgres).await?;
         Ok(tx)
@@ -320,25 +311,26 @@ impl Tx {
         self.is_writing() && matches!(self.connection, Connection::Postgres(_))
     }
 
-    /// Says of which subnets little is left, so that all of it is locked at once.
-    pub(crate) fn note_scarce(&mut self, subnets: &Scarce) {
-        self.scarce.extend(subnets);
-        self.to_lock.extend(subnets.keys());
+    /// Says for which subnets the batch has begun anew, so that all that is left of them is locked at once.
+    pub(crate) fn note_scarce(&mut self, scarce: &Scarce) {
+        self.scarce = scarce.clone();
+        self.is_scarce_to_lock = true;
     }
 
-    /// The subnets of which little is left, the first time that it is asked.
-    pub(crate) fn take_scarce(&mut self) -> BTreeSet<SubnetId> {
-        mem::take(&mut self.to_lock)
+    /// The subnets of which all is to be locked, the first time that it is asked.
+    pub(crate) fn take_scarce(&mut self) -> Vec<SubnetId> {
+        let is_to_lock = mem::take(&mut self.is_scarce_to_lock);
+        if is_to_lock { self.scarce.subnets().collect() } else { Vec::new() }
     }
 
-    /// Whether it is known of a subnet that little is left of it.
+    /// For which subnets the batch has begun anew.
+    pub(crate) fn scarce(&self) -> &Scarce {
+        &self.scarce
+    }
+
+    /// Whether the batch has begun anew for a subnet.
     pub(crate) fn is_scarce(&self, subnet: SubnetId) -> bool {
-        self.scarce.contains_key(&subnet)
-    }
-
-    /// Whether the batch begins anew when there is more of a subnet than it knew. Where others give back all the time, it would for ever.
-    pub(crate) fn begins_anew_for(&self, subnet: SubnetId) -> bool {
-        self.scarce.get(&subnet).is_none_or(|times| *times < MOST_TIMES)
+        self.scarce.knows(subnet)
     }
 
     /// Makes what was written durable. Without an answer it may have happened.

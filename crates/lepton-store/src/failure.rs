@@ -11,8 +11,8 @@ use crate::error::StoreError;
 pub(crate) enum Failure {
     /// Another writer was faster: a lock was lost, or a row. Deciding again helps.
     Conflict(String),
-    /// Little is left of these subnets, where others share the ledger. Deciding again helps, with all of it locked at once: whoever has
-    /// some of it in hand may not wait for more.
+    /// More is left of these subnets than the batch has in hand, where others share the ledger. Deciding again helps, with all of it
+    /// locked at once: whoever has some of it in hand may not wait for more.
     Scarce(BTreeSet<SubnetId>),
     /// A unique index or a foreign key spoke: another writer was faster, and deciding again helps. What it says again and
     /// again, or where nobody else writes, is a fault of the decision's.
@@ -46,9 +46,9 @@ impl From<Failure> for StoreError {
                 Self::Unavailable(problem)
             }
             Failure::Violation(problem) => Self::Internal(problem),
-            Failure::Scarce(subnets) => {
-                Self::Internal(format!("what is left of the subnets {subnets:?} was asked for twice"))
-            }
+            Failure::Scarce(subnets) => Self::Internal(format!(
+                "a batch ended where it had to begin anew for the subnets {subnets:?}"
+            )),
             Failure::Error(error) => error,
         }
     }

@@ -15,7 +15,8 @@ use crate::{
     again::{Again, TimeLimit},
     batch::{Job, read_batch, write_batch},
     disk::Disk,
-    engine::{Engine, Scarce},
+    dry::Scarce,
+    engine::Engine,
     error::{StoreError, panicked},
     failure::Failure,
     metrics::LaneMetrics,
@@ -202,13 +203,13 @@ impl Lane {
     async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let most_conflicts = if batch.len() == 1 { MOST_CONFLICTS_ALONE } else { MOST_CONFLICTS };
         let mut again = Again::new(self.patience(), most_conflicts);
-        let mut scarce = Scarce::new();
+        let mut scarce = Scarce::default();
         loop {
             match self.attempt(batch, &scarce).await {
                 Ok(()) => return Ok(()),
                 Err(Failure::Scarce(subnets)) => {
                     self.metrics.failed_attempt();
-                    subnets.into_iter().for_each(|subnet| *scarce.entry(subnet).or_default() += 1);
+                    scarce.note(subnets);
                 }
                 // Nobody else was faster: it was decided so, and will be again.
                 Err(failure @ Failure::Violation(_)) if !self.backend.is_on_server() => return Err(failure),

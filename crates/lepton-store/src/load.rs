@@ -5,7 +5,7 @@
 //! else is written ([`close`](crate::close)), but for who counts them anew. Rows of one table are locked in the order of their keys.
 //! Within one round no two managers wait for each other. Commands ask for what is locked late in late rounds, or look for it without
 //! locks first ([`Key::PortWith`], [`Key::FloatingOwner`]), and addresses of a port are locked by the port; `tests/order.rs` holds those
-//! to it that asked in another order. Who would have to ask twice for what is left of a subnet begins anew ([`Failure::Scarce`]). Where a
+//! to it that asked in another order. Who has blocks in hand waits for no others ([`blocks`]). Where a
 //! later round of one manager waits for an earlier one of the other all the same, PostgreSQL ends one of them after a second, which
 //! decides again.
 //!
@@ -116,7 +116,7 @@ impl<'k> Round<'k> {
         round
     }
 
-    /// Says of subnets that are not known as scarce that nothing has rested there: whether that is so is looked at when all is decided
+    /// Says of subnets that the batch has not begun anew for that nothing has rested there: whether that is so is looked at when all is decided
     /// ([`dry`](crate::dry)).
     fn put_off_what_rested(&mut self, tx: &Tx, view: &mut View) {
         self.rested_in.retain(|(subnet, _)| {
@@ -126,14 +126,6 @@ impl<'k> Round<'k> {
             }
             is_scarce
         });
-    }
-
-    /// Whether addresses are asked for, after which nothing else is.
-    fn has_addresses(&self) -> bool {
-        !(self.frontiers.is_empty()
-            && self.free_blocks.is_empty()
-            && self.blocks.is_empty()
-            && self.fixed_ips.is_empty())
     }
 
     /// Says what was loaded beside what was asked for.
@@ -194,10 +186,6 @@ fn is_of_addresses(key: &Key) -> bool {
 }
 
 /// Loads everything that the keys name into the view and says so in it. The order is the one that the module tells.
-///
-/// # Errors
-///
-/// [`Failure::Scarce`] for subnets that turn out to be so.
 pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result<(), Failure> {
     let mut round = Round::new(&keys);
     if tx.is_shared() {
@@ -247,7 +235,9 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     quotas::load(tx, &round.quotas, view).await?;
     load_ranges(tx, &round, view).await?;
     load_macs(tx, &round, view).await?;
-    load_addresses(tx, &mut round, view).await?;
+    if keys.iter().any(is_of_addresses) {
+        load_addresses(tx, &mut round, view).await?;
+    }
     round.mark_loaded(view);
     keys.into_iter().for_each(|key| view.mark_loaded(key));
     Ok(())
@@ -278,13 +268,11 @@ async fn load_addresses(tx: &mut Tx, round: &mut Round<'_>, view: &mut View) -> 
     if round.has_rested {
         found.extend(fixed_ips::rested(tx, view.now()).await?);
     }
-    // Of subnets that are scarce all that is left is locked at once: what is free of them, and what has rested.
-    if round.has_addresses() {
-        for subnet in tx.take_scarce() {
-            round.free_blocks.push((subnet, None));
-            round.rested_in.push((subnet, None));
-            view.mark_loaded(Key::FreeBlocks { subnet, after: None });
-        }
+    // For whom the batch has begun anew, all that is left is locked at once: what is free, and what has rested.
+    for subnet in tx.take_scarce() {
+        round.free_blocks.push((subnet, None));
+        round.rested_in.push((subnet, None));
+        view.mark_loaded(Key::FreeBlocks { subnet, after: None });
     }
     for (subnet, after) in &round.rested_in {
         found.extend(fixed_ips::rested_in(tx, *subnet, *after, view).await?);

@@ -19,7 +19,7 @@ use crate::{
 
 /// How many of a subnet's blocks with free addresses one question loads. A batch of allocations from a pool that
 /// churn has left with one free address in each block takes one question for so many of them.
-const AT_ONCE: u16 = 16;
+const AT_ONCE: usize = 16;
 
 impl Stored for Block {
     const INSERT: &'static str = "insert into blocks (subnet_id, first, taken, free) {rows}";
@@ -74,14 +74,16 @@ pub(crate) async fn load_free(
         }
     }
     for (subnet, firsts) in found {
-        let is_all = firsts.len() < AT_ONCE.into();
+        let is_all = firsts.len() < AT_ONCE;
         view.note_free_blocks(subnet, firsts.into_iter().max().filter(|_| !is_all));
     }
     Ok(())
 }
 
 /// The values of a question for so many of a subnet's lowest blocks behind one.
-fn lowest(subnet: SubnetId, after: Option<IpAddr>, limit: u16) -> Vec<Value> {
+fn lowest(subnet: SubnetId, after: Option<IpAddr>, limit: usize) -> Vec<Value> {
     let after = after.map(address_bytes).unwrap_or_default();
-    vec![subnet.as_uuid().into(), after.into(), i64::from(limit).into()]
+    // No batch has so many blocks in hand.
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    vec![subnet.as_uuid().into(), after.into(), limit.into()]
 }

@@ -32,7 +32,8 @@ impl Stored for Frontier {
     }
 }
 
-/// Loads the frontiers of subnets. They are not locked: two managers that open the same block meet at its primary key.
+/// Loads the frontiers of subnets. They are not locked: two managers that open the same block meet at its primary key. Who waited for
+/// other rows meanwhile may write one that is lower than the one that is there: below it, too, a block that has a row is found by it.
 ///
 /// # Errors
 ///

@@ -4,19 +4,18 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use futures_util::future::{join, join_all};
 use lepton_ledger::{
-    AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, Command, CreateFloatingPool,
-    DeallocateForInstance, DeleteFloatingPool, DeleteFloatingRanges, DisassociateFloatingIp, Envelope,
-    FloatingPool, FloatingSelection, GetFloatingIp, GetInstanceNwInfo, ListFloatingIps, ListFloatingPools,
-    ReleaseFloatingIp, Scope, TargetRequest,
+    AllocateFloatingIp, AssociateFloatingIp, AssociatedFloatingIp, CreateFloatingPool, DeallocateForInstance,
+    DeleteFloatingPool, DeleteFloatingRanges, DisassociateFloatingIp, FloatingPool, FloatingSelection,
+    GetFloatingIp, GetInstanceNwInfo, ListFloatingIps, ListFloatingPools, ReleaseFloatingIp, Scope,
+    TargetRequest,
 };
 use lepton_types::{InstanceId, NetworkId};
 
 use super::{
     each_store,
-    harness::{Kind, Subject, each_database, host, instance, reason},
+    harness::{Kind, Subject, each_database, host, instance, reason, submit},
     sound::assert_sound,
 };
-use crate::{Store, SubmitError};
 
 /// Makes a pool, or adds to it.
 pub(super) fn pool(name: &str, ranges: &[&str]) -> CreateFloatingPool {
@@ -84,10 +83,6 @@ async fn listed(subject: &Subject, list: ListFloatingIps) -> Vec<IpAddr> {
 fn ranges(pool: &FloatingPool) -> Vec<(String, u64)> {
     let ranges = pool.ranges.iter().flatten();
     ranges.map(|range| (range.addresses.to_string(), range.allocated)).collect()
-}
-
-async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
-    store.submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use lepton_types::{
     HostChanges, HostReport, InstanceId, Limit, Mtu, NetworkId, NetworkInfo, PortId, Timestamp,
 };
 use lepton_vnic::RequestedNetwork;
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -187,6 +188,12 @@ impl Subject {
         self.now.fetch_sub(i64::try_from(span.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
+    /// Where its PostgreSQL is.
+    pub(super) fn url(&self) -> &str {
+        let Database::Postgres(url) = &self.config.database else { panic!("it is {:?}", self.kind) };
+        url
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.now.load(Ordering::Relaxed).into()
     }
@@ -202,7 +209,7 @@ impl Subject {
     }
 
     pub(super) async fn submit<C: Command>(&self, command: C) -> Result<C::Answer, SubmitError> {
-        self.store().submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
+        submit(self.store(), command).await
     }
 
     /// Submits under a request id.
@@ -270,6 +277,19 @@ impl Subject {
         let report = HostReport { unplugged: ports, revision: u64::MAX.into(), ..HostReport::default() };
         self.submit(ReportHost { host: host(), report }).await.unwrap();
     }
+}
+
+pub(super) async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
+    store.submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
+}
+
+/// Tells a server of PostgreSQL something, as its operator does.
+pub(super) async fn tell(url: &str, sql: &str) {
+    let mut operator = PgConnection::connect(url).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the text is a test's own")]
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    sqlx::raw_sql(sql).execute(&mut operator).await.unwrap();
+    operator.close().await.unwrap();
 }
 
 pub(super) fn host() -> lepton_types::HostId {

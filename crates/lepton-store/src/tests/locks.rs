@@ -27,10 +27,10 @@ use super::harness::{
 };
 use super::sound::assert_sound;
 use crate::{
-    dry,
-    engine::{Engine, Scarce, Tx},
+    dry::{self, Scarce},
+    engine::{Engine, Tx},
     failure::Failure,
-    load::load,
+    load::{addresses_last, load},
 };
 
 const MAC_RANGES: &str = "select id from mac_ranges for update nowait";
@@ -50,7 +50,7 @@ pub(super) const HOSTS: &str = "select id from hosts for update nowait";
 pub(super) async fn holding(engine: &std::sync::Arc<Engine>, key: Key, now: Timestamp) -> Tx {
     let mut tx = engine.write().await.unwrap();
     if let Key::Select(Selection::RestedIn { subnet, .. }) = &key {
-        tx.note_scarce(&[(*subnet, 1)].into());
+        tx.note_scarce(&Scarce::of(*subnet, 1));
     }
     load(&mut tx, vec![key], &mut View::partial(now, [0; 32])).await.unwrap();
     tx
@@ -62,14 +62,14 @@ pub(super) async fn decided<C: Command>(
     command: &C,
     now: Timestamp,
 ) -> (Tx, View) {
-    let mut scarce = Scarce::new();
+    let mut scarce = Scarce::default();
     loop {
         let (mut tx, mut view) = (engine.write().await.unwrap(), View::partial(now, [0; 32]));
         tx.note_scarce(&scarce);
         let outcome = loop {
             match view.attempt(0, |view| execute(command, &Envelope::anonymous(), view)) {
                 Err(Stop::Missing) => {
-                    let missing = view.take_missing();
+                    let missing = addresses_last(view.take_missing());
                     load(&mut tx, missing, &mut view).await.unwrap();
                 }
                 outcome => break outcome,
@@ -80,9 +80,7 @@ pub(super) async fn decided<C: Command>(
                 outcome.unwrap();
                 return (tx, view);
             }
-            Err(Failure::Scarce(subnets)) => {
-                subnets.into_iter().for_each(|subnet| *scarce.entry(subnet).or_default() += 1);
-            }
+            Err(Failure::Scarce(subnets)) => scarce.note(subnets),
             Err(failure) => panic!("{failure:?}"),
         }
         tx.rollback().await.unwrap();
@@ -206,7 +204,7 @@ async fn rows_are_locked_in_one_order_whatever_the_order_of_the_keys() {
         holder.fetch(held, Vec::new()).await.unwrap();
         let loading = async {
             let mut tx = engine.write().await.unwrap();
-            tx.note_scarce(&[(at, 1)].into());
+            tx.note_scarce(&Scarce::of(at, 1));
             let view = &mut View::partial(subject.now(), [0; 32]);
             load(&mut tx, keys.clone(), view).await.unwrap();
             tx

@@ -3,15 +3,14 @@
 
 use futures_util::future::join;
 use lepton_ledger::{
-    AddFixedIp, AddRoute, Command, DeleteDnsDomain, DeleteNetwork, DeleteSubnet, Envelope, FixedIp,
-    GetNetwork, GetSubnet, Holder, ModifyNetwork, NetworkSpec, RemoveFixedIp, RemoveRoute, Reply, Scope,
-    Sought, WantedAddress,
+    AddFixedIp, AddRoute, Command, DeleteDnsDomain, DeleteNetwork, DeleteSubnet, FixedIp, GetNetwork,
+    GetSubnet, Holder, ModifyNetwork, NetworkSpec, RemoveFixedIp, RemoveRoute, Scope, Sought, WantedAddress,
 };
 use lepton_types::Route;
 
 use super::{
     dns::domain,
-    harness::{Kind, Subject, allocation, fixed_ips, instance, network, reason, requested, subnet},
+    harness::{Kind, Subject, allocation, fixed_ips, instance, network, reason, requested, submit, subnet},
     locks::until_somebody_waits,
     modified::{carving, untouched},
     sound::assert_sound,
@@ -20,11 +19,6 @@ use super::{
 use crate::{Store, SubmitError};
 
 const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
-
-async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
-    let reply: Reply<C::Answer> = store.submit(command, Envelope::anonymous()).await?;
-    Ok(reply.answer)
-}
 
 async fn two_managers(kind: Kind) -> (Subject, Store) {
     let subject = Subject::open(kind, |_| {}).await;

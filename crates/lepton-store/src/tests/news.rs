@@ -5,11 +5,10 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use lepton_ledger::{Envelope, RegisterHost};
 use lepton_types::InstanceId;
-use sqlx::{Connection as _, PgConnection};
 use tokio::time;
 
-use super::harness::{Ears, Kind, Subject, host, instance};
-use crate::{Database, News, Store};
+use super::harness::{Ears, Kind, Subject, host, instance, tell};
+use crate::{News, Store};
 
 /// Waits until something like it was heard, and takes all that was.
 async fn heard(ears: &Ears, is_meant: impl Fn(&News) -> bool) -> Vec<News> {
@@ -45,14 +44,6 @@ async fn say_until_heard(subject: &Subject, ears: &Ears, name: &str) {
         }
     }
     panic!("nothing is heard");
-}
-
-/// Says something to the server that is none of a ledger's business.
-async fn tell(subject: &Subject, sql: &'static str) {
-    let Database::Postgres(url) = &subject.config.database else { panic!("{:?}", subject.kind) };
-    let mut operator = PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut operator).await.unwrap();
-    operator.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -100,7 +91,7 @@ async fn however_many_are_concerned_of_all_is_heard() {
 async fn what_is_not_understood_ends_nothing() {
     let (subject, other, ears) = neighbours().await;
     for notice in ["select pg_notify('lepton_news', 'what?')", "select pg_notify('lepton_news', '{}')"] {
-        tell(&subject, notice).await;
+        tell(subject.url(), notice).await;
     }
     subject.submit(RegisterHost { host: "late".parse().unwrap() }).await.unwrap();
     heard(&ears, |news| news.hosts.contains_key(&"late".parse().unwrap())).await;
@@ -112,7 +103,7 @@ async fn who_has_lost_the_connection_hears_again_on_another_one() {
     let (subject, other, ears) = neighbours().await;
     const END: &str = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
         where datname = current_database() and application_name = 'leptond'";
-    tell(&subject, END).await;
+    tell(subject.url(), END).await;
     say_until_heard(&subject, &ears, "after").await;
     other.close().await;
 }

@@ -2,26 +2,20 @@
 //! table, it holds none of those behind it. Else two managers would wait for each other until PostgreSQL ends one of them.
 
 use futures_util::future::{join, join_all};
-use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, Key, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota,
-};
+use lepton_ledger::{AllocateForInstance, Command, Key, Place, ReleaseFloatingIp, ReserveFixedIp, SetQuota};
 use lepton_types::{Amounts, FixedIpState, HostReport, Limit, Quota};
 
 use super::{
     fixed_ips::{get, lease, release, reserve},
     floating_ips::{release as floating_release, to_address},
-    harness::{Kind, Subject, allocation, deallocation, host, reason, refusal, requested},
+    harness::{Kind, Subject, allocation, deallocation, host, reason, refusal, requested, submit},
     locks::{
         BLOCKS, FIXED_IPS, FLOATING_IPS, HOSTS, PORTS, RANGES, RESTING, holding, is_locked,
         until_somebody_waits, with_one_of_each,
     },
     sound::assert_sound,
 };
-use crate::{Store, SubmitError};
-
-async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
-    store.submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
-}
+use crate::Store;
 
 /// Carries the command out, which has to wait for the rows that `held` locks, and looks meanwhile at what is behind them.
 pub(super) async fn assert_waits_without<C: Command>(

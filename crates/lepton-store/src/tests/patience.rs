@@ -30,8 +30,7 @@ async fn impatient() -> (Subject, PgConnection) {
     subject.allocate(1).await.unwrap();
     subject.config.connect_timeout = PATIENCE;
     subject.reopen().await;
-    let Database::Postgres(url) = &subject.config.database else { panic!("it is PostgreSQL") };
-    let others = PgConnection::connect(url).await.unwrap();
+    let others = PgConnection::connect(subject.url()).await.unwrap();
     (subject, others)
 }
 

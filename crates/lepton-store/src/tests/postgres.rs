@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt;
 use super::{
     harness::{
         Kind, Subject, allocation, deallocation, envelope, fixed_ips, fresh_database, instance, network,
-        subnet,
+        subnet, tell,
     },
     sound::assert_sound,
 };
@@ -139,14 +139,14 @@ async fn a_database_that_cannot_hold_every_text_is_refused_with_a_way_out() {
     };
     let libc = "locale_provider libc locale 'C' template template0";
     for (name, encoding) in [("latin", "LATIN1"), ("bytes", "SQL_ASCII")] {
-        tell(server, &format!("create database {name} encoding '{encoding}' {libc}")).await;
+        tell(&server.url(), &format!("create database {name} encoding '{encoding}' {libc}")).await;
         let error = open(name).await.unwrap_err();
         assert!(matches!(error, StoreError::Open { may_pass: false, .. }), "{error:?}");
         let words = format!("its encoding is {encoding}, and the ledger's is UTF8: make one that has it ");
         let way_out = "(CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0)";
         assert!(error.to_string().ends_with(&(words + way_out)), "{error}");
     }
-    tell(server, "create database whole encoding 'UTF8' template template0").await;
+    tell(&server.url(), "create database whole encoding 'UTF8' template template0").await;
     open("whole").await.unwrap().close().await;
 }
 
@@ -193,15 +193,6 @@ async fn a_server_that_stops_is_unavailable_until_it_is_back() {
     assert_sound(&subject.dump().await);
 }
 
-/// Tells the server something, as its operator does.
-async fn tell(server: &PrivatePostgres, sql: &str) {
-    let mut operator = PgConnection::connect(&server.url()).await.unwrap();
-    #[expect(clippy::disallowed_methods, reason = "the text is a test's own")]
-    let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    sqlx::raw_sql(sql).execute(&mut operator).await.unwrap();
-    operator.close().await.unwrap();
-}
-
 const END_SESSIONS: &str =
     "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'leptond'";
 
@@ -209,7 +200,7 @@ const END_SESSIONS: &str =
 #[tokio::test]
 async fn a_server_that_lets_nobody_in_any_more_is_unavailable_until_it_does() {
     let postgres = PrivatePostgres::start(Durability::Off).unwrap();
-    tell(&postgres, "create role clerk login superuser").await;
+    tell(&postgres.url(), "create role clerk login superuser").await;
     let url = postgres.create_database("ledger").unwrap().replace("//postgres@", "//clerk@");
     let mut config = StoreConfig::new(Database::Postgres(url));
     config.connect_timeout = PATIENCE;
@@ -232,8 +223,8 @@ async fn a_server_that_lets_nobody_in_any_more_is_unavailable_until_it_does() {
             "alter role gone rename to clerk",
         ),
     ] {
-        tell(&postgres, close).await;
-        tell(&postgres, END_SESSIONS).await;
+        tell(&postgres.url(), close).await;
+        tell(&postgres.url(), END_SESSIONS).await;
         let question = GetInstanceNwInfo { instance: instance(1), scope: Scope::Everything };
         let (outcomes, asked) = tokio::join!(
             join_all((number..number + 3).map(|number| subject.allocate(number))),
@@ -243,7 +234,7 @@ async fn a_server_that_lets_nobody_in_any_more_is_unavailable_until_it_does() {
         let told = asked.unwrap_err().to_string();
         assert!(told.contains(words), "{told}");
 
-        tell(&postgres, open).await;
+        tell(&postgres.url(), open).await;
         subject.allocate(number).await.unwrap();
     }
     assert_sound(&subject.dump().await);

@@ -6,19 +6,23 @@ use std::{collections::BTreeSet, time::Duration};
 use futures_util::future::join_all;
 use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, NetworkWithSubnets, Refusal, ReportHost, SweepQuarantine,
+    AllocateForInstance, Command as _, NetworkWithSubnets, Refusal, ReportHost, Stop, SweepQuarantine, View,
 };
 use lepton_types::{AddressPool, HostReport, NetworkId};
 use sqlx::{Connection as _, PgConnection};
 
 use super::{
-    harness::{Kind, Subject, allocation, deallocation, host, network, requested, subnet},
+    harness::{Kind, Subject, allocation, deallocation, host, network, requested, submit, subnet},
     locks::{BLOCKS, RESTING},
     order::assert_waits_without,
     sound::assert_sound,
     subnets::addition,
 };
-use crate::{Database, Store, StoreConfig, SubmitError};
+use crate::{
+    Database, Store, StoreConfig, SubmitError,
+    dry::{self, Scarce},
+    load::{addresses_last, load},
+};
 
 const QUARANTINE: Duration = Duration::from_secs(1);
 
@@ -33,10 +37,6 @@ async fn of_two_blocks(subject: &Subject, first: &str, last: &str) -> NetworkId 
     let pool = AddressPool { first: first.parse().unwrap(), last: last.parse().unwrap() };
     let spec = SubnetSpec { quarantine: QUARANTINE, pools: vec![pool], ..subnet("10.2.0.0/23") };
     subject.create(network("two", vec![spec])).await.network.id
-}
-
-async fn submit<C: Command>(store: &Store, command: C) -> Result<C::Answer, SubmitError> {
-    store.submit(command, Envelope::anonymous()).await.map(|reply| reply.answer)
 }
 
 /// PostgreSQL, with a subnet of five addresses, of which one has rested and the others are instances' 2 to 5.
@@ -97,6 +97,54 @@ async fn who_opens_the_last_block_and_needs_more_waits_for_those_that_others_hol
     let all = AllocateForInstance { allow_duplicate_networks: true, ..allocation(2, thrice) };
     assert_waits_without(&subject, LOWER, all, &[]).await;
     assert_eq!(subject.dump().await.fixed_ips.len(), 4);
+}
+
+/// The first subnet of a network is full, and of its second one another manager holds the block. That one may want what is in hand of the
+/// other network, whose subnet comes behind in the order of keys.
+#[tokio::test]
+async fn who_goes_on_in_another_subnet_waits_for_it_with_nothing_in_hand() {
+    const SECOND: &str = "select first from blocks where first = '\\x0a020000' for update nowait";
+    const OTHER: &str = "select first from blocks where first = '\\x0a030000' for update nowait";
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let grown = subject.network("grown", &["10.1.0.0/30"]).await.network.id;
+    let second = subject.submit(addition(grown, "10.2.0.0/24")).await.unwrap().id;
+    let other = loop {
+        let other = subject.network("other", &["10.3.0.0/24"]).await;
+        if other.subnets[0].id > second {
+            break other.network.id;
+        }
+    };
+    for (number, network) in [(1, grown), (2, grown), (3, other)] {
+        subject.submit(allocation(number, vec![requested(network, &[])])).await.unwrap();
+    }
+    let both = allocation(4, vec![requested(grown, &[]), requested(other, &[])]);
+    assert_waits_without(&subject, SECOND, both, &[OTHER]).await;
+    assert_eq!(subject.dump().await.fixed_ips.len(), 5);
+}
+
+/// Where others give back whenever a batch has decided, it would begin anew for ever.
+#[tokio::test]
+async fn who_has_begun_anew_often_enough_answers_as_it_finds() {
+    let subject = Subject::open(Kind::Postgres, |_| {}).await;
+    let made = subject.network("private", &["10.1.0.0/30"]).await;
+    subject.allocate(1).await.unwrap();
+    let at = made.subnets[0].id;
+    for (times, is_enough) in [(1, false), (2, true)] {
+        let mut tx = subject.engine().write().await.unwrap();
+        tx.note_scarce(&Scarce::of(at, times));
+        let mut view = View::partial(subject.now(), [0; 32]);
+        // On a host that the end has nothing to do with.
+        let wanted = AllocateForInstance { host: "host-2".parse().ok(), ..allocation(2, vec![]) };
+        while let Err(Stop::Missing) = view.attempt(0, |view| wanted.decide(view)) {
+            let missing = addresses_last(view.take_missing());
+            load(&mut tx, missing, &mut view).await.unwrap();
+        }
+        subject.end(1).await;
+        let checked = dry::check(&mut tx, &view).await;
+        assert_eq!(checked.is_ok(), is_enough, "{times}: {checked:?}");
+        tx.rollback().await.unwrap();
+        subject.allocate(1).await.unwrap();
+    }
 }
 
 /// As many blocks as one question finds are in hand, and drained, and free still as far as the database knows.

@@ -38,7 +38,8 @@ use super::{
 };
 use crate::{
     batch::{Job, Submitted, write_batch},
-    engine::{Scarce, Sent},
+    dry::Scarce,
+    engine::Sent,
     table,
     together::Together,
 };
@@ -81,7 +82,7 @@ pub(super) async fn sent<C: Command>(
     let seed = [BATCHES.fetch_add(1, Ordering::Relaxed); 32];
     subject.engine().take_sent();
     let now = subject.now();
-    write_batch(subject.engine(), &mut jobs, &Scarce::new(), &move || now, seed).await.unwrap();
+    write_batch(subject.engine(), &mut jobs, &Scarce::default(), &move || now, seed).await.unwrap();
     let sent = subject.engine().take_sent();
     jobs.into_iter().for_each(|job| job.settle(Ok(())));
     let answers = callers.into_iter().map(|mut caller| caller.try_recv().unwrap().unwrap().answer);

@@ -5,13 +5,10 @@
 //! take the lowest block in turn: who left it to the other one would find none.
 //!
 //! Blocks that a manager may have to wait for are locked in one statement and in the order of their keys, before those that it waits
-//! for never: so within one round no two wait for each other. One that must ask a subnet again, for blocks that it may have to wait for,
-//! lets go of all and begins anew, and then asks at once for all that is left of it ([`Failure::Scarce`], ADR 3).
+//! for never: so within one round no two wait for each other. Who has blocks in hand from an earlier round leaves to the others what they
+//! hold; whether a subnet is dry for that reason is looked at when all is decided ([`dry`](crate::dry), ADR 3).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
 use lepton_ledger::{Block, Frontier, View};
 use lepton_types::SubnetId;
@@ -20,19 +17,15 @@ use super::{AT_ONCE, load, lowest};
 use crate::{engine::Tx, failure::Failure, table::Stored};
 
 /// How many of a subnet's blocks a batch takes that has none yet. Most need one; two, since the lowest may be almost full.
-const AT_FIRST: u16 = 2;
+const AT_FIRST: usize = 2;
 
 /// How many blocks are all that are left of a subnet that is scarce; of more it is asked again.
-const ALL: u16 = 1024;
+const ALL: usize = 1024;
 
 /// A subnet, and the block behind which its free ones are wanted.
 type Behind = (SubnetId, Option<IpAddr>);
 
 /// Loads blocks by their first addresses, and of each subnet the lowest that have a free address and start above an address.
-///
-/// # Errors
-///
-/// [`Failure::Scarce`] for subnets of which the lowest block is not enough, and which have few others.
 pub(crate) async fn load_in_turn(
     tx: &mut Tx,
     keys: &[(SubnetId, IpAddr)],
@@ -41,53 +34,48 @@ pub(crate) async fn load_in_turn(
 ) -> Result<(), Failure> {
     // Of one subnet the last question is answered: it is behind the others.
     let wanted: BTreeMap<_, _> = wanted.iter().copied().collect();
+    let has_some = view.rows::<Block>().next().is_some();
+    let is_left = |subnet| has_some || is_open(view, subnet) && !tx.is_scarce(subnet);
     let (mut left_to_others, few): (Vec<_>, Vec<_>) =
-        wanted.into_iter().partition(|(subnet, _)| is_open(view, *subnet) && !tx.is_scarce(*subnet));
+        wanted.into_iter().partition(|(subnet, _)| is_left(*subnet));
     let mut keys = keys.to_vec();
     let limited: Vec<_> = few.iter().map(|behind| (*behind, most_of(tx, behind.0))).collect();
     let mut firsts_of = lowest_of(tx, &limited).await?;
-    let mut scarce = BTreeSet::new();
     for (subnet, after) in few {
         let firsts = firsts_of.remove(&subnet).unwrap_or_default();
-        let is_all = firsts.len() < usize::from(most_of(tx, subnet));
+        let is_all = firsts.len() < most_of(tx, subnet);
         let taken = if tx.is_scarce(subnet) {
             &firsts[..]
-        } else if !is_all {
-            left_to_others.push((subnet, after));
-            continue;
-        } else if after.is_none() {
+        } else if is_all {
             &firsts[..firsts.len().min(1)]
         } else {
-            scarce.extend(firsts.first().map(|_| subnet));
-            &firsts[..]
+            left_to_others.push((subnet, after));
+            continue;
         };
         let is_all = is_all && taken.len() == firsts.len();
         view.note_free_blocks(subnet, taken.last().copied().filter(|_| !is_all));
         keys.extend(taken.iter().map(|first| (subnet, *first)));
-    }
-    if !scarce.is_empty() {
-        return Err(Failure::Scarce(scarce));
     }
     load(tx, &keys, view).await?;
     load_unheld(tx, &left_to_others, view).await
 }
 
 /// How many of a subnet's free blocks one question finds.
-fn most_of(tx: &Tx, subnet: SubnetId) -> u16 {
+fn most_of(tx: &Tx, subnet: SubnetId) -> usize {
     if tx.is_scarce(subnet) { ALL } else { AT_ONCE }
 }
 
 /// Where the lowest free blocks of subnets start, without locks: so many of each.
 async fn lowest_of(
     tx: &mut Tx,
-    wanted: &[(Behind, u16)],
+    wanted: &[(Behind, usize)],
 ) -> Result<BTreeMap<SubnetId, Vec<IpAddr>>, Failure> {
     const SQL: &str = "select wanted.column1, lowest.first from ({rows}) as wanted, lateral (
              select first from blocks
              where subnet_id = wanted.column1 and free > 0 and first > wanted.column2
              order by first limit wanted.column3) as lowest";
     let mut found: BTreeMap<SubnetId, Vec<IpAddr>> = BTreeMap::new();
-    let values_of = |((subnet, after), limit): &(Behind, u16)| lowest(*subnet, *after, *limit);
+    let values_of = |((subnet, after), limit): &(Behind, usize)| lowest(*subnet, *after, *limit);
     for row in tx.fetch_for(SQL, wanted, values_of).await? {
         let mut columns = row.columns();
         found.entry(columns.id()?).or_default().push(columns.address()?);
@@ -100,8 +88,7 @@ pub(crate) async fn free_in(
     tx: &mut Tx,
     subnets: &[(SubnetId, usize)],
 ) -> Result<Vec<(SubnetId, IpAddr)>, Failure> {
-    let limit = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
-    let wanted: Vec<_> = subnets.iter().map(|(subnet, count)| ((*subnet, None), limit(*count))).collect();
+    let wanted: Vec<_> = subnets.iter().map(|(subnet, count)| ((*subnet, None), *count)).collect();
     let found = lowest_of(tx, &wanted).await?.into_iter();
     Ok(found.flat_map(|(subnet, firsts)| firsts.into_iter().map(move |first| (subnet, first))).collect())
 }
@@ -112,7 +99,7 @@ fn is_open(view: &View, subnet: SubnetId) -> bool {
 }
 
 /// Loads those blocks that no other manager holds, and notes them as all that there are. Who finds none opens one, and where none is
-/// left, begins anew and waits for those that are held.
+/// left finds the subnet dry.
 async fn load_unheld(tx: &mut Tx, wanted: &[Behind], view: &mut View) -> Result<(), Failure> {
     const SQL: &str = "select lowest.* from ({rows}) as wanted, lateral (
              select subnet_id, first, taken from blocks
@@ -128,7 +115,7 @@ async fn load_unheld(tx: &mut Tx, wanted: &[Behind], view: &mut View) -> Result<
     }
     for (subnet, after) in wanted {
         let firsts = found.remove(subnet).unwrap_or_default();
-        let is_all = firsts.len() < limit_behind(*after).into();
+        let is_all = firsts.len() < limit_behind(*after);
         view.note_free_blocks(*subnet, firsts.into_iter().max().filter(|_| !is_all));
     }
     Ok(())
