@@ -228,7 +228,7 @@ async fn release(options: ReleaseOptions, settings: &Settings, output: Output) -
         .make(
             request,
             call,
-            |_| DeletedView::new("Floating IP", options.address, change.is_dry_run),
+            |_| DeletedView::released("Floating IP", options.address, change.is_dry_run),
             settings,
             output,
         )

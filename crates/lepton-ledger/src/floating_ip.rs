@@ -276,7 +276,8 @@ impl View {
     /// Makes a floating IP lead elsewhere, or nowhere. One that was assigned by itself is from then on like any other: it stays its
     /// project's when an instance goes. Its pool is loaded too, for those who are told of it.
     pub(crate) fn lead(&mut self, row: &FloatingIp, target: Option<FloatingTarget>) -> FloatingIp {
-        let row = FloatingIp { target, is_auto_assigned: false, since: self.now(), ..row.clone() };
+        let since = if target == row.target { row.since } else { self.now() };
+        let row = FloatingIp { target, is_auto_assigned: false, since, ..row.clone() };
         self.replace(row.clone());
         row
     }

@@ -1,5 +1,7 @@
 //! Pools of floating IPs: external networks whose subnets are ranges of addresses, made and deleted by operators.
 
+use std::cmp::Reverse;
+
 use lepton_ipam::{Gateway, SubnetSpec, first_block};
 use lepton_types::{
     AddressMode, FloatingRange, IfName, Ipv4Range, Mtu, Name, Network, NetworkId, Subnet, SubnetId, Timestamp,
@@ -75,9 +77,12 @@ impl Command for CreateFloatingPool {
             Some(pool) => pool,
             None => self.new_pool(ledger)?,
         };
-        for (index, addresses) in self.ranges.iter().enumerate() {
+        // Larger ones first, so that it does not matter in which order they are told: what is within another one is there by then.
+        let mut ranges: Vec<_> = self.ranges.iter().enumerate().collect();
+        ranges.sort_by_key(|(_, addresses)| Reverse(addresses.size()));
+        for (index, addresses) in ranges {
             let field = format!("ranges[{index}]");
-            let Some(there) = ledger.piece_that_overlaps(*addresses)? else {
+            let Some(there) = ledger.range_that_overlaps(*addresses)? else {
                 self.insert_range(ledger, &pool, *addresses, field)?;
                 continue;
             };

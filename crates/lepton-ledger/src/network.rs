@@ -1,7 +1,9 @@
 //! Networks: made and deleted by operators, shown to everybody who may use them.
 
+use std::collections::BTreeMap;
+
 use lepton_ipam::SubnetSpec;
-use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Subnet};
+use lepton_types::{HostId, Mtu, Name, Network, NetworkId, ProjectId, Resource, Subnet};
 use serde::{Deserialize, Serialize};
 
 use crate::{Command, Key, NamedHost, Refusal, Scope, Selection, Stop, View, page};
@@ -64,9 +66,19 @@ impl Command for CreateNetworks {
     }
 
     fn decide(&self, ledger: &mut View) -> Result<Self::Answer, Stop> {
-        let mut made = Vec::with_capacity(self.networks.len());
-        for (index, spec) in self.networks.iter().enumerate() {
-            let spec = &spec.within(&self.scope, &format!("networks[{index}]"))?;
+        let specs = self.networks.iter().enumerate();
+        let specs = specs.map(|(index, spec)| spec.within(&self.scope, &format!("networks[{index}]")));
+        let specs: Vec<_> = specs.collect::<Result<_, _>>()?;
+        let mut new_ones: BTreeMap<&ProjectId, usize> = BTreeMap::new();
+        let owners = specs.iter().filter(|spec| spec.made_before.is_none());
+        owners
+            .filter_map(|spec| spec.project.as_ref())
+            .for_each(|owner| *new_ones.entry(owner).or_default() += 1);
+        for (project, count) in new_ones {
+            ledger.with_room_for(project, Resource::Networks, count)?;
+        }
+        let mut made = Vec::with_capacity(specs.len());
+        for (index, spec) in specs.iter().enumerate() {
             let network = match spec.made_before {
                 None => new(ledger, spec, &format!("networks[{index}]"))?,
                 Some(id) => settled(ledger, spec, id, index)?,

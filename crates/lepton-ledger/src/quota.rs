@@ -23,16 +23,32 @@ impl View {
         if count == 0 {
             return Ok(());
         }
-        let mut quota = self.quota(project)?;
-        let (used, wanted) = (*quota.used.of(resource), count as u64);
-        let limit = quota.limits.of(resource).unwrap_or(*self.default_limits().of(resource));
-        if !limit.allows(used + wanted) {
-            let project = project.clone();
-            return Err(Refusal::QuotaExceeded { project, resource, limit, used, wanted }.into());
-        }
-        *quota.used.of_mut(resource) += wanted;
+        let mut quota = self.with_room_for(project, resource, count)?;
+        *quota.used.of_mut(resource) += count as u64;
         self.replace(quota);
         Ok(())
+    }
+
+    /// What the project has and may have, if it may have `count` more of the resource. Who spends in several steps asks for all at once
+    /// before, so that a refusal tells of all that was asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::QuotaExceeded`] when it may not have so much.
+    pub(crate) fn with_room_for(
+        &mut self,
+        project: &ProjectId,
+        resource: Resource,
+        count: usize,
+    ) -> Result<Quota, Stop> {
+        let quota = self.quota(project)?;
+        let (used, wanted) = (*quota.used.of(resource), count as u64);
+        let limit = quota.limits.of(resource).unwrap_or(*self.default_limits().of(resource));
+        if limit.allows(used + wanted) {
+            Ok(quota)
+        } else {
+            Err(Refusal::QuotaExceeded { project: project.clone(), resource, limit, used, wanted }.into())
+        }
     }
 
     /// Counts `count` less of the resource as the project's.

@@ -39,6 +39,8 @@ pub(crate) struct DeletedView {
     #[serde(skip)]
     id: String,
     #[serde(skip)]
+    deed: &'static str,
+    #[serde(skip)]
     dry_run: bool,
 }
 
@@ -52,7 +54,12 @@ impl NetworksView {
 impl DeletedView {
     /// What was deleted, or could be.
     pub(crate) fn new(kind: &'static str, id: String, dry_run: bool) -> Self {
-        Self { kind, id, dry_run }
+        Self { kind, id, deed: "deleted", dry_run }
+    }
+
+    /// What was released, or could be.
+    pub(crate) fn released(kind: &'static str, id: String, dry_run: bool) -> Self {
+        Self { deed: "released", ..Self::new(kind, id, dry_run) }
     }
 }
 
@@ -109,8 +116,8 @@ impl View for NetworksView {
 
 impl View for DeletedView {
     fn to_text(&self) -> String {
-        let what = if self.dry_run { "can be deleted" } else { "is deleted" };
-        format!("{} {} {what}.\n", self.kind, self.id)
+        let may = if self.dry_run { "can be" } else { "is" };
+        format!("{} {} {may} {}.\n", self.kind, self.id, self.deed)
     }
 }
 

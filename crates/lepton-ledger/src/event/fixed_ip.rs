@@ -8,7 +8,7 @@ use crate::{FixedIp, Holder, RowChange};
 /// Told of an address that can be given out again, and so not of one that its subnet keeps from now on.
 const FREED: &str = "fixed_ip.freed";
 
-/// Told of an address that is a port's no more, and that nobody gets yet.
+/// Told of an address that is a port's no more, or its subnet's, and that nobody gets yet.
 const RESTING: &str = "fixed_ip.resting";
 
 /// Told of an address that a DHCP server has taken back, and so not of one whose subnet lets it rest whatever such a server says.
@@ -60,9 +60,9 @@ fn kind(change: &RowChange<&FixedIp>) -> Option<&'static str> {
         (_, Some(Port(_))) => Some("fixed_ip.added"),
         (Some(Port(_)), _) => Some("fixed_ip.removed"),
         (Some(Leaving { .. } | Quarantine(_)), None) => Some(FREED),
-        (Some(Leaving { .. }), Some(Quarantine(_))) => Some(RESTING),
-        // Any other address that begins to rest was its subnet's own, whose change tells it.
-        (_, Some(Quarantine(_) | Leaving { .. })) | (None, None) => None,
+        // Without a row before, it was its subnet's own, a gateway or a next hop.
+        (Some(Leaving { .. }) | None, Some(Quarantine(_))) => Some(RESTING),
+        (_, Some(Leaving { .. })) | (None, None) => None,
     }
 }
 

@@ -264,7 +264,10 @@ fn a_subnet_tells_what_changed_and_its_network_nothing() {
     };
     assert_eq!(
         told(&mut ledger, &modify),
-        ["subnet.modified [everybody] cidr=10.1.0.0/24 dns=9.9.9.9,1.1.1.1 old_gateway=10.1.0.1"]
+        [
+            "subnet.modified [everybody] cidr=10.1.0.0/24 dns=9.9.9.9,1.1.1.1 old_gateway=10.1.0.1",
+            "fixed_ip.resting [operators] fixed_ip=10.1.0.1"
+        ]
     );
 }
 
@@ -386,9 +389,10 @@ fn an_address_that_rested_and_becomes_the_gateway_is_not_told_as_free() {
         dhcp_server: None,
         scope: Scope::Everything,
     };
-    for gateway in ["10.1.0.9", "10.1.0.1"] {
+    for (gateway, old) in [("10.1.0.9", "10.1.0.1"), ("10.1.0.1", "10.1.0.9")] {
         let told = told(&mut ledger, &moved(gateway));
-        assert!(told.len() == 1 && told[0].starts_with("subnet.modified"), "{told:?}");
+        assert!(told[0].starts_with("subnet.modified"), "{told:?}");
+        assert_eq!(told[1..], [format!("fixed_ip.resting [operators] fixed_ip={old}")]);
     }
 }
 
@@ -461,6 +465,7 @@ fn an_address_that_comes_to_a_living_port_or_leaves_it_is_told_by_itself() {
         (&port, &None, [of_port("removed"), of_port("freed")].concat()),
         (&port, &resting, [of_port("removed"), of_port("resting")].concat()),
         (&leaving, &resting, of_port("resting")),
+        (&None, &resting, of_nobody("resting [operators] fixed_ip=10.1.0.9")),
         (&None, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
         (&resting, &reserved, of_nobody("reserved [operators] fixed_ip=10.1.0.9 reason=dns")),
         (&reserved, &None, of_nobody("unreserved [operators] fixed_ip=10.1.0.9 reason=dns")),

@@ -92,10 +92,13 @@ impl Command for AssociateFloatingIp {
             // Only who may touch both projects' things gets here.
             return Err(of_other_project(&row, &target, owner).into());
         }
-        unless_auto_assigned(&row, self.affects_auto_assigned)?;
         let previous = row.target.filter(|previous| *previous != target);
         let is_there = row.target == Some(target);
-        let row = if is_there { row } else { ledger.lead(&row, Some(target)) };
+        if !is_there {
+            unless_auto_assigned(&row, self.affects_auto_assigned)?;
+        }
+        let stays = is_there && !(row.is_auto_assigned && self.affects_auto_assigned);
+        let row = if stays { row } else { ledger.lead(&row, Some(target)) };
         let floating_ip = ledger.floating_ip_info(row)?;
         Ok(AssociatedFloatingIp { floating_ip, previous_instance: previous.map(|target| target.instance) })
     }

@@ -365,6 +365,17 @@ fn b49_what_was_assigned_by_itself_is_touched_only_when_that_is_meant() {
         );
     }
     assert_eq!(changes(&ledger, before), [""; 0]);
+    let there = decided(&mut ledger, &associate(floating, 1, None)).unwrap();
+    assert!(there.floating_ip.floating_ip.is_auto_assigned, "it leads there already");
+    assert_eq!(changes(&ledger, before), [""; 0]);
+    let mut kept = ledger.clone();
+    let keep = AssociateFloatingIp { affects_auto_assigned: true, ..associate(floating, 1, None) };
+    let own = decided(&mut kept, &keep).unwrap();
+    assert_eq!((own.previous_instance, own.floating_ip.floating_ip.is_auto_assigned), (None, false));
+    assert_eq!(own.floating_ip.floating_ip.since, there.floating_ip.floating_ip.since);
+    decided(&mut kept, &deallocation(1)).unwrap();
+    assert_eq!(listed(&mut kept, &list()), ["172.24.4.1"], "the instance ends, and it stays");
+
     let moved = AssociateFloatingIp { affects_auto_assigned: true, ..associate(floating, 2, None) };
     assert_eq!(decided(&mut ledger, &moved).unwrap().previous_instance, Some(instance(1)));
     assert_eq!(listed(&mut ledger, &list()), ["172.24.4.1"], "from then on it is one that was chosen");

@@ -90,9 +90,29 @@ fn a_range_that_overlaps_another_one_is_refused_by_its_name() {
     let in_part = told(decided(&mut ledger, &pool("third", &["10.1.0.0/30", "10.1.0.2-10.1.0.9"])));
     assert_eq!(
         in_part,
-        "FLOATING_RANGE_OVERLAPS: 10.1.0.2-10.1.0.9 overlaps 10.1.0.0/30 of pool third; leave the common addresses out"
+        "FLOATING_RANGE_OVERLAPS: 10.1.0.0/30 overlaps 10.1.0.2-10.1.0.9 of pool third; leave the common addresses out"
     );
     assert_eq!(changes(&ledger, before), [""; 0], "all ranges or none");
+}
+
+#[test]
+fn it_does_not_matter_in_which_order_ranges_are_told() {
+    for told in [["172.24.4.6", "172.24.4.4-172.24.4.8"], ["172.24.4.4-172.24.4.8", "172.24.4.6"]] {
+        let made = decided(&mut empty(), &pool("nova", &told)).unwrap();
+        assert_eq!(ranges(&made), ["172.24.4.4-172.24.4.8"], "{told:?}");
+    }
+}
+
+#[test]
+fn what_was_taken_from_a_range_is_told_by_the_range_that_its_pool_lists() {
+    let mut ledger = empty();
+    decided(&mut ledger, &pool("nova", &["172.24.4.0/29"])).unwrap();
+    let taken = DeleteFloatingRanges { pool: "nova".parse().unwrap(), ranges: vec![range("172.24.4.3")] };
+    decided(&mut ledger, &taken).unwrap();
+    let again = told(decided(&mut ledger, &pool("nova", &["172.24.4.0/29"])));
+    assert!(again.contains("172.24.4.0/29 overlaps 172.24.4.0/29 of pool nova"), "{again}");
+    let back = decided(&mut ledger, &pool("nova", &["172.24.4.3"])).unwrap();
+    assert_eq!(ranges(&back), ["172.24.4.0/29", "172.24.4.3"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `CarveNetworks`: many networks of one size from one range (specification §1.18).
 
 use lepton_ipam::{SubnetSpec, carve};
-use lepton_types::{Cidr, Name, ProjectId};
+use lepton_types::{Cidr, Name, ProjectId, Resource};
 
 use super::{NetworkSpec, NetworkWithSubnets, new, with_subnets};
 use crate::{Command, Key, Refusal, Selection, Stop, View};
@@ -52,6 +52,9 @@ impl Command for CarveNetworks {
         };
         let mut ipv4 = blocks(&self.ipv4, "range_v4")?.into_iter();
         let mut ipv6 = blocks(&self.ipv6, "range_v6")?.into_iter();
+        if let Some(project) = &self.like.project {
+            ledger.with_room_for(project, Resource::Networks, self.count)?;
+        }
         let mut made = Vec::with_capacity(self.count);
         for index in 0..self.count {
             let subnets: Vec<_> = ipv4.next().into_iter().chain(ipv6.next()).collect();

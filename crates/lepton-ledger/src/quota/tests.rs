@@ -123,6 +123,21 @@ fn a_floating_ip_counts_until_it_is_released() {
 }
 
 #[test]
+fn several_networks_that_are_too_many_are_told_as_such() {
+    let mut ledger = empty();
+    limited(&mut ledger, |limits| limits.networks = Some(Some(Limit::AtMost(2))));
+    let own = |label: &str| crate::NetworkSpec { project: Some(project()), ..network(label, &[]) };
+    let networks = vec![own("a"), network("global", &[]), own("b"), own("c")];
+    let three = crate::CreateNetworks { networks, scope: Scope::Everything };
+    assert_eq!(decided(&mut ledger, &three), Err(exceeded(Resource::Networks, 2, 0, 3)));
+    let range = "10.0.0.0/16".parse().unwrap();
+    let ipv4 = crate::Carving { range, prefix_len: 24, like: lepton_ipam::SubnetSpec::new(range) };
+    let carve = crate::CarveNetworks { count: 4, like: own("d"), ipv4: Some(ipv4), ipv6: None };
+    assert_eq!(decided(&mut ledger, &carve), Err(exceeded(Resource::Networks, 2, 0, 4)));
+    assert_eq!(used(&mut ledger).networks, 0);
+}
+
+#[test]
 fn a_network_counts_for_its_owner_and_a_global_one_for_nobody() {
     let mut ledger = empty();
     let own = |ledger: &mut View, label| {

@@ -48,8 +48,8 @@ impl View {
         found.ok_or_else(|| Refusal::SubnetNotFound { subnet }.into())
     }
 
-    /// The lowest piece of a range that shares an address with these, and the pool that has it.
-    pub(crate) fn piece_that_overlaps(
+    /// The lowest range that has an address in common with these, gaps left out, and the pool that has it.
+    pub(crate) fn range_that_overlaps(
         &mut self,
         addresses: Ipv4Range,
     ) -> Result<Option<(NetworkId, Ipv4Range)>, Stop> {
@@ -59,10 +59,10 @@ impl View {
         self.need(around.iter().map(|range| Key::Subnet(range.subnet)))?;
         let overlapping = around.into_iter().filter_map(|range| {
             let subnet = self.row::<Subnet>(&range.subnet)?;
-            let piece = floating_pool::pieces(subnet).find(|piece| piece.overlaps(addresses))?;
-            Some((range.pool, piece))
+            let is_common = floating_pool::pieces(subnet).any(|piece| piece.overlaps(addresses));
+            is_common.then_some((range.pool, range.addresses))
         });
-        Ok(overlapping.min_by_key(|(_, piece)| *piece))
+        Ok(overlapping.min_by_key(|(_, addresses)| *addresses))
     }
 
     pub(crate) fn floating_ip(&mut self, address: IpAddr) -> Result<Option<&FloatingIp>, Stop> {

@@ -477,9 +477,12 @@ async fn b20_auto_assigned_floating_ip_returns_to_its_pool() {
 async fn b49_what_was_assigned_by_itself_is_touched_only_when_that_is_meant() {
     let (server, mut client) = assigning().await;
     server.allocate(allocation(1)).await;
+    server.allocate(allocation(2)).await;
     let before = server.dump().await;
+    let there = client.associate_floating_ip(to("172.24.4.1", "10.0.0.2")).await.unwrap().into_inner();
+    assert!(there.floating_ip.unwrap().auto_assigned, "it leads there already");
     for problem in [
-        Problem::of(client.associate_floating_ip(to("172.24.4.1", "10.0.0.2")).await),
+        Problem::of(client.associate_floating_ip(to("172.24.4.1", "10.0.0.3")).await),
         Problem::of(client.disassociate_floating_ip(disassociate("172.24.4.1")).await),
         Problem::of(client.release_floating_ip(release("172.24.4.1")).await),
     ] {
