@@ -7,6 +7,7 @@ use lepton_plug::{Plug, PlugError};
 use lepton_types::{HostChanges, HostId, PortReport, Revision};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     Manager,
@@ -76,7 +77,8 @@ impl<P: Plug, M: Manager> Agent<P, M> {
     pub async fn run(mut self, shutdown: CancellationToken) {
         loop {
             // Never raced against `shutdown`: a pass always runs to its end.
-            let is_manager_away = self.pass().await;
+            let span = tracing::info_span!(target: "trace", "pass", host = %self.host);
+            let is_manager_away = self.pass().instrument(span).await;
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
@@ -213,7 +215,8 @@ impl<P: Plug, M: Manager> Agent<P, M> {
 
     /// Applies the actions, and notes in `state` what they have changed.
     async fn apply(&mut self, actions: &[Action], state: &mut HostState) -> Result<(), PlugError> {
-        let outcomes = host_in_time(self.plug.apply(actions), "change").await?;
+        let span = tracing::info_span!(target: "trace", "apply", actions = actions.len());
+        let outcomes = host_in_time(self.plug.apply(actions), "change").instrument(span).await?;
         for (action, outcome) in actions.iter().zip(outcomes) {
             // What succeeded has the effect that the model says; what the model refuses is looked at again.
             let outcome =

@@ -17,6 +17,7 @@ use std::{
 use futures_util::future::Either;
 use tonic::{Code, Status, body::Body, codegen::http};
 use tower::{Layer, Service};
+use tracing::Span;
 
 use crate::{
     caller::{Caller, Role, Trust, Unidentified},
@@ -175,6 +176,7 @@ where
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
+                Span::current().record("caller", caller.name());
             Err(refusal) => {
                 tracing::info!(method = request.uri().path(), %refusal, "call refused");
                 Either::Right(future::ready(Ok(Status::from(refusal).into_http())))

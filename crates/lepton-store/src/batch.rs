@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use lepton_ledger::{Change, Command, Envelope, Reply, RequestKey, RequestRecord, Stop, View, execute};
 use lepton_types::Timestamp;
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::{
     again::TimeLimit,
@@ -34,6 +35,9 @@ pub(crate) trait Job: Send {
     /// Under which request id it was refused, if it has one and was.
     fn refused_request(&self) -> Option<&RequestKey>;
 
+    /// The span in which it is asked for.
+    fn span(&self) -> &Span;
+
     /// Whether nobody waits for the answer any more.
     fn is_abandoned(&self) -> bool;
 
@@ -47,6 +51,7 @@ pub(crate) struct Submitted<C: Command> {
     envelope: Envelope,
     is_rehearsal: bool,
     decision: Option<Result<Reply<C::Answer>, SubmitError>>,
+    span: Span,
     caller: oneshot::Sender<Result<Reply<C::Answer>, SubmitError>>,
 }
 
@@ -57,7 +62,7 @@ impl<C: Command> Submitted<C> {
         is_rehearsal: bool,
         caller: oneshot::Sender<Result<Reply<C::Answer>, SubmitError>>,
     ) -> Self {
-        Self { command, envelope, is_rehearsal, decision: None, caller }
+        Self { command, envelope, is_rehearsal, decision: None, span: Span::current(), caller }
     }
 }
 
@@ -82,6 +87,10 @@ impl<C: Command> Job for Submitted<C> {
     fn refused_request(&self) -> Option<&RequestKey> {
         let is_refused = matches!(self.decision, Some(Err(SubmitError::Refused(_))));
         self.envelope.request_key().filter(|_| is_refused)
+    }
+
+    fn span(&self) -> &Span {
+        &self.span
     }
 
     fn is_abandoned(&self) -> bool {
@@ -117,7 +126,8 @@ pub(crate) async fn write_batch(
     tx.note_scarce(scarce);
     let (tx, changes) = limit.hold(carry_out(tx, jobs, engine.view(clock(), seed), clock)).await?;
     let end = async { if changes.is_empty() { tx.rollback().await } else { tx.commit().await } };
-    limit.hold(end).await.map_err(Failure::of_the_server)?;
+    let ending = tracing::info_span!(target: "trace", "commit", changes = changes.len());
+    limit.hold(end).instrument(ending).await.map_err(Failure::of_the_server)?;
     Ok(changes)
 }
 
@@ -132,7 +142,8 @@ async fn carry_out(
         decide(&mut tx, jobs, &mut view, clock).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
         dry::check(&mut tx, &view).await?;
-        write(&mut tx, view.changes(), &view.ended()).await?;
+        let writing = tracing::info_span!(target: "trace", "write");
+        write(&mut tx, view.changes(), &view.ended()).instrument(writing).await?;
         apart::check(&mut tx, &view).await?;
         close(&mut tx, view.changes(), view.default_limits()).await
     };
@@ -167,6 +178,16 @@ pub(crate) async fn read_batch(
 /// The clock is read after each round: who had to wait for rows that another manager held decides after that one, and what comes
 /// then must not begin before what it ended.
 async fn decide(
+    tx: &mut Tx,
+    jobs: &mut [Box<dyn Job>],
+    view: &mut View,
+    clock: &ReadClock,
+) -> Result<(), Failure> {
+    let span = tracing::info_span!(target: "trace", "decide");
+    decide_in_rounds(tx, jobs, view, clock).instrument(span).await
+}
+
+async fn decide_in_rounds(
     tx: &mut Tx,
     jobs: &mut [Box<dyn Job>],
     view: &mut View,

@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use lepton_ledger::Change;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     again::{Again, TimeLimit},
@@ -135,7 +136,14 @@ impl Lane {
             let batch = Some(batch).filter(|batch| !batch.is_empty());
             for batch in batch.into_iter().chain(alone) {
                 let (commands, started) = (batch.len(), Instant::now());
-                self.serve(batch).await;
+                // It belongs to many traces, and so is one of its own, with a link to each of them.
+                let span = tracing::info_span!(
+                    target: "trace", parent: None, "batch", lane = self.purpose.label(), commands,
+                );
+                batch.iter().for_each(|job| {
+                    span.follows_from(job.span());
+                });
+                self.serve(batch).instrument(span).await;
                 self.metrics.batch(commands, started.elapsed());
             }
             for prune in prunes {

@@ -14,6 +14,7 @@ use lepton_types::{HostId, Timestamp};
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     again::TimeLimit,
@@ -296,11 +297,12 @@ async fn send<C: Command>(
     is_rehearsal: bool,
     closing: &CancellationToken,
 ) -> Result<Reply<C::Answer>, SubmitError> {
+    let span = tracing::info_span!(target: "trace", "ledger", command = C::NAME, is_rehearsal);
     let (caller, answer) = oneshot::channel();
-    let job = Box::new(Submitted::new(command, envelope, is_rehearsal, caller));
+    let job = span.in_scope(|| Box::new(Submitted::new(command, envelope, is_rehearsal, caller)));
     enqueue(lane, Work::Decide(job), closing)?;
     // A store that closes answers all that it has taken on.
-    answer.await.unwrap_or_else(|_| Err(dead().into()))
+    answer.instrument(span).await.unwrap_or_else(|_| Err(dead().into()))
 }
 
 /// Puts work into a lane's queue, if there is room.

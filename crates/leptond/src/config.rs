@@ -43,7 +43,7 @@ pub use named::Named;
 pub use reference::{example, manual};
 pub use values::{
     AcceptHosts, Backend, CertificateHosts, GroupName, LogFilter, LogFormat, Roles, SocketMode, SocketPath,
-    ValueError,
+    TracesEndpoint, ValueError,
 };
 
 use database::DatabaseUrl;
@@ -117,6 +117,8 @@ pub struct Config {
     pub audit_period: Duration,
     /// What is logged, and how.
     pub log: Log,
+    /// Where traces are sent.
+    pub traces: Traces,
     /// How long a stop waits for calls that are under way.
     pub drain: Duration,
     /// Every setting with its value and where it was set, for people.
@@ -189,6 +191,15 @@ pub struct Log {
     pub format: LogFormat,
     /// Which lines there are.
     pub level: LogFilter,
+}
+
+/// Where traces are sent.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// The collector's URL; none: nowhere.
+    pub endpoint: Option<TracesEndpoint>,
+    /// Which part of those that begin here, from 0 to 1.
+    pub ratio: f64,
 }
 
 /// Every setting with its value, secrets masked, and where it was set.
@@ -284,6 +295,7 @@ impl Config {
             },
             audit_period: settings.audit_period.0,
             log: Log { format: settings.log_format, level: settings.log_level },
+            traces: Traces { endpoint: settings.traces_endpoint.0, ratio: settings.traces_ratio.0 },
             drain: settings.shutdown_drain.0,
         })
     }

@@ -20,6 +20,7 @@ mod signals;
 mod state_dir;
 mod tasks;
 pub mod tls;
+pub mod traces;
 
 pub use arguments::{Arguments, Task};
 pub use ledger_file::LedgerFileError;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! UnixSocket ──────────┐
-//!                      ├─► Admission, TLS? ─► HTTP/2 ─► Count ─► Authorise ─► Arrival ─► routes
+//!                      ├─► Admission, TLS? ─► HTTP/2 ─► Calls ─► Count ─► Authorise ─► Arrival ─► routes
 //! TcpListener ─────────┘   (of each)
 //! ```
 //!
@@ -32,6 +32,7 @@ use tower::layer::util::{Identity, Stack};
 use crate::{
     config::{Listen, Mistakes, TcpListen, TlsListen},
     tls::{Handshakes, Keeper},
+    traces::Calls,
 };
 
 mod connection;
@@ -70,7 +71,7 @@ pub struct Listeners {
 }
 
 /// What every request passes on its way to the routes, the last of it first.
-type Layers = Stack<Arrival, Stack<Authorise, Stack<Introduce, Stack<Count, Identity>>>>;
+type Layers = Stack<Arrival, Stack<Authorise, Stack<Introduce, Stack<Count, Stack<Calls, Identity>>>>>;
 
 /// A bound TCP address, plain or with TLS.
 #[derive(Debug)]
@@ -225,6 +226,7 @@ fn server(authorise: Authorise, count: Count) -> Server<Layers> {
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .layer(Calls)
         .layer(count)
         .layer(Introduce)
         .layer(authorise)

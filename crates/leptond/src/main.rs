@@ -13,6 +13,7 @@ use leptond::{
     Arguments, Signals, Task,
     config::{self, Config, LogFormat, Mistakes, Named, Sources},
     database_files, full_folder, listen, logging, run, tls,
+    traces::Traces,
 };
 use nix::unistd;
 use tokio::runtime::Runtime;
@@ -68,9 +69,7 @@ fn look(named: &Named<'_>) -> Mistakes {
 }
 
 fn serve(config: &Config) -> ExitCode {
-    let served =
-        logging::start(&config.log).map_err(Into::into).and_then(|()| run_to_the_end(config.clone()));
-    let Err(error) = served else { return ExitCode::SUCCESS };
+    let Err(error) = run_to_the_end(config.clone()) else { return ExitCode::SUCCESS };
     let error = with_causes(&*error);
     tell(&error, config.log.format);
     let Some(folder) = full_folder(config) else { return FAILED.into() };
@@ -92,7 +91,15 @@ fn tell(error: &dyn Display, format: LogFormat) {
 /// Runs until it is stopped, then ends without waiting for system calls that do not return.
 fn run_to_the_end(config: Config) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::new()?;
+    let traces = {
+        let _entered = runtime.enter();
+        Traces::start(&config.traces, config.host.as_str())?
+    };
+    logging::start(&config.log, traces.as_ref())?;
     let ended = runtime.block_on(run_until_signal(config));
+    if let Some(traces) = traces {
+        traces.finish();
+    }
     runtime.shutdown_background();
     ended
 }

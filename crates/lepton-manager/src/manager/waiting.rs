@@ -8,6 +8,7 @@ use lepton_ledger::{
 use lepton_store::{StoreError, SubmitError};
 use lepton_types::{HostId, InstanceId, NetworkInfo, PortId, PortStatus};
 use tokio::time::{self, Instant};
+use tracing::Instrument;
 
 use super::{Awaited, LOOK_AGAIN, Manager, ManagerError};
 use crate::hub::InstanceWatch;
@@ -144,13 +145,24 @@ impl Manager {
         &self,
         work: impl Future<Output = Result<T, ManagerError>> + Send + 'static,
     ) -> Result<T, ManagerError> {
-        let done = self.inner.waits.spawn(work).await;
+        let done = self.inner.waits.spawn(work.in_current_span()).await;
         done.unwrap_or_else(|died| Err(SubmitError::Store(StoreError::Internal(died.to_string())).into()))
     }
 
     /// Waits until what the caller waits for is there, or it is clear why not. A ledger that cannot be asked at the deadline is a reason
     /// like any other: what was begun is there, and has to be undone.
     pub(super) async fn until(
+        &self,
+        answer: &NetworkInfo,
+        watch: &mut InstanceWatch,
+        deadline: Instant,
+        progress: impl Fn(&Followed) -> Progress + Send,
+    ) -> Result<NetworkInfo, Shortfall> {
+        let span = tracing::info_span!(target: "trace", "wait for ports", instance = %answer.instance);
+        self.look_until(answer, watch, deadline, progress).instrument(span).await
+    }
+
+    async fn look_until(
         &self,
         answer: &NetworkInfo,
         watch: &mut InstanceWatch,

@@ -16,7 +16,7 @@ use super::{
     values::{
         AbsolutePath, AcceptHosts, Backend, CertificateHosts, ConnectionLimit, GroupName, LocalRole,
         LogFilter, LogFormat, MostOf, Optional, QueueLimit, Roles, SocketMode, SocketPath, Switch,
-        TcpAddress,
+        TcpAddress, TracesEndpoint, TracesRatio,
     },
 };
 
@@ -299,6 +299,15 @@ settings! {
     /// Which log lines are written: `error`, `warn`, `info`, `debug` or `trace`, also for single parts of the program, as in
     /// `info,lepton_store=debug`.
     log_level: LogFilter, "log.level", Text, "info";
+
+    /// Where traces are sent, by OTLP over gRPC: the `http://` URL of a collector, for example `http://127.0.0.1:4317`. Empty: nowhere.
+    ///
+    /// A trace tells what a call took its time for: its wait for the ledger, the batch that decided it, and its ports. It goes on with the
+    /// trace that the caller sends along (`traceparent`). What is sent is not encrypted.
+    traces_endpoint: Optional<TracesEndpoint>, "traces.endpoint", Text, "";
+
+    /// Which part of the traces that begin here is sent, from `0` to `1`. Of a trace that a caller sends along, the caller has said so.
+    traces_ratio: TracesRatio, "traces.ratio", Text, "1";
 
     /// How long a stop waits for calls that are under way, at most 10 minutes. All of it ends within 10 seconds more.
     shutdown_drain: DrainTime, "shutdown.drain", Text, "10s";

@@ -123,6 +123,8 @@ fn every_setting_can_be_set_in_every_layer() {
         ("audit.period", "1h"),
         ("log.format", "json"),
         ("log.level", "debug"),
+        ("traces.endpoint", "http://[::1]:4317"),
+        ("traces.ratio", "0.25"),
         ("shutdown.drain", "1s"),
     ];
     assert_eq!(values.map(|(key, _)| key).as_slice(), SETTINGS.iter().map(|row| row.key).collect::<Vec<_>>());

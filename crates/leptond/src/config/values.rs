@@ -6,6 +6,7 @@ use lepton_manager::Role;
 use lepton_types::Limit;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 mod paths;
 #[cfg(test)]
@@ -101,6 +102,51 @@ impl FromStr for TcpAddress {
 }
 
 impl fmt::Display for TcpAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// The URL of a collector of traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracesEndpoint(Url);
+
+impl FromStr for TracesEndpoint {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let wrong =
+            || ValueError::new(text, "the URL of a collector (expected for example http://127.0.0.1:4317)");
+        let url: Url = text.parse().map_err(|_| wrong())?;
+        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let is_anonymous = url.username().is_empty() && url.password().is_none();
+        let is_right = url.scheme() == "http" && url.has_host() && is_bare && is_anonymous;
+        if is_right { Ok(Self(url)) } else { Err(wrong()) }
+    }
+}
+
+impl fmt::Display for TracesEndpoint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// Which part of something is taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct TracesRatio(pub(super) f64);
+
+impl FromStr for TracesRatio {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text.parse() {
+            Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(Self(ratio)),
+            _ => Err(ValueError::new(text, "a number from 0 to 1, such as 0.01")),
+        }
+    }
+}
+
+impl fmt::Display for TracesRatio {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(out)
     }

@@ -1,6 +1,7 @@
 //! `run` as a whole, in this process: how it starts, and how it ends when something fails.
 
 mod support;
+mod traces;
 
 use std::{fs, time::Duration};
 
