@@ -41,7 +41,7 @@ async fn an_operator_makes_a_network_and_gives_an_instance_its_vnic() {
     let at = &place.endpoint();
     let make = "network create blue --cidr 10.1.0.0/24 --cidr fd00:1::/80 --dns 9.9.9.9";
     let would = json(at, &format!("{make} --dry-run")).await;
-    assert_eq!(would["label"], "blue");
+    assert_eq!(would["answer"]["label"], "blue");
     assert_eq!(
         json(at, "network list").await["networks"],
         Value::Array(Vec::new()),
@@ -57,10 +57,17 @@ async fn an_operator_makes_a_network_and_gives_an_instance_its_vnic() {
     let instance = instance_id(7);
     let allocate =
         format!("instance allocate {instance} --project {PROJECT} --network {id},ip=10.1.0.77 --wait");
-    json(at, &format!("{allocate} --dry-run")).await;
+    let would = json(at, &format!("{allocate} --dry-run")).await;
     assert_eq!(error(at, &format!("instance show {instance}"), 1).await["reason"], "INSTANCE_NOT_FOUND");
-    let info = json(at, &allocate).await;
+    let hash = would["plan"]["hash"].as_str().unwrap();
+    let info = json(at, &format!("{allocate} --plan-hash {hash}")).await;
     let vif = &info["vifs"][0];
+    assert_eq!(
+        (&vif["id"], &vif["mac_address"]),
+        (&would["answer"]["vifs"][0]["id"], &would["answer"]["vifs"][0]["mac_address"])
+    );
+    let changed = error(at, &format!("instance deallocate {instance} --plan-hash {hash}"), 1).await;
+    assert_eq!(changed["reason"], "REQUEST_ID_REUSED", "it was the plan of another request");
     assert_eq!((&vif["status"], &vif["network"]["label"]), (&"ACTIVE".into(), &"blue".into()));
     assert_eq!(vif["network"]["subnets"][0]["fixed_ips"][0], "10.1.0.77");
     assert_eq!(vif["network"]["subnets"][1]["fixed_ips"][0], "fd00:1::2");

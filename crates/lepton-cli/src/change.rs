@@ -1,22 +1,31 @@
 //! [`Change`]: what every command that changes something has beside its subject.
 
+use std::cell::OnceCell;
+
 use clap::builder::NonEmptyStringValueParser;
+use lepton_proto::Mutation;
+use prost::Message;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
 use crate::{
     client::{Calls, Client},
     error::Error,
-    output::{Output, View},
+    output::{Output, PlanView, PlannedView, View},
     settings::Settings,
 };
 
 /// How to make a change, as the command line has it.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ChangeOptions {
-    /// Say what would be done, and do nothing; new ids and addresses are examples
+    /// Say what would be done, row by row and host by host, and do nothing
     #[arg(long)]
     dry_run: bool,
+
+    /// Do just what a dry run of this command has told under this hash, with its ids and addresses; nothing, if that would be
+    /// something else by now
+    #[arg(long, value_name = "HASH", value_parser = NonEmptyStringValueParser::new(), conflicts_with_all = ["dry_run", "request_id"])]
+    plan_hash: Option<String>,
 
     /// Token that makes the command safe to repeat: the same id gets the same answer and changes nothing twice
     /// [default: a fresh UUID]
@@ -29,28 +38,35 @@ pub(crate) struct ChangeOptions {
 pub(crate) struct Change {
     /// Whether to decide only, and change nothing.
     pub(crate) is_dry_run: bool,
-    /// The id under which the change may be asked for again: by the user, and by our own retries.
+    /// The id under which the change may be asked for again: by the user, and by our own retries. Empty where the plan's hash is that.
     pub(crate) request_id: String,
+    /// The plan to carry out.
+    pub(crate) plan_hash: Option<String>,
+    /// What a dry run was told.
+    pub(crate) plan: OnceCell<PlanView>,
 }
 
 impl ChangeOptions {
-    /// Whether the user chose the id of the request, to be able to repeat it.
+    /// Whether the user chose under what the request can be repeated.
     pub(crate) const fn has_request_id(&self) -> bool {
-        self.request_id.is_some()
+        self.request_id.is_some() || self.plan_hash.is_some()
     }
 }
 
 impl From<ChangeOptions> for Change {
-    fn from(options: ChangeOptions) -> Self {
-        let request_id = options.request_id.unwrap_or_else(|| Uuid::new_v4().to_string());
-        Self { is_dry_run: options.dry_run, request_id }
+    fn from(ChangeOptions { dry_run, plan_hash, request_id }: ChangeOptions) -> Self {
+        let request_id = request_id.unwrap_or_else(|| match plan_hash {
+            Some(_) => String::new(),
+            None => Uuid::new_v4().to_string(),
+        });
+        Self { is_dry_run: dry_run, request_id, plan_hash, plan: OnceCell::new() }
     }
 }
 
 impl Change {
     /// Asks for the change by `call`, and prints what came of it as `view` makes it of the answer. The request must carry the
     /// change's id.
-    pub(crate) async fn make<Q: Clone, A, V: View>(
+    pub(crate) async fn make<Q: Mutation + Clone, A: Message + Default, V: View>(
         &self,
         request: Q,
         call: impl AsyncFn(Calls, Q) -> Result<Response<A>, Status>,
@@ -60,14 +76,20 @@ impl Change {
     ) -> Result<(), Error> {
         let client = Client::connect(settings).await?;
         let answer = client.change(self, request, call).await?;
-        self.remark(output);
-        output.print(&view(answer))
+        self.print(&view(answer), output)
     }
 
-    /// Tells people that an answer to a dry run is one.
-    pub(crate) fn remark(&self, output: Output) {
+    /// Prints what came of the change; of a dry run, also how it would come about.
+    pub(crate) fn print(&self, answer: &impl View, output: Output) -> Result<(), Error> {
         if self.is_dry_run {
             output.remark("Dry run: nothing was changed.");
         }
+        let Some(plan) = self.plan.get() else { return output.print(answer) };
+        output.print(&PlannedView { answer, plan })?;
+        let hash = plan.hash();
+        output.remark(&format!(
+            "The same command with `--plan-hash {hash}` in place of `--dry-run` does just that, within an hour."
+        ));
+        Ok(())
     }
 }

@@ -2,13 +2,19 @@
 
 use std::{error::Error as _, fs, path::Path, time::Duration};
 
-use lepton_proto::v1::{
-    audits_client::AuditsClient, dhcp_client::DhcpClient, dns_client::DnsClient, events_client::EventsClient,
-    explain_client::ExplainClient, fixed_ips_client::FixedIpsClient, floating_ips_client::FloatingIpsClient,
-    history_client::HistoryClient, mac_ranges_client::MacRangesClient,
-    network_manager_client::NetworkManagerClient, ports_client::PortsClient, queries_client::QueriesClient,
-    quotas_client::QuotasClient, subnets_client::SubnetsClient,
+use lepton_proto::{
+    Mutation,
+    v1::{
+        self as pb, audits_client::AuditsClient, dhcp_client::DhcpClient, dns_client::DnsClient,
+        events_client::EventsClient, explain_client::ExplainClient, fixed_ips_client::FixedIpsClient,
+        floating_ips_client::FloatingIpsClient, history_client::HistoryClient,
+        mac_ranges_client::MacRangesClient, network_manager_client::NetworkManagerClient,
+        plans_client::PlansClient, ports_client::PortsClient, queries_client::QueriesClient,
+        quotas_client::QuotasClient, subnets_client::SubnetsClient,
+    },
 };
+use prost::Message;
+use prost_types::Any;
 use tokio::time::{Instant, timeout_at};
 use tonic::{
     Response, Status,
@@ -46,6 +52,8 @@ pub(crate) struct Calls {
     pub(crate) history: HistoryClient<Channel>,
     /// MACs that ports are given.
     pub(crate) mac_ranges: MacRangesClient<Channel>,
+    /// What changes would do.
+    pub(crate) plans: PlansClient<Channel>,
     /// Ports.
     pub(crate) ports: PortsClient<Channel>,
     /// Questions over many things at once.
@@ -93,6 +101,7 @@ impl Client {
             explain: ExplainClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             history: HistoryClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             mac_ranges: MacRangesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
+            plans: PlansClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             ports: PortsClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             queries: QueriesClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
             quotas: QuotasClient::new(channel.clone()).max_decoding_message_size(LARGEST_ANSWER),
@@ -120,14 +129,50 @@ impl Client {
         }
     }
 
-    /// Makes a call that changes something; the request must carry the change's id.
-    pub(crate) async fn change<Q: Clone, A>(
+    /// Makes a call that changes something; the request must carry the change's id. Or plans it, or does what was planned.
+    pub(crate) async fn change<Q: Mutation + Clone, A: Message + Default>(
         &self,
         change: &Change,
         request: Q,
         call: impl AsyncFn(Calls, Q) -> Result<Response<A>, Status>,
     ) -> Result<A, Error> {
-        self.ask(request, call).await.map_err(|error| error.of_change(change))
+        let answer = match &change.plan_hash {
+            _ if change.is_dry_run => self.plan(change, &request).await,
+            Some(hash) => self.apply(hash.clone(), &request).await,
+            None => self.ask(request, call).await,
+        };
+        answer.map_err(|error| error.of_change(change))
+    }
+
+    /// Asks what a change would answer and do, and notes what it would do.
+    async fn plan<A: Message + Default>(&self, change: &Change, request: &impl Mutation) -> Result<A, Error> {
+        let request = pb::PlanCallRequest { call: Some(request.to_any()) };
+        let call = async |mut calls: Calls, request| calls.plans.plan_call(request).await;
+        let pb::PlanCallResponse { answer, plan } = self.ask(request, call).await?;
+        if let Some(plan) = plan {
+            // A change is asked for once.
+            let _ = change.plan.set(plan.into());
+        }
+        self.decoded(answer)
+    }
+
+    /// Has a plan carried out.
+    async fn apply<A: Message + Default>(
+        &self,
+        plan_hash: String,
+        request: &impl Mutation,
+    ) -> Result<A, Error> {
+        let request = pb::ApplyPlanRequest { call: Some(request.to_any()), plan_hash };
+        let call = async |mut calls: Calls, request| calls.plans.apply_plan(request).await;
+        let pb::ApplyPlanResponse { answer } = self.ask(request, call).await?;
+        self.decoded(answer)
+    }
+
+    fn decoded<A: Message + Default>(&self, answer: Option<Any>) -> Result<A, Error> {
+        let answer = answer.unwrap_or_default();
+        A::decode(&*answer.value).map_err(|problem| {
+            Error::of_call(&self.endpoint, &Status::internal(format!("the answer cannot be read: {problem}")))
+        })
     }
 }
 

@@ -162,12 +162,15 @@ impl Error {
     pub(crate) fn of_change(mut self, change: &Change) -> Self {
         let id = &change.request_id;
         if self.0.is_open() && !change.is_dry_run {
+            let again = match change.plan_hash {
+                Some(_) => "again".to_owned(),
+                None => format!("with `--request-id {id}`"),
+            };
             self = self.with_hint(&format!(
-                "it may have been carried out all the same; the same command with `--request-id {id}` gets its answer \
-                 and does not do it twice"
+                "it may have been carried out all the same; the same command {again} gets its answer and does not do it twice"
             ));
         }
-        self.0.request_id = Some(id.clone());
+        self.0.request_id = Some(id.clone()).filter(|id| !id.is_empty());
         self
     }
 

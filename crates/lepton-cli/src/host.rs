@@ -44,7 +44,6 @@ async fn fence(host: String, change: Change, settings: &Settings, output: Output
         .change(&change, request, async |mut calls, request| calls.manager.fence_host(request).await)
         .await?;
 
-    change.remark(output);
     let view = FencedView::from(fenced);
     if view.has_live_ports() {
         output.remark(
@@ -54,5 +53,5 @@ async fn fence(host: String, change: Change, settings: &Settings, output: Output
     if view.has_more() {
         output.remark("Further ports wait for the host: fence it again.");
     }
-    output.print(&view)
+    change.print(&view, output)
 }

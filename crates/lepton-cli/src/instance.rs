@@ -207,11 +207,10 @@ async fn allocate(options: AllocateOptions, settings: &Settings, output: Output)
         })
         .await?;
 
-    change.remark(output);
     if info.vifs.is_empty() {
         output.remark("The instance has no vNIC: its project may use no network.");
     }
-    output.print(&NetworkInfoView::from(info))
+    change.print(&NetworkInfoView::from(info), output)
 }
 
 async fn show(instance_id: String, settings: &Settings, output: Output) -> Result<(), Error> {
@@ -259,12 +258,11 @@ async fn deallocate(options: DeallocateOptions, settings: &Settings, output: Out
         })
         .await?;
 
-    change.remark(output);
     let view = DeallocatedView::from(released);
     if view.is_empty() {
         output.remark("The instance has no vNICs; there is nothing to release.");
     }
-    output.print(&view)
+    change.print(&view, output)
 }
 
 async fn validate(networks: NetworkOptions, settings: &Settings, output: Output) -> Result<(), Error> {

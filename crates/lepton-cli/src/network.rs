@@ -165,8 +165,7 @@ async fn create(options: CreateOptions, settings: &Settings, output: Output) -> 
         .into_iter()
         .next()
         .ok_or_else(|| Error::failed("the answer holds no network".into()))?;
-    change.remark(output);
-    output.print(&NetworkView::from(network))
+    change.print(&NetworkView::from(network), output)
 }
 
 async fn list(options: ListOptions, settings: &Settings, output: Output) -> Result<(), Error> {

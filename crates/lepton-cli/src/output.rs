@@ -17,6 +17,7 @@ mod host;
 mod instance;
 mod mac_range;
 mod network;
+mod plan;
 mod port;
 mod quota;
 mod subnet;
@@ -44,6 +45,7 @@ pub(crate) use self::{
     instance::{DeallocatedView, DocumentView, NetworkInfoView, ValidatedView},
     mac_range::{MacRangeView, MacRangesView},
     network::{DeletedView, NetworkView, NetworksView},
+    plan::{PlanView, PlannedView},
     port::{PortView, PortsView},
     quota::{QuotaView, QuotasView},
     subnet::{RoutesView, SubnetView},

@@ -86,8 +86,14 @@ impl Envelope {
     /// `body` is the request as it was sent, without its id: a repetition is known by it. What a manager adds of its own
     /// is no part of it, so that every manager, and every version of it, knows the request again.
     pub fn new<C: Command>(caller: &str, id: Option<RequestId>, body: &[u8]) -> Self {
-        let request = id.map(|id| (RequestKey { caller: caller.to_owned(), id }, fingerprint::<C>(body)));
+        let request =
+            id.map(|id| (RequestKey { caller: caller.to_owned(), id }, Self::fingerprint::<C>(body)));
         Self { actor: caller.to_owned(), request }
+    }
+
+    /// What tells two requests apart: SHA-256 over the call's name and the body.
+    pub(crate) fn fingerprint<C: Command>(body: &[u8]) -> [u8; 32] {
+        Sha256::new().chain_update(C::NAME).chain_update([0]).chain_update(body).finalize().into()
     }
 
     /// Who asks: a caller's name as its credentials prove it, or a part of Lepton's own.
@@ -108,11 +114,6 @@ pub struct Reply<A> {
     pub answer: A,
     /// Whether it was given before, under the same request id, so that nothing was decided now.
     pub is_repeated: bool,
-}
-
-/// What tells two requests apart: SHA-256 over the call's name and the body.
-fn fingerprint<C: Command>(body: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(C::NAME).chain_update([0]).chain_update(body).finalize().into()
 }
 
 /// Gives the answer that the request's id already has, or decides and remembers the answer.

@@ -1,6 +1,6 @@
 //! What a host is told to have, what follows from its reports, and from its end.
 
-mod feed;
+pub(crate) mod feed;
 mod fence;
 mod measure;
 pub(crate) mod proof;

@@ -35,6 +35,7 @@ mod migration;
 mod network;
 mod network_info;
 mod page;
+mod plan;
 mod pool;
 mod port;
 mod quota;
@@ -103,6 +104,10 @@ pub use network::{
     GetNetwork, ListNetworks, ModifyNetwork, NetworkPage, NetworkSpec, NetworkWithSubnets,
 };
 pub use network_info::GetInstanceNwInfo;
+pub use plan::{
+    ApplyPlan, PLAN_LIFE, Plan, PlanHash, PlanHashError, PlanOf, PlannedField, PlannedHost, PlannedRequest,
+    PlannedRow, PlannedValue,
+};
 pub use port::{
     GetPort, ListPorts, PortAddress, PortFilter, PortInfo, PortListPlace, PortPage, PortPlace, PortRef,
     PortSelection, PortsBy,

@@ -21,7 +21,7 @@ use self::{
     tell::{At, OwnNames, Tell},
     words::{Listed, example, floating, joined, of_type, out_of_range, wanted, whose, within},
 };
-use crate::{AuditedThing, FindingClass, PortRef, Sought, Unproven};
+use crate::{AuditedThing, FindingClass, PlanHash, PortRef, Sought, Unproven};
 
 mod allowed;
 mod table;
@@ -73,6 +73,19 @@ refusals! {
     #[error("request id {request_id} was used for a request with another body; choose a fresh one")]
     RequestIdReused = "REQUEST_ID_REUSED", Invalid at "request_id" {
         request_id: RequestId = "request_id",
+    }
+    /// What a plan says is not what the request would do now.
+    #[error(
+        "what plan {plan} says is not what this request would do now, or it is another request's or another caller's plan; nothing \
+         was done: ask for the plan again, and look at it"
+    )]
+    PlanChanged = "PLAN_CHANGED", Unfit {
+        plan: PlanHash = "plan_hash",
+    }
+    /// A plan can be applied for an hour.
+    #[error("plan {plan} is older than an hour, or of a time to come; nothing was done: ask for the plan again, and look at it")]
+    PlanExpired = "PLAN_EXPIRED", Unfit {
+        plan: PlanHash = "plan_hash",
     }
     /// The project has as much as it may have.
     #[error(

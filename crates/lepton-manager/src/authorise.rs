@@ -94,6 +94,9 @@ const ACCESS: &[(&str, &[Role])] = &[
     ("/lepton.v1.MacRanges/DeleteMacRange", &[Admin]),
     ("/lepton.v1.Audits/AuditLedger", &[Admin, Reader]),
     ("/lepton.v1.Audits/RepairFinding", &[Admin]),
+    // Only the roles of the call that is planned may plan it.
+    ("/lepton.v1.Plans/PlanCall", &[Admin, Compute, Agent, Member]),
+    ("/lepton.v1.Plans/ApplyPlan", &[Admin, Compute, Agent, Member]),
     ("/lepton.v1.Quotas/GetQuota", &[Admin, Compute, Member, Reader]),
     ("/lepton.v1.Quotas/SetQuota", &[Admin]),
     ("/lepton.v1.Quotas/ListQuotas", &[Admin, Compute, Reader]),
@@ -173,10 +176,10 @@ where
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         match authorise(&self.trust, request.uri().path(), request.extensions()) {
             Ok(caller) => {
+                Span::current().record("caller", caller.name());
                 request.extensions_mut().insert(caller);
                 Either::Left(self.inner.call(request))
             }
-                Span::current().record("caller", caller.name());
             Err(refusal) => {
                 tracing::info!(method = request.uri().path(), %refusal, "call refused");
                 Either::Right(future::ready(Ok(Status::from(refusal).into_http())))
@@ -185,17 +188,27 @@ where
     }
 }
 
+/// Refuses a call that one who was identified makes within another one.
+pub(crate) fn authorise_within(caller: &Caller, method: &str) -> Result<(), Status> {
+    Ok(must_be_allowed(caller, method)?)
+}
+
 /// Who calls, if that caller may call `method`.
 fn authorise(trust: &Trust, method: &str, connection: &http::Extensions) -> Result<Caller, Refusal> {
     let caller = trust.identify(connection)?;
+    must_be_allowed(&caller, method)?;
+    Ok(caller)
+}
+
+fn must_be_allowed(caller: &Caller, method: &str) -> Result<(), Refusal> {
     let Some((_, allowed)) = ACCESS.iter().find(|(name, _)| *name == method) else {
         // Whoever called it knows how it goes on; the answer must stay small.
         return Err(Refusal::UnknownMethod { method: method.chars().take(LONGEST_METHOD).collect() });
     };
     if !allowed.contains(&caller.role()) {
-        return Err(Refusal::RoleNotAllowed { method: method.to_owned(), caller, allowed });
+        return Err(Refusal::RoleNotAllowed { method: method.to_owned(), caller: caller.clone(), allowed });
     }
-    Ok(caller)
+    Ok(())
 }
 
 impl From<Refusal> for Status {

@@ -3,6 +3,7 @@
 mod agreement;
 mod error;
 mod migrating;
+mod planned;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -22,6 +23,7 @@ use crate::{DhcpSettings, Hub, Metrics};
 
 use error::Awaited;
 pub use error::ManagerError;
+pub(crate) use planned::Wanted;
 
 /// How often those who wait look again without having been told: another manager may have heard the host's report, or
 /// have given the host something to do, and what it tells may get lost.
@@ -150,12 +152,7 @@ impl Manager {
         envelope: Envelope,
         validate_only: bool,
     ) -> Result<C::Answer, ManagerError> {
-        let store = &self.inner.store;
-        if validate_only {
-            Ok(store.rehearse(command, envelope).await?)
-        } else {
-            Ok(store.submit(command, envelope).await?.answer)
-        }
+        self.submit_wanted(command.into(), envelope, validate_only).await
     }
 
     /// Asks a question.

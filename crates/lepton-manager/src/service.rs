@@ -10,13 +10,15 @@ mod fixed_ips;
 mod floating_ips;
 mod history;
 mod mac_ranges;
+mod plans;
 mod ports;
 mod queries;
 mod quotas;
 mod subnets;
 
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, MigrateInstanceStart, NetworkWithSubnets, Refusal, Scope,
+    AllocateForInstance, Command, Envelope, MigrateInstanceStart, NetworkWithSubnets, PlanOf, PlannedRequest,
+    Refusal, Scope,
 };
 use lepton_proto::{
     Mutation,
@@ -32,6 +34,7 @@ use lepton_proto::{
         history_server::HistoryServer,
         mac_ranges_server::MacRangesServer,
         network_manager_server::{NetworkManager, NetworkManagerServer},
+        plans_server::PlansServer,
         ports_server::PortsServer,
         queries_server::QueriesServer,
         quotas_server::QuotasServer,
@@ -43,10 +46,12 @@ use tonic::{Request, Response, Status, server::NamedService, service::RoutesBuil
 
 use crate::{
     Caller, Explained, Manager,
-    manager::ManagerError,
+    manager::{ManagerError, Wanted},
     parse::{self, Fields, host, instance, migration, network},
     status::refused,
 };
+
+use self::plans::Planning;
 
 /// Most bytes of a request that is about one thing, or names a hundred: a subnet with all the pools that it may have takes 14 KiB.
 pub const SMALL_REQUEST: usize = 64 << 10;
@@ -71,7 +76,7 @@ pub struct Api {
 
 impl Api {
     /// The services' names.
-    pub const SERVICES: [&str; 14] = [
+    pub const SERVICES: [&str; 15] = [
         AuditsServer::<Self>::NAME,
         DhcpServer::<Self>::NAME,
         DnsServer::<Self>::NAME,
@@ -82,6 +87,7 @@ impl Api {
         HistoryServer::<Self>::NAME,
         MacRangesServer::<Self>::NAME,
         NetworkManagerServer::<Self>::NAME,
+        PlansServer::<Self>::NAME,
         PortsServer::<Self>::NAME,
         QueriesServer::<Self>::NAME,
         QuotasServer::<Self>::NAME,
@@ -107,6 +113,7 @@ impl Api {
             HistoryServer takes SMALL_REQUEST;
             MacRangesServer takes SMALL_REQUEST;
             NetworkManagerServer takes LARGE_REQUEST;
+            PlansServer takes LARGE_REQUEST;
             PortsServer takes SMALL_REQUEST;
             QueriesServer takes SMALL_REQUEST;
             QuotasServer takes SMALL_REQUEST;
@@ -114,10 +121,17 @@ impl Api {
         }
     }
 
-    /// Carries a parsed command out under the caller's name and the request's id.
+    /// Carries a parsed command out under the caller's name and the request's id, or plans it.
     async fn submit<C: Command>(&self, call: Call, command: C) -> Result<C::Answer, Status> {
+        if let Some(Planning::Of(slot)) = &call.planning {
+            let request = call.planned_request::<C>();
+            let (answer, plan) = self.manager.ask(PlanOf { command, request }).await?;
+            slot.put(plan);
+            return Ok(answer);
+        }
         let envelope = call.envelope::<C>();
-        Ok(self.manager.submit(command, envelope, call.validate_only).await?)
+        let validate_only = call.validate_only;
+        Ok(self.manager.submit_wanted(call.wanted(command), envelope, validate_only).await?)
     }
 
     /// Answers a question, which `parse` reads for a caller that may see this much of the ledger.
@@ -138,9 +152,28 @@ struct Call {
     request_id: Option<RequestId>,
     body: Vec<u8>,
     validate_only: bool,
+    planning: Option<Planning>,
 }
 
 impl Call {
+    /// Whether its caller waits for what comes of it, if it wants to.
+    fn may_wait(&self) -> bool {
+        !self.validate_only && !matches!(self.planning, Some(Planning::Of(_)))
+    }
+
+    /// The command, to be carried out as it was planned if it was.
+    fn wanted<C: Command>(&self, command: C) -> Wanted<C> {
+        let plan = match &self.planning {
+            Some(Planning::By(plan)) => Some((self.planned_request::<C>(), *plan)),
+            Some(Planning::Of(_)) | None => None,
+        };
+        Wanted { command, plan }
+    }
+
+    fn planned_request<C: Command>(&self) -> PlannedRequest {
+        PlannedRequest::of::<C>(self.caller.name(), &self.body)
+    }
+
     fn envelope<C: Command>(&self) -> Envelope {
         Envelope::new::<C>(self.caller.name(), self.request_id.clone(), &self.body)
     }
@@ -152,12 +185,16 @@ fn parse<R: Mutation, C>(
     parse: impl FnOnce(Fields, &R) -> Result<C, Refusal>,
 ) -> Result<(Call, C), Status> {
     let caller = Caller::of(request)?.clone();
+    let planning = request.extensions().get::<Planning>().cloned();
     let request = request.get_ref();
     let mut fields = Fields::default();
-    let request_id = parse::request_id(&mut fields, request.request_id());
+    let mut request_id = parse::request_id(&mut fields, request.request_id());
+    if let Some(Planning::By(plan)) = &planning {
+        request_id = Some(plans::request_id(*plan));
+    }
     let command = parse(fields, request).map_err(|refusal| refused(&refusal))?;
     let (body, validate_only) = (request.body(), request.validate_only());
-    Ok((Call { caller, request_id, body, validate_only }, command))
+    Ok((Call { caller, request_id, body, validate_only, planning }, command))
 }
 
 /// The same, of a request that tenants may make too: `parse` is told what the caller may see and change.
@@ -275,11 +312,12 @@ impl NetworkManager for Api {
         let (call, allocation) = parse(&request, |fields, request| {
             instance::allocate_for_instance(fields, request, settings, only_on)
         })?;
-        let info = match allocation.patience.filter(|_| !call.validate_only) {
+        let info = match allocation.patience.filter(|_| call.may_wait()) {
             None => self.submit(call, allocation.command).await?,
             Some(patience) => {
                 let envelope = call.envelope::<AllocateForInstance>();
-                let waited = self.manager.allocate_and_wait(allocation.command, envelope, patience);
+                let waited =
+                    self.manager.allocate_and_wait(call.wanted(allocation.command), envelope, patience);
                 waited.await.map_err(|error: ManagerError| Status::from(error))?
             }
         };
@@ -306,11 +344,11 @@ impl NetworkManager for Api {
         let (call, start) = parse(&request, |fields, request| {
             migration::migrate_instance_start(fields, request, settings, only_on)
         })?;
-        let info = match start.patience.filter(|_| !call.validate_only) {
+        let info = match start.patience.filter(|_| call.may_wait()) {
             None => self.submit(call, start.command).await?.info,
             Some(patience) => {
                 let envelope = call.envelope::<MigrateInstanceStart>();
-                self.manager.migrate_and_wait(start.command, envelope, patience).await?
+                self.manager.migrate_and_wait(call.wanted(start.command), envelope, patience).await?
             }
         };
         Ok(Response::new(info.into()))

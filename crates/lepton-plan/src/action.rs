@@ -97,9 +97,35 @@ impl Action {
         }
     }
 
+    /// The action with all that it sets, such as `plug tap4be2d0a1-7c: a tap in brq9f6c1c1e-3a, MTU 1500`.
+    pub fn in_full(&self) -> impl fmt::Display {
+        InFull(self)
+    }
+
     /// What it is about, as people call it.
     pub fn object(&self) -> &str {
         self.subject().map_or("the filter table", IfName::as_str)
+    }
+}
+
+struct InFull<'a>(&'a Action);
+
+impl fmt::Display for InFull<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        match self.0 {
+            Action::LoadFilters { filters } => {
+                filters.iter().try_for_each(|(device, filter)| write!(f, "; {device}: {filter}"))
+            }
+            Action::SetFilter { device: _, filter } => write!(f, ": {filter}"),
+            Action::CreateBridge { bridge: _, mtu } | Action::SetBridge { bridge: _, mtu } => {
+                write!(f, ": MTU {mtu}")
+            }
+            Action::Plug { device: _, config } | Action::SetDevice { device: _, config } => {
+                write!(f, ": {config}")
+            }
+            Action::Unplug { .. } | Action::DeleteBridge { .. } | Action::RemoveFilter { .. } => Ok(()),
+        }
     }
 }
 

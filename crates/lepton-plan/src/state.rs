@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     net::IpAddr,
 };
 
@@ -223,5 +224,28 @@ impl Filter {
     /// The only source addresses that the port may use; the MAC's link-local address is among them.
     pub fn addresses(&self) -> &BTreeSet<IpAddr> {
         &self.addresses
+    }
+}
+
+/// `a tap in brq9f6c1c1e-3a, MTU 1500`
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Tap => f.write_str("a tap")?,
+            Kind::Veth(Inner { netns, device, mac }) => write!(f, "a veth to {device} ({mac}) in {netns}")?,
+            Kind::Unknown => f.write_str("something else")?,
+        }
+        if let Some(bridge) = &self.bridge {
+            write!(f, " in {bridge}")?;
+        }
+        write!(f, ", MTU {}", self.mtu)
+    }
+}
+
+/// `only from fa:16:3e:00:00:01 and 10.1.0.2, fe80::f816:3eff:fe00:1`
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        write!(f, "only from {} and {}", self.mac, addresses.join(", "))
     }
 }

@@ -18,7 +18,7 @@ mod timestamp;
 pub use code::code_name;
 pub use dns::dns_entry;
 pub use floating_ip::floating_ip;
-pub use mutation::Mutation;
+pub use mutation::{MutatingCall, Mutation, any, type_of};
 pub use network::network;
 pub use port::port;
 pub use quota::quota;

@@ -1,11 +1,26 @@
 //! [`Mutation`]: requests that change something, and what a repetition of one is known by.
 
-use prost::Message;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
-use crate::v1;
+use prost::Message;
+use prost_types::{Any, FileDescriptorSet};
+
+use crate::{FILE_DESCRIPTOR_SET, v1};
+
+/// The package of the API.
+const PACKAGE: &str = "lepton.v1";
+
+/// What the types of messages begin with, where they are told (google/protobuf/any.proto).
+const TYPE_PREFIX: &str = "type.googleapis.com/";
 
 /// A request that changes something. Its caller may give it an id, under which it is safe to repeat.
 pub trait Mutation: Message {
+    /// The full name of its type.
+    const TYPE: &'static str;
+
     /// The id; empty when the caller gave none.
     fn request_id(&self) -> &str;
 
@@ -18,11 +33,69 @@ pub trait Mutation: Message {
     /// It is prost's encoding: fields in the order of their numbers, those with default values left out. So a field that a
     /// later version adds changes nothing about the requests of callers that do not know it.
     fn body(&self) -> Vec<u8>;
+
+    /// The request as one of any type.
+    fn to_any(&self) -> Any
+    where
+        Self: Sized,
+    {
+        any(Self::TYPE, self.encode_to_vec())
+    }
 }
 
-macro_rules! mutation {
-    ($request:ident $(without $wait:ident)?) => {
-        impl Mutation for v1::$request {
+/// A message of this type, encoded already.
+pub fn any(message_type: &str, value: Vec<u8>) -> Any {
+    Any { type_url: format!("{TYPE_PREFIX}{message_type}"), value }
+}
+
+/// The type of such a message: what is behind the last slash.
+pub fn type_of(any: &Any) -> &str {
+    any.type_url.rsplit_once('/').map_or("", |(_, message_type)| message_type)
+}
+
+/// A call that changes something, as the API describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MutatingCall {
+    /// The path of its method, such as `/lepton.v1.Quotas/SetQuota`.
+    pub method: String,
+    /// The type of its answer, such as `lepton.v1.Quota`.
+    pub answer: String,
+}
+
+impl MutatingCall {
+    /// The call that takes requests of this type, such as `lepton.v1.SetQuotaRequest`, if it is one that changes something.
+    pub fn taking(request: &str) -> Option<&'static Self> {
+        static CALLS: LazyLock<BTreeMap<String, MutatingCall>> = LazyLock::new(calls);
+        CALLS.get(request)
+    }
+}
+
+/// The calls that can be only validated, by the types of their requests.
+fn calls() -> BTreeMap<String, MutatingCall> {
+    let files =
+        FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("it was encoded when this was built").file;
+    let ours = || files.iter().filter(|file| file.package() == PACKAGE);
+    let messages = ours().flat_map(|file| &file.message_type);
+    let mutating: BTreeSet<String> = messages
+        .filter(|message| message.field.iter().any(|field| field.name() == "validate_only"))
+        .map(|message| format!("{PACKAGE}.{}", message.name()))
+        .collect();
+    let services = ours().flat_map(|file| &file.service);
+    let methods = services.flat_map(|service| service.method.iter().map(move |method| (service, method)));
+    let calls = methods.map(|(service, method)| {
+        let type_of = |name: &str| name.trim_start_matches('.').to_owned();
+        let path = format!("/{PACKAGE}.{}/{}", service.name(), method.name());
+        let call = MutatingCall { method: path, answer: type_of(method.output_type()) };
+        (type_of(method.input_type()), call)
+    });
+    calls.filter(|(request, _)| mutating.contains(request)).collect()
+}
+
+macro_rules! mutations {
+    ($($request:ident $(without $wait:ident)?;)+) => {
+        $(impl Mutation for v1::$request {
+            const TYPE: &'static str = concat!("lepton.v1.", stringify!($request));
+
             fn request_id(&self) -> &str {
                 &self.request_id
             }
@@ -40,53 +113,73 @@ macro_rules! mutation {
                 };
                 body.encode_to_vec()
             }
-        }
+        })+
+
+        /// The types of all of them.
+        #[cfg(test)]
+        const ALL: &[&str] = &[$(<v1::$request as Mutation>::TYPE),+];
     };
 }
 
-mutation!(CreateMacRangeRequest);
-mutation!(DeleteMacRangeRequest);
-mutation!(CreateNetworksRequest);
-mutation!(CarveNetworksRequest);
-mutation!(ModifyNetworkRequest);
-mutation!(AssociateNetworkRequest);
-mutation!(DisassociateNetworkRequest);
-mutation!(DeleteNetworkRequest);
-mutation!(AddSubnetRequest);
-mutation!(ModifySubnetRequest);
-mutation!(DeleteSubnetRequest);
-mutation!(AddRouteRequest);
-mutation!(RemoveRouteRequest);
-mutation!(AllocateForInstanceRequest without wait_for_active);
-mutation!(DeallocateForInstanceRequest);
-mutation!(MigrateInstanceStartRequest without wait_for_active);
-mutation!(MigrateInstanceFinishRequest);
-mutation!(SetupNetworksOnHostRequest);
-mutation!(FenceHostRequest);
-mutation!(CreateDnsDomainRequest);
-mutation!(DeleteDnsDomainRequest);
-mutation!(AddDnsEntryRequest);
-mutation!(ModifyDnsEntryRequest);
-mutation!(DeleteDnsEntryRequest);
-mutation!(AddFixedIpRequest);
-mutation!(RemoveFixedIpRequest);
-mutation!(ReserveFixedIpRequest);
-mutation!(UnreserveFixedIpRequest);
-mutation!(LeaseFixedIpRequest);
-mutation!(ReleaseFixedIpRequest);
-mutation!(CreateFloatingPoolRequest);
-mutation!(DeleteFloatingRangesRequest);
-mutation!(DeleteFloatingPoolRequest);
-mutation!(AllocateFloatingIpRequest);
-mutation!(ReleaseFloatingIpRequest);
-mutation!(AssociateFloatingIpRequest);
-mutation!(DisassociateFloatingIpRequest);
-mutation!(SetQuotaRequest);
-mutation!(RepairFindingRequest);
+mutations! {
+    CreateMacRangeRequest;
+    DeleteMacRangeRequest;
+    CreateNetworksRequest;
+    CarveNetworksRequest;
+    ModifyNetworkRequest;
+    AssociateNetworkRequest;
+    DisassociateNetworkRequest;
+    DeleteNetworkRequest;
+    AddSubnetRequest;
+    ModifySubnetRequest;
+    DeleteSubnetRequest;
+    AddRouteRequest;
+    RemoveRouteRequest;
+    AllocateForInstanceRequest without wait_for_active;
+    DeallocateForInstanceRequest;
+    MigrateInstanceStartRequest without wait_for_active;
+    MigrateInstanceFinishRequest;
+    SetupNetworksOnHostRequest;
+    FenceHostRequest;
+    CreateDnsDomainRequest;
+    DeleteDnsDomainRequest;
+    AddDnsEntryRequest;
+    ModifyDnsEntryRequest;
+    DeleteDnsEntryRequest;
+    AddFixedIpRequest;
+    RemoveFixedIpRequest;
+    ReserveFixedIpRequest;
+    UnreserveFixedIpRequest;
+    LeaseFixedIpRequest;
+    ReleaseFixedIpRequest;
+    CreateFloatingPoolRequest;
+    DeleteFloatingRangesRequest;
+    DeleteFloatingPoolRequest;
+    AllocateFloatingIpRequest;
+    ReleaseFloatingIpRequest;
+    AssociateFloatingIpRequest;
+    DisassociateFloatingIpRequest;
+    SetQuotaRequest;
+    RepairFindingRequest;
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_call_that_can_be_validated_is_one_that_changes_something() {
+        let calls = calls();
+        assert_eq!(calls.keys().map(String::as_str).collect::<BTreeSet<_>>(), ALL.iter().copied().collect());
+        let methods: BTreeSet<_> = calls.values().map(|call| &call.method).collect();
+        assert_eq!(methods.len(), ALL.len(), "a type of request is one call's alone");
+        let request = v1::SetQuotaRequest { project_id: "p1".into(), ..Default::default() }.to_any();
+        assert_eq!(request.type_url, "type.googleapis.com/lepton.v1.SetQuotaRequest");
+        let call = MutatingCall::taking(type_of(&request)).unwrap();
+        assert_eq!((&*call.method, &*call.answer), ("/lepton.v1.Quotas/SetQuota", "lepton.v1.Quota"));
+        assert_eq!(MutatingCall::taking("lepton.v1.GetQuotaRequest"), None);
+        assert_eq!(type_of(&Any { type_url: "lepton.v1.SetQuotaRequest".into(), value: vec![] }), "");
+    }
 
     fn allocation() -> v1::AllocateForInstanceRequest {
         v1::AllocateForInstanceRequest { instance_id: "i".into(), host: "h".into(), ..Default::default() }

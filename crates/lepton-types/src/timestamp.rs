@@ -24,6 +24,11 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// How long after another moment it is; nothing when it is before.
+    pub fn since(self, other: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(other.0)).unwrap_or_default())
+    }
+
     /// The moment `span` after this one; the end of time when there is none.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {

@@ -19,6 +19,9 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
         "INTERNAL" => "this is a fault of leptond's; its log says more",
         "LEDGER_UNAVAILABLE" => "leptond's database is unavailable: see its log, then run the command again",
         "METHOD_NOT_FOUND" => "that leptond is older than this program: use the `lepton` that came with it",
+        "PLAN_CHANGED" | "PLAN_EXPIRED" => {
+            "run the command with `--dry-run` again and look at what it would do now; a plan is its caller's, and its command's alone"
+        }
         "PROJECT_NOT_ALLOWED" => {
             "use a certificate of that project, or an admin's: `--cert` and `--key`; what all projects share is an operator's"
         }

@@ -75,8 +75,7 @@ pub(super) async fn run(options: MigrateOptions, settings: &Settings, output: Ou
     } else {
         start(&client, &change, options, ends).await?
     };
-    change.remark(output);
-    output.print(&NetworkInfoView::from(info))
+    change.print(&NetworkInfoView::from(info), output)
 }
 
 /// Between which hosts the instance moves.

@@ -18,6 +18,7 @@ mod host;
 mod instance;
 mod mac_range;
 mod network;
+mod plan;
 mod port;
 mod quota;
 mod refusals;

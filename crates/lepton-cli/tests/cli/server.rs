@@ -19,12 +19,15 @@ use lepton_proto::v1::{
     history_server::{History, HistoryServer},
     mac_ranges_server::{MacRanges, MacRangesServer},
     network_manager_server::{NetworkManager, NetworkManagerServer},
+    plans_server::{Plans, PlansServer},
     ports_server::{Ports, PortsServer},
     queries_server::{Queries, QueriesServer},
     quotas_server::{Quotas, QuotasServer},
     subnets_server::{Subnets, SubnetsServer},
 };
+use lepton_proto::{Mutation, type_of};
 use prost::Message;
+use prost_types::Any;
 use tempfile::TempDir;
 use tokio::{net::UnixListener, task::JoinSet};
 use tokio_stream::wrappers::UnixListenerStream;
@@ -34,6 +37,8 @@ use tonic::{Request, Response, Status};
 pub(crate) enum Turn {
     /// Answers with an encoded message.
     Answer(Vec<u8>),
+    /// Answers with an encoded message, and what would be done.
+    Planned(Vec<u8>, pb::Plan),
     /// Answers with an encoded message part by part, and breaks off behind its end.
     BreakOff(Vec<u8>),
     /// Refuses.
@@ -80,6 +85,7 @@ impl Server {
             .add_service(FloatingIpsServer::from_arc(Arc::clone(&script)))
             .add_service(ExplainServer::from_arc(Arc::clone(&script)))
             .add_service(HistoryServer::from_arc(Arc::clone(&script)))
+            .add_service(PlansServer::from_arc(Arc::clone(&script)))
             .add_service(PortsServer::from_arc(Arc::clone(&script)))
             .add_service(QueriesServer::from_arc(Arc::clone(&script)))
             .add_service(MacRangesServer::from_arc(Arc::clone(&script)))
@@ -120,7 +126,11 @@ impl Script {
     }
 
     fn turn<Q: Debug>(&self, request: Request<Q>) -> Turn {
-        self.requests.lock().unwrap().push(format!("{:#?}", request.into_inner()));
+        self.turn_of(format!("{:#?}", request.into_inner()))
+    }
+
+    fn turn_of(&self, request: String) -> Turn {
+        self.requests.lock().unwrap().push(request);
         let turn = self.turns.lock().unwrap().pop_front();
         turn.expect("the script has a turn for each request")
     }
@@ -128,6 +138,7 @@ impl Script {
     async fn play<Q: Debug, A: Message + Default>(&self, request: Request<Q>) -> Result<Response<A>, Status> {
         match self.turn(request) {
             Turn::Answer(bytes) | Turn::BreakOff(bytes) => Ok(Response::new(A::decode(&*bytes).unwrap())),
+            Turn::Planned(..) => panic!("only plans are planned"),
             Turn::Refuse(status) => Err(status),
             Turn::Stream(_) => panic!("only events are streamed"),
             Turn::Hang => future::pending().await,
@@ -163,6 +174,68 @@ impl Dhcp for Script {
         request: Request<pb::GetDhcpOptionsRequest>,
     ) -> Result<Response<Parts>, Status> {
         self.play_text(request).await
+    }
+}
+
+/// The request of a call that is planned, or carried out as planned, as it is without.
+fn text_of(call: &Any) -> String {
+    macro_rules! text {
+        ($($request:ident)*) => {
+            match type_of(call) {
+                $(<pb::$request as Mutation>::TYPE => {
+                    format!("{:#?}", pb::$request::decode(&*call.value).unwrap())
+                })*
+                other => panic!("{other:?} changes nothing"),
+            }
+        };
+    }
+    text!(
+            CreateMacRangeRequest DeleteMacRangeRequest CreateNetworksRequest CarveNetworksRequest
+            ModifyNetworkRequest AssociateNetworkRequest DisassociateNetworkRequest DeleteNetworkRequest
+            AddSubnetRequest ModifySubnetRequest DeleteSubnetRequest AddRouteRequest RemoveRouteRequest
+            AllocateForInstanceRequest DeallocateForInstanceRequest MigrateInstanceStartRequest
+            MigrateInstanceFinishRequest SetupNetworksOnHostRequest FenceHostRequest
+            CreateDnsDomainRequest DeleteDnsDomainRequest AddDnsEntryRequest ModifyDnsEntryRequest
+            DeleteDnsEntryRequest AddFixedIpRequest RemoveFixedIpRequest ReserveFixedIpRequest
+            UnreserveFixedIpRequest LeaseFixedIpRequest ReleaseFixedIpRequest CreateFloatingPoolRequest
+            DeleteFloatingRangesRequest DeleteFloatingPoolRequest AllocateFloatingIpRequest
+            ReleaseFloatingIpRequest AssociateFloatingIpRequest DisassociateFloatingIpRequest
+            SetQuotaRequest
+    )
+}
+
+#[tonic::async_trait]
+impl Plans for Script {
+    async fn plan_call(
+        &self,
+        request: Request<pb::PlanCallRequest>,
+    ) -> Result<Response<pb::PlanCallResponse>, Status> {
+        let call = request.into_inner().call.unwrap();
+        let (value, plan) = match self.turn_of(text_of(&call)) {
+            Turn::Answer(value) => (value, None),
+            Turn::Planned(value, plan) => (value, Some(plan)),
+            Turn::Refuse(status) => return Err(status),
+            Turn::Stream(_) | Turn::BreakOff(_) => panic!("plans are told at once"),
+            Turn::Hang => future::pending().await,
+        };
+        let answer = Some(Any { value, ..Any::default() });
+        Ok(Response::new(pb::PlanCallResponse { answer, plan }))
+    }
+
+    async fn apply_plan(
+        &self,
+        request: Request<pb::ApplyPlanRequest>,
+    ) -> Result<Response<pb::ApplyPlanResponse>, Status> {
+        let pb::ApplyPlanRequest { call, plan_hash } = request.into_inner();
+        match self.turn_of(format!("by plan {plan_hash}: {}", text_of(&call.unwrap()))) {
+            Turn::Answer(value) => {
+                let answer = Some(Any { value, ..Any::default() });
+                Ok(Response::new(pb::ApplyPlanResponse { answer }))
+            }
+            Turn::Refuse(status) => Err(status),
+            Turn::Stream(_) | Turn::BreakOff(_) | Turn::Planned(..) => panic!("calls are answered at once"),
+            Turn::Hang => future::pending().await,
+        }
     }
 }
 
@@ -234,7 +307,7 @@ impl Events for Script {
         match self.turn(request) {
             Turn::Stream(messages) => Ok(Response::new(tokio_stream::iter(messages))),
             Turn::Refuse(status) => Err(status),
-            Turn::Answer(_) | Turn::BreakOff(_) => panic!("events are streamed"),
+            Turn::Answer(_) | Turn::BreakOff(_) | Turn::Planned(..) => panic!("events are streamed"),
             Turn::Hang => future::pending().await,
         }
     }

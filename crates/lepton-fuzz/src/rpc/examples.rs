@@ -11,6 +11,7 @@ mod floating_ip;
 mod history;
 mod mac_range;
 mod network_manager;
+mod plan;
 mod port;
 mod query;
 mod quota;
@@ -25,6 +26,7 @@ pub(super) use self::{
     dns::domains,
     floating_ip::pool,
     network_manager::{allocation, networks},
+    plan::planned,
 };
 
 /// A host with an agent.
@@ -74,7 +76,7 @@ pub(super) struct Example {
 
 impl Example {
     /// Its message, encoded.
-    fn message(&self) -> &[u8] {
+    pub(super) fn message(&self) -> &[u8] {
         &self.rest[1..]
     }
 
@@ -110,6 +112,7 @@ pub(super) fn of(named: &Named) -> Vec<Example> {
     [
         network_manager::calls(named),
         subnet::calls(named),
+        plan::calls(named),
         port::calls(named),
         query::calls(),
         history::calls(named),

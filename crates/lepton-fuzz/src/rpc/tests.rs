@@ -1,6 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lepton_manager::Api;
+use lepton_proto::{FILE_DESCRIPTOR_SET, MutatingCall, v1};
+use prost::Message;
+use prost_types::FileDescriptorSet;
 use tonic::Code;
 
 use super::{call::METHODS, *};
@@ -26,6 +29,61 @@ fn every_call_can_be_made_and_has_an_example_that_is_answered() {
     });
     let unexpected: Vec<_> = unexpected.collect();
     assert!(unexpected.is_empty(), "{unexpected:#?}");
+}
+
+#[test]
+fn every_call_that_changes_something_can_be_planned_and_done_as_planned() {
+    let named = World::new().named().clone();
+    let examples = examples::of(&named);
+    let examples = examples.iter().filter_map(|example| {
+        let request = mutations().remove(example.path)?;
+        Some((example, Some(lepton_proto::any(&request, example.message().to_vec()))))
+    });
+    let examples: Vec<_> = examples.collect();
+    assert_eq!(examples.len(), mutations().len());
+    let mut with_rows = 0;
+    for (example, call) in examples {
+        let world = World::new();
+        // What is set to this moment is told apart from what was set before.
+        world.go_on();
+        let request = v1::PlanCallRequest { call: call.clone() };
+        let planned: v1::PlanCallResponse = world.done("/lepton.v1.Plans/PlanCall", &request);
+        assert!(!world.is_touched(), "{}", example.path);
+        assert_eq!(
+            planned.answer.unwrap().type_url,
+            format!("type.googleapis.com/{}", answer_of(example.path))
+        );
+        let v1::Plan { hash: plan_hash, rows, .. } = planned.plan.unwrap();
+        with_rows += usize::from(!rows.is_empty());
+        if REFUSED.contains(&example.path) {
+            continue;
+        }
+        let request = v1::ApplyPlanRequest { call, plan_hash };
+        let applied = || world.done::<v1::ApplyPlanResponse>("/lepton.v1.Plans/ApplyPlan", &request).answer;
+        world.go_on();
+        let answer = applied();
+        assert!(world.is_touched(), "{}: its answer is remembered", example.path);
+        world.go_on();
+        assert_eq!(applied(), answer, "{}: it is not done twice", example.path);
+        world.assert_sound();
+    }
+    // Some examples find what they ask for as it is.
+    assert!(with_rows > 30, "{with_rows}");
+}
+
+fn answer_of(path: &str) -> &'static str {
+    &MutatingCall::taking(&mutations()[path]).unwrap().answer
+}
+
+/// The types of the requests of calls that change something, by the paths of their methods.
+fn mutations() -> BTreeMap<String, String> {
+    let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let messages = set.file.iter().flat_map(|file| {
+        file.message_type.iter().map(|message| format!("{}.{}", file.package(), message.name()))
+    });
+    let calls =
+        messages.filter_map(|request| Some((MutatingCall::taking(&request)?.method.clone(), request)));
+    calls.collect()
 }
 
 #[test]

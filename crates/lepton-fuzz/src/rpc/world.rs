@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -52,6 +52,7 @@ pub(super) struct World {
     named: Named,
     drawn: Arc<AtomicU64>,
     is_touched: Arc<AtomicBool>,
+    now: Arc<AtomicI64>,
 }
 
 /// What there is in a [`World`] that has no name of its own choosing.
@@ -77,6 +78,8 @@ pub(super) struct Named {
     pub(super) fixed_ip: String,
     /// The range of MACs.
     pub(super) mac_range: String,
+    /// The hash of a plan.
+    pub(super) plan: String,
 }
 
 /// Notes that a batch has changed the ledger.
@@ -112,17 +115,25 @@ impl World {
         let is_touched = Arc::new(AtomicBool::new(false));
         let drawn = Arc::new(AtomicU64::new(0));
         let disk_of_manager = disk.under(Arc::new(Touch(Arc::clone(&is_touched))));
-        let manager = runtime.block_on(open(disk_of_manager, first, Arc::clone(&drawn)));
+        let now = Arc::new(AtomicI64::new(NOW));
+        let manager = runtime.block_on(open(disk_of_manager, first, Arc::clone(&drawn), Arc::clone(&now)));
         let mut routes = RoutesBuilder::default();
         Api::new(manager.clone()).serve(&mut routes);
         let service = Service::new(Arrival.layer(routes.routes()));
-        Self { runtime, disk, manager, service, named, drawn, is_touched }
+        Self { runtime, disk, manager, service, named, drawn, is_touched, now }
     }
 
     /// Makes ready for an input: whatever others have drawn, it draws what it would draw in a new one. The paused clock cannot be set
     /// back, and need not be: what is read of it are spans.
     pub(super) fn begin(&self) {
         self.drawn.store(FIRST_DRAWN, Ordering::Relaxed);
+        self.now.store(NOW, Ordering::Relaxed);
+    }
+
+    /// Lets a second pass.
+    #[cfg(test)]
+    pub(super) fn go_on(&self) {
+        self.now.fetch_add(1_000_000, Ordering::Relaxed);
     }
 
     /// What there is in it.
@@ -159,7 +170,7 @@ impl World {
     }
 
     /// Makes an admin's call that must succeed.
-    fn done<M: Message + Default>(&self, path: &str, request: &impl Message) -> M {
+    pub(super) fn done<M: Message + Default>(&self, path: &str, request: &impl Message) -> M {
         let answer = self.ask(&Call::of_admin(path, &request.encode_to_vec()));
         assert_eq!(answer.status.code(), Code::Ok, "{path}: {:?}", answer.status);
         answer.message()
@@ -204,6 +215,8 @@ impl World {
         let range = v1::CreateMacRangeRequest { range: examples::MACS.into(), ..Default::default() };
         let range: v1::MacRange = self.done("/lepton.v1.MacRanges/CreateMacRange", &range);
         self.named.mac_range = range.id;
+        let planned: v1::PlanCallResponse = self.done("/lepton.v1.Plans/PlanCall", &examples::planned());
+        self.named.plan = planned.plan.unwrap().hash;
     }
 
     /// Says what an agent says that has plugged an instance in.
@@ -225,14 +238,14 @@ impl fmt::Debug for World {
 }
 
 /// A manager over a ledger; its time stands still, and what it draws is the same for each.
-async fn open(disk: Disk, first: u8, drawn: Arc<AtomicU64>) -> Manager {
+async fn open(disk: Disk, first: u8, drawn: Arc<AtomicU64>, now: Arc<AtomicI64>) -> Manager {
     let seeds = move || {
         let mut seed = [first; 32];
         seed[..8].copy_from_slice(&drawn.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         Ok(seed)
     };
-    let surroundings =
-        Surroundings { clock: Arc::new(|| Timestamp::from(NOW)), seeds: Arc::new(seeds), disk: Some(disk) };
+    let clock = Arc::new(move || Timestamp::from(now.load(Ordering::Relaxed)));
+    let surroundings = Surroundings { clock, seeds: Arc::new(seeds), disk: Some(disk) };
     let config = StoreConfig::new(Database::Memory);
     let settings = Settings { own_host: Some(examples::HOST.parse().unwrap()), ..Settings::default() };
     Manager::open_in(&config, settings, surroundings).await.unwrap()

@@ -45,8 +45,14 @@ fn without_an_id_and_without_an_answer_nothing_is_remembered() {
 
 #[test]
 fn a_request_is_its_call_and_its_body() {
-    assert_ne!(fingerprint::<AllocateForInstance>(b"1"), fingerprint::<AllocateForInstance>(b"2"));
-    assert_ne!(fingerprint::<AllocateForInstance>(b"1"), fingerprint::<DeallocateForInstance>(b"1"));
+    assert_ne!(
+        Envelope::fingerprint::<AllocateForInstance>(b"1"),
+        Envelope::fingerprint::<AllocateForInstance>(b"2")
+    );
+    assert_ne!(
+        Envelope::fingerprint::<AllocateForInstance>(b"1"),
+        Envelope::fingerprint::<DeallocateForInstance>(b"1")
+    );
 }
 
 #[test]

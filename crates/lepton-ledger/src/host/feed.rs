@@ -1,6 +1,6 @@
 //! `HostFeed`: what a host is told to have. `HostRevision`: whether there is news for it.
 
-use lepton_types::{HostChanges, HostId, HostPort, Port, PortBinding, Revision};
+use lepton_types::{HostChanges, HostId, HostPort, Port, PortBinding, PortId, Revision};
 
 use crate::{Command, Host, Key, Refusal, Stop, View};
 
@@ -50,24 +50,32 @@ impl Command for HostFeed {
         }
         // A host that holds more than there is has outlived a restored ledger: it gets everything.
         let after = self.after.filter(|after| *after <= revision);
-        let ports = ledger.host_ports(&self.host, after.unwrap_or_default())?;
-        ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
-        let mut changes = HostChanges { revision, is_complete: after.is_none(), ..HostChanges::default() };
-        for port in ports {
-            match port.target.clone().filter(|target| target.host == self.host) {
-                Some(target) => {
-                    changes.ports.extend(host_port(ledger, &port, target.revision, target.binding)?);
-                }
-                None if port.is_released => changes.released.push(port.id),
-                None => {
-                    let binding = port.binding.clone();
-                    changes.ports.extend(host_port(ledger, &port, port.revision, binding)?);
-                }
+        let (ports, released) = told(ledger, &self.host, after.unwrap_or_default())?;
+        Ok(HostChanges { revision, is_complete: after.is_none(), ports, released })
+    }
+}
+
+/// The ports that a host must have, and those that must go from it, of what changed after a revision.
+pub(crate) fn told(
+    ledger: &mut View,
+    host: &HostId,
+    after: Revision,
+) -> Result<(Vec<HostPort>, Vec<PortId>), Stop> {
+    let (mut told, mut released) = (Vec::new(), Vec::new());
+    let ports = ledger.host_ports(host, after)?;
+    ledger.need(ports.iter().map(|port| Key::Network(port.network)))?;
+    for port in ports {
+        match port.target.clone().filter(|target| target.host == *host) {
+            Some(target) => told.extend(host_port(ledger, &port, target.revision, target.binding)?),
+            None if port.is_released => released.push(port.id),
+            None => {
+                let binding = port.binding.clone();
+                told.extend(host_port(ledger, &port, port.revision, binding)?);
             }
         }
-        changes.released.extend(ledger.unplugs_of_host(&self.host, after.unwrap_or_default())?);
-        Ok(changes)
     }
+    released.extend(ledger.unplugs_of_host(host, after)?);
+    Ok((told, released))
 }
 
 /// The port as the host must have it; none if its network is gone, which the store's constraints forbid.

@@ -8,7 +8,7 @@ use lepton_types::{
 };
 
 use super::{Violation, words::joined};
-use crate::{AuditedThing, FindingClass, PortRef, Sought};
+use crate::{AuditedThing, FindingClass, PlanHash, PortRef, Sought};
 
 /// Names and values of a refusal.
 type Told = Vec<(&'static str, String)>;
@@ -34,7 +34,7 @@ macro_rules! tell_as_text {
 
 tell_as_text!(Cidr DomainName HostId Hostname InstanceId IpAddr Ipv4Range Limit Name NetworkId ProjectId);
 tell_as_text!(AuditedThing FindingClass MacAddr MacPrefix MacRangeId);
-tell_as_text!(RecordType RequestId Resource String SubnetId u64 &'static str);
+tell_as_text!(PlanHash RecordType RequestId Resource String SubnetId u64 &'static str);
 
 /// What is not there is not told of.
 impl<T: Tell<&'static str>> Tell<&'static str> for Option<T> {

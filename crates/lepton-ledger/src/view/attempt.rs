@@ -1,6 +1,10 @@
 //! Attempts at decisions on a [`View`], and how their changes are taken back.
 
-use super::View;
+use std::mem;
+
+use lepton_types::Timestamp;
+
+use super::{Draws, View};
 use crate::{Change, Stop};
 
 impl View {
@@ -40,8 +44,24 @@ impl View {
         result
     }
 
+    /// Runs a decision that draws from a seed of its own.
+    pub(crate) fn drawing_from<T>(&mut self, seed: [u8; 32], decide: impl FnOnce(&mut Self) -> T) -> T {
+        let draws = mem::replace(&mut self.draws, Draws::new(seed));
+        let decided = decide(self);
+        self.draws = draws;
+        decided
+    }
+
+    /// Runs a decision as if it were made at another moment.
+    pub(crate) fn deciding_at<T>(&mut self, moment: Timestamp, decide: impl FnOnce(&mut Self) -> T) -> T {
+        let now = mem::replace(&mut self.now, moment);
+        let decided = decide(self);
+        self.now = now;
+        decided
+    }
+
     /// Takes back all changes but the first so many, the last one first.
-    pub(super) fn undo_to(&mut self, length: usize) {
+    pub(crate) fn undo_to(&mut self, length: usize) {
         for change in self.changes.split_off(length).into_iter().rev() {
             self.undo(change);
         }

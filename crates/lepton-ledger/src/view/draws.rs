@@ -65,6 +65,11 @@ impl Draws {
         uuid::Builder::from_random_bytes(self.random.random()).into_uuid().into()
     }
 
+    /// A number.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.random.random()
+    }
+
     /// The id of the decision's port at this position: random but for its order among the batch's (RFC 9562 §5.8).
     pub(crate) fn port_id(&mut self, position: u16) -> PortId {
         let mut bytes: [u8; 16] = self.random.random();

@@ -7,7 +7,7 @@ use lepton_types::{HostId, Migration, NetworkInfo};
 use tokio::time::Instant;
 
 use super::{
-    Awaited, Manager, ManagerError,
+    Awaited, Manager, ManagerError, Wanted,
     waiting::{Begun, Progress, Shortfall},
 };
 use crate::hub::InstanceWatch;
@@ -20,12 +20,12 @@ impl Manager {
     /// the move was under way already, waits too and undoes nothing: somebody else may rely on it. So it ends with its caller.
     pub(crate) async fn migrate_and_wait(
         &self,
-        command: MigrateInstanceStart,
+        wanted: Wanted<MigrateInstanceStart>,
         envelope: Envelope,
         patience: Duration,
     ) -> Result<NetworkInfo, ManagerError> {
         let (manager, deadline) = (self.clone(), Instant::now() + patience);
-        let begun = self.detached(async move { manager.begin_move(command, envelope, deadline).await });
+        let begun = self.detached(async move { manager.begin_move(wanted, envelope, deadline).await });
         match begun.await? {
             Begun::Waited(info) => Ok(info),
             Begun::Repeated((begun, migration), mut watch) => {
@@ -38,13 +38,13 @@ impl Manager {
     /// Begins a move, and unless it was under way already, waits and aborts it when a port fails or time is over.
     async fn begin_move(
         &self,
-        command: MigrateInstanceStart,
+        wanted: Wanted<MigrateInstanceStart>,
         envelope: Envelope,
         deadline: Instant,
     ) -> Result<Begun<(Move, Migration)>, ManagerError> {
         // Watching starts before the destination is told, so that no report is missed.
-        let mut watch = self.inner.hub.watch_instance(command.instance);
-        let reply = self.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
+        let mut watch = self.inner.hub.watch_instance(wanted.command.instance);
+        let reply = self.carry_out(wanted, envelope.clone()).await.map_err(ManagerError::from)?;
         let Reply { answer: begun, is_repeated } = reply;
         let Some(migration) = begun.info.migration.clone() else { return Ok(Begun::Waited(begun.info)) };
         if is_repeated || !begun.has_begun {

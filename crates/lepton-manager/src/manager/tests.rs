@@ -117,7 +117,8 @@ async fn a_repeated_wait_ends_with_its_caller_and_the_first_one_does_not() {
         let manager = manager.clone();
         let envelope =
             Envelope::new::<AllocateForInstance>("caller", Some("boot".parse().unwrap()), b"the same");
-        callers.spawn(async move { manager.allocate_and_wait(allocation(), envelope, patience).await });
+        callers
+            .spawn(async move { manager.allocate_and_wait(allocation().into(), envelope, patience).await });
         // Each has begun when it waits for nothing but the deadline.
         time::sleep(Duration::from_secs(1)).await;
     }

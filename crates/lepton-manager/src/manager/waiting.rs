@@ -10,7 +10,7 @@ use lepton_types::{HostId, InstanceId, NetworkInfo, PortId, PortStatus};
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 
-use super::{Awaited, LOOK_AGAIN, Manager, ManagerError};
+use super::{Awaited, LOOK_AGAIN, Manager, ManagerError, Wanted};
 use crate::hub::InstanceWatch;
 
 /// How often taking an allocation back is tried; after that the ports stay visible, for the caller to deallocate.
@@ -96,13 +96,13 @@ impl Manager {
     /// with its caller, and there are never more waits without one than instances whose ports are pending.
     pub(crate) async fn allocate_and_wait(
         &self,
-        command: AllocateForInstance,
+        wanted: Wanted<AllocateForInstance>,
         envelope: Envelope,
         patience: Duration,
     ) -> Result<NetworkInfo, ManagerError> {
         let (manager, deadline) = (self.clone(), Instant::now() + patience);
         let (answer, mut watch) =
-            match self.detached(async move { manager.begin(command, envelope, deadline).await }).await? {
+            match self.detached(async move { manager.begin(wanted, envelope, deadline).await }).await? {
                 Begun::Waited(info) => return Ok(info),
                 Begun::Repeated(answer, watch) => (answer, watch),
             };
@@ -119,13 +119,13 @@ impl Manager {
     /// Allocates, and unless that was done before, waits and undoes it when a port fails or time is over.
     async fn begin(
         &self,
-        command: AllocateForInstance,
+        wanted: Wanted<AllocateForInstance>,
         envelope: Envelope,
         deadline: Instant,
     ) -> Result<Begun<NetworkInfo>, ManagerError> {
         // Watching starts before the ports are there, so that no report is missed.
-        let mut watch = self.inner.hub.watch_instance(command.instance);
-        let reply = self.inner.store.submit(command, envelope.clone()).await.map_err(ManagerError::from)?;
+        let mut watch = self.inner.hub.watch_instance(wanted.command.instance);
+        let reply = self.carry_out(wanted, envelope.clone()).await.map_err(ManagerError::from)?;
         if reply.is_repeated {
             return Ok(Begun::Repeated(reply.answer, watch));
         }

@@ -26,6 +26,7 @@ mod migrations;
 mod networks;
 mod nova;
 mod pages;
+mod plans;
 mod ports;
 mod problem;
 mod quotas;

@@ -2,13 +2,18 @@
 
 mod raw;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use lepton_manager::Role;
-use lepton_proto::v1::{
-    self, dns_client::DnsClient, find_instances_request::Which, floating_ips_client::FloatingIpsClient,
-    list_holders_request::What, network_manager_client::NetworkManagerClient, subnets_client::SubnetsClient,
+use lepton_proto::{
+    Mutation as _,
+    v1::{
+        self, dns_client::DnsClient, find_instances_request::Which, floating_ips_client::FloatingIpsClient,
+        list_holders_request::What, network_manager_client::NetworkManagerClient,
+        subnets_client::SubnetsClient,
+    },
 };
+use lepton_types::Timestamp;
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -66,6 +71,7 @@ fn rows(named: &Named) -> Vec<Row> {
         of_history(named),
         of_explanations(named),
         of_events(),
+        of_plans(named),
     ]
     .into_iter()
     .flatten()
@@ -461,6 +467,17 @@ fn unknown() -> Named {
         domain: "nothing.example".into(),
         floating_ip: "172.24.4.99".into(),
     }
+}
+
+fn of_plans(Named { network: id, .. }: &Named) -> Vec<Row> {
+    let no_network = || Answer::Hidden(Code::NotFound, "NETWORK_NOT_FOUND");
+    let call = Some(v1::DeleteNetworkRequest { network_id: id.clone(), ..Default::default() }.to_any());
+    let now = Timestamp::from(SystemTime::now()).micros();
+    let apply = v1::ApplyPlanRequest { call: call.clone(), plan_hash: format!("{now:016x}{:048x}", 7) };
+    vec![
+        row("/lepton.v1.Plans/PlanCall", &v1::PlanCallRequest { call }, no_network()),
+        row("/lepton.v1.Plans/ApplyPlan", &apply, no_network()),
+    ]
 }
 
 /// An answer as a client can read it, with what was named of another's replaced by what there is not.
