@@ -1,6 +1,6 @@
 //! [`Traces`]: where what calls are made of is told, as OpenTelemetry has it.
 //!
-//! Spans are those of `tracing` with the target [`TARGET`], whoever makes them: a call (`traces/calls.rs`), its way through the ledger
+//! Spans are those of `tracing` with the target `trace`, whoever makes them: a call (`traces/calls.rs`), its way through the ledger
 //! and the batch that decides it (`lepton-store`), the wait for a plug (`lepton-manager`), a host's pass (`lepton-agent`). Without an
 //! endpoint nobody listens, and none is made.
 
