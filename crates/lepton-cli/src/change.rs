@@ -24,7 +24,7 @@ pub(crate) struct ChangeOptions {
 
     /// Do just what a dry run of this command has told under this hash, with its ids and addresses; nothing, if that would be
     /// something else by now
-    #[arg(long, value_name = "HASH", value_parser = NonEmptyStringValueParser::new(), conflicts_with_all = ["dry_run", "request_id"])]
+    #[arg(long, value_name = "HASH", value_parser = NonEmptyStringValueParser::new(), conflicts_with = "dry_run")]
     plan_hash: Option<String>,
 
     /// Token that makes the command safe to repeat: the same id gets the same answer and changes nothing twice
@@ -38,7 +38,8 @@ pub(crate) struct ChangeOptions {
 pub(crate) struct Change {
     /// Whether to decide only, and change nothing.
     pub(crate) is_dry_run: bool,
-    /// The id under which the change may be asked for again: by the user, and by our own retries. Empty where the plan's hash is that.
+    /// The id under which the change may be asked for again: by the user, and by our own retries. Where there is a plan its hash is that,
+    /// whatever this says.
     pub(crate) request_id: String,
     /// The plan to carry out.
     pub(crate) plan_hash: Option<String>,
@@ -47,9 +48,9 @@ pub(crate) struct Change {
 }
 
 impl ChangeOptions {
-    /// Whether the user chose under what the request can be repeated.
+    /// Whether the user chose the id of the request, to be able to repeat it.
     pub(crate) const fn has_request_id(&self) -> bool {
-        self.request_id.is_some() || self.plan_hash.is_some()
+        self.request_id.is_some()
     }
 }
 

@@ -96,6 +96,9 @@ fn run_to_the_end(config: Config) -> Result<(), Box<dyn Error>> {
         Traces::start(&config.traces, config.host.as_str())?
     };
     logging::start(&config.log, traces.as_ref())?;
+    if let Some(endpoint) = &config.traces.endpoint {
+        tracing::info!(%endpoint, ratio = config.traces.ratio, "traces are told to a collector, if it is there");
+    }
     let ended = runtime.block_on(run_until_signal(config));
     if let Some(traces) = traces {
         traces.finish();

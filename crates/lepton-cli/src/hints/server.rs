@@ -33,7 +33,9 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
         "REPAIR_NOT_PROVEN" => {
             "left alone it does no harm: `lepton audit` shows the finding, and `lepton history ADDRESS` who had an address"
         }
-        "REQUEST_ID_REUSED" => "leave `--request-id` out to get a fresh one; an id belongs to one request",
+        "REQUEST_ID_REUSED" => {
+            "leave `--request-id` out to get a fresh one, or plan the command anew: an id, and a plan's hash, belongs to one request"
+        }
         "REQUEST_INCOMPLETE" => {
             "the link to leptond is slow or lossy: run the command again, or with less in it"
         }

@@ -78,6 +78,19 @@ async fn a_dry_run_tells_rows_and_what_hosts_do() {
     assert_snapshot!(in_every_format(&arguments, || planned(&released)).await);
 }
 
+/// The command that was planned is the one that is carried out: the hosts that it does not name are looked up as they were.
+#[tokio::test]
+async fn a_move_is_done_as_it_was_planned_without_naming_hosts() {
+    let here = || pb::NetworkInfo {
+        instance_id: INSTANCE.into(),
+        host: "node-1".into(),
+        incarnation: 3,
+        ..pb::NetworkInfo::default()
+    };
+    let migrate = ["instance", "migrate", INSTANCE, "--to", "node-2", "--plan-hash", HASH];
+    assert_snapshot!(with_requests(&migrate, [here().into(), here().into()]).await);
+}
+
 #[tokio::test]
 async fn what_was_planned_is_done_by_its_hash() {
     let modify = ["network", "modify", NETWORK, "--label", "private", "--plan-hash", HASH];
@@ -85,8 +98,8 @@ async fn what_was_planned_is_done_by_its_hash() {
     let allocate = ["instance", "allocate", INSTANCE, "--project", "p1", "--plan-hash", HASH];
     let info = pb::NetworkInfo { instance_id: INSTANCE.into(), ..pb::NetworkInfo::default() };
     text += &with_requests(&allocate, [info.into()]).await;
-    for other in [&["--dry-run"][..], &["--request-id", "r1"]] {
-        text += &shown(&[&modify[..], other].concat(), []).await;
-    }
+    text += &shown(&[&modify[..], &["--dry-run"]].concat(), []).await;
+    // What a dry run was asked for with, it is carried out with.
+    text += &with_requests(&[&modify[..], &["--request-id", "r1"]].concat(), [private().into()]).await;
     assert_snapshot!(text);
 }

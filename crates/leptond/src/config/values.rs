@@ -115,8 +115,12 @@ impl FromStr for TracesEndpoint {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let wrong =
-            || ValueError::new(text, "the URL of a collector (expected for example http://127.0.0.1:4317)");
+        let wrong = || {
+            ValueError::new(
+                text,
+                "the http:// URL of a collector (expected for example http://127.0.0.1:4317)",
+            )
+        };
         let url: Url = text.parse().map_err(|_| wrong())?;
         let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
         let is_anonymous = url.username().is_empty() && url.password().is_none();
