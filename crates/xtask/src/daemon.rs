@@ -49,6 +49,8 @@ impl Daemon {
         let config = folder.join("lepton.toml");
         fs::write(&config, Self::config(folder, settings))?;
         let notify = folder.join("notify.sock");
+        // Of one that was started here before and has ended.
+        let _ = fs::remove_file(&notify);
         let socket =
             UnixDatagram::bind(&notify).context("cannot listen for leptond's word that it is ready")?;
         // setpriv becomes leptond, having asked the kernel to end it when this process does, by whatever death.
