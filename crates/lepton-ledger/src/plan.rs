@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Change, Command, Envelope, Key, Refusal, Stop, View, host::feed};
 
+mod described;
 mod hash;
 mod rows;
 
@@ -254,8 +255,7 @@ impl PlannedHost {
         let differs = |port: &&HostPort| before.ports.get(&port.id) != after.ports.get(&port.id);
         let changed = || before.ports.values().chain(after.ports.values()).filter(differs);
         let mut told: BTreeSet<PortId> = changed().map(|port| port.id).collect();
-        let networks: BTreeSet<NetworkId> = changed().map(|port| port.network).collect();
-        let mut unseen = networks;
+        let mut unseen: BTreeSet<NetworkId> = changed().map(|port| port.network).collect();
         let stays = after.ports.values().filter(|port| !differs(port));
         let witnesses: Vec<_> =
             stays.filter(|port| unseen.remove(&port.network)).map(|port| port.id).collect();

@@ -2,6 +2,7 @@
 //! handlers of `lepton.v1.NetworkManager`.
 
 mod audits;
+mod call;
 mod dhcp;
 mod dns;
 mod events;
@@ -17,41 +18,40 @@ mod quotas;
 mod subnets;
 
 use lepton_ledger::{
-    AllocateForInstance, Command, Envelope, MigrateInstanceStart, NetworkWithSubnets, PlanOf, PlannedRequest,
-    Refusal, Scope,
+    AllocateForInstance, Command, MigrateInstanceStart, NetworkWithSubnets, PlanOf, Refusal, Scope,
 };
-use lepton_proto::{
-    Mutation,
-    v1::{
-        self,
-        audits_server::AuditsServer,
-        dhcp_server::DhcpServer,
-        dns_server::DnsServer,
-        events_server::EventsServer,
-        explain_server::ExplainServer,
-        fixed_ips_server::FixedIpsServer,
-        floating_ips_server::FloatingIpsServer,
-        history_server::HistoryServer,
-        mac_ranges_server::MacRangesServer,
-        network_manager_server::{NetworkManager, NetworkManagerServer},
-        plans_server::PlansServer,
-        ports_server::PortsServer,
-        queries_server::QueriesServer,
-        quotas_server::QuotasServer,
-        subnets_server::SubnetsServer,
-    },
+use lepton_proto::v1::{
+    self,
+    audits_server::AuditsServer,
+    dhcp_server::DhcpServer,
+    dns_server::DnsServer,
+    events_server::EventsServer,
+    explain_server::ExplainServer,
+    fixed_ips_server::FixedIpsServer,
+    floating_ips_server::FloatingIpsServer,
+    history_server::HistoryServer,
+    mac_ranges_server::MacRangesServer,
+    network_manager_server::{NetworkManager, NetworkManagerServer},
+    plans_server::PlansServer,
+    ports_server::PortsServer,
+    queries_server::QueriesServer,
+    quotas_server::QuotasServer,
+    subnets_server::SubnetsServer,
 };
-use lepton_types::{PortId, RequestId};
+use lepton_types::PortId;
 use tonic::{Request, Response, Status, server::NamedService, service::RoutesBuilder};
 
 use crate::{
     Caller, Explained, Manager,
-    manager::{ManagerError, Wanted},
-    parse::{self, Fields, host, instance, migration, network},
+    manager::ManagerError,
+    parse::{host, instance, migration, network},
     status::refused,
 };
 
-use self::plans::Planning;
+use self::{
+    call::{Call, parse, parse_within},
+    plans::Planning,
+};
 
 /// Most bytes of a request that is about one thing, or names a hundred: a subnet with all the pools that it may have takes 14 KiB.
 pub const SMALL_REQUEST: usize = 64 << 10;
@@ -144,66 +144,6 @@ impl Api {
         let question = parse(request.get_ref(), scope).map_err(|refusal| refused(&refusal))?;
         Ok(self.manager.ask(question).await?)
     }
-}
-
-/// What surrounds a mutating call: who calls, under which request id, and what a repetition is known by.
-struct Call {
-    caller: Caller,
-    request_id: Option<RequestId>,
-    body: Vec<u8>,
-    validate_only: bool,
-    planning: Option<Planning>,
-}
-
-impl Call {
-    /// Whether its caller waits for what comes of it, if it wants to.
-    fn may_wait(&self) -> bool {
-        !self.validate_only && !matches!(self.planning, Some(Planning::Of(_)))
-    }
-
-    /// The command, to be carried out as it was planned if it was.
-    fn wanted<C: Command>(&self, command: C) -> Wanted<C> {
-        let plan = match &self.planning {
-            Some(Planning::By(plan)) => Some((self.planned_request::<C>(), *plan)),
-            Some(Planning::Of(_)) | None => None,
-        };
-        Wanted { command, plan }
-    }
-
-    fn planned_request<C: Command>(&self) -> PlannedRequest {
-        PlannedRequest::of::<C>(self.caller.name(), &self.body)
-    }
-
-    fn envelope<C: Command>(&self) -> Envelope {
-        Envelope::new::<C>(self.caller.name(), self.request_id.clone(), &self.body)
-    }
-}
-
-/// Parses a mutating request: its id, and its command by `parse`.
-fn parse<R: Mutation, C>(
-    request: &Request<R>,
-    parse: impl FnOnce(Fields, &R) -> Result<C, Refusal>,
-) -> Result<(Call, C), Status> {
-    let caller = Caller::of(request)?.clone();
-    let planning = request.extensions().get::<Planning>().cloned();
-    let request = request.get_ref();
-    let mut fields = Fields::default();
-    let mut request_id = parse::request_id(&mut fields, request.request_id());
-    if let Some(Planning::By(plan)) = &planning {
-        request_id = Some(plans::request_id(*plan));
-    }
-    let command = parse(fields, request).map_err(|refusal| refused(&refusal))?;
-    let (body, validate_only) = (request.body(), request.validate_only());
-    Ok((Call { caller, request_id, body, validate_only, planning }, command))
-}
-
-/// The same, of a request that tenants may make too: `parse` is told what the caller may see and change.
-fn parse_within<R: Mutation, C>(
-    request: &Request<R>,
-    parse_for: impl FnOnce(Fields, &R, Scope) -> Result<C, Refusal>,
-) -> Result<(Call, C), Status> {
-    let scope = Caller::of(request)?.scope().clone();
-    parse(request, |fields, request| parse_for(fields, request, scope))
 }
 
 fn network_message(found: NetworkWithSubnets) -> v1::Network {

@@ -3,8 +3,8 @@
 //! Until then a batch has waited for the lowest block of small subnets at most, has left to the others what they held beside, and has
 //! asked for nothing that rested. If more is free than it has in hand, or has rested, the batch begins anew, and locks all that is left of
 //! the subnet from the start ([`Failure::Scarce`]); if it did so already, others have given something back meanwhile, and it begins anew
-//! once more. After that the answer stands, also where a command went on in another subnet of its network, which does not make it
-//! another case: the lower subnet is the first to be used.
+//! once more. After that the answer stands. All of this is so, too, where a command went on in the next subnet of its network: it was to use
+//! this one first.
 //!
 //! What rests becomes free and has no row then, so it is looked for first: nothing slips through between the two looks.
 

@@ -116,8 +116,8 @@ impl<'k> Round<'k> {
         round
     }
 
-    /// Says of subnets that the batch has not begun anew for that nothing has rested there: whether that is so is looked at when all is decided
-    /// ([`dry`](crate::dry)).
+    /// Says of subnets that nothing has rested there, but of those that the batch has begun anew for: whether that is so is looked at when
+    /// all is decided ([`dry`](crate::dry)).
     fn put_off_what_rested(&mut self, tx: &Tx, view: &mut View) {
         self.rested_in.retain(|(subnet, _)| {
             let is_scarce = tx.is_scarce(*subnet);
@@ -268,7 +268,7 @@ async fn load_addresses(tx: &mut Tx, round: &mut Round<'_>, view: &mut View) -> 
     if round.has_rested {
         found.extend(fixed_ips::rested(tx, view.now()).await?);
     }
-    // For whom the batch has begun anew, all that is left is locked at once: what is free, and what has rested.
+    // Of subnets that the batch has begun anew for all that is left is locked at once: what is free, and what has rested.
     for subnet in tx.take_scarce() {
         round.free_blocks.push((subnet, None));
         round.rested_in.push((subnet, None));

@@ -13,15 +13,20 @@ use lepton_proto::{
 use lepton_types::RequestId;
 use prost_types::Any;
 use tonic::{
-    Request, Response, Status,
+    Code, Request, Response, Status,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::http,
+    codegen::http::uri::PathAndQuery,
     service::RoutesBuilder,
 };
 
 use super::Api;
-use crate::{Caller, authorise::authorise_within, parse::Fields, status::refused};
+use crate::{
+    Caller,
+    authorise::authorise_within,
+    parse::Fields,
+    status::{refused, status},
+};
 
 /// What the methods of `lepton.v1.Dns` begin with: names in domains that whoever calls them sees.
 const OF_DNS: &str = "/lepton.v1.Dns/";
@@ -47,7 +52,7 @@ impl PlanSlot {
 }
 
 /// The id of the request that carries a plan out.
-pub(super) fn request_id(plan: PlanHash) -> RequestId {
+pub(super) fn request_id_of(plan: PlanHash) -> RequestId {
     format!("plan:{plan}").parse().expect("a word and digits are a request id")
 }
 
@@ -109,13 +114,12 @@ impl Api {
         let mut request = Request::new(Bytes::from(body));
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(planning);
-        let path = call
-            .method
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| Status::internal(error.to_string()))?;
+        let path = PathAndQuery::try_from(call.method.as_str()).expect("a method has a path");
         // What was done must be answered, however much it is.
         let mut server = Grpc::new(routes.routes()).max_decoding_message_size(usize::MAX);
-        server.ready().await.map_err(|never| Status::internal(never.to_string()))?;
+        let unready =
+            |error| status(Code::Internal, "INTERNAL", format!("{} is not served: {error}", call.method), []);
+        server.ready().await.map_err(unready)?;
         let answer = server.unary(request, path, Verbatim).await?;
         Ok(any(&call.answer, answer.into_inner().into()))
     }

@@ -2,7 +2,10 @@
 
 use lepton_proto::{
     Mutation,
-    v1::{self, planned_value::Value, plans_client::PlansClient},
+    v1::{
+        self, dns_client::DnsClient, floating_ips_client::FloatingIpsClient, planned_value::Value,
+        plans_client::PlansClient,
+    },
 };
 use prost::Message;
 use prost_types::Any;
@@ -10,7 +13,7 @@ use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{
     problem::Problem,
-    server::{HOST, Server, UNKNOWN, allocation, deallocation, port_ids, sql},
+    server::{HOST, Options, PROJECT, Server, UNKNOWN, allocation, deallocation, instance, port_ids, sql},
 };
 
 type Client = PlansClient<Channel>;
@@ -196,6 +199,47 @@ async fn every_wrong_field_is_named() {
     let told = client.plan_call(v1::PlanCallRequest { call: Some(broken) }).await;
     let problem = Problem::of(told);
     assert_eq!((problem.code, &*problem.reason), (Code::InvalidArgument, "MALFORMED_REQUEST"));
+}
+
+/// A tenant is told neither the ids of pools nor the names in private domains, which do not exist for it.
+#[tokio::test]
+async fn a_tenants_plans_tell_nothing_that_does_not_exist_for_it() {
+    let options = Options { instance_domain: Some("guests.example"), ..Options::default() };
+    let mut server = Server::with(options).await;
+    let mut dns = DnsClient::new(server.channel().await);
+    let scope = v1::DnsDomainScope::Private.into();
+    let private = v1::CreateDnsDomainRequest { domain: "guests.example".into(), scope, ..Default::default() };
+    dns.create_dns_domain(private).await.unwrap();
+    let mut floating = FloatingIpsClient::new(server.channel().await);
+    let pool = v1::CreateFloatingPoolRequest {
+        name: "nova".into(),
+        ranges: vec!["172.24.4.0/29".into()],
+        ..Default::default()
+    };
+    floating.create_floating_pool(pool).await.unwrap();
+    server.network("blue", &["10.0.0.0/24"]).await;
+    server.allocate(allocation(1)).await;
+
+    let wish = v1::AllocateFloatingIpRequest {
+        project_id: PROJECT.into(),
+        pool: "nova".into(),
+        ..Default::default()
+    };
+    let remove = v1::RemoveFixedIpRequest {
+        instance_id: instance(1),
+        address: "10.0.0.2".into(),
+        ..Default::default()
+    };
+    let mut admin = client(&server).await;
+    let mut member = PlansClient::new(server.member_of(PROJECT).await);
+    for (client, is_told) in [(&mut admin, true), (&mut member, false)] {
+        let (_, told) = plan(client, &wish).await.unwrap();
+        assert_eq!(texts(&told, "floating_ip", "project_id"), [PROJECT]);
+        assert_eq!(texts(&told, "floating_ip", "pool_id").len(), usize::from(is_told));
+        let (_, told) = plan(client, &remove).await.unwrap();
+        assert!(words(&told).contains(&"ROW_FATE_UPDATED fixed_ip".to_owned()), "{told:?}");
+        assert_eq!(words(&told).contains(&"ROW_FATE_DELETED dns_entry".to_owned()), is_told, "{told:?}");
+    }
 }
 
 /// Compute agents may plan what they may do, and no more.
