@@ -68,6 +68,7 @@ async fn run(place: &Place, operation: Operation, calls: u64) -> LoadReport {
         hosts: 4,
         wait_for_active: None,
         floating_ips,
+        is_overload: false,
     };
     load.run(&[channel]).await
 }

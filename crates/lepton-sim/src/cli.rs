@@ -127,6 +127,9 @@ struct LoadArgs {
     /// Wait up to so many seconds for an instance's ports to be plugged.
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// Ask for more than can be answered: count calls that found the queue full to the last attempt, and do not fail for them.
+    #[arg(long)]
+    overload: bool,
     /// Tell in the JSON how many answers took so many microseconds, too.
     #[arg(long)]
     latencies: bool,
@@ -240,6 +243,7 @@ async fn load(cli: &Cli, args: &LoadArgs) -> Result<(), Box<dyn Error>> {
         first: args.first,
         range: args.range.unwrap_or(args.calls),
         wait_for_active: args.wait.map(Duration::from_secs),
+        is_overload: args.overload,
         ..args.fleet.load(args.operation, args.calls, Duration::from_secs(args.seconds))
     };
     finish_load(cli, load, args.connections, args.latencies).await
@@ -319,6 +323,7 @@ impl Fleet {
             hosts: self.hosts.into(),
             wait_for_active: None,
             floating_ips: Vec::new(),
+            is_overload: false,
         }
     }
 

@@ -18,7 +18,11 @@ use tokio::{task::JoinSet, time::Instant};
 use tonic::{Status, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use crate::{CallSummary, RetryPolicy, identity, record::CallRecord, retry::Outcome};
+use crate::{
+    CallSummary, RetryPolicy, identity,
+    record::CallRecord,
+    retry::{Outcome, is_of_full_queue},
+};
 
 /// Which operation a load repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -63,6 +67,9 @@ pub struct Load {
     pub wait_for_active: Option<Duration>,
     /// The floating IPs that are moved.
     pub floating_ips: Vec<String>,
+    /// Whether it is meant to be more than can be answered: calls that found the queue full to the last attempt are counted as
+    /// refused, and are not what went wrong.
+    pub is_overload: bool,
 }
 
 /// What a load found.
@@ -81,7 +88,7 @@ pub struct LoadReport {
     /// Counts and latencies.
     #[serde(flatten)]
     pub summary: CallSummary,
-    /// The first refusal, in words.
+    /// The first refusal, in words; in an overload, the first one that is not of a full queue.
     pub first_refusal: Option<String>,
     /// How many answers took so many microseconds, to three digits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -233,7 +240,9 @@ impl Caller {
             let started = Instant::now();
             let Outcome { answer, attempts } = self.call(&course.load, number).await;
             seen.record.add(started.elapsed(), attempts, answer.is_ok());
-            if let Err(status) = answer {
+            if let Err(status) = answer
+                && !(course.load.is_overload && is_of_full_queue(&status))
+            {
                 seen.first_refusal.get_or_insert(status);
             }
         }

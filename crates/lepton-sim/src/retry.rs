@@ -14,9 +14,12 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// Pause before the second attempt; it doubles for each one that follows.
     pub first_delay: Duration,
-    /// Longest pause.
+    /// Longest pause, but where the server asks for another.
     pub longest_delay: Duration,
 }
+
+/// Longest pause that a server is believed to want.
+const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
 /// How a call ended, and what it took.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl RetryPolicy {
                 return Outcome { answer: Err(status), attempts };
             }
             let asked = status.get_details_retry_info().and_then(|info| info.retry_delay);
-            tokio::time::sleep(asked.unwrap_or(delay).min(self.longest_delay)).await;
+            tokio::time::sleep(asked.map_or(delay, |asked| asked.min(LONGEST_ASKED))).await;
             delay = (delay * 2).min(self.longest_delay);
         }
         unreachable!("the loop ends with the last attempt")
@@ -72,9 +75,13 @@ impl RetryPolicy {
 /// Whether the same request may be answered next time: the server was away, busy, or the connection broke.
 pub fn is_worth_repeating(status: &Status) -> bool {
     let is_away = status.code() == Code::Unavailable;
-    let is_busy = status.code() == Code::ResourceExhausted && reason(status) == "QUEUE_FULL";
     // A status that has a source was made on this side, of a connection that broke while the call was under way.
-    is_away || is_busy || status.source().is_some()
+    is_away || is_of_full_queue(status) || status.source().is_some()
+}
+
+/// Whether too many waited at the server already.
+pub(crate) fn is_of_full_queue(status: &Status) -> bool {
+    status.code() == Code::ResourceExhausted && reason(status) == "QUEUE_FULL"
 }
 
 #[cfg(test)]

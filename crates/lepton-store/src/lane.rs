@@ -1,14 +1,10 @@
 //! A lane: one task that takes what has gathered in its queue as a batch, again and again.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use lepton_ledger::Change;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -23,6 +19,7 @@ use crate::{
     metrics::LaneMetrics,
     news::Audience,
     prune::{Prune, Waste, prune},
+    queue::Pace,
     surroundings::{Clock, Seeds},
 };
 
@@ -105,6 +102,7 @@ pub(crate) struct Lane {
     pub(crate) seeds: Seeds,
     pub(crate) batch_limit: usize,
     pub(crate) metrics: LaneMetrics,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) closing: CancellationToken,
 }
 
@@ -145,6 +143,7 @@ impl Lane {
                 });
                 self.serve(batch).instrument(span).await;
                 self.metrics.batch(commands, started.elapsed());
+                self.pace.note(commands, started.elapsed());
             }
             for prune in prunes {
                 self.serve_prune(prune).await;

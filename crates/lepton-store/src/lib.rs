@@ -32,6 +32,7 @@ mod migrate;
 mod news;
 mod opened_file;
 mod prune;
+mod queue;
 mod random;
 mod sql;
 mod statement;

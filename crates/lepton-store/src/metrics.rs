@@ -1,6 +1,10 @@
 //! [`Metrics`]: what is measured of the lanes, for whoever watches the process.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use prometheus_client::{
     collector::Collector,
@@ -13,9 +17,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use tokio::sync::mpsc::{Sender, WeakSender};
 
-use crate::lane::{Purpose, Work};
+use crate::{lane::Purpose, queue::Queue};
 
 /// What is measured of all lanes of a store, by what they do. Clones share everything.
 #[derive(Clone, Debug)]
@@ -86,11 +89,11 @@ impl LaneMetrics {
 }
 
 /// The queues of lanes by what these do, which are counted when somebody asks. They do not keep a lane alive.
-pub(crate) struct Queues(Vec<(&'static str, Vec<WeakSender<Work>>)>);
+pub(crate) struct Queues(Vec<(&'static str, Vec<Weak<Queue>>)>);
 
 impl Queues {
-    pub(crate) fn of<'q>(queues: impl IntoIterator<Item = (&'static str, &'q [Sender<Work>])>) -> Self {
-        let weak = |queues: &[Sender<Work>]| queues.iter().map(Sender::downgrade).collect();
+    pub(crate) fn of<'q>(queues: impl IntoIterator<Item = (&'static str, &'q [Arc<Queue>])>) -> Self {
+        let weak = |queues: &[Arc<Queue>]| queues.iter().map(Arc::downgrade).collect();
         Self(queues.into_iter().map(|(lane, queues)| (lane, weak(queues))).collect())
     }
 }
@@ -104,22 +107,21 @@ impl fmt::Debug for Queues {
 impl Collector for Queues {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for (name, help, count) in [
-            ("queue_commands", "Commands and questions that wait for a batch", waiting as fn(&_) -> usize),
-            ("queue_limit", "How many may wait; further ones are refused", Sender::max_capacity),
+            (
+                "queue_commands",
+                "Commands and questions that wait for a batch",
+                Queue::waiting as fn(&_) -> usize,
+            ),
+            ("queue_limit", "How many may wait; further ones are refused", Queue::limit),
         ] {
             let gauge = ConstGauge::new(0_i64);
             let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             for (lane, queues) in &self.0 {
-                let total: usize =
-                    queues.iter().filter_map(WeakSender::upgrade).map(|queue| count(&queue)).sum();
+                let total: usize = queues.iter().filter_map(Weak::upgrade).map(|queue| count(&queue)).sum();
                 let total = i64::try_from(total).unwrap_or(i64::MAX);
                 ConstGauge::new(total).encode(metric.encode_family(&LaneLabel { lane })?)?;
             }
         }
         Ok(())
     }
-}
-
-fn waiting(queue: &Sender<Work>) -> usize {
-    queue.max_capacity() - queue.capacity()
 }

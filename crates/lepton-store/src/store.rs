@@ -12,7 +12,7 @@ use std::{
 use lepton_ledger::{Command, Envelope, Reply};
 use lepton_types::{HostId, Timestamp};
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -31,22 +31,20 @@ use crate::{
     migrate::migrate,
     news::{Audience, Observer, Untold},
     prune::{Prune, Waste},
+    queue::{Queue, dead},
     surroundings::{Clock, Surroundings},
     tasks::Tasks,
     voice::Voice,
 };
 
-/// How long a caller should stay away when the queue is full: some batches' time.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
-
 /// The ledger, open for commands and questions. Dropping it abandons what waits; see [`Store::close`].
 pub struct Store {
     backend: Backend,
     clock: Clock,
-    writer: mpsc::Sender<Work>,
-    readers: Vec<mpsc::Sender<Work>>,
+    writer: Arc<Queue>,
+    readers: Vec<Arc<Queue>>,
     /// For questions that look at very many rows.
-    long_reader: mpsc::Sender<Work>,
+    long_reader: Arc<Queue>,
     next_reader: AtomicUsize,
     closing: CancellationToken,
     tasks: Tasks,
@@ -91,13 +89,13 @@ impl Store {
         let closing = CancellationToken::new();
         let (tasks, metrics) = (Tasks::new(closing.clone()), Metrics::new());
         let start = |purpose: Purpose| {
-            let (sender, queue) = mpsc::channel(config.queue_limit);
+            let (queue, pace, taken) = Queue::new(config.queue_limit);
             let (backend, clock, seeds) = (backend.clone(), Arc::clone(&clock), Arc::clone(&seeds));
             let name = purpose.lane();
             let (metrics, closing, batch_limit) = (metrics.of(&purpose), closing.clone(), config.batch_limit);
-            let lane = Lane { backend, purpose, clock, seeds, batch_limit, metrics, closing };
-            tasks.spawn(name, lane.run(queue));
-            sender
+            let lane = Lane { backend, purpose, clock, seeds, batch_limit, metrics, pace, closing };
+            tasks.spawn(name, lane.run(taken));
+            Arc::new(queue)
         };
         // Only through a server can there be others who wait for what is written here.
         let untold = backend.is_on_server().then(Arc::<Untold>::default);
@@ -167,7 +165,7 @@ impl Store {
         self.metrics.register(Queues::of(queues), registry);
     }
 
-    fn reader_for<C: Command>(&self) -> &mpsc::Sender<Work> {
+    fn reader_for<C: Command>(&self) -> &Queue {
         if C::IS_LONG {
             return &self.long_reader;
         }
@@ -227,7 +225,7 @@ impl Store {
 
     async fn prune(&self, waste: Waste) -> Result<u64, StoreError> {
         let (caller, dropped) = oneshot::channel();
-        enqueue(&self.writer, Work::Prune(Prune { waste, caller }), &self.closing)?;
+        self.writer.put(Work::Prune(Prune { waste, caller }), &self.closing)?;
         dropped.await.unwrap_or_else(|_| Err(dead()))
     }
 
@@ -291,7 +289,7 @@ impl Store {
 }
 
 async fn send<C: Command>(
-    lane: &mpsc::Sender<Work>,
+    lane: &Queue,
     command: C,
     envelope: Envelope,
     is_rehearsal: bool,
@@ -300,25 +298,9 @@ async fn send<C: Command>(
     let span = tracing::info_span!(target: "trace", "ledger", command = C::NAME, is_rehearsal);
     let (caller, answer) = oneshot::channel();
     let job = span.in_scope(|| Box::new(Submitted::new(command, envelope, is_rehearsal, caller)));
-    enqueue(lane, Work::Decide(job), closing)?;
+    lane.put(Work::Decide(job), closing)?;
     // A store that closes answers all that it has taken on.
     answer.instrument(span).await.unwrap_or_else(|_| Err(dead().into()))
-}
-
-/// Puts work into a lane's queue, if there is room.
-fn enqueue(lane: &mpsc::Sender<Work>, work: Work, closing: &CancellationToken) -> Result<(), StoreError> {
-    lane.try_send(work).map_err(|error| match error {
-        mpsc::error::TrySendError::Full(_) => {
-            StoreError::QueueFull { limit: lane.max_capacity(), retry_after: RETRY_AFTER }
-        }
-        mpsc::error::TrySendError::Closed(_) if closing.is_cancelled() => StoreError::Closed,
-        mpsc::error::TrySendError::Closed(_) => dead(),
-    })
-}
-
-/// What callers are told of a lane that ended without having been told to.
-fn dead() -> StoreError {
-    StoreError::Internal("the lane that was to answer has died".to_owned())
 }
 
 #[cfg(test)]
@@ -330,8 +312,8 @@ mod tests {
 
     /// What is said of a question when nobody takes from the lane any more.
     async fn told(is_closing: bool) -> SubmitError {
-        let (lane, queue) = mpsc::channel(1);
-        drop(queue);
+        let (lane, _, taken) = Queue::new(1);
+        drop(taken);
         let closing = CancellationToken::new();
         if is_closing {
             closing.cancel();

@@ -157,6 +157,7 @@ async fn a_load_is_bounded_in_calls_and_its_instances_are_known_by_seed_and_numb
         hosts: 3,
         wait_for_active: None,
         floating_ips: Vec::new(),
+        is_overload: false,
     };
 
     let allocated = load(Operation::Allocate).run(std::slice::from_ref(&channel)).await;

@@ -106,7 +106,7 @@ impl Loads {
         // Far from all others: which of them are answered nobody knows.
         let first = (1_u64 << 40).to_string();
         let hosts = HOSTS.to_string();
-        let more = ["--first", &first, "--hosts", &hosts];
+        let more = ["--first", &first, "--hosts", &hosts, "--overload"];
         let report = self.load_over(connections, "allocate", callers, calls, FILL_AT_MOST, &more).await?;
         ensure!(report.summary.repeated > 0, "nobody was told to come back: {report:?}");
         self.load("deallocate", 256, calls, FILL_AT_MOST, &["--first", &first]).await?;
