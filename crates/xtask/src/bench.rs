@@ -13,6 +13,7 @@ mod machine;
 mod page;
 mod plot;
 mod plug;
+mod raw;
 mod report;
 
 use std::{fs, path::PathBuf};
@@ -83,6 +84,7 @@ fn prepare(args: &BenchArgs) -> Result<Workspace> {
     packages::ensure(&programs)?;
     let workspace = Workspace::find()?;
     workspace.build_release()?;
+    raw::build()?;
     Ok(workspace)
 }
 

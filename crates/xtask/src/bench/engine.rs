@@ -1,6 +1,6 @@
 //! One engine, (a) to (e) and (h): allocations, deallocations, reads, floating IPs, memory.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use anyhow::{Context, Result};
 use lepton_proto::v1::{self, network_manager_client::NetworkManagerClient};
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     loads::{Loads, POOL, Scale},
+    raw,
     report::EngineReport,
 };
 use crate::{
@@ -27,6 +28,12 @@ pub(super) enum Engine {
     Postgres,
 }
 
+/// Two ledgers of one engine, which end with this.
+pub(super) struct Ledgers {
+    /// The URLs of the databases, when they are on a server, and the server.
+    server: Option<([String; 2], PrivatePostgres)>,
+}
+
 /// vNICs of each instance: one on each of the two networks.
 pub(super) const VNICS: u64 = 2;
 
@@ -41,17 +48,19 @@ const NETWORKS: [(&str, &str, &str); 2] =
 pub(super) async fn measure(engine: Engine, scale: Scale, workspace: &Workspace) -> Result<EngineReport> {
     eprintln!("bench: {engine}");
     let folders = [daemon::folder("lepton-bench-")?, daemon::folder("lepton-bench-")?];
-    let (settings, _postgres) = engine.prepare()?;
+    let ledgers = engine.prepare()?;
     let program = workspace.release("leptond");
-    let empty = Daemon::start(&program, folders[0].path(), &settings[0]).await?;
-    let full = Daemon::start(&program, folders[1].path(), &settings[1]).await?;
+    let empty = Daemon::start(&program, folders[0].path(), &ledgers.settings(0)).await?;
+    let full = Daemon::start(&program, folders[1].path(), &ledgers.settings(1)).await?;
     let outcome = run(engine, scale, workspace, &empty, &full).await;
-    let report = outcome.with_context(|| {
+    let mut report = outcome.with_context(|| {
         let logs = folders.each_ref().map(|folder| daemon::log(folder.path()));
         format!("{engine}; the logs of leptond:\n{}", logs.join("\n"))
     })?;
     empty.stop().await?;
     full.stop().await?;
+    eprintln!("bench: raw inserts");
+    report.raw = Some(raw::measure(workspace, &ledgers.location(0, folders[0].path()))?);
     Ok(report)
 }
 
@@ -81,6 +90,7 @@ async fn run(
         health,
         idle_bytes,
         full_bytes,
+        raw: None,
         growth: None,
     })
 }
@@ -107,22 +117,37 @@ pub(super) async fn create_networks(endpoint: &str) -> Result<()> {
 }
 
 impl Engine {
-    /// The settings that make two leptonds use it, each with a ledger of its own, and the server that must live as long.
-    pub(super) fn prepare(self) -> Result<([String; 2], Option<PrivatePostgres>)> {
+    /// Two ledgers that leptond makes when it starts.
+    pub(super) fn prepare(self) -> Result<Ledgers> {
+        let server = match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                let postgres = PrivatePostgres::start(Durability::On)?;
+                Some(([postgres.create_database("few")?, postgres.create_database("many")?], postgres))
+            }
+        };
+        Ok(Ledgers { server })
+    }
+}
+
+impl Ledgers {
+    /// The settings that make a leptond use one of them.
+    pub(super) fn settings(&self, which: usize) -> String {
         let common = format!(
             "agent.backend = \"fake\"\nhost = \"bench-host\"\nlog.level = \"warn\"\n\
              floating.default_pool = \"{POOL}\"\nquota.floating_ips = -1\n"
         );
-        match self {
-            Self::Sqlite => Ok(([common.clone(), common], None)),
-            Self::Postgres => {
-                let postgres = PrivatePostgres::start(Durability::On)?;
-                let with = |database| -> Result<String> {
-                    let url = postgres.create_database(database)?;
-                    Ok(format!("{common}database.url = \"{url}\"\n"))
-                };
-                Ok(([with("few")?, with("many")?], Some(postgres)))
-            }
+        match &self.server {
+            None => common,
+            Some((urls, _)) => format!("{common}database.url = \"{}\"\n", urls[which]),
+        }
+    }
+
+    /// The file or the URL of one of them, whose leptond has its state in `folder`.
+    fn location(&self, which: usize, folder: &Path) -> String {
+        match &self.server {
+            None => folder.join("lepton.db").display().to_string(),
+            Some((urls, _)) => urls[which].clone(),
         }
     }
 }

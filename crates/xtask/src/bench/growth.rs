@@ -74,7 +74,8 @@ struct Course<'w> {
 /// Fills a ledger of one engine, and takes the figures on the way.
 pub(super) async fn measure(engine: Engine, scale: Scale, workspace: &Workspace) -> Result<Growth> {
     eprintln!("bench: {engine}, growing");
-    let ([settings, _], _postgres) = engine.prepare()?;
+    let ledgers = engine.prepare()?;
+    let settings = ledgers.settings(0);
     let folder = daemon::folder("lepton-bench-")?;
     let server = Daemon::start(&workspace.release("leptond"), folder.path(), &settings).await?;
     let idle_bytes = server.resident_bytes()?;

@@ -3,7 +3,7 @@
 use lepton_sim::LoadReport;
 use serde::{Deserialize, Serialize};
 
-use super::{engine::Engine, floor::WriteFloor, growth::Growth, machine::Machine};
+use super::{engine::Engine, floor::WriteFloor, growth::Growth, machine::Machine, raw::RawFloor};
 
 /// A whole run.
 #[derive(Debug, Serialize)]
@@ -43,6 +43,8 @@ pub(super) struct EngineReport {
     pub(super) idle_bytes: u64,
     /// (e) Resident memory of leptond with `ports` alive, in bytes.
     pub(super) full_bytes: u64,
+    /// (g) What the engine takes for the rows of (a) alone; none until its leptonds have stopped.
+    pub(super) raw: Option<RawFloor>,
     /// (i), (j) How the figures grow, and what is left of them under overload; none when it was left out.
     pub(super) growth: Option<Growth>,
 }
