@@ -24,7 +24,7 @@ pub(crate) enum ExplainCommand {
         /// UUID of the port, or the MAC of its vNIC
         port: String,
     },
-    /// What an address is, fixed or floating, and why who has it has it
+    /// What an address is, a fixed IP or a floating IP that a project has, and why who has it has it
     Address {
         /// The address
         address: String,

@@ -59,6 +59,7 @@ pub const EVENT_KINDS: &[&str] = &[
     "floating_ip.allocated",
     "floating_ip.associated",
     "floating_ip.disassociated",
+    "floating_ip.modified",
     "floating_ip.released",
     "instance.allocated",
     "instance.deallocated",

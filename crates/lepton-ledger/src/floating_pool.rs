@@ -88,7 +88,12 @@ impl Command for CreateFloatingPool {
             };
             match ledger.ranges_with(&pool, *addresses)? {
                 None => return Err(overlap(ledger, *addresses, there, field)?.into()),
-                Some(ranges) => ranges.iter().try_for_each(|range| self.check_interface(ledger, range))?,
+                Some(ranges) => {
+                    ranges.iter().try_for_each(|range| self.check_interface(ledger, range))?;
+                    if !ledger.are_on_one_interface(&ranges)? {
+                        return Err(overlap(ledger, *addresses, there, field)?.into());
+                    }
+                }
             }
         }
         let ranges = ledger.ranges_of(pool.id).len();
@@ -262,6 +267,14 @@ impl View {
             lacking = left;
         }
         Ok(lacking.is_empty().then_some(with))
+    }
+
+    fn are_on_one_interface(&mut self, ranges: &[FloatingRange]) -> Result<bool, Stop> {
+        let mut interfaces = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            interfaces.push(self.subnet(range.subnet)?.and_then(|subnet| subnet.interface.clone()));
+        }
+        Ok(interfaces.windows(2).all(|pair| pair[0] == pair[1]))
     }
 
     fn pool_with_ranges(&self, pool: &Network) -> FloatingPool {

@@ -19,7 +19,7 @@ use lepton_types::{
 use self::{
     table::refusals,
     tell::{At, OwnNames, Tell},
-    words::{Listed, example, floating, joined, of_type, out_of_range, wanted, whose, within},
+    words::{Listed, at_most, example, floating, joined, of_type, out_of_range, wanted, whose, within},
 };
 use crate::{AuditedThing, FindingClass, PlanHash, PortRef, Sought, Unproven};
 
@@ -89,8 +89,8 @@ refusals! {
     }
     /// The project has as much as it may have.
     #[error(
-        "project {project} may have {limit} {resource} and has {used}; {wanted} more are too many: give some back, or have an \
-         admin raise its quota"
+        "project {project} may have {}, and has {used}; {wanted} more would be too many: give some back, or have an admin raise its quota",
+        at_most(*limit, *resource)
     )]
     QuotaExceeded = "QUOTA_EXCEEDED", Exhausted {
         project: ProjectId = "project_id",
@@ -230,7 +230,7 @@ refusals! {
         network: NetworkId = "network_id",
     }
     /// No live port of the project has the address.
-    #[error("no live port{} has {}", within(*instance, *network), wanted(*address))]
+    #[error("no live port{} has {}", within(*instance, *network, project.as_ref()), wanted(*address))]
     FixedIpNotFound = "FIXED_IP_NOT_FOUND", NotFound {
         /// The address; none: any IPv4 address.
         address: Option<IpAddr> = "fixed_ip",
@@ -238,6 +238,8 @@ refusals! {
         instance: Option<InstanceId> = "instance_id",
         /// The only network that was meant.
         network: Option<NetworkId> = "network_id",
+        /// The project whose networks were meant, and those that all share.
+        project: Option<ProjectId> = "project_id",
     }
     /// The fixed IP is of another project than the floating IP.
     #[error(
@@ -261,7 +263,7 @@ refusals! {
         address: IpAddr = "fixed_ip",
     }
     /// No subnet of any network has a row of this address.
-    #[error("nobody has address {address} or keeps it; name a network to ask what it is there")]
+    #[error("nobody has {address} as a fixed IP or keeps it; name a network of instances to ask what it is there")]
     FixedIpNotFoundForAddress = "FIXED_IP_NOT_FOUND_FOR_ADDRESS", NotFound {
         address: IpAddr = "fixed_ip",
     }

@@ -1,7 +1,7 @@
 //! `ValidateNetworks`: whether an allocation could be honoured now.
 
 use lepton_ipam::MacBase;
-use lepton_types::ProjectId;
+use lepton_types::{ProjectId, Resource};
 use lepton_vnic::RequestedNetwork;
 
 use crate::{
@@ -30,12 +30,15 @@ impl Command for ValidateNetworks {
     const NAME: &'static str = "ValidateNetworks";
 
     fn keys(&self) -> Vec<Key> {
-        keys_of_networks(&self.project, &self.networks)
+        let mut keys = keys_of_networks(&self.project, &self.networks);
+        keys.push(Key::Quota(self.project.clone()));
+        keys
     }
 
     fn decide(&self, ledger: &mut View) -> Result<(), Stop> {
         self.scope.may_change(Some(&self.project))?;
         let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks)?;
+        ledger.spend(&self.project, Resource::Ports, wanted.len())?;
         let macs = draw_macs(ledger, &self.mac_base, &wanted)?;
         let seats = (0..).zip(wanted.iter().zip(macs));
         let seats: Vec<_> = seats
@@ -45,6 +48,8 @@ impl Command for ValidateNetworks {
                 wanted,
             })
             .collect();
-        give_addresses(ledger, &seats)
+        give_addresses(ledger, &seats)?;
+        let addresses = seats.iter().map(|seat| ledger.fixed_ips_of(seat.port).len()).sum();
+        ledger.spend(&self.project, Resource::FixedIps, addresses)
     }
 }

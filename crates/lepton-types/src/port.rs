@@ -1,5 +1,7 @@
 //! [`Port`]: one vNIC of an instance and its plug on a host.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -85,6 +87,16 @@ pub enum PortBinding {
         /// The inner end's name in the namespace.
         guest_device: IfName,
     },
+}
+
+impl fmt::Display for PortBinding {
+    /// `tap`, or `veth to eth0 in /run/netns/web1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tap => f.write_str("tap"),
+            Self::Veth { netns, guest_device } => write!(f, "veth to {guest_device} in {netns}"),
+        }
+    }
 }
 
 /// What is known of a port's plug.

@@ -13,7 +13,11 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
         "FIXED_IP_NOT_FOUND" => {
             "`lepton instance show INSTANCE` shows the addresses that an instance has; it must be the floating IP's project's"
         }
-        "FIXED_IP_NOT_FOUND_FOR_ADDRESS" | "FIXED_IP_NOT_FOUND_FOR_NETWORK" => {
+        "FIXED_IP_NOT_FOUND_FOR_ADDRESS" => {
+            "`lepton fixed list --network NETWORK` shows what is had of a network; of floating IPs `lepton floating show ADDRESS` tells, and \
+             `lepton floating pool list` whose range a free one is in"
+        }
+        "FIXED_IP_NOT_FOUND_FOR_NETWORK" => {
             "`lepton network show NETWORK` shows a network's subnets, `lepton fixed list --network NETWORK` what is had of them"
         }
         "FIXED_IP_NOT_FOUND_FOR_INSTANCE" | "FIXED_IP_NOT_FOUND_FOR_SPECIFIC_INSTANCE" => {

@@ -13,7 +13,9 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
             "it goes with its instance; `--affect-auto-assigned` makes it one like any other"
         }
         "FLOATING_IP_NOT_ASSOCIATED" => "`lepton floating show ADDRESS` shows where a floating IP leads",
-        "FLOATING_IP_NOT_FOUND" => "`lepton floating list` shows the floating IPs that there are",
+        "FLOATING_IP_NOT_FOUND" => {
+            "`lepton floating list` shows the floating IPs that projects have, `lepton floating pool list` the pools that they come from"
+        }
         "FLOATING_IP_OF_OTHER_PROJECT" => {
             "`lepton floating list --project PROJECT` shows what the instance's project has, `lepton floating allocate --project \
              PROJECT` gives it one"

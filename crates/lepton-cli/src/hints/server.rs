@@ -26,8 +26,8 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
             "use a certificate of that project, or an admin's: `--cert` and `--key`; what all projects share is an operator's"
         }
         "QUOTA_EXCEEDED" => {
-            "give back what the project needs no more; a port counts until its host has unplugged it. An admin raises a limit, \
-             for example by `lepton quota set PROJECT --floating-ips 50`; `lepton quota show PROJECT` shows them"
+            "give back what the project needs no more; a port counts until its host has unplugged it. An admin raises a limit by \
+             `lepton quota set PROJECT` with `--networks`, `--ports`, `--fixed-ips` or `--floating-ips`; `lepton quota show PROJECT` shows them"
         }
         "QUEUE_FULL" => "leptond is busy: run the command again in a moment",
         "REPAIR_NOT_PROVEN" => {

@@ -28,7 +28,7 @@ pub(crate) struct CarveOptions {
     #[arg(long, value_name = "NUMBER", default_value_t = 1, allow_negative_numbers = true, value_parser = positive::<u32>("a whole number, 1 or more"))]
     count: u32,
 
-    /// Addresses of each IPv4 prefix, rounded up to a power of two [default: 256]
+    /// Addresses of each IPv4 prefix, rounded up to a power of two [default: 256, or the whole range when that is smaller]
     #[arg(long, value_name = "ADDRESSES", allow_negative_numbers = true, value_parser = positive::<u64>("a whole number of addresses, 1 or more"))]
     size: Option<u64>,
 

@@ -218,7 +218,8 @@ impl View for NetworkInfoView {
             fields.field("Destination", destination);
         }
         let (vnics, there, addresses) = (self.vnics(), self.destinations(), self.addresses());
-        format!("{fields}\n{vnics}\n{there}{addresses}{}{}", self.routes(), self.errors())
+        let (floating, routes, errors) = (self.floating_ips(), self.routes(), self.errors());
+        format!("{fields}\n{vnics}\n{there}{addresses}{floating}{routes}{errors}")
     }
 }
 
@@ -270,6 +271,19 @@ impl NetworkInfoView {
             }
         }
         table
+    }
+
+    /// The floating IPs that lead to it, below an empty line; nothing when none does.
+    fn floating_ips(&self) -> String {
+        let mut table = Table::with_header(["VNIC", "FLOATING IP", "LEADS TO"]);
+        let mut count = 0;
+        for (position, vif) in self.vifs.iter().enumerate() {
+            for link in vif.network.subnets.iter().flat_map(|subnet| &subnet.floating_ips) {
+                table.row([position.to_string(), link.floating_ip.clone(), link.fixed_ip.clone()]);
+                count += 1;
+            }
+        }
+        if count > 0 { format!("\n{table}") } else { String::new() }
     }
 
     fn routes(&self) -> String {

@@ -5,7 +5,8 @@ use lepton_types::{Event, FloatingIp, FloatingTarget, NetworkId};
 use super::Facts;
 use crate::RowChange;
 
-/// What became of a floating IP. One that comes with where it leads, or goes while it leads somewhere, has two events.
+/// What became of a floating IP. One that comes with where it leads, or goes while it leads somewhere, has two events; so has one that
+/// is led elsewhere and becomes its project's own with it.
 pub(super) fn events(change: &RowChange<&FloatingIp>, facts: &Facts<'_>) -> Vec<Event> {
     let target = |row: Option<&FloatingIp>| row.and_then(|row| row.target);
     let mut events = Vec::new();
@@ -20,6 +21,12 @@ pub(super) fn events(change: &RowChange<&FloatingIp>, facts: &Facts<'_>) -> Vec<
         }
         (Some(before), None) => events.push(leading("floating_ip.disassociated", row, &before, facts)),
         (_, Some(_)) | (None, None) => {}
+    }
+    if let (Some(before), Some(after)) = (change.before, change.after)
+        && before.is_auto_assigned != after.is_auto_assigned
+    {
+        let (old, new) = (Some(&before.is_auto_assigned), Some(&after.is_auto_assigned));
+        events.push(about("floating_ip.modified", after, facts).changed("auto_assigned", old, new));
     }
     if let (Some(before), None) = (change.before, change.after) {
         events.push(about("floating_ip.released", before, facts));

@@ -91,13 +91,16 @@ fn changed(before: &Port, after: &Port) -> Option<Event> {
     (event.about != about("port.modified", after).about).then_some(event)
 }
 
-/// The event, telling where the port went and what is known of its plug on the host that it is being moved to.
+/// The event, telling where the port went, as which device, and what is known of its plug on the host that it is being moved to.
 fn moved(event: Event, before: &Port, after: &Port) -> Event {
     let target_host = |port: &Port| port.target.as_ref().map(|target| target.host.clone());
+    let target_binding = |port: &Port| port.target.as_ref().map(|target| target.binding.clone());
     let target_status = |port: &Port| port.target.as_ref().map(|target| word(&target.status));
     event
         .changed("host", Some(&before.host), Some(&after.host))
+        .changed("binding", Some(&before.binding), Some(&after.binding))
         .changed("target_host", target_host(before).as_ref(), target_host(after).as_ref())
+        .changed("target_binding", target_binding(before).as_ref(), target_binding(after).as_ref())
         .changed("target_status", target_status(before).as_ref(), target_status(after).as_ref())
 }
 

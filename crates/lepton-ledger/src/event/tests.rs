@@ -107,7 +107,7 @@ fn a_move_is_told_from_its_start_to_its_end() {
         told(&mut ledger, &start),
         [
             "instance.migrating [p1] destination=host-2 host=host-1 incarnation=1",
-            "port.modified [p1] host=host-1 target_host=host-2 target_status=PENDING",
+            "port.modified [p1] host=host-1 target_binding=tap target_host=host-2 target_status=PENDING",
         ]
     );
     let ports = vec![PortReport { id, status: PortStatus::Active, filtered_at: None }];
@@ -129,10 +129,20 @@ fn a_move_is_told_from_its_start_to_its_end() {
         told(&mut ledger, &setup),
         [
             "instance.migration_aborted [p1] destination=host-2 host=host-1 incarnation=1",
-            "port.modified [p1] host=host-1 old_target_host=host-2 old_target_status=ACTIVE",
+            "port.modified [p1] host=host-1 old_target_binding=tap old_target_host=host-2 old_target_status=ACTIVE",
         ]
     );
     carried_out(&mut ledger, &start).unwrap();
+    let veth = crate::BindingRequest::Veth {
+        netns: "/run/netns/web1".parse().unwrap(),
+        guest_device: "eth%d".parse().unwrap(),
+    };
+    assert_eq!(
+        told(&mut ledger, &crate::MigrateInstanceStart { binding: Some(veth), ..start.clone() }),
+        [
+            "port.modified [p1] host=host-1 old_target_binding=tap target_binding=veth to eth0 in /run/netns/web1"
+        ]
+    );
     let finish = crate::MigrateInstanceFinish {
         instance: instance(1),
         incarnation: None,
@@ -144,7 +154,8 @@ fn a_move_is_told_from_its_start_to_its_end() {
         told(&mut ledger, &finish),
         [
             "instance.migrated [p1] host=host-2 incarnation=1 old_host=host-1",
-            "port.modified [p1] host=host-2 old_host=host-1 old_target_host=host-2 old_target_status=PENDING",
+            "port.modified [p1] binding=veth to eth0 in /run/netns/web1 host=host-2 old_binding=tap old_host=host-1 \
+             old_target_binding=veth to eth0 in /run/netns/web1 old_target_host=host-2 old_target_status=PENDING",
         ]
     );
 }
@@ -569,7 +580,8 @@ fn the_kinds_are_listed_once_and_in_order() {
 #[test]
 fn a_floating_ip_is_told_of_from_its_pool_to_its_pool() {
     use crate::{
-        AllocateFloatingIp, AssociateFloatingIp, CreateFloatingPool, ReleaseFloatingIp, TargetRequest,
+        AllocateFloatingIp, AllocateForInstance, AssociateFloatingIp, CreateFloatingPool, ReleaseFloatingIp,
+        TargetRequest,
     };
     let (mut ledger, _) = with_network(&["10.1.0.0/24"]);
     for number in [1, 2] {
@@ -604,6 +616,23 @@ fn a_floating_ip_is_told_of_from_its_pool_to_its_pool() {
     assert!(left.contains(&disassociated), "{left:?}");
     let back = ReleaseFloatingIp { address, disassociates: false, affects_auto_assigned, scope: scope() };
     assert_eq!(told(&mut ledger, &back), [of_p1("released", "floating_ip=172.24.4.1 pool=nova")]);
+
+    // One that came by itself becomes its project's own: where it leads, and elsewhere.
+    let own =
+        of_p1("modified", "auto_assigned=false floating_ip=172.24.4.1 old_auto_assigned=true pool=nova");
+    for (number, fixed_ip) in [(3, None), (1, Some("10.1.0.2"))] {
+        let with_one = AllocateForInstance { floating_pool: "nova".parse().ok(), ..allocation(3, vec![]) };
+        carried_out(&mut ledger, &with_one).unwrap();
+        let target = TargetRequest::Instance { instance: instance(number), fixed_ip: None, network: None };
+        let keep = AssociateFloatingIp { address, target, affects_auto_assigned: true, scope: scope() };
+        let associated = fixed_ip.map(|fixed_ip| {
+            of_p1("associated", &format!("fixed_ip={fixed_ip} floating_ip=172.24.4.1 pool=nova"))
+        });
+        assert_eq!(told(&mut ledger, &keep), associated.into_iter().chain([own.clone()]).collect::<Vec<_>>());
+        assert_eq!(told(&mut ledger, &keep), [""; 0]);
+        carried_out(&mut ledger, &deallocation(3)).unwrap();
+        carried_out(&mut ledger, &ReleaseFloatingIp { disassociates: true, ..back.clone() }).unwrap();
+    }
 }
 
 /// Each guest renews its lease every minute or so.

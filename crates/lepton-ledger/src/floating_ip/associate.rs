@@ -117,17 +117,36 @@ impl AssociateFloatingIp {
                 self.in_subnets(ledger, around, *fixed_ip)?
             }
             TargetRequest::Anywhere { fixed_ip } => {
-                let found = ledger.floating_owner(self.address)?;
-                let found = found.filter(|owner| self.scope.owns(Some(&owner.project)));
-                let not_found = Refusal::FloatingIpNotFound { address: self.address, pool: None };
-                self.on_networks_of(ledger, &found.ok_or(not_found)?, *fixed_ip)?
+                let owner = self.owner(ledger)?;
+                self.on_networks_of(ledger, &owner, *fixed_ip)?
             }
         };
         match &found[..] {
-            [] => Err(self.target.not_found().into()),
+            [] => Err(self.not_found(ledger)?.into()),
             [found] => Ok(found.clone()),
             [(first, _), ..] => Err(Refusal::FixedIpAmbiguous { address: first.address }.into()),
         }
+    }
+
+    /// Whose it is, and where it leads, if the caller may know of it.
+    fn owner(&self, ledger: &mut View) -> Result<FloatingOwner, Stop> {
+        let found = ledger.floating_owner(self.address)?;
+        let found = found.filter(|owner| self.scope.owns(Some(&owner.project)));
+        found.ok_or_else(|| Refusal::FloatingIpNotFound { address: self.address, pool: None }.into())
+    }
+
+    /// That nothing is where it is to lead.
+    fn not_found(&self, ledger: &mut View) -> Result<Refusal, Stop> {
+        let (address, instance, network, project) = match &self.target {
+            TargetRequest::Instance { instance, fixed_ip, network } => {
+                (*fixed_ip, Some(*instance), *network, None)
+            }
+            TargetRequest::Network { network, fixed_ip } => (Some(*fixed_ip), None, Some(*network), None),
+            TargetRequest::Anywhere { fixed_ip } => {
+                (Some(*fixed_ip), None, None, Some(self.owner(ledger)?.project))
+            }
+        };
+        Ok(Refusal::FixedIpNotFound { address, instance, network, project })
     }
 
     fn in_instance(
@@ -224,17 +243,6 @@ impl Command for DisassociateFloatingIp {
         let row = ledger.lead(&row, None);
         let floating_ip = ledger.floating_ip_info(row)?;
         Ok(AssociatedFloatingIp { floating_ip, previous_instance: Some(target.instance) })
-    }
-}
-
-impl TargetRequest {
-    fn not_found(&self) -> Refusal {
-        let (address, instance, network) = match self {
-            Self::Instance { instance, fixed_ip, network } => (*fixed_ip, Some(*instance), *network),
-            Self::Network { network, fixed_ip } => (Some(*fixed_ip), None, Some(*network)),
-            Self::Anywhere { fixed_ip } => (Some(*fixed_ip), None, None),
-        };
-        Refusal::FixedIpNotFound { address, instance, network }
     }
 }
 

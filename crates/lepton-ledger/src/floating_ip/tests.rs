@@ -236,6 +236,13 @@ fn b50_a_floating_ip_leads_to_nothing_that_no_live_port_has() {
     let expected =
         format!("FIXED_IP_NOT_FOUND: no live port of instance {} has the IPv4 address 10.1.0.9", instance(1));
     assert_eq!(refusal, expected);
+    let anywhere = TargetRequest::Anywhere { fixed_ip: address("10.1.0.9") };
+    let refusal =
+        told(decided(&mut ledger, &AssociateFloatingIp { target: anywhere, ..associate(floating, 1, None) }));
+    assert_eq!(
+        refusal,
+        "FIXED_IP_NOT_FOUND: no live port on a network that project p1 may use has the IPv4 address 10.1.0.9"
+    );
     assert!(told(decided(&mut ledger, &associate(floating, 2, None))).starts_with("INSTANCE_NOT_FOUND"));
     assert_eq!(changes(&ledger, before), [""; 0]);
 }

@@ -130,6 +130,22 @@ fn a_range_stays_on_its_device() {
 }
 
 #[test]
+fn a_range_that_is_on_two_devices_is_not_there_as_a_whole() {
+    let mut ledger = empty();
+    let whole = || pool("nova", &["172.24.4.0/29"]);
+    decided(&mut ledger, &whole()).unwrap();
+    let taken = DeleteFloatingRanges { pool: "nova".parse().unwrap(), ranges: vec![range("172.24.4.3")] };
+    decided(&mut ledger, &taken).unwrap();
+    let elsewhere =
+        CreateFloatingPool { interface: Some("eth1".parse().unwrap()), ..pool("nova", &["172.24.4.3"]) };
+    decided(&mut ledger, &elsewhere).unwrap();
+    let before = ledger.changes().len();
+    let again = told(decided(&mut ledger, &whole()));
+    assert!(again.starts_with("FLOATING_RANGE_OVERLAPS: "), "{again}");
+    assert_eq!(ledger.changes().len(), before);
+}
+
+#[test]
 fn a_pool_has_so_many_ranges_and_no_more() {
     let mut ledger = empty();
     let names: Vec<String> = (0..=MOST_RANGES).map(|at| format!("10.{}.{}.1", at / 256, at % 256)).collect();

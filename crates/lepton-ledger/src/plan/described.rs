@@ -4,7 +4,7 @@ use std::{fmt::Display, time::Duration};
 
 use lepton_types::{
     AddressMode, Amounts, DnsDomain, DnsEntry, DnsScope, FloatingIp, FloatingRange, Limit, MacRange, Network,
-    Port, PortBinding, PortStatus, PortTarget, Quota, Subnet, Timestamp,
+    Port, PortStatus, PortTarget, Quota, Subnet, Timestamp,
 };
 
 use crate::{FixedIp, FreeMac, Holder, Host, Instance, PendingUnplug, Row};
@@ -157,22 +157,15 @@ impl Described for Port {
         says.text("position", position);
         says.text("mac", mac);
         says.some("mac_range_id", mac_range.as_ref());
-        says.text("binding", binding_name(binding));
+        says.text("binding", binding.to_string());
         says.text("status", status_name(status));
         says.flag("released", *is_released);
         if let Some(PortTarget { host, binding, status, revision: _ }) = target {
             says.text("target_host", host);
-            says.text("target_binding", binding_name(binding));
+            says.text("target_binding", binding.to_string());
             says.text("target_status", status_name(status));
         }
         says.moment("created_at", Some(*created_at));
-    }
-}
-
-fn binding_name(binding: &PortBinding) -> String {
-    match binding {
-        PortBinding::Tap => "tap".to_owned(),
-        PortBinding::Veth { netns, guest_device } => format!("veth to {guest_device} in {netns}"),
     }
 }
 

@@ -56,6 +56,16 @@ fn b55_what_a_quota_does_not_allow_takes_nothing() {
     let refused = decided(&mut ledger, &allocation(2, vec![])).unwrap_err();
     assert_eq!(refused, exceeded(Resource::FixedIps, 3, 2, 2));
     assert_eq!(ledger.changes().len(), before + 1, "only the limits");
+    let wish = crate::ValidateNetworks {
+        project: project(),
+        networks: vec![],
+        allow_duplicate_networks: false,
+        mac_base: lepton_ipam::MacBase::default(),
+        scope: Scope::Everything,
+    };
+    assert_eq!(decided(&mut ledger, &wish).unwrap_err(), exceeded(Resource::FixedIps, 3, 2, 2));
+    limited(&mut ledger, |limits| limits.ports = Some(Some(Limit::AtMost(1))));
+    assert_eq!(decided(&mut ledger, &wish).unwrap_err(), exceeded(Resource::Ports, 1, 1, 1));
     let other = AllocateForInstance { project: "p2".parse().unwrap(), ..allocation(2, vec![]) };
     decided(&mut ledger, &other).unwrap();
 }

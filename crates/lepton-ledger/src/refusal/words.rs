@@ -2,14 +2,30 @@
 
 use std::{fmt, net::IpAddr};
 
-use lepton_types::{Cidr, InstanceId, NetworkId, ProjectId, RecordType};
+use lepton_types::{Cidr, InstanceId, Limit, NetworkId, ProjectId, RecordType, Resource};
 
 use super::Violation;
 
-pub(super) fn within(instance: Option<InstanceId>, network: Option<NetworkId>) -> String {
+pub(super) fn within(
+    instance: Option<InstanceId>,
+    network: Option<NetworkId>,
+    project: Option<&ProjectId>,
+) -> String {
     let instance = instance.map(|id| format!(" of instance {id}")).unwrap_or_default();
     let network = network.map(|id| format!(" on network {id}")).unwrap_or_default();
-    format!("{instance}{network}")
+    let project = project.map(|id| format!(" on a network that project {id} may use")).unwrap_or_default();
+    format!("{instance}{network}{project}")
+}
+
+/// `1 port`, `20 fixed IPs`.
+pub(super) fn at_most(limit: Limit, resource: Resource) -> String {
+    let (one, several) = match resource {
+        Resource::Networks => ("network", "networks"),
+        Resource::Ports => ("port", "ports"),
+        Resource::FixedIps => ("fixed IP", "fixed IPs"),
+        Resource::FloatingIps => ("floating IP", "floating IPs"),
+    };
+    format!("{limit} {}", if limit == Limit::AtMost(1) { one } else { several })
 }
 
 pub(super) fn wanted(address: Option<IpAddr>) -> String {

@@ -289,7 +289,13 @@ async fn every_refusal_of_a_floating_ip_says_what_it_is_about() {
     problem.assert(Code::NotFound, "INSTANCE_NOT_FOUND", &[("instance_id", UNKNOWN)], &[UNKNOWN]);
     // B50: an address that nobody has.
     let problem = Problem::of(client.associate_floating_ip(to("172.24.4.1", "10.0.0.9")).await);
-    problem.assert(Code::NotFound, "FIXED_IP_NOT_FOUND", &[("fixed_ip", "10.0.0.9")], &["no live port"]);
+    let metadata = [("fixed_ip", "10.0.0.9"), ("project_id", "blue")];
+    problem.assert(
+        Code::NotFound,
+        "FIXED_IP_NOT_FOUND",
+        &metadata,
+        &["no live port on a network that project blue may use"],
+    );
 
     // What is another project's.
     server.allocate(v1::AllocateForInstanceRequest { project_id: "p2".into(), ..allocation(9) }).await;
@@ -451,7 +457,12 @@ async fn b55_a_project_gets_no_floating_ip_beyond_its_quota_asked_for_or_assigne
             ("used", "1"),
             ("wanted", "1"),
         ];
-        problem.assert(Code::ResourceExhausted, "QUOTA_EXCEEDED", &metadata, &["may have 1 floating_ips"]);
+        problem.assert(
+            Code::ResourceExhausted,
+            "QUOTA_EXCEEDED",
+            &metadata,
+            &["may have 1 floating IP, and has 1"],
+        );
     }
 }
 

@@ -76,7 +76,7 @@ async fn a_limit_below_what_is_used_takes_nothing_away_and_gives_nothing_more() 
     let problem = server.refuses(async |client| client.allocate_for_instance(allocation(2)).await).await;
     let metadata =
         [("project_id", PROJECT), ("resource", "ports"), ("limit", "0"), ("used", "1"), ("wanted", "1")];
-    problem.assert(Code::ResourceExhausted, "QUOTA_EXCEEDED", &metadata, &["may have 0 ports and has 1"]);
+    problem.assert(Code::ResourceExhausted, "QUOTA_EXCEEDED", &metadata, &["may have 0 ports, and has 1"]);
     client.set_quota(ports(PROJECT, Wanted::AtMost(2))).await.unwrap();
     server.allocate(allocation(2)).await;
 }
