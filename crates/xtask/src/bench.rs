@@ -83,8 +83,7 @@ fn prepare(args: &BenchArgs) -> Result<Workspace> {
     }
     packages::ensure(&programs)?;
     let workspace = Workspace::find()?;
-    workspace.build_release()?;
-    raw::build()?;
+    workspace.build_release(&[raw::PROGRAM])?;
     Ok(workspace)
 }
 

@@ -49,7 +49,7 @@ fn run_outside() -> Result<()> {
     let mut inside = namespace::enter(env::args_os().skip(1))?;
     let started = Instant::now();
     say("Building the release (the first time takes some minutes) ...")?;
-    Workspace::find()?.build_release()?;
+    Workspace::find()?.build_release(&[])?;
     say(format_args!("Built in {:.1} s.\n", started.elapsed().as_secs_f64()))?;
     // This process becomes the one inside, so that Ctrl-C reaches it alone.
     let error = inside.exec();

@@ -74,10 +74,10 @@ impl Workspace {
         serde_json::from_str(&metadata).context("cannot read cargo's metadata")
     }
 
-    /// Builds the release of the programs that users run.
-    pub(crate) fn build_release(&self) -> Result<()> {
+    /// Builds the release of the programs that users run, and of more programs of packages.
+    pub(crate) fn build_release(&self, more: &[(&str, &str)]) -> Result<()> {
         let mut build = cargo(["build", "--release"]);
-        for (program, package) in PROGRAMS {
+        for (program, package) in PROGRAMS.iter().chain(more) {
             build.args(["--package", package, "--bin", program]);
         }
         run(&mut build)

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::workspace::{self, Workspace, cargo};
+use crate::workspace::{self, Workspace};
 
 /// Rows of so many instances, put by the engine itself in transactions of 256 instances.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,14 +18,12 @@ pub(super) struct RawFloor {
     pub(super) p50_micros: u64,
 }
 
-/// Builds the program that measures it: the crate that knows SQL has it.
-pub(super) fn build() -> Result<()> {
-    workspace::run(&mut cargo(["build", "--release", "--package", "lepton-store", "--example", "raw_floor"]))
-}
+/// The program that measures it, and the package that has it: the one that knows SQL.
+pub(super) const PROGRAM: (&str, &str) = ("raw_floor", "lepton-store");
 
 /// Measures it on a ledger, a file or a URL, which is of no use afterwards.
 pub(super) fn measure(workspace: &Workspace, ledger: &str) -> Result<RawFloor> {
-    let mut program = std::process::Command::new(workspace.release("examples/raw_floor"));
+    let mut program = std::process::Command::new(workspace.release(PROGRAM.0));
     let printed = workspace::output(program.arg(ledger))?;
     serde_json::from_str(&printed).context("cannot read what raw_floor printed")
 }
