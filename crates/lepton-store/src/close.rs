@@ -33,9 +33,13 @@ pub(crate) async fn close(
     let entries = Entries::of(changes);
     let Some(spent) = spent else { return entries.append(tx).await };
     let quotas = spent.rows;
+    if !tx.is_shared() {
+        let parts = [spent].into_iter().chain(entries.count_then_insert()).collect();
+        let found = tx.execute_in_order(parts).await?;
+        return all_there(found[0], quotas);
+    }
     // One way there and back less, while other managers wait.
-    let counting = if tx.is_shared() { entries.counting_behind(quotas) } else { None };
-    match counting {
+    match entries.counting_behind(quotas) {
         Some(counting) => {
             let inserted = tx.execute_behind(spent, counting).await?;
             if inserted == 0 {
@@ -44,10 +48,7 @@ pub(crate) async fn close(
                 Ok(())
             }
         }
-        None => {
-            all_there(tx.execute_part(spent).await?, quotas)?;
-            entries.append(tx).await
-        }
+        None => all_there(tx.execute_part(spent).await?, quotas),
     }
 }
 

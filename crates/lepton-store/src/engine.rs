@@ -3,6 +3,7 @@
 
 use std::{mem, sync::Arc};
 
+use futures_util::TryStreamExt;
 use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, SubnetId, Timestamp};
 use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
@@ -18,6 +19,10 @@ use crate::{
     statement::{Dialect, Statements, padded, runs},
     together::Part,
 };
+
+/// So few rows SQLite's statements change all together that they go at once. Each number of rows of each is a text of its own, which is
+/// kept prepared, so it must be small; and with more rows the work takes longer than the way.
+const FEW_ROWS: usize = 32;
 
 /// How many batches of questions are read at the same time, beside one of those that look at very many rows.
 pub(crate) const READERS: u32 = 2;
@@ -214,6 +219,16 @@ impl Tx {
             let text = self.engine.statements.combined(&shapes);
             return self.execute_combined(text, parts).await;
         }
+        self.execute_in_order(parts).await
+    }
+
+    /// Runs statements one after the other, and answers how many rows each affected. For few rows SQLite's thread gets them all at once:
+    /// to wake it for each takes longer than the work.
+    pub(crate) async fn execute_in_order(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
+        let are_few = parts.iter().map(|part| part.rows).sum::<usize>() <= FEW_ROWS;
+        if parts.len() > 1 && are_few && matches!(self.connection, Connection::Sqlite(_)) {
+            return self.execute_in_a_row(parts).await;
+        }
         let mut affected = Vec::with_capacity(parts.len());
         for part in parts {
             affected.push(self.execute_part(part).await?);
@@ -230,6 +245,28 @@ impl Tx {
         let mut affected = 0;
         for run in runs(part.rows) {
             affected += self.execute_rows(part.sql, run, values.by_ref().take(run * width).collect()).await?;
+        }
+        Ok(affected)
+    }
+
+    async fn execute_in_a_row(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
+        let shapes: Vec<_> = parts.iter().map(|part| (part.shape(), part.rows)).collect();
+        let text = self.engine.statements.in_a_row(&shapes);
+        let Connection::Sqlite(connection) = &mut self.connection else {
+            return Err(StoreError::Internal("only SQLite runs statements in a row".into()).into());
+        };
+        #[cfg(test)]
+        for (part, rows) in &shapes {
+            let text = self.engine.statements.text(part.sql, *rows, part.width, Dialect::Sqlite);
+            self.engine.note_sent(vec![part.sql], &text);
+        }
+        let values = parts.into_iter().flat_map(|part| part.values).collect();
+        let query = sqlx::query_with::<Sqlite, _>(literal(text), arguments::<Sqlite>(values)?);
+        let mut affected = Vec::with_capacity(shapes.len());
+        let mut done = connection.fetch_many(query);
+        while let Some(step) = done.try_next().await? {
+            // None of them answers rows.
+            affected.extend(step.left().map(|done| done.rows_affected()));
         }
         Ok(affected)
     }

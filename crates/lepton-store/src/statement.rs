@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,7 +21,7 @@ pub(crate) enum Dialect {
     },
 }
 
-/// How many combinations of statements that PostgreSQL gets as one are remembered. An allocation, a deallocation and a report
+/// How many combinations of statements are remembered that go as one, of either engine's. An allocation, a deallocation and a report
 /// need one each, and so does every mixture of them in a batch.
 const MOST_COMBINED: usize = 64;
 
@@ -29,13 +30,16 @@ const MOST_COMBINED: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     texts: Mutex<HashMap<Filling, Arc<str>>>,
-    combined: Mutex<Combined>,
+    /// PostgreSQL's.
+    combined: Mutex<Combined<Shape>>,
+    /// SQLite's, each statement with its number of rows.
+    in_a_row: Mutex<Combined<(Shape, usize)>>,
 }
 
 /// The texts of combinations, each with when it was used last, counted in uses.
-#[derive(Debug, Default)]
-struct Combined {
-    texts: HashMap<Vec<Shape>, (Arc<str>, u64)>,
+#[derive(Debug)]
+struct Combined<S> {
+    texts: HashMap<Vec<S>, (Arc<str>, u64)>,
     uses: u64,
 }
 
@@ -93,17 +97,17 @@ impl Statements {
     /// rows each has changed. A last one that begins with a `with` of its own is behind the others: it asks for what they
     /// have changed as `part0` and so on, and changes rows itself.
     pub(crate) fn combined(&self, parts: &[Shape]) -> Arc<str> {
-        let mut combined = self.combined.lock().unwrap_or_else(PoisonError::into_inner);
-        combined.uses += 1;
-        let now = combined.uses;
-        if let Some((text, used)) = combined.texts.get_mut(parts) {
-            *used = now;
-            return Arc::clone(text);
-        }
-        let text = combine(parts);
-        combined.make_room();
-        combined.texts.insert(parts.to_vec(), (Arc::clone(&text), now));
-        text
+        self.combined.lock().unwrap_or_else(PoisonError::into_inner).text(parts, || combine(parts))
+    }
+
+    /// Statements about so many rows each as one text for SQLite, which carries them out one after the other.
+    pub(crate) fn in_a_row(&self, parts: &[(Shape, usize)]) -> Arc<str> {
+        let mut combined = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
+        combined.text(parts, || {
+            let of =
+                |(shape, rows): &(Shape, usize)| self.text(shape.sql, *rows, shape.width, Dialect::Sqlite);
+            parts.iter().map(of).collect::<Vec<_>>().join("; ").into()
+        })
     }
 }
 
@@ -120,7 +124,26 @@ fn with_index(sql: String, dialect: Dialect) -> String {
     }
 }
 
-impl Combined {
+impl<S> Default for Combined<S> {
+    fn default() -> Self {
+        Self { texts: HashMap::new(), uses: 0 }
+    }
+}
+
+impl<S: Clone + Eq + Hash> Combined<S> {
+    /// The text of a combination, which is made when it is not remembered.
+    fn text(&mut self, parts: &[S], make: impl FnOnce() -> Arc<str>) -> Arc<str> {
+        self.uses += 1;
+        if let Some((text, used)) = self.texts.get_mut(parts) {
+            *used = self.uses;
+            return Arc::clone(text);
+        }
+        let text = make();
+        self.make_room();
+        self.texts.insert(parts.to_vec(), (Arc::clone(&text), self.uses));
+        text
+    }
+
     /// Forgets the combination that was not used for longest, when there are as many as there may be. Each connection keeps
     /// the plans of those that it used last, by a limit of its own.
     fn make_room(&mut self) {
@@ -253,6 +276,14 @@ mod tests {
         let known = |parts: &[Shape]| statements.combined.lock().unwrap().texts.contains_key(parts);
         assert!(known(&parts) && known(&other(2)) && known(&other(MOST_COMBINED)));
         assert!(!known(&other(1)), "it was not used for longest");
+    }
+
+    #[test]
+    fn statements_of_sqlite_follow_one_another() {
+        let insert = Shape { sql: "insert into t {rows}", width: 2 };
+        let update = Shape { sql: "update u set a = v.column1 from ({rows}) as v", width: 1 };
+        let expected = "insert into t values (?,?),(?,?); update u set a = v.column1 from (values (?)) as v";
+        assert_eq!(&*Statements::default().in_a_row(&[(insert, 2), (update, 1)]), expected);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl<'c> Entries<'c> {
         } else if tx.is_shared() {
             self.count_and_insert(tx).await
         } else {
-            self.count_then_insert(tx).await
+            tx.execute_in_order(self.count_then_insert()).await.map(drop)
         }
     }
 
@@ -73,16 +73,20 @@ impl<'c> Entries<'c> {
         })
     }
 
-    async fn count_then_insert(&self, tx: &mut Tx) -> Result<(), Failure> {
-        const COUNT: &str = "insert into counters (name, last) values ($1, $2)
-             on conflict (name) do update set last = counters.last + excluded.last
-             returning last";
-        const INSERT: &str = "insert into journal (last, count, at, actor, request_id, call, events) {rows}";
-        let counted = tx.fetch(COUNT, vec![EVENTS.into(), self.count.into()]).await?;
-        let newest =
-            counted.first().map_or(Err(damaged("counter", &EVENTS)), |row| row.columns().number())?;
-        let rows = with_ends(&self.entries, newest.saturating_sub(self.count));
-        tx.execute_for(INSERT, &rows, |(last, entry)| values(*last, entry)).await.map(drop)
+    /// The statements that append them, for who waits for nobody else: one counts, and behind it one inserts. None for no entries.
+    pub(crate) fn count_then_insert(&self) -> Vec<Part> {
+        const COUNT: &str = "insert into counters (name, last) {rows}
+             on conflict (name) do update set last = counters.last + excluded.last";
+        const INSERT: &str = "insert into journal (last, count, at, actor, request_id, call, events)
+             select (select last from counters where name = v.column8) - v.column9 + v.column1, v.column2, v.column3, v.column4,
+                 v.column5, v.column6, v.column7
+             from ({rows}) as v";
+        let counters = if self.count == 0 { Vec::new() } else { vec![()] };
+        let count = Part::new(COUNT, &counters, |()| vec![EVENTS.into(), self.count.into()]);
+        let insert = Part::new(INSERT, &with_ends(&self.entries, 0), |(last, entry)| {
+            self.counted_values(*last, entry)
+        });
+        count.into_iter().chain(insert).collect()
     }
 
     /// The same in one statement, while which all other managers wait.
