@@ -59,6 +59,18 @@ async fn show_tells_why_a_port_is_not_plugged() {
 }
 
 #[tokio::test]
+async fn show_tells_which_floating_ips_lead_to_it() {
+    let answer = || {
+        let mut info = instance(pb::PortStatus::Active, "");
+        let link = |floating: &str| pb::FloatingLink { floating_ip: floating.into(), fixed_ip: "10.1.0.2".into() };
+        let network = info.vifs[0].network.as_mut().unwrap();
+        network.subnets[0].floating_ips = vec![link("172.24.4.1"), link("172.24.4.9")];
+        info.into()
+    };
+    assert_snapshot!(in_every_format(&["instance", "show", INSTANCE], answer).await);
+}
+
+#[tokio::test]
 async fn deallocate_lists_the_released_ports() {
     let released = vec![PORT.to_owned(), STORAGE_PORT.to_owned()];
     let answer = || pb::DeallocateForInstanceResponse { released_port_ids: released.clone() }.into();

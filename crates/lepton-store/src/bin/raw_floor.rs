@@ -7,7 +7,7 @@ use std::{env, error::Error, time::Instant};
 
 use serde::Serialize;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection,
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -102,7 +102,10 @@ impl Ledger {
     /// Opens it as leptond does, as far as it matters for speed; SQLite's log is copied by nobody meanwhile.
     async fn open(location: &str) -> Result<Self> {
         if location.starts_with("postgres") {
-            return Ok(Self::Postgres(PgConnection::connect(location).await?));
+            let mut server = PgConnection::connect(location).await?;
+            // No triggers, which foreign keys are: a part of one table may refer to the next part of another.
+            server.execute("set session_replication_role = replica").await?;
+            return Ok(Self::Postgres(server));
         }
         let options = SqliteConnectOptions::new()
             .filename(location)
