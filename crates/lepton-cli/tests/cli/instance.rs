@@ -62,7 +62,8 @@ async fn show_tells_why_a_port_is_not_plugged() {
 async fn show_tells_which_floating_ips_lead_to_it() {
     let answer = || {
         let mut info = instance(pb::PortStatus::Active, "");
-        let link = |floating: &str| pb::FloatingLink { floating_ip: floating.into(), fixed_ip: "10.1.0.2".into() };
+        let link =
+            |floating: &str| pb::FloatingLink { floating_ip: floating.into(), fixed_ip: "10.1.0.2".into() };
         let network = info.vifs[0].network.as_mut().unwrap();
         network.subnets[0].floating_ips = vec![link("172.24.4.1"), link("172.24.4.9")];
         info.into()

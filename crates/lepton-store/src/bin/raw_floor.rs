@@ -7,7 +7,7 @@ use std::{env, error::Error, time::Instant};
 
 use serde::Serialize;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, SqliteConnection,
+    ConnectOptions, Connection, Executor, PgConnection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
@@ -186,6 +186,6 @@ impl Ledger {
     clippy::disallowed_methods,
     reason = "the text is made of literals of ours, numbers, and names that the schema has"
 )]
-fn ours(sql: String) -> AssertSqlSafe<String> {
-    AssertSqlSafe(sql)
+fn ours(sql: String) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(sql)
 }
