@@ -212,7 +212,7 @@ pub(crate) async fn run(command: FixedCommand, settings: &Settings, output: Outp
     match command {
         FixedCommand::List(options) => {
             let list = async |output| list(options.clone(), settings, output).await;
-            options.watch.show(&["fixed_ip.", "port.", "subnet."], settings, output, list).await
+            options.watch.show(&["fixed_ip.", "port.", "subnet.", "network."], settings, output, list).await
         }
         FixedCommand::Show(options) => show(options, settings, output).await,
         FixedCommand::Reserve(options) => reserve(options, settings, output).await,

@@ -76,7 +76,7 @@ pub(crate) async fn run(command: RouteCommand, settings: &Settings, output: Outp
         RouteCommand::Remove(options) => remove(options, settings, output).await,
         RouteCommand::List { subnet, watch } => {
             let list = async |output| list(subnet.clone(), settings, output).await;
-            watch.show(&["subnet."], settings, output, list).await
+            watch.show(&["subnet.", "network."], settings, output, list).await
         }
     }
 }

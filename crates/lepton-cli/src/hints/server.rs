@@ -9,7 +9,7 @@ pub(super) fn of(reason: &str, _: &Metadata) -> Option<&'static str> {
             "this program and that leptond do not speak the same language: use the `lepton` that came with it"
         }
         "EVENTS_FORGOTTEN" | "REVISION_AHEAD" => {
-            "look at what is there now, then follow from now on: `lepton event watch` without `--after`"
+            "look at what is there now, then follow from now on: `lepton event watch` without `--after`, or the list with `--watch` anew"
         }
         "FIELD_NOT_ALLOWED" => "leave that option out, or ask an operator to set it",
         "HOST_NOT_ALLOWED" => {

@@ -96,12 +96,14 @@ fn moved(event: Event, before: &Port, after: &Port) -> Event {
     let target_host = |port: &Port| port.target.as_ref().map(|target| target.host.clone());
     let target_binding = |port: &Port| port.target.as_ref().map(|target| target.binding.clone());
     let target_status = |port: &Port| port.target.as_ref().map(|target| word(&target.status));
+    let target_error = |port: &Port| port.target.as_ref().and_then(|target| error_of(&target.status));
     event
         .changed("host", Some(&before.host), Some(&after.host))
         .changed("binding", Some(&before.binding), Some(&after.binding))
         .changed("target_host", target_host(before).as_ref(), target_host(after).as_ref())
         .changed("target_binding", target_binding(before).as_ref(), target_binding(after).as_ref())
         .changed("target_status", target_status(before).as_ref(), target_status(after).as_ref())
+        .changed("target_error", target_error(before).as_ref(), target_error(after).as_ref())
 }
 
 fn of_status(before: &Port, after: &Port) -> Event {
@@ -118,6 +120,13 @@ fn word(status: &PortStatus) -> &'static str {
         PortStatus::Pending => "PENDING",
         PortStatus::Active => "ACTIVE",
         PortStatus::Error(_) => "ERROR",
+    }
+}
+
+fn error_of(status: &PortStatus) -> Option<String> {
+    match status {
+        PortStatus::Pending | PortStatus::Active => None,
+        PortStatus::Error(error) => Some(error.clone()),
     }
 }
 

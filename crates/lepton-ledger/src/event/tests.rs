@@ -116,6 +116,16 @@ fn a_move_is_told_from_its_start_to_its_end() {
         told(&mut ledger, &ReportHost { host: "host-2".parse().unwrap(), report }),
         ["port.modified [p1] host=host-1 old_target_status=PENDING target_status=ACTIVE"]
     );
+    // Each error in other words is news, as where it lives.
+    for (error, expected) in [
+        ("no such namespace", "old_target_status=ACTIVE target_error=no such namespace target_status=ERROR"),
+        ("no namespace", "old_target_error=no such namespace target_error=no namespace"),
+    ] {
+        let ports = vec![PortReport { id, status: PortStatus::Error(error.into()), filtered_at: None }];
+        let report = HostReport { revision: 9.into(), ports, ..HostReport::default() };
+        let told = told(&mut ledger, &ReportHost { host: "host-2".parse().unwrap(), report });
+        assert_eq!(told, [format!("port.modified [p1] host=host-1 {expected}")]);
+    }
     let setup = crate::SetupNetworksOnHost {
         instance: instance(1),
         incarnation: None,
@@ -129,7 +139,8 @@ fn a_move_is_told_from_its_start_to_its_end() {
         told(&mut ledger, &setup),
         [
             "instance.migration_aborted [p1] destination=host-2 host=host-1 incarnation=1",
-            "port.modified [p1] host=host-1 old_target_binding=tap old_target_host=host-2 old_target_status=ACTIVE",
+            "port.modified [p1] host=host-1 old_target_binding=tap old_target_error=no namespace old_target_host=host-2 \
+             old_target_status=ERROR",
         ]
     );
     carried_out(&mut ledger, &start).unwrap();
