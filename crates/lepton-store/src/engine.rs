@@ -1,28 +1,24 @@
-//! The two engines behind one face. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
+//! The two engines behind one face, and their transactions. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
 //! `sql`, `statement` and `voice` knows that there are two.
 
-use std::{mem, sync::Arc};
+mod tx;
 
-use futures_util::TryStreamExt;
+#[cfg(test)]
+use std::mem;
+use std::sync::Arc;
+
 use lepton_ledger::View;
-use lepton_types::{Amounts, Limit, SubnetId, Timestamp};
-use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
+use lepton_types::{Amounts, Limit, Timestamp};
 
+pub(crate) use self::tx::Tx;
 use crate::{
     checkpoint::Log,
     config::StoreConfig,
-    connect::{Access, Connection, Connections},
-    dry::Scarce,
+    connect::{Access, Connections},
     error::StoreError,
     failure::Failure,
-    sql::{Row, Value, add_columns, arguments, columns},
-    statement::{Dialect, Statements, padded, runs},
-    together::Part,
+    statement::Statements,
 };
-
-/// So few rows SQLite's statements change all together that they go at once. Each number of rows of each is a text of its own, which is
-/// kept prepared, so it must be small; and with more rows the work takes longer than the way.
-const FEW_ROWS: usize = 32;
 
 /// How many batches of questions are read at the same time, beside one of those that look at very many rows.
 pub(crate) const READERS: u32 = 2;
@@ -48,17 +44,6 @@ pub(crate) struct Engine {
 pub(crate) struct Sent {
     pub(crate) literals: Vec<&'static str>,
     pub(crate) text: Arc<str>,
-}
-
-/// A transaction. Dropped in the middle, it takes its connection along, since nobody knows what state that is in.
-#[derive(Debug)]
-pub(crate) struct Tx {
-    engine: Arc<Engine>,
-    connection: Connection,
-    access: Access,
-    scarce: Scarce,
-    /// Whether all that is left of those is still to be locked.
-    is_scarce_to_lock: bool,
 }
 
 impl Engine {
@@ -113,13 +98,7 @@ impl Engine {
         if access == Access::Write {
             self.log.finish(&mut connection).await;
         }
-        let mut tx = Tx {
-            engine: Arc::clone(self),
-            connection,
-            access,
-            scarce: Scarce::default(),
-            is_scarce_to_lock: false,
-        };
+        let mut tx = Tx::new(Arc::clone(self), connection, access);
         tx.run(on_sqlite, on_postgres).await?;
         Ok(tx)
     }
@@ -147,279 +126,4 @@ impl Engine {
     pub(crate) fn take_sent(&self) -> Vec<Sent> {
         mem::take(&mut *self.sent.lock().expect("whoever counts does not panic"))
     }
-}
-
-impl Tx {
-    /// Runs a statement and answers what it finds.
-    pub(crate) async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Failure> {
-        self.fetch_rows(sql, 0, values).await
-    }
-
-    /// Runs a statement and answers how many rows it affected.
-    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, Failure> {
-        self.execute_rows(sql, 0, values).await
-    }
-
-    /// Runs a statement for keys, none for no keys, and answers what it finds.
-    pub(crate) async fn fetch_for<K: Clone>(
-        &mut self,
-        sql: &'static str,
-        keys: &[K],
-        values_of: impl Fn(&K) -> Vec<Value>,
-    ) -> Result<Vec<Row>, Failure> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        if matches!(self.connection, Connection::Postgres(_)) {
-            return self.fetch_rows(sql, keys.len(), keys.iter().flat_map(values_of).collect()).await;
-        }
-        let mut found = Vec::new();
-        for chunk in padded(keys) {
-            let values = chunk.iter().flat_map(&values_of).collect();
-            found.extend(self.fetch_rows(sql, chunk.len(), values).await?);
-        }
-        Ok(found)
-    }
-
-    /// Runs a statement for rows, none for no rows, and answers how many it affected.
-    pub(crate) async fn execute_for<R>(
-        &mut self,
-        sql: &'static str,
-        rows: &[R],
-        values_of: impl Fn(&R) -> Vec<Value>,
-    ) -> Result<u64, Failure> {
-        match Part::new(sql, rows, values_of) {
-            Some(part) => self.execute_part(part).await,
-            None => Ok(0),
-        }
-    }
-
-    /// Runs a statement behind another one, as one statement with it, and answers how many rows the second affected. PostgreSQL alone
-    /// can do so. The second begins with a `with`, and counts with `(select count(*) from part0)` what the first has found.
-    pub(crate) async fn execute_behind(&mut self, first: Part, second: Part) -> Result<u64, Failure> {
-        let text = self.engine.statements.combined(&[first.shape(), second.shape()]);
-        let Connection::Postgres(connection) = &mut self.connection else {
-            return Err(only_postgres_combines());
-        };
-        #[cfg(test)]
-        self.engine.note_sent(vec![first.sql, second.sql], &text);
-        let mut arguments = PgArguments::default();
-        for part in [first, second] {
-            add_columns(&mut arguments, part.values, part.rows)?;
-        }
-        let query = sqlx::query_with::<Postgres, _>(literal(text), arguments);
-        Ok(connection.execute(query).await?.rows_affected())
-    }
-
-    /// Runs statements of which none needs what another one does, and answers how many rows each affected. To PostgreSQL they
-    /// go as one: each would cost a way there and back, which for few rows takes longer than the work.
-    pub(crate) async fn execute_together(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
-        if parts.len() > 1 && matches!(self.connection, Connection::Postgres(_)) {
-            let shapes: Vec<_> = parts.iter().map(Part::shape).collect();
-            let text = self.engine.statements.combined(&shapes);
-            return self.execute_combined(text, parts).await;
-        }
-        self.execute_in_order(parts).await
-    }
-
-    /// Runs statements one after the other, and answers how many rows each affected. For few rows SQLite's thread gets them all at once:
-    /// to wake it for each takes longer than the work.
-    pub(crate) async fn execute_in_order(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
-        let are_few = parts.iter().map(|part| part.rows).sum::<usize>() <= FEW_ROWS;
-        if parts.len() > 1 && are_few && matches!(self.connection, Connection::Sqlite(_)) {
-            return self.execute_in_a_row(parts).await;
-        }
-        let mut affected = Vec::with_capacity(parts.len());
-        for part in parts {
-            affected.push(self.execute_part(part).await?);
-        }
-        Ok(affected)
-    }
-
-    pub(crate) async fn execute_part(&mut self, part: Part) -> Result<u64, Failure> {
-        if matches!(self.connection, Connection::Postgres(_)) {
-            return self.execute_rows(part.sql, part.rows, part.values).await;
-        }
-        let width = part.shape().width;
-        let mut values = part.values.into_iter();
-        let mut affected = 0;
-        for run in runs(part.rows) {
-            affected += self.execute_rows(part.sql, run, values.by_ref().take(run * width).collect()).await?;
-        }
-        Ok(affected)
-    }
-
-    async fn execute_in_a_row(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
-        let shapes: Vec<_> = parts.iter().map(|part| (part.shape(), part.rows)).collect();
-        let text = self.engine.statements.in_a_row(&shapes);
-        let Connection::Sqlite(connection) = &mut self.connection else {
-            return Err(StoreError::Internal("only SQLite runs statements in a row".into()).into());
-        };
-        #[cfg(test)]
-        for (part, rows) in &shapes {
-            let text = self.engine.statements.text(part.sql, *rows, part.width, Dialect::Sqlite);
-            self.engine.note_sent(vec![part.sql], &text);
-        }
-        let values = parts.into_iter().flat_map(|part| part.values).collect();
-        let query = sqlx::query_with::<Sqlite, _>(literal(text), arguments::<Sqlite>(values)?);
-        let mut affected = Vec::with_capacity(shapes.len());
-        let mut done = connection.fetch_many(query);
-        while let Some(step) = done.try_next().await? {
-            // None of them answers rows.
-            affected.extend(step.left().map(|done| done.rows_affected()));
-        }
-        Ok(affected)
-    }
-
-    async fn execute_combined(&mut self, text: Arc<str>, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
-        let Connection::Postgres(connection) = &mut self.connection else {
-            return Err(only_postgres_combines());
-        };
-        let (mut arguments, count) = (PgArguments::default(), parts.len());
-        #[cfg(test)]
-        self.engine.note_sent(parts.iter().map(|part| part.sql).collect(), &text);
-        for part in parts {
-            add_columns(&mut arguments, part.values, part.rows)?;
-        }
-        let query = sqlx::query_with::<Postgres, _>(literal(text), arguments);
-        let row = Row::Postgres(connection.fetch_one(query).await?);
-        let mut columns = row.columns();
-        Ok((0..count).map(|_| columns.number()).collect::<Result<_, _>>()?)
-    }
-
-    async fn fetch_rows(
-        &mut self,
-        sql: &'static str,
-        rows: usize,
-        values: Vec<Value>,
-    ) -> Result<Vec<Row>, Failure> {
-        let query = self.text(sql, rows, values.len());
-        match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                let query = sqlx::query_with::<Sqlite, _>(query, arguments::<Sqlite>(values)?);
-                Ok(connection.fetch_all(query).await?.into_iter().map(Row::Sqlite).collect())
-            }
-            Connection::Postgres(connection) => {
-                let query = sqlx::query_with::<Postgres, _>(query, columns_or_values(values, rows)?);
-                Ok(connection.fetch_all(query).await?.into_iter().map(Row::Postgres).collect())
-            }
-        }
-    }
-
-    async fn execute_rows(
-        &mut self,
-        sql: &'static str,
-        rows: usize,
-        values: Vec<Value>,
-    ) -> Result<u64, Failure> {
-        let query = self.text(sql, rows, values.len());
-        match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                let query = sqlx::query_with::<Sqlite, _>(query, arguments::<Sqlite>(values)?);
-                Ok(connection.execute(query).await?.rows_affected())
-            }
-            Connection::Postgres(connection) => {
-                let query = sqlx::query_with::<Postgres, _>(query, columns_or_values(values, rows)?);
-                Ok(connection.execute(query).await?.rows_affected())
-            }
-        }
-    }
-
-    #[expect(clippy::disallowed_types, reason = "the text is a literal of ours with parameters filled in")]
-    fn text(&self, sql: &'static str, rows: usize, values: usize) -> sqlx::AssertSqlSafe<Arc<str>> {
-        let width = values.checked_div(rows).unwrap_or_default();
-        let dialect = match self.connection {
-            Connection::Sqlite(_) => Dialect::Sqlite,
-            Connection::Postgres(_) => Dialect::Postgres { is_locking: self.is_shared() },
-        };
-        let text = self.engine.statements.text(sql, rows, width, dialect);
-        #[cfg(test)]
-        self.engine.note_sent(vec![sql], &text);
-        literal(text)
-    }
-
-    /// Whether it may change the ledger.
-    pub(crate) fn is_writing(&self) -> bool {
-        self.access == Access::Write
-    }
-
-    /// Whether others write meanwhile, so that what it decides on must be locked.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.is_writing() && matches!(self.connection, Connection::Postgres(_))
-    }
-
-    /// Says for which subnets the batch has begun anew, so that all that is left of them is locked at once.
-    pub(crate) fn note_scarce(&mut self, scarce: &Scarce) {
-        self.scarce = scarce.clone();
-        self.is_scarce_to_lock = true;
-    }
-
-    /// The subnets of which all is to be locked, the first time that it is asked.
-    pub(crate) fn take_scarce(&mut self) -> Vec<SubnetId> {
-        let is_to_lock = mem::take(&mut self.is_scarce_to_lock);
-        if is_to_lock { self.scarce.subnets().collect() } else { Vec::new() }
-    }
-
-    /// For which subnets the batch has begun anew.
-    pub(crate) fn scarce(&self) -> &Scarce {
-        &self.scarce
-    }
-
-    /// Whether the batch has begun anew for a subnet.
-    pub(crate) fn is_scarce(&self, subnet: SubnetId) -> bool {
-        self.scarce.knows(subnet)
-    }
-
-    /// Makes what was written durable. Without an answer it may have happened.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`] when the file was moved meanwhile: then it is taken back.
-    pub(crate) async fn commit(mut self) -> Result<(), Failure> {
-        if let Err(moved) = self.engine.connections.ensure_in_place() {
-            self.rollback().await?;
-            return Err(moved);
-        }
-        self.run("COMMIT", "COMMIT").await.map_err(Failure::of_commit)?;
-        self.engine.log.note_commit();
-        self.keep_connection();
-        Ok(())
-    }
-
-    /// Takes everything back.
-    pub(crate) async fn rollback(mut self) -> Result<(), Failure> {
-        self.run("ROLLBACK", "ROLLBACK").await?;
-        self.keep_connection();
-        Ok(())
-    }
-
-    fn keep_connection(self) {
-        self.engine.connections.put_back(self.connection, self.access);
-    }
-
-    async fn run(&mut self, on_sqlite: &'static str, on_postgres: &'static str) -> Result<(), Failure> {
-        match &mut self.connection {
-            Connection::Sqlite(connection) => connection.execute(on_sqlite).await.map(drop)?,
-            Connection::Postgres(connection) => connection.execute(on_postgres).await.map(drop)?,
-        }
-        Ok(())
-    }
-}
-
-#[expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "the text is made of literals of ours with parameters filled in"
-)]
-fn literal(text: Arc<str>) -> sqlx::AssertSqlSafe<Arc<str>> {
-    sqlx::AssertSqlSafe(text)
-}
-
-fn only_postgres_combines() -> Failure {
-    StoreError::Internal("only PostgreSQL combines statements".into()).into()
-}
-
-/// What PostgreSQL takes: an array a column for a statement about rows, else the values one by one.
-fn columns_or_values(values: Vec<Value>, rows: usize) -> Result<PgArguments, StoreError> {
-    if rows == 0 { arguments::<Postgres>(values) } else { columns(values, rows) }
 }
