@@ -142,8 +142,9 @@ impl Lane {
                     span.follows_from(job.span());
                 });
                 self.serve(batch).instrument(span).await;
-                self.metrics.batch(commands, started.elapsed());
-                self.pace.note(commands, started.elapsed());
+                let took = started.elapsed();
+                self.metrics.batch(commands, took);
+                self.pace.note(commands, took);
             }
             for prune in prunes {
                 self.serve_prune(prune).await;
