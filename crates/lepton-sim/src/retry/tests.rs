@@ -55,8 +55,9 @@ async fn a_refusal_that_repeating_cannot_change_is_final() {
 
 #[tokio::test(start_paused = true)]
 async fn the_server_says_when_to_come_back() {
-    let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(321)));
+    // Longer than it would wait by itself.
+    let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(4_321)));
     let started = Instant::now();
     attempts_with(Status::with_error_details(Code::Unavailable, "later", details), 1).await.answer.unwrap();
-    assert_eq!(started.elapsed().as_millis(), 321);
+    assert_eq!(started.elapsed().as_millis(), 4_321);
 }
