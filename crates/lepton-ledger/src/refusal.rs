@@ -19,7 +19,9 @@ use lepton_types::{
 use self::{
     table::refusals,
     tell::{At, OwnNames, Tell},
-    words::{Listed, at_most, example, floating, joined, of_type, out_of_range, wanted, whose, within},
+    words::{
+        Listed, any_of, at_most, example, floating, joined, of_type, out_of_range, wanted, whose, within,
+    },
 };
 use crate::{AuditedThing, FindingClass, PlanHash, PortRef, Sought, Unproven};
 
@@ -267,11 +269,13 @@ refusals! {
     FixedIpNotFoundForAddress = "FIXED_IP_NOT_FOUND_FOR_ADDRESS", NotFound {
         address: IpAddr = "fixed_ip",
     }
-    /// The network has no such address.
-    #[error("address {address} is in no subnet of network {network}")]
+    /// No subnet that was looked at has such an address.
+    #[error("address {address} is not in {}", any_of(*network, cidrs))]
     FixedIpNotFoundForNetwork = "FIXED_IP_NOT_FOUND_FOR_NETWORK", NotFound {
         network: NetworkId = "network_id",
         address: IpAddr = "fixed_ip",
+        /// The prefixes of those: all of the network's, or of one that was named.
+        cidrs: Vec<Cidr> = "cidr",
     }
     /// The instance has no fixed IP at all.
     #[error("instance {instance} has no fixed IP")]

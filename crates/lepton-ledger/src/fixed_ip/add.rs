@@ -129,8 +129,10 @@ fn give_lowest(ledger: &mut View, port: &Port, subnets: &[Subnet]) -> Result<(),
     }
     let with_pools: Vec<_> = of_family.iter().filter(|subnet| subnet.mode == AddressMode::Pool).collect();
     if with_pools.is_empty() {
+        let cidrs: Vec<_> = of_family.iter().map(|subnet| subnet.cidr.to_string()).collect();
         let problem = format!(
-            "network {network} has no subnet with a pool to choose from, and the address that follows from the vNIC is taken; name an address"
+            "there is no pool to choose from in {} of network {network}, and the address that follows from the vNIC is taken; name an address",
+            cidrs.join(", ")
         );
         return Err(Refusal::invalid_field("address", problem).into());
     }

@@ -82,8 +82,9 @@ impl View {
     /// The subnet of a network of instances, which the caller may see, that contains the address.
     pub(crate) fn subnet_at(&mut self, place: Place, address: IpAddr, scope: &Scope) -> Result<Subnet, Stop> {
         let (network, subnets) = self.subnets_at(place, scope)?;
-        let subnet = subnets.into_iter().find(|subnet| subnet.cidr.contains(address));
-        subnet.ok_or_else(|| Refusal::FixedIpNotFoundForNetwork { network, address }.into())
+        let found = subnets.iter().find(|subnet| subnet.cidr.contains(address)).cloned();
+        let cidrs = || subnets.iter().map(|subnet| subnet.cidr).collect();
+        found.ok_or_else(|| Refusal::FixedIpNotFoundForNetwork { network, address, cidrs: cidrs() }.into())
     }
 
     /// A network of instances that the caller may see, and the subnets of it that are at the place, IPv4 before IPv6.

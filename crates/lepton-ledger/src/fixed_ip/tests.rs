@@ -127,10 +127,8 @@ fn a_subnet_that_was_added_later_gives_the_address_that_follows_from_the_mac_onc
     let address = derived(&subnet, info.vifs[0].mac).to_string();
     assert_eq!(fixed_ips(&decided(&mut ledger, &add).unwrap()), ["10.1.0.2", &address]);
     let refusal = decided(&mut ledger, &add).unwrap_err();
-    assert!(
-        refusal.to_string().contains("no subnet with a pool to choose from, and the address that follows"),
-        "{refusal}"
-    );
+    let told = format!("no pool to choose from in fd00:1::/64 of network {network}, and the address that");
+    assert!(refusal.to_string().contains(&told), "{refusal}");
 }
 
 #[test]

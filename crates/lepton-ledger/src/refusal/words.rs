@@ -54,6 +54,14 @@ pub(super) fn joined(cidrs: &[Cidr]) -> String {
     cidrs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// Subnets of a network by their prefixes, if it has any.
+pub(super) fn any_of(network: NetworkId, cidrs: &[Cidr]) -> String {
+    if cidrs.is_empty() {
+        return format!("a subnet of network {network}, which has none");
+    }
+    format!("{} of network {network}", joined(cidrs))
+}
+
 /// Wrong fields, one behind the other.
 pub(super) struct Listed<'a> {
     pub(super) violations: &'a [Violation],

@@ -117,6 +117,29 @@ fn what_cannot_be_reserved_is_refused_by_name() {
 }
 
 #[test]
+fn an_address_that_is_nowhere_is_told_with_the_subnets_that_were_looked_at() {
+    let (mut ledger, made) = with_network(&["10.1.0.0/24"]);
+    let (network, first) = (made.network.id, made.subnets[0].id);
+    let add = |cidr: &str| AddSubnet {
+        network,
+        spec: SubnetSpec::new(cidr.parse().unwrap()),
+        scope: Scope::Everything,
+    };
+    decided(&mut ledger, &add("10.2.0.0/24")).unwrap();
+    let of = |place, address| ReserveFixedIp { place, ..reservation(network, address, "dns") };
+    for (command, told) in [
+        (of(Place::Subnet(first), "10.2.0.9"), "address 10.2.0.9 is not in 10.1.0.0/24 of network"),
+        (
+            of(Place::Network(network), "10.3.0.9"),
+            "address 10.3.0.9 is not in 10.1.0.0/24, 10.2.0.0/24 of network",
+        ),
+    ] {
+        let refusal = decided(&mut ledger, &command).unwrap_err().to_string();
+        assert!(refusal.starts_with(told), "{refusal}");
+    }
+}
+
+#[test]
 fn an_unreserved_address_rests_as_its_subnet_wants_and_as_long_as_it_had_to_before() {
     let (mut ledger, made) = with_network(&["10.3.0.0/24"]);
     let network = made.network.id;
