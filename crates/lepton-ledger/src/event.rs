@@ -169,6 +169,7 @@ fn of(changes: &[Change], ledger: &View) -> Vec<Event> {
     events.extend(ports.iter().flat_map(|change| port::events(change, &addresses)));
     let by_themselves = fixed_ips.iter().filter(|change| !addresses.are_told_with_port(change));
     events.extend(by_themselves.flat_map(|change| fixed_ip::events(change, &facts)));
+    events.extend(fixed_ips.iter().filter_map(|change| fixed_ip::event_of_network(change, &facts)));
     let floating_ips = coalesce(sets.floating_ips);
     events.extend(floating_ips.iter().flat_map(|change| floating_ip::events(change, &facts)));
     events.extend(coalesce(sets.dns_domains).iter().flat_map(dns::domain_events));

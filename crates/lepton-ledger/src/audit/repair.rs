@@ -201,7 +201,9 @@ fn give_back(
     if until <= now {
         return ledger.free_bit(&look.subnet, address);
     }
-    ledger.need([Key::Subnet(look.subnet.id), Key::FixedIp(look.subnet.id, address)])?;
+    // Whose the network is: its owner hears of it.
+    let (subnet, network) = (look.subnet.id, look.subnet.network);
+    ledger.need([Key::Network(network), Key::Subnet(subnet), Key::FixedIp(subnet, address)])?;
     let holder = Holder::Quarantine(until);
     ledger.insert(FixedIp {
         subnet: look.subnet.id,

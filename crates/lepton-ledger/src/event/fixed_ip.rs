@@ -26,6 +26,24 @@ pub(super) fn events(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> impl It
     kinds.filter_map(|kind| event(kind, change, facts))
 }
 
+/// What the owner of the network hears where the address is another project's port's, before or after: that it rests, or no more. Whatever
+/// else becomes of it is that project's business.
+pub(super) fn event_of_network(change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> Option<Event> {
+    let (before, after) = (change.before?, change.after?);
+    let (kind, port) = match (&before.holder, &after.holder) {
+        (held, Holder::Quarantine(_)) => (RESTING, held.port()?),
+        (Holder::Quarantine(_), held) => (FREED, held.port()?),
+        _ => return None,
+    };
+    let network = facts.network_of(after.subnet)?;
+    let owner = facts.network(network)?.project.as_ref()?;
+    if facts.port(port)?.project == *owner {
+        return None;
+    }
+    let event = Event::new(kind).of_project(Some(owner)).with("fixed_ip", after.address);
+    Some(event.with("subnet_id", after.subnet).with("network_id", network))
+}
+
 fn event(kind: &'static str, change: &RowChange<&FixedIp>, facts: &Facts<'_>) -> Option<Event> {
     let row = change.after.or(change.before)?;
     let is_subnets = match kind {

@@ -124,7 +124,8 @@ fn end(ledger: &mut View, ports: &[&Port]) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Takes addresses from their ports, for good. Loads in two rounds all that this needs: their subnets, then their blocks.
+/// Takes addresses from their ports, for good. Loads in two rounds all that this needs: their subnets, then their blocks, and the
+/// networks where some come to rest, whose owners hear of it.
 pub(crate) fn free(ledger: &mut View, fixed_ips: &[FixedIp]) -> Result<(), Stop> {
     let owners = owners(ledger, fixed_ips)?;
     let quotas = owners.iter().cloned().map(Key::Quota);
@@ -133,7 +134,11 @@ pub(crate) fn free(ledger: &mut View, fixed_ips: &[FixedIp]) -> Result<(), Stop>
     for row in fixed_ips {
         of_subnets.extend(ledger.subnet(row.subnet)?.cloned().map(|subnet| (subnet, row)));
     }
-    ledger.need(of_subnets.iter().filter_map(|(subnet, row)| pool::key_of_block(subnet, row.address)))?;
+    let resting =
+        of_subnets.iter().filter(|(subnet, row)| !subnet.quarantine.is_zero() || row.lease.is_some());
+    let networks = resting.map(|(subnet, _)| Key::Network(subnet.network));
+    let blocks = of_subnets.iter().filter_map(|(subnet, row)| pool::key_of_block(subnet, row.address));
+    ledger.need(networks.chain(blocks))?;
     for (subnet, row) in &of_subnets {
         ledger.release(subnet, row)?;
     }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use lepton_ipam::SubnetSpec;
 use lepton_ledger::{
-    Change, DeleteNetwork, Envelope, EventFilter, EventPage, EventStart, JournalEntry, NetworkSpec,
-    ReadEvents, RegisterHost, Scope,
+    Associate, AssociateNetwork, Change, DeleteNetwork, Envelope, EventFilter, EventPage, EventStart,
+    JournalEntry, NetworkSpec, ReadEvents, RegisterHost, Scope,
 };
 use lepton_types::{Event, RecordedEvent};
 
@@ -270,4 +271,27 @@ async fn the_journal_is_what_a_batch_writes_last_and_once() {
         assert_eq!(sent.iter().filter(is_journals).count(), statements, "{kind:?}");
         assert!(sent[sent.len() - statements..].iter().all(|sql| is_journals(&sql)), "{kind:?}: {sent:?}");
     }
+}
+
+#[tokio::test]
+async fn the_owner_of_a_network_hears_where_another_projects_addresses_come_to_rest() {
+    each_store(async |subject| {
+        let spec = SubnetSpec { quarantine: Duration::from_secs(60), ..subnet("10.1.0.0/24") };
+        let made = subject.create(network("shared", vec![spec])).await;
+        subject.allocate(1).await.unwrap();
+        let with = Associate::Project("p2".parse().unwrap());
+        subject.submit(AssociateNetwork { network: made.network.id, with }).await.unwrap();
+        let before = all(subject.store(), 0).await.last().unwrap().revision;
+        // Nothing of the network is in memory any more.
+        if subject.kind.is_durable() {
+            subject.reopen().await;
+        }
+        subject.end(1).await;
+        let events = all(subject.store(), before).await;
+        let of_owner = events.iter().filter(|event| event.event.project == "p2".parse().ok());
+        let told: Vec<_> =
+            of_owner.map(|event| (&*event.event.kind, &event.event.about["fixed_ip"])).collect();
+        assert_eq!(told, [("fixed_ip.resting", &"10.1.0.2".to_owned())]);
+    })
+    .await;
 }

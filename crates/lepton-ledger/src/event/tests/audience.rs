@@ -27,6 +27,22 @@ fn the_owner_of_a_network_hears_what_becomes_of_its_addresses_that_no_port_has()
 }
 
 #[test]
+fn the_owner_of_a_network_hears_where_another_projects_addresses_come_to_rest() {
+    let mut ledger = empty();
+    let quarantine = std::time::Duration::from_secs(60);
+    let spec = SubnetSpec { quarantine, ..SubnetSpec::new("10.1.0.0/24".parse().unwrap()) };
+    let made = made(&mut ledger, NetworkSpec { subnets: vec![spec], ..network("shared", &[]) });
+    carried_out(&mut ledger, &allocation(1, vec![])).unwrap();
+    let with = Associate::Project("p2".parse().unwrap());
+    carried_out(&mut ledger, &AssociateNetwork { network: made.network.id, with }).unwrap();
+    let ports = carried_out(&mut ledger, &deallocation(1)).unwrap().ports;
+    assert_eq!(
+        told(&mut ledger, &report(vec![], ports)),
+        ["port.deleted [p1] fixed_ips=10.1.0.2 host=host-1", "fixed_ip.resting [p2] fixed_ip=10.1.0.2"]
+    );
+}
+
+#[test]
 fn of_a_name_those_hear_who_may_see_its_domain_whoever_has_the_address() {
     for (scope, audience) in [
         (DnsScope::Private { availability_zone: None }, "operators"),
