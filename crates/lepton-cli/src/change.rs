@@ -45,12 +45,15 @@ pub(crate) struct Change {
     pub(crate) plan_hash: Option<String>,
     /// What a dry run was told.
     pub(crate) plan: OnceCell<PlanView>,
+    /// Options that the same command needs to be the same request again, which the user left to the server.
+    pub(crate) said: Vec<String>,
 }
 
 impl ChangeOptions {
-    /// Whether the user chose the id of the request, to be able to repeat it.
-    pub(crate) const fn has_request_id(&self) -> bool {
-        self.request_id.is_some()
+    /// The option by which the command may be a request that was made before, if the user gave one: an id of its own, or a plan's.
+    pub(crate) fn repeated_by(&self) -> Option<&'static str> {
+        let plan = self.plan_hash.as_ref().map(|_| "--plan-hash");
+        self.request_id.as_ref().map(|_| "--request-id").or(plan)
     }
 }
 
@@ -60,7 +63,7 @@ impl From<ChangeOptions> for Change {
             Some(_) => String::new(),
             None => Uuid::new_v4().to_string(),
         });
-        Self { is_dry_run: dry_run, request_id, plan_hash, plan: OnceCell::new() }
+        Self { is_dry_run: dry_run, request_id, plan_hash, plan: OnceCell::new(), said: Vec::new() }
     }
 }
 
@@ -87,10 +90,15 @@ impl Change {
         }
         let Some(plan) = self.plan.get() else { return output.print(answer) };
         output.print(&PlannedView { answer, plan })?;
-        let hash = plan.hash();
+        let by = self.again(&format!("--plan-hash {}", plan.hash()));
         output.remark(&format!(
-            "The same command with `--plan-hash {hash}` in place of `--dry-run` does just that, within an hour."
+            "The same command with `{by}` in place of `--dry-run` does just that, within an hour."
         ));
         Ok(())
+    }
+
+    /// What makes the same command the same request again, by the option that says which.
+    pub(crate) fn again(&self, by: &str) -> String {
+        self.said.iter().map(String::as_str).chain([by]).collect::<Vec<_>>().join(" ")
     }
 }

@@ -164,7 +164,7 @@ impl Error {
         if self.0.is_open() && !change.is_dry_run {
             let again = match change.plan_hash {
                 Some(_) => "again".to_owned(),
-                None => format!("with `--request-id {id}`"),
+                None => format!("with `{}`", change.again(&format!("--request-id {id}"))),
             };
             self = self.with_hint(&format!(
                 "it may have been carried out all the same; the same command {again} gets its answer and does not do it twice"

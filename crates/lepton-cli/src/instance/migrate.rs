@@ -26,7 +26,7 @@ pub(crate) struct MigrateOptions {
     #[arg(long, value_name = "HOST", required_unless_present_any = ["finish", "abort"])]
     to: Option<String>,
 
-    /// The host that it comes from [default: where it lives]
+    /// The host that it comes from [default: where it lives; to be named, as --to is, with --request-id and --plan-hash]
     #[arg(long, value_name = "HOST", conflicts_with = "abort")]
     from: Option<String>,
 
@@ -67,7 +67,7 @@ pub(crate) struct MigrateOptions {
 pub(super) async fn run(options: MigrateOptions, settings: &Settings, output: Output) -> Result<(), Error> {
     let client = Client::connect(settings).await?.allowing(options.wait.unwrap_or_default());
     let ends = Ends::of(&options, &client).await?;
-    let change = Change::from(options.change.clone());
+    let change = Change { said: ends.said(&options), ..Change::from(options.change.clone()) };
     let info = if options.abort {
         abort(&client, &change, options, ends).await?
     } else if options.finish {
@@ -82,25 +82,23 @@ pub(super) async fn run(options: MigrateOptions, settings: &Settings, output: Ou
 struct Ends {
     source: String,
     dest: String,
-    /// The life of the instance that was asked about; 0, whichever lives, when the user said it all.
-    incarnation: u64,
 }
 
 impl Ends {
     /// As the options say, and where they do not, as the server does.
     async fn of(options: &MigrateOptions, client: &Client) -> Result<Self, Error> {
         if let (Some(source), Some(dest)) = (&options.from, &options.to) {
-            return Ok(Self { source: source.clone(), dest: dest.clone(), incarnation: 0 });
+            return Ok(Self { source: source.clone(), dest: dest.clone() });
         }
         if let (true, Some(dest)) = (options.abort, &options.to) {
-            return Ok(Self { source: String::new(), dest: dest.clone(), incarnation: 0 });
+            return Ok(Self { source: String::new(), dest: dest.clone() });
         }
         // What the server knows of the move changes with it, and a repeated request must say the same.
-        if options.change.has_request_id() {
+        if let Some(option) = options.change.repeated_by() {
             let missing = if options.abort { "--to" } else { "--from and --to" };
-            return Err(Error::usage(format!("--request-id needs {missing}")).with_hint(
-                "a request is repeated with the hosts that it named; leave --request-id out, or name them",
-            ));
+            return Err(Error::usage(format!("{option} needs {missing}")).with_hint(&format!(
+                "a request is repeated with the hosts that it named; leave {option} out, or name them"
+            )));
         }
         let request = pb::GetInstanceNwInfoRequest { instance_id: options.instance.clone() };
         let info = client
@@ -112,7 +110,20 @@ impl Ends {
             let what = format!("instance {} is not being moved", clean(&options.instance));
             return Err(Error::failed(what).with_hint("`--to HOST` begins a move"));
         }
-        Ok(Self { source, dest, incarnation: info.incarnation })
+        Ok(Self { source, dest })
+    }
+
+    /// The host that no longer gets the instance. Of one that is not being moved nothing is left to abort.
+    fn of_abort(&self) -> &str {
+        if self.dest.is_empty() { &self.source } else { &self.dest }
+    }
+
+    /// Options that name the hosts which the user's own do not.
+    fn said(&self, options: &MigrateOptions) -> Vec<String> {
+        let dest = if options.abort { self.of_abort() } else { &self.dest };
+        let (is_from, is_to) = (options.from.is_none() && !options.abort, options.to.is_none());
+        let from = is_from.then(|| format!("--from {}", clean(&self.source)));
+        from.into_iter().chain(is_to.then(|| format!("--to {}", clean(dest)))).collect()
     }
 }
 
@@ -126,7 +137,8 @@ async fn start(
     let veth = options.netns.map(|netns_path| Kind::Veth(Veth { netns_path, guest_device }));
     let request = pb::MigrateInstanceStartRequest {
         instance_id: options.instance,
-        incarnation: ends.incarnation,
+        // The user names an instance, whichever life it lives: so a repeated request says the same.
+        incarnation: 0,
         source: ends.source,
         dest: ends.dest,
         binding: veth.map(|kind| pb::PortBinding { kind: Some(kind) }),
@@ -146,7 +158,7 @@ async fn finish(
 ) -> Result<pb::NetworkInfo, Error> {
     let request = pb::MigrateInstanceFinishRequest {
         instance_id: options.instance,
-        incarnation: ends.incarnation,
+        incarnation: 0,
         source: ends.source,
         dest: ends.dest,
         request_id: change.request_id.clone(),
@@ -162,11 +174,10 @@ async fn abort(
     options: MigrateOptions,
     ends: Ends,
 ) -> Result<pb::NetworkInfo, Error> {
-    // Of an instance that is not being moved nothing is left to abort.
-    let host = if ends.dest.is_empty() { ends.source } else { ends.dest };
+    let host = ends.of_abort().to_owned();
     let request = pb::SetupNetworksOnHostRequest {
         instance_id: options.instance,
-        incarnation: ends.incarnation,
+        incarnation: 0,
         host,
         teardown: true,
         binding: None,

@@ -1,6 +1,6 @@
 //! Servers that are not there, come back, break off or never answer; readers that go away.
 
-use std::{collections::HashMap, io, process::Stdio};
+use std::{collections::HashMap, io, iter, process::Stdio};
 
 use insta::assert_snapshot;
 use lepton_proto::v1 as pb;
@@ -205,6 +205,38 @@ async fn the_id_that_was_made_for_a_change_is_not_lost_with_its_answer() {
     let sent = uuid_of(&server.requests()[0]).to_owned();
     assert_eq!(run.exit_code, Some(3));
     assert!(run.stderr.contains(&format!("`--request-id {sent}`")), "{}", run.stderr);
+}
+
+/// The hosts are looked up, and so the hint names them: after the move they are others.
+#[tokio::test]
+async fn a_move_whose_answer_is_lost_is_repeated_with_the_hosts_that_were_looked_up() {
+    let there = || pb::NetworkInfo {
+        instance_id: INSTANCE.into(),
+        host: "node-1".into(),
+        destination: "node-2".into(),
+        ..pb::NetworkInfo::default()
+    };
+    for (options, hosts) in [
+        (&["--to", "node-2"][..], "--from node-1"),
+        (&["--finish"], "--from node-1 --to node-2"),
+        (&["--abort"], "--to node-2"),
+    ] {
+        let refusal = || {
+            let details = ErrorDetails::with_error_info("LEDGER_UNAVAILABLE", "lepton", HashMap::new());
+            Turn::Refuse(Status::with_error_details(Code::Unavailable, "gone", details))
+        };
+        let server = Server::playing(iter::once(there().into()).chain((0..5).map(|_| refusal())));
+        let migrate = [&["instance", "migrate", INSTANCE], options].concat();
+        let run = Terminal::at(&server).run(&migrate).await;
+        let sent = uuid_of(&server.requests()[1]).to_owned();
+        let again = format!("`{hosts} --request-id {sent}`");
+        assert!(run.stderr.contains(&again), "{}", run.stderr);
+        // Just what the hint says is the same request.
+        let named = hosts.split(' ').chain(["--request-id", &sent]);
+        let again = Server::playing([there().into()]);
+        Terminal::at(&again).run(&migrate.iter().copied().chain(named).collect::<Vec<_>>()).await;
+        assert_eq!(again.requests(), [server.requests()[1].clone()], "{options:?}");
+    }
 }
 
 #[tokio::test]
