@@ -214,12 +214,7 @@ async fn list(
         page.await.map(|page| (page.entries, page.next_page_token))
     };
     let (entries, has_more) = pages::fetch(limit, page).await?;
-    if entries.is_empty() {
-        output.remark("There are none; `lepton dns add DOMAIN NAME ADDRESS` gives a name an address.");
-    }
-    output.print(&DnsEntriesView::new(entries, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = entries.len();
+    let none = "There are none; `lepton dns add DOMAIN NAME ADDRESS` gives a name an address.";
+    output.print_list(&DnsEntriesView::new(entries, has_more), count, has_more, none)
 }

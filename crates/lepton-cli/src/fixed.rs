@@ -308,12 +308,7 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
         (address, fixed_ip.address.clone(), fixed_ip.subnet_id.clone())
     };
     let (fixed_ips, has_more) = pages::fetch_distinct(options.limit, key, page).await?;
-    if fixed_ips.is_empty() {
-        output.remark("There are none; what is free is not listed.");
-    }
-    output.print(&FixedIpsView::new(fixed_ips, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = fixed_ips.len();
+    let none = "There are none; what is free is not listed.";
+    output.print_list(&FixedIpsView::new(fixed_ips, has_more), count, has_more, none)
 }

@@ -309,12 +309,7 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
         (floating_ip.address.parse::<IpAddr>().ok(), floating_ip.address.clone())
     };
     let (floating_ips, has_more) = pages::fetch_distinct(options.limit, key, page).await?;
-    if floating_ips.is_empty() {
-        output.remark("There are none; `lepton floating allocate` gives a project one.");
-    }
-    output.print(&FloatingIpsView::new(floating_ips, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = floating_ips.len();
+    let none = "There are none; `lepton floating allocate` gives a project one.";
+    output.print_list(&FloatingIpsView::new(floating_ips, has_more), count, has_more, none)
 }

@@ -93,8 +93,6 @@ async fn list(settings: &Settings, output: Output) -> Result<(), Error> {
     let request = pb::ListMacRangesRequest {};
     let call = async |mut calls: Calls, request| calls.mac_ranges.list_mac_ranges(request).await;
     let ranges = client.ask(request, call).await?.mac_ranges;
-    if ranges.is_empty() {
-        output.remark("There are none: ports have MACs of leptond's configured base.");
-    }
-    output.print(&MacRangesView::from(ranges))
+    let (count, none) = (ranges.len(), "There are none: ports have MACs of leptond's configured base.");
+    output.print_list(&MacRangesView::from(ranges), count, false, none)
 }

@@ -177,14 +177,9 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
         page.await.map(|page| (page.networks, page.next_page_token))
     };
     let (networks, has_more) = pages::fetch(options.limit, page).await?;
-    if networks.is_empty() {
-        output.remark("There are none; `lepton network create LABEL --cidr CIDR` makes one.");
-    }
-    output.print(&NetworksView::new(networks, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = networks.len();
+    let none = "There are none; `lepton network create LABEL --cidr CIDR` makes one.";
+    output.print_list(&NetworksView::new(networks, has_more), count, has_more, none)
 }
 
 async fn show(network_id: String, settings: &Settings, output: Output) -> Result<(), Error> {

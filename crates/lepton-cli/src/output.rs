@@ -121,6 +121,25 @@ impl Output {
         })
     }
 
+    /// Prints a list of `count` things; people are told with `none` how there come to be some, and that there are more. Behind the list,
+    /// which may clear the screen.
+    pub(crate) fn print_list(
+        self,
+        list: &impl View,
+        count: usize,
+        has_more: bool,
+        none: &str,
+    ) -> Result<(), Error> {
+        self.print(list)?;
+        if count == 0 {
+            self.remark(none);
+        }
+        if has_more {
+            self.remark("There are more; raise `--limit` to see them.");
+        }
+        Ok(())
+    }
+
     /// Tells people, not programs, something about the answer.
     pub(crate) fn remark(self, text: &str) {
         if self.format == Format::Table {

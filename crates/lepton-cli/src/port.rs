@@ -105,12 +105,7 @@ async fn list(options: ListOptions, settings: &Settings, output: Output) -> Resu
     };
     let key = |port: &pb::Port| (port.network_id.clone(), port.id.clone());
     let (ports, has_more) = pages::fetch_distinct(limit, key, page).await?;
-    if ports.is_empty() {
-        output.remark("There are none; `lepton instance allocate` gives an instance its ports.");
-    }
-    output.print(&PortsView::new(ports, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = ports.len();
+    let none = "There are none; `lepton instance allocate` gives an instance its ports.";
+    output.print_list(&PortsView::new(ports, has_more), count, has_more, none)
 }

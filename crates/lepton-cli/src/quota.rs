@@ -130,12 +130,7 @@ async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) 
         page.await.map(|page| (page.quotas, page.next_page_token))
     };
     let (quotas, has_more) = pages::fetch(limit, page).await?;
-    if quotas.is_empty() {
-        output.remark("No project has anything yet; `lepton quota show PROJECT` shows what one may have.");
-    }
-    output.print(&QuotasView::new(quotas, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = quotas.len();
+    let none = "No project has anything yet; `lepton quota show PROJECT` shows what one may have.";
+    output.print_list(&QuotasView::new(quotas, has_more), count, has_more, none)
 }

@@ -100,14 +100,9 @@ async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) 
         page.await.map(|page| (page.domains, page.next_page_token))
     };
     let (domains, has_more) = pages::fetch(limit, page).await?;
-    if domains.is_empty() {
-        output.remark("There are none; `lepton dns domain create DOMAIN` makes one.");
-    }
-    output.print(&DnsDomainsView::new(domains, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = domains.len();
+    let none = "There are none; `lepton dns domain create DOMAIN` makes one.";
+    output.print_list(&DnsDomainsView::new(domains, has_more), count, has_more, none)
 }
 
 async fn delete(domain: String, change: Change, settings: &Settings, output: Output) -> Result<(), Error> {

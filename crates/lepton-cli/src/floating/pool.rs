@@ -128,12 +128,7 @@ async fn list(limit: Option<NonZeroUsize>, settings: &Settings, output: Output) 
         page.await.map(|page| (page.pools, page.next_page_token))
     };
     let (pools, has_more) = pages::fetch(limit, page).await?;
-    if pools.is_empty() {
-        output.remark("There are none; `lepton floating pool create POOL --range RANGE` makes one.");
-    }
-    output.print(&FloatingPoolsView::new(pools, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = pools.len();
+    let none = "There are none; `lepton floating pool create POOL --range RANGE` makes one.";
+    output.print_list(&FloatingPoolsView::new(pools, has_more), count, has_more, none)
 }

@@ -86,13 +86,8 @@ pub(super) async fn run(options: FindOptions, settings: &Settings, output: Outpu
         page.await.map(|page| (page.found, page.next_page_token))
     };
     let (found, has_more) = pages::fetch(options.limit, page).await?;
-    if found.is_empty() {
-        let nowhere = "The floating IP leads to no instance.";
-        output.remark(if is_floating { nowhere } else { "No instance has such an address." });
-    }
-    output.print(&FoundInstancesView::new(found, has_more))?;
-    if has_more {
-        output.remark("There are more; raise `--limit` to see them.");
-    }
-    Ok(())
+    let count = found.len();
+    let nowhere = "The floating IP leads to no instance.";
+    let none = if is_floating { nowhere } else { "No instance has such an address." };
+    output.print_list(&FoundInstancesView::new(found, has_more), count, has_more, none)
 }
