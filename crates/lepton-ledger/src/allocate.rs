@@ -77,6 +77,12 @@ impl Command for AllocateForInstance {
         keys
     }
 
+    /// The MACs and the addresses, where the networks are there already.
+    fn look_ahead(&self, ledger: &mut View) {
+        let wanted = choose(ledger, &self.project, &self.networks, self.allow_duplicate_networks);
+        let _ = wanted.and_then(|wanted| draw_macs(ledger, &self.mac_base, &wanted));
+    }
+
     /// Gives the instance a port on each of its networks, or nothing at all.
     fn decide(&self, ledger: &mut View) -> Result<NetworkInfo, Stop> {
         let host = self.place()?;

@@ -55,6 +55,10 @@ pub trait Command: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Notes what the decision is going to need beyond its keys, as far as what is there tells. Called only while some of those are
+    /// missing, so that one round loads it all. Nothing that it comes to counts, and no refusal either.
+    fn look_ahead(&self, _ledger: &mut View) {}
+
     /// Decides: reads through the view, records in it what is to change, answers.
     ///
     /// # Errors
@@ -128,7 +132,10 @@ pub fn execute<C: Command>(
 ) -> Result<Reply<C::Answer>, Stop> {
     let mut keys = command.keys();
     keys.extend(envelope.request_key().cloned().map(Key::Request));
-    ledger.need(keys)?;
+    if !ledger.want(keys) {
+        command.look_ahead(ledger);
+        return Err(Stop::Missing);
+    }
 
     let Some((key, fingerprint)) = &envelope.request else {
         return Ok(Reply { answer: carry_out(command, envelope, ledger)?, is_repeated: false });

@@ -33,9 +33,11 @@ pub(crate) fn empty() -> View {
     ledger
 }
 
-/// A view into which nothing has been loaded yet.
+/// A view into which nothing has been loaded yet, of a store that holds no ranges of MACs.
 pub(crate) fn unloaded() -> View {
-    View::partial(Timestamp::from(NOW), [7; 32])
+    let mut view = View::partial(Timestamp::from(NOW), [7; 32]);
+    view.note_mac_ranges(false);
+    view
 }
 
 /// A global network with the default subnets of some prefixes.

@@ -12,6 +12,7 @@ mod forget;
 mod history;
 mod hosts;
 mod journal;
+mod leave;
 mod lookup;
 mod mac_range;
 mod moments;
@@ -69,14 +70,16 @@ pub struct View {
     host_pages: HostPages,
     audit: Audit,
     default_limits: Amounts<Limit>,
-    /// Whether the store holds ranges of MACs, as was said with the networks.
-    has_mac_ranges: bool,
+    /// Whether the store holds ranges of MACs, if that was said with a network.
+    has_mac_ranges: Option<bool>,
     /// Up to which free MAC of a range all are loaded; none: every one.
     free_macs_known: BTreeMap<MacRangeId, Option<FreeMacPlace>>,
     /// The guests of the networks that were asked for.
     guests: BTreeMap<NetworkId, Vec<DhcpGuest>>,
     is_complete: bool,
     loaded: HashSet<Key>,
+    /// Those of what is [left](View::leave) to the next batch.
+    lasting: HashSet<Key>,
     missing: BTreeSet<Key>,
     changes: Vec<Change>,
     now: Timestamp,
@@ -165,11 +168,12 @@ impl View {
             host_pages: HostPages::new(),
             audit: Audit::default(),
             default_limits: Amounts::DEFAULT,
-            has_mac_ranges: false,
+            has_mac_ranges: None,
             free_macs_known: BTreeMap::new(),
             guests: BTreeMap::new(),
             is_complete,
             loaded: HashSet::new(),
+            lasting: HashSet::new(),
             missing: BTreeSet::new(),
             changes: Vec::new(),
             now,
@@ -178,8 +182,8 @@ impl View {
         }
     }
 
-    /// Starts a new batch on a complete view: its moment, its seed, and no changes yet. What the batch before did not
-    /// [keep](View::keep) is taken back.
+    /// Starts a new batch on a complete view, or on what the batch before has [left](View::leave): its moment, its seed, and no changes
+    /// yet. What a batch did not [keep](View::keep) is taken back.
     pub fn restart(&mut self, now: Timestamp, seed: [u8; 32]) {
         self.undo_to(0);
         (self.now, self.moments) = (now, now.into());
@@ -304,7 +308,16 @@ impl View {
 
     /// Says that everything the key names has been loaded.
     pub fn mark_loaded(&mut self, key: Key) {
-        self.loaded.insert(key);
+        if key.is_of_lasting() {
+            self.lasting.insert(key)
+        } else {
+            self.loaded.insert(key)
+        };
+    }
+
+    /// Whether everything the key names has been loaded, or is all there anyway.
+    fn has_loaded(&self, key: &Key) -> bool {
+        self.is_complete || if key.is_of_lasting() { &self.lasting } else { &self.loaded }.contains(key)
     }
 
     /// Says that an instance had this incarnation.
@@ -376,7 +389,7 @@ impl View {
     pub(crate) fn want(&mut self, keys: impl IntoIterator<Item = Key>) -> bool {
         let mut is_all_there = true;
         for key in keys {
-            if !self.is_complete && !self.loaded.contains(&key) {
+            if !self.has_loaded(&key) {
                 self.missing.insert(key);
                 is_all_there = false;
             }

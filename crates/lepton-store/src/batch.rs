@@ -124,20 +124,29 @@ pub(crate) async fn write_batch(
     let limit = TimeLimit::from_now(engine.connections().time_limit());
     let mut tx = limit.hold(engine.write()).await.map_err(Failure::of_the_server)?;
     tx.note_scarce(scarce);
-    let (tx, changes) = limit.hold(carry_out(tx, jobs, engine.view(clock(), seed), clock)).await?;
-    let end = async { if changes.is_empty() { tx.rollback().await } else { tx.commit().await } };
+    // What rests on the tables as they are is decided on nothing else.
+    let is_alone = jobs.iter().any(|job| job.is_alone());
+    let view = if is_alone {
+        tx.begin_with_nothing(clock(), seed)
+    } else {
+        tx.go_on_with_what_is_left(clock(), seed)
+    };
+    let (tx, changes, left) = limit.hold(carry_out(tx, jobs, view, clock)).await?;
+    let end = async {
+        if changes.is_empty() { tx.rollback_leaving(left).await } else { tx.commit_leaving(left).await }
+    };
     let ending = tracing::info_span!(target: "trace", "commit", changes = changes.len());
     limit.hold(end).instrument(ending).await.map_err(Failure::of_the_server)?;
     Ok(changes)
 }
 
-/// Does all but the commit.
+/// Does all but the commit; answers also what is left for the next batch, if nobody else writes.
 async fn carry_out(
     mut tx: Tx,
     jobs: &mut [Box<dyn Job>],
     mut view: View,
     clock: &ReadClock,
-) -> Result<(Tx, Vec<Change>), Failure> {
+) -> Result<(Tx, Vec<Change>, Option<Box<View>>), Failure> {
     let work = async {
         decide(&mut tx, jobs, &mut view, clock).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
@@ -152,7 +161,11 @@ async fn carry_out(
         let _ = tx.rollback().await;
         return Err(failure);
     }
-    Ok((tx, view.into_changes()))
+    if tx.is_shared() {
+        return Ok((tx, view.into_changes(), None));
+    }
+    let (changes, left) = view.leave();
+    Ok((tx, changes, Some(Box::new(left))))
 }
 
 /// Decides jobs that change nothing, over one snapshot, for so long at most.

@@ -4,12 +4,14 @@
 //! connection dead is decided again on another one.
 
 use std::{
+    mem,
     path::Path,
     str::FromStr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use lepton_ledger::View;
 use nix::{
     errno::Errno,
     unistd::{AccessFlags, access},
@@ -49,6 +51,27 @@ pub(crate) enum Access {
     Read,
 }
 
+/// A connection that waits, and what the batch that had it last has left to the next one.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) connection: Connection,
+    pub(crate) left: Option<Left>,
+}
+
+/// What a batch left in memory.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) view: Box<View>,
+    /// SQLite's data version at that batch. On the same connection it is another one as soon as anybody else has written.
+    pub(crate) data_version: i64,
+}
+
+impl From<Connection> for Waiting {
+    fn from(connection: Connection) -> Self {
+        Self { connection, left: None }
+    }
+}
+
 /// Where connections come from and where they wait.
 #[derive(Debug)]
 pub(crate) struct Connections {
@@ -58,8 +81,8 @@ pub(crate) struct Connections {
     file: Option<OpenedFile>,
     /// A connection that does nothing: with the last one SQLite would remove the log, and the next would make another.
     keeper: Mutex<Option<Connection>>,
-    writing: Mutex<Vec<Connection>>,
-    reading: Mutex<Vec<Connection>>,
+    writing: Mutex<Vec<Waiting>>,
+    reading: Mutex<Vec<Waiting>>,
 }
 
 #[derive(Debug)]
@@ -98,7 +121,7 @@ impl Connections {
             let file = OpenedFile::of(path, &real).map_err(|error| lasting(error.to_string()));
             connections.file = Some(file?);
         }
-        connections.put_back(first, Access::Write);
+        connections.put_back(first.into(), Access::Write);
         Ok(Some(connections))
     }
 
@@ -126,12 +149,12 @@ impl Connections {
     ///
     /// [`StoreError::Unavailable`] when the file is not where it was opened: what is written to it would be lost;
     /// [`Failure::Disconnected`] when the server does not let us in.
-    pub(crate) async fn take(&self, access: Access) -> Result<Connection, Failure> {
+    pub(crate) async fn take(&self, access: Access) -> Result<Waiting, Failure> {
         self.ensure_in_place()?;
         let waiting = self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).pop();
         match waiting {
-            Some(connection) => Ok(connection),
-            None => self.connect(access).await.map_err(|error| match self.options {
+            Some(waiting) => Ok(waiting),
+            None => self.connect(access).await.map(Waiting::from).map_err(|error| match self.options {
                 // What a file says is about the file: one that is damaged stays so.
                 Options::Sqlite { .. } => error.into(),
                 Options::Postgres(_) => Failure::of_entry(&error),
@@ -154,8 +177,8 @@ impl Connections {
     }
 
     /// Keeps a connection, outside any transaction, for the next batch.
-    pub(crate) fn put_back(&self, connection: Connection, access: Access) {
-        self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    pub(crate) fn put_back(&self, waiting: Waiting, access: Access) {
+        self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
     }
 
     /// Ends the connections that wait.
@@ -164,7 +187,9 @@ impl Connections {
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut ending = Vec::from_iter(keeper);
         for access in [Access::Read, Access::Write] {
-            ending.append(&mut self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner));
+            let waiting =
+                mem::take(&mut *self.waiting(access).lock().unwrap_or_else(PoisonError::into_inner));
+            ending.extend(waiting.into_iter().map(|waiting| waiting.connection));
         }
         for connection in ending {
             // Unheard, the goodbye does no harm.
@@ -172,7 +197,7 @@ impl Connections {
         }
     }
 
-    fn waiting(&self, access: Access) -> &Mutex<Vec<Connection>> {
+    fn waiting(&self, access: Access) -> &Mutex<Vec<Waiting>> {
         match (&self.options, access) {
             (Options::Sqlite { .. }, Access::Read) => &self.reading,
             (Options::Sqlite { .. }, Access::Write) | (Options::Postgres(_), _) => &self.writing,

@@ -11,13 +11,17 @@ use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, Timestamp};
 
 pub(crate) use self::tx::Tx;
+#[cfg(test)]
+use crate::statement::Dialect;
 use crate::{
     checkpoint::Log,
     config::StoreConfig,
-    connect::{Access, Connections},
+    connect::{Access, Connections, Waiting},
     error::StoreError,
     failure::Failure,
+    sql::Value,
     statement::Statements,
+    together::Part,
 };
 
 /// How many batches of questions are read at the same time, beside one of those that look at very many rows.
@@ -80,27 +84,27 @@ impl Engine {
 
     /// Starts a transaction that writes: alone at it on SQLite, locking what it reads on PostgreSQL.
     pub(crate) async fn write(self: &Arc<Self>) -> Result<Tx, Failure> {
-        self.begin(Access::Write, "BEGIN IMMEDIATE", "BEGIN").await
+        let Waiting { mut connection, left } = self.connections.take(Access::Write).await?;
+        self.log.finish(&mut connection).await;
+        Tx::begin_writing(Arc::clone(self), connection, left).await
     }
 
     /// Starts a transaction that reads one snapshot and locks nothing.
     pub(crate) async fn read(self: &Arc<Self>) -> Result<Tx, Failure> {
-        self.begin(Access::Read, "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+        let Waiting { connection, .. } = self.connections.take(Access::Read).await?;
+        Tx::begin_reading(Arc::clone(self), connection).await
     }
 
-    async fn begin(
-        self: &Arc<Self>,
-        access: Access,
-        on_sqlite: &'static str,
-        on_postgres: &'static str,
-    ) -> Result<Tx, Failure> {
-        let mut connection = self.connections.take(access).await?;
-        if access == Access::Write {
-            self.log.finish(&mut connection).await;
+    /// Statements about rows as one text of SQLite's, with its values.
+    fn in_a_row(&self, parts: Vec<Part>) -> (Arc<str>, Vec<Value>) {
+        let shapes: Vec<_> = parts.iter().map(|part| (part.shape(), part.rows)).collect();
+        #[cfg(test)]
+        for (shape, rows) in &shapes {
+            let text = self.statements.text(shape.sql, *rows, shape.width, Dialect::Sqlite);
+            self.note_sent(vec![shape.sql], &text);
         }
-        let mut tx = Tx::new(Arc::clone(self), connection, access);
-        tx.run(on_sqlite, on_postgres).await?;
-        Ok(tx)
+        let text = self.statements.in_a_row(&shapes);
+        (text, parts.into_iter().flat_map(|part| part.values).collect())
     }
 
     pub(crate) async fn close(&self) {

@@ -191,6 +191,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     if tx.is_shared() {
         round.put_off_what_rested(tx, view);
     }
+    ask_ahead(tx, &round).await?;
     requests::load(tx, &round.requests, view).await?;
     // Before the networks: who carves a range sees those of whoever had the counter.
     if round.has_newest_network {
@@ -238,9 +239,32 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     if keys.iter().any(is_of_addresses) {
         load_addresses(tx, &mut round, view).await?;
     }
+    tx.forget_answers();
     round.mark_loaded(view);
     keys.into_iter().for_each(|key| view.mark_loaded(key));
     Ok(())
+}
+
+/// Asks at once what every allocation asks that finds all else where the batch before has left it.
+async fn ask_ahead(tx: &mut Tx, round: &Round<'_>) -> Result<(), Failure> {
+    let keys = [
+        round.requests.len(),
+        round.instances.len(),
+        round.past_lives.len(),
+        round.macs.len(),
+        round.fixed_ips.len(),
+    ];
+    if !tx.asks_ahead(keys.iter().sum()) {
+        return Ok(());
+    }
+    let questions = [
+        requests::question(&round.requests),
+        instances::question(&round.instances),
+        instances::question_of_past_lives(&round.past_lives),
+        ports::question_of_macs(&round.macs),
+        fixed_ips::question(&round.fixed_ips),
+    ];
+    tx.ask_ahead(questions.into_iter().flatten().collect()).await
 }
 
 /// Loads ranges of MACs, and then what is free of them, which nobody changes but whoever has the ranges.

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use crate::{
-    connect::{Access, Connection},
+    connect::{Access, Connection, Waiting},
     engine::Engine,
     error::StoreError,
     failure::{explained, may_pass},
@@ -37,7 +37,7 @@ pub(crate) async fn migrate_by(
     engine: &Engine,
     location: &str,
 ) -> Result<(), StoreError> {
-    let mut connection = engine.connections().take(Access::Write).await?;
+    let Waiting { mut connection, .. } = engine.connections().take(Access::Write).await?;
     let outcome = match &mut connection {
         Connection::Sqlite(connection) => {
             migrate_file(&migrator(migrations, "WITHOUT ROWID", ""), connection).await
@@ -47,7 +47,7 @@ pub(crate) async fn migrate_by(
         }
     };
     outcome.map_err(|error| explain(error, location))?;
-    engine.connections().put_back(connection, Access::Write);
+    engine.connections().put_back(connection.into(), Access::Write);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 
 /// A parameter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Uuid(Uuid),
     OptionalUuid(Option<Uuid>),

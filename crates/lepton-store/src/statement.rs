@@ -21,19 +21,21 @@ pub(crate) enum Dialect {
     },
 }
 
-/// How many combinations of statements are remembered that go as one, of either engine's. An allocation, a deallocation and a report
+/// How many combinations of statements are remembered that go as one, of each kind. An allocation, a deallocation and a report
 /// need one each, and so does every mixture of them in a batch.
 const MOST_COMBINED: usize = 64;
 
 /// The texts of the statements that were used so far, so that each is made once. There are few: on SQLite a row count
-/// is a power of two, see [`runs`] and [`padded`], and PostgreSQL's texts have none.
+/// is a power of two, see [`runs`] and [`Part::padded`](crate::together::Part::padded), and PostgreSQL's texts have none.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     texts: Mutex<HashMap<Filling, Arc<str>>>,
     /// PostgreSQL's.
     combined: Mutex<Combined<Shape>>,
-    /// SQLite's, each statement with its number of rows.
+    /// SQLite's that change rows, each statement with its number of rows.
     in_a_row: Mutex<Combined<(Shape, usize)>>,
+    /// The same of those that ask for some.
+    asked: Mutex<Combined<(Shape, usize)>>,
 }
 
 /// The texts of combinations, each with when it was used last, counted in uses.
@@ -100,9 +102,12 @@ impl Statements {
         self.combined.lock().unwrap_or_else(PoisonError::into_inner).text(parts, || combine(parts))
     }
 
-    /// Statements about so many rows each as one text for SQLite, which carries them out one after the other.
+    /// Statements about so many rows each as one text for SQLite, which carries them out one after the other. None of them reads what
+    /// another one changes.
     pub(crate) fn in_a_row(&self, parts: &[(Shape, usize)]) -> Arc<str> {
-        let mut combined = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_question = parts.first().is_some_and(|(shape, _)| shape.sql.starts_with("select "));
+        let combined = if is_question { &self.asked } else { &self.in_a_row };
+        let mut combined = combined.lock().unwrap_or_else(PoisonError::into_inner);
         combined.text(parts, || {
             let of =
                 |(shape, rows): &(Shape, usize)| self.text(shape.sql, *rows, shape.width, Dialect::Sqlite);
@@ -217,16 +222,6 @@ pub(crate) fn runs(mut rows: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Cuts keys to look up into runs whose lengths are powers of two, by naming the last key again: to ask twice for a
-/// row does no harm, and one statement is enough for up to [`MOST_ROWS`] keys.
-pub(crate) fn padded<T: Clone>(keys: &[T]) -> impl Iterator<Item = Vec<T>> {
-    keys.chunks(MOST_ROWS).map(|chunk| {
-        let mut keys = chunk.to_vec();
-        keys.resize(chunk.len().next_power_of_two(), chunk[chunk.len() - 1].clone());
-        keys
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,17 +295,6 @@ mod tests {
         for count in 0..1000 {
             assert!(runs(count).all(|run| run.is_power_of_two() && run <= MOST_ROWS));
             assert_eq!(runs(count).sum::<usize>(), count);
-        }
-    }
-
-    #[test]
-    fn padding_asks_for_every_key() {
-        for count in 1..600 {
-            let keys: Vec<usize> = (0..count).collect();
-            assert!(padded(&keys).all(|chunk| chunk.len().is_power_of_two() && chunk.len() <= MOST_ROWS));
-            let mut asked: Vec<_> = padded(&keys).flatten().collect();
-            asked.dedup();
-            assert_eq!(asked, keys);
         }
     }
 }

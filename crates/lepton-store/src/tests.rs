@@ -18,6 +18,7 @@ mod history;
 mod hosts;
 mod indexes;
 mod instances;
+mod left;
 mod lists;
 mod locks;
 mod mac_ranges;

@@ -1,6 +1,11 @@
 //! [`Together`]: changes of rows, gathered table by table and then carried out at once.
 
-use crate::{engine::Tx, failure::Failure, sql::Value, statement::Shape};
+use crate::{
+    engine::Tx,
+    failure::Failure,
+    sql::Value,
+    statement::{MOST_ROWS, Shape},
+};
 
 /// One statement about rows.
 #[derive(Debug)]
@@ -38,6 +43,23 @@ impl Part {
     /// What the statement is, whatever its rows are.
     pub(crate) fn shape(&self) -> Shape {
         Shape { sql: self.sql, width: self.values.len() / self.rows }
+    }
+
+    /// The same as SQLite asks for rows by their keys: no more keys at once than a statement takes, and as many as there is a text for. The
+    /// last key is named again until there are: to ask twice for a row does no harm.
+    pub(crate) fn padded(self) -> Vec<Self> {
+        let Shape { sql, width } = self.shape();
+        let mut values = self.values.into_iter();
+        let mut parts = Vec::new();
+        for first in (0..self.rows).step_by(MOST_ROWS) {
+            let rows = MOST_ROWS.min(self.rows - first);
+            let mut of_part: Vec<Value> = values.by_ref().take(rows * width).collect();
+            let last = of_part[(rows - 1) * width..].to_vec();
+            let padded = rows.next_power_of_two();
+            (rows..padded).for_each(|_| of_part.extend_from_slice(&last));
+            parts.push(Self { sql, rows: padded, values: of_part, must_find_all: false });
+        }
+        parts
     }
 
     /// The table of which it overwrites rows, if it does.
@@ -114,6 +136,20 @@ mod tests {
         together.add("insert into t {rows}", &[1_u64], |row| vec![(*row).into()]);
         for sql in ["update t set a = 1 from ({rows}) as v", "update t set b = 1 from ({rows}) as v"] {
             together.add_overwriting(sql, &[1_u64], |row| vec![(*row).into()]);
+        }
+    }
+
+    #[test]
+    fn padding_asks_for_every_key() {
+        let values_of = |number: &i64| vec![(*number).into(), "of two columns".into()];
+        for count in 1..600 {
+            let keys: Vec<i64> = (0..count).collect();
+            let parts: Vec<Part> = Part::new("select {rows}", &keys, values_of).unwrap().padded();
+            assert!(parts.iter().all(|part| part.rows.is_power_of_two() && part.rows <= MOST_ROWS));
+            assert!(parts.iter().all(|part| part.values.len() == part.rows * 2));
+            let mut asked: Vec<Value> = parts.into_iter().flat_map(|part| part.values).step_by(2).collect();
+            asked.dedup();
+            assert_eq!(asked, keys.into_iter().map(Value::from).collect::<Vec<_>>());
         }
     }
 }

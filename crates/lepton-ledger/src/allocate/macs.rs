@@ -32,7 +32,7 @@ pub(crate) struct VnicMac {
 
 /// A free MAC for each vNIC: of the ranges when there are any, else of the base.
 pub(crate) fn draw_macs(ledger: &mut View, base: &MacBase, wanted: &[Wanted]) -> Result<Vec<VnicMac>, Stop> {
-    if ledger.may_have_mac_ranges() {
+    if !wanted.is_empty() && ledger.may_have_mac_ranges() {
         // What the subnets need comes with the same round.
         ledger.want(wanted.iter().flat_map(keys_of_pools));
         if !ledger.mac_ranges()?.is_empty() {

@@ -151,6 +151,6 @@ fn ranges_are_asked_for_only_where_the_store_has_some() {
     let keys = missing(&mut ledger, &command);
     loaded(&mut ledger, keys);
     assert!(!missing(&mut ledger, &command).contains(&Key::MacRanges));
-    ledger.note_mac_ranges();
+    ledger.note_mac_ranges(true);
     assert!(missing(&mut ledger, &command).contains(&Key::MacRanges));
 }

@@ -11,9 +11,9 @@ use crate::{FreeMac, FreeMacPlace, Key, Refusal, Stop, mac_range::Drawn};
 pub const FREE_MACS_AT_ONCE: usize = 128;
 
 impl View {
-    /// Says that the store holds ranges of MACs.
-    pub fn note_mac_ranges(&mut self) {
-        self.has_mac_ranges = true;
+    /// Says whether the store holds ranges of MACs.
+    pub fn note_mac_ranges(&mut self, has_any: bool) {
+        self.has_mac_ranges = Some(has_any);
     }
 
     /// Says that of the range's free MACs all are loaded up to this one; all of them, when that is none.
@@ -23,8 +23,8 @@ impl View {
     }
 
     /// Whether there are ranges, as far as is known without asking for them.
-    pub(crate) fn may_have_mac_ranges(&self) -> bool {
-        self.has_mac_ranges || self.rows::<MacRange>().next().is_some()
+    pub fn may_have_mac_ranges(&self) -> bool {
+        self.has_mac_ranges != Some(false) || self.rows::<MacRange>().next().is_some()
     }
 
     /// All ranges that are not ending, in the order in which they are drawn from.

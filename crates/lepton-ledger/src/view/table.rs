@@ -27,6 +27,11 @@ impl<R: Row> Table<R> {
         self.rows.contains_key(key)
     }
 
+    /// How many rows are known to be there, or known to be gone.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Sets what is known of a row.
     pub(crate) fn set(&mut self, key: R::Key, row: Option<R>) {
         self.rows.insert(key, row);

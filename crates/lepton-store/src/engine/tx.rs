@@ -3,17 +3,18 @@
 use std::{mem, sync::Arc};
 
 use futures_util::TryStreamExt;
-use lepton_types::SubnetId;
-use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
+use lepton_ledger::View;
+use lepton_types::{SubnetId, Timestamp};
+use sqlx::{Executor, Postgres, Sqlite, SqliteConnection, postgres::PgArguments};
 
 use super::Engine;
 use crate::{
-    connect::{Access, Connection},
+    connect::{Access, Connection, Left, Waiting},
     dry::Scarce,
     error::StoreError,
     failure::Failure,
     sql::{Row, Value, add_columns, arguments, columns},
-    statement::{Dialect, padded, runs},
+    statement::{Dialect, runs},
     together::Part,
 };
 
@@ -30,11 +31,69 @@ pub(crate) struct Tx {
     scarce: Scarce,
     /// Whether all that is left of those is still to be locked.
     is_scarce_to_lock: bool,
+    /// What the batch before has left, until this one takes it.
+    left: Option<Box<View>>,
+    /// SQLite's, where the transaction may write.
+    data_version: Option<i64>,
+    /// Of questions that were asked ahead and not yet.
+    answers: Vec<Answer>,
+}
+
+/// What was found for a question about keys.
+#[derive(Debug)]
+struct Answer {
+    sql: &'static str,
+    values: Vec<Value>,
+    found: Vec<Row>,
 }
 
 impl Tx {
-    pub(super) fn new(engine: Arc<Engine>, connection: Connection, access: Access) -> Self {
-        Self { engine, connection, access, scarce: Scarce::default(), is_scarce_to_lock: false }
+    fn new(engine: Arc<Engine>, connection: Connection, access: Access) -> Self {
+        let (scarce, answers) = (Scarce::default(), Vec::new());
+        let (is_scarce_to_lock, left, data_version) = (false, None, None);
+        Self { engine, connection, access, scarce, is_scarce_to_lock, left, data_version, answers }
+    }
+
+    /// Begins one that writes, on a connection on which a batch has left something.
+    pub(super) async fn begin_writing(
+        engine: Arc<Engine>,
+        connection: Connection,
+        left: Option<Left>,
+    ) -> Result<Self, Failure> {
+        let mut tx = Self::new(engine, connection, Access::Write);
+        match &mut tx.connection {
+            Connection::Sqlite(connection) => tx.data_version = Some(begin_immediately(connection).await?),
+            Connection::Postgres(connection) => connection.execute("BEGIN").await.map(drop)?,
+        }
+        let left = left.filter(|left| Some(left.data_version) == tx.data_version);
+        tx.left = left.map(|left| left.view);
+        Ok(tx)
+    }
+
+    /// Begins one that reads.
+    pub(super) async fn begin_reading(engine: Arc<Engine>, connection: Connection) -> Result<Self, Failure> {
+        let mut tx = Self::new(engine, connection, Access::Read);
+        tx.run("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        Ok(tx)
+    }
+
+    /// A view for a batch: what the one before has left, or one of nothing yet.
+    pub(crate) fn go_on_with_what_is_left(&mut self, now: Timestamp, seed: [u8; 32]) -> View {
+        let Some(mut left) = self.left.take() else { return self.begin_with_nothing(now, seed) };
+        left.restart(now, seed);
+        *left
+    }
+
+    /// A view of nothing yet for a batch, whatever the one before has left.
+    pub(crate) fn begin_with_nothing(&mut self, now: Timestamp, seed: [u8; 32]) -> View {
+        self.left = None;
+        self.engine.view(now, seed)
+    }
+
+    /// What the batch before has left.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> Option<&View> {
+        self.left.as_deref()
     }
 
     /// Runs a statement and answers what it finds.
@@ -48,24 +107,67 @@ impl Tx {
     }
 
     /// Runs a statement for keys, none for no keys, and answers what it finds.
-    pub(crate) async fn fetch_for<K: Clone>(
+    pub(crate) async fn fetch_for<K>(
         &mut self,
         sql: &'static str,
         keys: &[K],
         values_of: impl Fn(&K) -> Vec<Value>,
     ) -> Result<Vec<Row>, Failure> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
+        self.fetch_part(Part::new(sql, keys, values_of)).await
+    }
+
+    /// Asks a question about keys, if there is one, unless it was asked [ahead](Self::ask_ahead).
+    pub(crate) async fn fetch_part(&mut self, question: Option<Part>) -> Result<Vec<Row>, Failure> {
+        let Some(question) = question else { return Ok(Vec::new()) };
         if matches!(self.connection, Connection::Postgres(_)) {
-            return self.fetch_rows(sql, keys.len(), keys.iter().flat_map(values_of).collect()).await;
+            return self.fetch_rows(question.sql, question.rows, question.values).await;
+        }
+        let is_it = |answer: &Answer| answer.sql == question.sql && answer.values == question.values;
+        if let Some(known) = self.answers.iter().position(is_it) {
+            return Ok(self.answers.swap_remove(known).found);
         }
         let mut found = Vec::new();
-        for chunk in padded(keys) {
-            let values = chunk.iter().flat_map(&values_of).collect();
-            found.extend(self.fetch_rows(sql, chunk.len(), values).await?);
+        for part in question.padded() {
+            found.extend(self.fetch_rows(part.sql, part.rows, part.values).await?);
         }
         Ok(found)
+    }
+
+    /// Whether it is of use to ask questions ahead, about so many keys.
+    pub(crate) fn asks_ahead(&self, keys: usize) -> bool {
+        self.is_writing() && matches!(self.connection, Connection::Sqlite(_)) && keys <= FEW_ROWS
+    }
+
+    /// Asks questions of which it is known that they will be asked next: SQLite's thread gets them all at once, as it does what is
+    /// [written](Self::execute_in_order).
+    pub(crate) async fn ask_ahead(&mut self, questions: Vec<Part>) -> Result<(), Failure> {
+        let Connection::Sqlite(connection) = &mut self.connection else { return Ok(()) };
+        if questions.len() < 2 {
+            return Ok(());
+        }
+        let answer = |part: &Part| Answer { sql: part.sql, values: part.values.clone(), found: Vec::new() };
+        let mut answers: Vec<Answer> = questions.iter().map(answer).collect();
+        let parts: Vec<Part> = questions.into_iter().flat_map(Part::padded).collect();
+        let (text, values) = self.engine.in_a_row(parts);
+        let query = sqlx::query_with::<Sqlite, _>(literal(text), arguments::<Sqlite>(values)?);
+        let (mut steps, mut asked) = (connection.fetch_many(query), answers.iter_mut());
+        let mut answer = asked.next();
+        while let Some(step) = steps.try_next().await? {
+            match (step.right(), &mut answer) {
+                (Some(row), Some(answer)) => answer.found.push(Row::Sqlite(row)),
+                // That was all of this one.
+                (None, _) => answer = asked.next(),
+                (Some(_), None) => {}
+            }
+        }
+        drop(steps);
+        self.answers = answers;
+        Ok(())
+    }
+
+    /// Forgets what was asked ahead and is not asked: it is true only until something is written.
+    pub(crate) fn forget_answers(&mut self) {
+        self.answers.clear();
     }
 
     /// Runs a statement for rows, none for no rows, and answers how many it affected.
@@ -137,19 +239,13 @@ impl Tx {
     }
 
     async fn execute_in_a_row(&mut self, parts: Vec<Part>) -> Result<Vec<u64>, Failure> {
-        let shapes: Vec<_> = parts.iter().map(|part| (part.shape(), part.rows)).collect();
-        let text = self.engine.statements.in_a_row(&shapes);
+        let count = parts.len();
+        let (text, values) = self.engine.in_a_row(parts);
         let Connection::Sqlite(connection) = &mut self.connection else {
             return Err(StoreError::Internal("only SQLite runs statements in a row".into()).into());
         };
-        #[cfg(test)]
-        for (part, rows) in &shapes {
-            let text = self.engine.statements.text(part.sql, *rows, part.width, Dialect::Sqlite);
-            self.engine.note_sent(vec![part.sql], &text);
-        }
-        let values = parts.into_iter().flat_map(|part| part.values).collect();
         let query = sqlx::query_with::<Sqlite, _>(literal(text), arguments::<Sqlite>(values)?);
-        let mut affected = Vec::with_capacity(shapes.len());
+        let mut affected = Vec::with_capacity(count);
         let mut done = connection.fetch_many(query);
         while let Some(step) = done.try_next().await? {
             // None of them answers rows.
@@ -257,45 +353,58 @@ impl Tx {
         self.scarce.knows(subnet)
     }
 
-    /// Makes what was written durable. Without an answer it may have happened.
+    /// Makes what was written durable; nothing is left for the next batch. Without an answer it may have happened.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when the file was moved meanwhile: then it is taken back.
-    pub(crate) async fn commit(mut self) -> Result<(), Failure> {
+    pub(crate) async fn commit(self) -> Result<(), Failure> {
+        self.commit_leaving(None).await
+    }
+
+    /// The same, leaving a view to the next batch: what the ledger holds by then.
+    pub(crate) async fn commit_leaving(mut self, left: Option<Box<View>>) -> Result<(), Failure> {
         if let Err(moved) = self.engine.connections.ensure_in_place() {
-            self.rollback().await?;
+            self.rollback_leaving(None).await?;
             return Err(moved);
         }
         self.run("COMMIT", "COMMIT").await.map_err(Failure::of_commit)?;
         self.engine.log.note_commit();
-        self.keep_connection();
+        self.keep_connection(left);
         Ok(())
     }
 
-    /// Takes everything back.
+    /// Takes everything back. What the batch before has left is left still, if nobody has taken it.
     pub(crate) async fn rollback(mut self) -> Result<(), Failure> {
+        let left = self.left.take();
+        self.rollback_leaving(left).await
+    }
+
+    /// The same, leaving a view to the next batch: what the ledger holds still.
+    pub(crate) async fn rollback_leaving(mut self, left: Option<Box<View>>) -> Result<(), Failure> {
         self.run("ROLLBACK", "ROLLBACK").await?;
-        self.keep_connection();
+        self.keep_connection(left);
         Ok(())
     }
 
-    fn keep_connection(self) {
-        self.engine.connections.put_back(self.connection, self.access);
+    fn keep_connection(self, left: Option<Box<View>>) {
+        let left = left.zip(self.data_version).map(|(view, data_version)| Left { view, data_version });
+        self.engine.connections.put_back(Waiting { connection: self.connection, left }, self.access);
     }
 
     /// Runs a statement without values in the words of the engine.
-    pub(super) async fn run(
-        &mut self,
-        on_sqlite: &'static str,
-        on_postgres: &'static str,
-    ) -> Result<(), Failure> {
+    async fn run(&mut self, on_sqlite: &'static str, on_postgres: &'static str) -> Result<(), Failure> {
         match &mut self.connection {
             Connection::Sqlite(connection) => connection.execute(on_sqlite).await.map(drop)?,
             Connection::Postgres(connection) => connection.execute(on_postgres).await.map(drop)?,
         }
         Ok(())
     }
+}
+
+/// Begins a transaction of SQLite that writes; answers with the data version that it finds.
+async fn begin_immediately(connection: &mut SqliteConnection) -> Result<i64, Failure> {
+    Ok(sqlx::query_scalar("BEGIN IMMEDIATE; PRAGMA data_version").fetch_one(connection).await?)
 }
 
 #[expect(

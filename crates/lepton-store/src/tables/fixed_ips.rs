@@ -7,14 +7,14 @@ use lepton_types::{InstanceId, Lease, MacAddr, Name, PortId, Revision, SubnetId,
 
 use uuid::Uuid;
 
-use super::{load_by, load_one_by_one};
+use super::{enter, load_by, load_one_by_one};
 use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
     sql::{Columns, Row, Value, address_bytes, damaged},
     table::Stored,
-    together::Together,
+    together::{Part, Together},
 };
 
 /// Most resting addresses that one question finds.
@@ -132,16 +132,20 @@ pub(crate) fn remember(
     Ok(())
 }
 
-/// Loads the owner rows of addresses.
-pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut View) -> Result<(), Failure> {
+/// Asks for the owner rows of addresses.
+pub(crate) fn question(keys: &[(SubnetId, IpAddr)]) -> Option<Part> {
     const SQL: &str = concat!(
         "select ",
         fixed_ip_columns!(),
         " from fixed_ips
          where (subnet_id, address) in ({rows}) order by subnet_id, address {lock}"
     );
-    load_by::<FixedIp, _>(tx, SQL, keys, |(subnet, at)| vec![subnet.as_uuid().into(), (*at).into()], view)
-        .await
+    Part::new(SQL, keys, |(subnet, at)| vec![subnet.as_uuid().into(), (*at).into()])
+}
+
+/// Loads the owner rows of addresses.
+pub(crate) async fn load(tx: &mut Tx, keys: &[(SubnetId, IpAddr)], view: &mut View) -> Result<(), Failure> {
+    enter::<FixedIp>(&tx.fetch_part(question(keys)).await?, view)
 }
 
 /// The keys of addresses that DHCP servers have leased to MACs and not taken back, and that no port has any more, found without

@@ -13,7 +13,7 @@ use crate::{
     failure::Failure,
     sql::{Columns, Value, damaged, json_text},
     table::Stored,
-    together::Together,
+    together::{Part, Together},
 };
 
 /// The columns that [`Stored::read`] reads, in its order.
@@ -107,6 +107,19 @@ pub(crate) struct Found {
     pub(crate) ports: Vec<PortId>,
 }
 
+/// Asks for instances.
+pub(crate) fn question(ids: &[InstanceId]) -> Option<Part> {
+    const SQL: &str =
+        concat!("select ", instance_columns!(), " from instances where id {in} order by id {lock}");
+    Part::new(SQL, ids, |id| vec![id.as_uuid().into()])
+}
+
+/// Asks for the last incarnations of instances that have ended before.
+pub(crate) fn question_of_past_lives(ids: &[InstanceId]) -> Option<Part> {
+    const SQL: &str = "select instance_id, last from incarnations where instance_id {in}";
+    Part::new(SQL, ids, |id| vec![id.as_uuid().into()])
+}
+
 /// Loads instances with their ports of any incarnation and the ports' addresses, and of `of_past_lives`, how many lives they
 /// had that ended. Those that never lived have no ports, which is what most allocations ask.
 pub(crate) async fn load(
@@ -115,11 +128,9 @@ pub(crate) async fn load(
     of_past_lives: &[InstanceId],
     view: &mut View,
 ) -> Result<Found, Failure> {
-    const SQL: &str =
-        concat!("select ", instance_columns!(), " from instances where id {in} order by id {lock}");
     let (mut hosts, mut alive) = (Vec::new(), Vec::new());
     let mut strangers: BTreeSet<InstanceId> = of_past_lives.iter().copied().collect();
-    for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
+    for row in tx.fetch_part(question(ids)).await? {
         let instance = Instance::read(&mut row.columns())?;
         hosts.push(instance.host.clone());
         hosts.extend(instance.migration.as_ref().map(|migration| migration.destination.clone()));
@@ -183,9 +194,8 @@ async fn load_past_lives(
     ids: &[InstanceId],
     view: &mut View,
 ) -> Result<Vec<InstanceId>, Failure> {
-    const SQL: &str = "select instance_id, last from incarnations where instance_id {in}";
     let mut dead = Vec::new();
-    for row in tx.fetch_for(SQL, ids, |id| vec![id.as_uuid().into()]).await? {
+    for row in tx.fetch_part(question_of_past_lives(ids)).await? {
         let mut columns = row.columns();
         let id = columns.id()?;
         view.note_incarnation(id, columns.number()?);

@@ -114,9 +114,7 @@ fn enter_noting_mac_ranges(found: &[crate::sql::Row], view: &mut View) -> Result
     for row in found {
         let columns = &mut row.columns();
         view.load(Network::read(columns)?);
-        if columns.number_option()?.is_some() {
-            view.note_mac_ranges();
-        }
+        view.note_mac_ranges(columns.number_option()?.is_some());
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::{
     failure::Failure,
     sql::{Columns, Row, Value, damaged, json, json_text},
     table::Stored,
+    together::Part,
 };
 
 /// The columns that [`Stored::read`] reads, in its order.
@@ -189,13 +190,17 @@ async fn enter_with_addresses(tx: &mut Tx, found: &[Row], view: &mut View) -> Re
 
 /// Notes which ports have the MACs, without keeping others from them.
 pub(crate) async fn note_macs(tx: &mut Tx, macs: &[MacAddr], view: &mut View) -> Result<(), Failure> {
-    const SQL: &str = "select mac, id from ports where mac {in}";
-    for row in &tx.fetch_for(SQL, macs, |mac| vec![mac.to_bits().into()]).await? {
+    for row in &tx.fetch_part(question_of_macs(macs)).await? {
         let mut columns = row.columns();
         let mac = MacAddr::try_from(columns.number()?).map_err(|error| damaged("MAC", &error))?;
         view.note_port_with(mac, columns.id()?);
     }
     Ok(())
+}
+
+/// Asks which ports have MACs.
+pub(crate) fn question_of_macs(macs: &[MacAddr]) -> Option<Part> {
+    Part::new("select mac, id from ports where mac {in}", macs, |mac| vec![mac.to_bits().into()])
 }
 
 /// Which ports have the MACs, found without locks: what became of them meanwhile is seen when they are loaded.

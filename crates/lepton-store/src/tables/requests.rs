@@ -3,13 +3,14 @@
 use lepton_ledger::{RequestKey, RequestRecord, View};
 use lepton_types::Timestamp;
 
-use super::load_by;
+use super::enter;
 use crate::{
     engine::Tx,
     error::StoreError,
     failure::Failure,
     sql::{Columns, Value},
     table::Stored,
+    together::Part,
 };
 
 /// Most answers that one transaction forgets, so that it never holds up the writers for long.
@@ -51,12 +52,16 @@ impl Stored for RequestRecord {
     }
 }
 
-/// Loads the records of requests.
-pub(crate) async fn load(tx: &mut Tx, keys: &[RequestKey], view: &mut View) -> Result<(), Failure> {
+/// Asks for the records of requests.
+pub(crate) fn question(keys: &[RequestKey]) -> Option<Part> {
     const SQL: &str = "select caller, request_id, format, fingerprint, answer, created_at from requests
          where (caller, request_id) in ({rows})";
-    let values_of = |key: &RequestKey| vec![key.caller.as_str().into(), key.id.as_str().into()];
-    load_by::<RequestRecord, _>(tx, SQL, keys, values_of, view).await
+    Part::new(SQL, keys, |key| vec![key.caller.as_str().into(), key.id.as_str().into()])
+}
+
+/// Loads the records of requests.
+pub(crate) async fn load(tx: &mut Tx, keys: &[RequestKey], view: &mut View) -> Result<(), Failure> {
+    enter::<RequestRecord>(&tx.fetch_part(question(keys)).await?, view)
 }
 
 /// Forgets a bounded number of answers that were given before a moment; answers how many.

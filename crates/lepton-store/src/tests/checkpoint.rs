@@ -27,11 +27,11 @@ const MOST_COMMITS: u128 = 500;
 
 /// Pages in the log, and how many of them are in the file as well.
 pub(super) async fn pages(engine: &Engine) -> (i64, i64) {
-    let mut connection = engine.connections().take(Access::Write).await.unwrap();
-    let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such a log") };
+    let mut waiting = engine.connections().take(Access::Write).await.unwrap();
+    let Connection::Sqlite(sqlite) = &mut waiting.connection else { panic!("only SQLite has such a log") };
     let (_, logged, copied): (i64, i64, i64) =
         sqlx::query_as("PRAGMA wal_checkpoint(NOOP)").fetch_one(sqlite).await.unwrap();
-    engine.connections().put_back(connection, Access::Write);
+    engine.connections().put_back(waiting, Access::Write);
     (logged, copied)
 }
 
@@ -90,7 +90,7 @@ async fn the_file_alone_is_the_ledger_when_nothing_was_committed_for_a_while() {
 
 /// A connection that sees the ledger as it is now until its transaction ends.
 async fn snapshot(engine: &Engine) -> Connection {
-    let mut connection = engine.connections().take(Access::Read).await.unwrap();
+    let mut connection = engine.connections().take(Access::Read).await.unwrap().connection;
     let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such a log") };
     for sql in ["BEGIN", "SELECT count(*) FROM networks"] {
         sqlx::query(sql).execute(&mut *sqlite).await.unwrap();

@@ -30,12 +30,12 @@ async fn setting<T>(engine: &Engine, access: Access, sql: &'static str) -> T
 where
     T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
 {
-    let mut connection = engine.connections().take(access).await.unwrap();
-    let value = match &mut connection {
+    let mut waiting = engine.connections().take(access).await.unwrap();
+    let value = match &mut waiting.connection {
         Connection::Sqlite(connection) => sqlx::query(sql).fetch_one(connection).await.unwrap().get(0),
         Connection::Postgres(connection) => sqlx::query(sql).fetch_one(connection).await.unwrap().get(0),
     };
-    engine.connections().put_back(connection, access);
+    engine.connections().put_back(waiting, access);
     value
 }
 

@@ -23,7 +23,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::sound::{self, Dump, assert_sound};
+use super::sound::{self, Dump, assert_left_is_true, assert_sound};
 use crate::{
     Database, News, Observer, Store, StoreConfig, StoreError, SubmitError, Surroundings, engine::Engine,
     lane::Backend,
@@ -99,7 +99,9 @@ async fn on(kind: Kind, test: &impl AsyncFn(&mut Subject)) {
     println!("on {kind:?}");
     let mut subject = Subject::open(kind, |_| {}).await;
     test(&mut subject).await;
-    assert_sound(&subject.dump().await);
+    let dump = subject.dump().await;
+    assert_sound(&dump);
+    assert_left_is_true(subject.store(), &dump).await;
 }
 
 /// The URL of an empty database on the server that all tests share.

@@ -21,7 +21,7 @@ use super::{
     audit, floating_ips,
     harness::{Kind, Subject, instance},
     history,
-    sound::assert_consistent,
+    sound::{assert_consistent, assert_left_is_true},
 };
 
 use carrier::Carrier;
@@ -92,6 +92,7 @@ impl<D: Driven> StateMachineTest for Driver<D> {
             }
             let dump = subject.dump().await;
             assert_eq!(Picture::of_ledger(&dump, networks), Picture::of_world(world), "{step:?}");
+            assert_left_is_true(subject.store(), &dump).await;
             for number in world.instances.keys() {
                 let question =
                     GetInstanceNwInfo { instance: instance(u128::from(*number)), scope: Scope::Everything };

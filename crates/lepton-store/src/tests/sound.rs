@@ -1,16 +1,17 @@
 //! Reads all of a ledger behind the store's back; what it must be like is `lepton-invariants`' to say.
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
 use lepton_invariants::History;
 pub(super) use lepton_invariants::{Dump, assert_consistent, assert_sound};
-use lepton_ledger::{JournalRow, View};
-use lepton_types::Timestamp;
+use lepton_ledger::{Block, Frontier, JournalRow, Row, View};
+use lepton_types::{SubnetId, Timestamp};
 
 use crate::{
     Store,
     engine::{Engine, Tx},
     lane::Backend,
+    load::load,
     table::Stored,
     tables::journal,
 };
@@ -64,6 +65,41 @@ async fn dump_of(engine: &Arc<Engine>) -> Dump {
     };
     tx.rollback().await.unwrap();
     dump
+}
+
+/// What a batch has left for the next one is what that would load, and what the tables hold.
+pub(super) async fn assert_left_is_true(store: &Store, dump: &Dump) {
+    let Backend::Engine(engine) = store.backend() else { return };
+    let mut tx = engine.write().await.unwrap();
+    if let Some(left) = tx.left().cloned() {
+        let mut fresh = View::partial(Timestamp::default(), [0; 32]);
+        load(&mut tx, left.lasting().cloned().collect(), &mut fresh).await.unwrap();
+        assert_rows_alike(&left, &fresh, &dump.networks, |_| true);
+        assert_rows_alike(&left, &fresh, &dump.subnets, |_| true);
+        assert_rows_alike(&left, &fresh, &dump.hosts, |_| true);
+        assert_rows_alike(&left, &fresh, &dump.quotas, |_| true);
+        // What a deleted subnet leaves behind nobody asks for any more.
+        let is_there = |id: SubnetId| dump.subnets.iter().any(|subnet| subnet.id == id);
+        assert_rows_alike(&left, &fresh, &dump.blocks, |row: &Block| is_there(row.subnet()));
+        assert_rows_alike(&left, &fresh, &dump.frontiers, |row: &Frontier| is_there(row.subnet));
+        assert!(left.may_have_mac_ranges() || dump.mac_ranges.is_empty());
+    }
+    tx.rollback().await.unwrap();
+}
+
+/// Every row that would be loaded is left, and every row that is left is in its table.
+fn assert_rows_alike<R: Row + PartialEq + Debug>(
+    left: &View,
+    fresh: &View,
+    table: &[R],
+    is_asked_for: impl Fn(&R) -> bool,
+) {
+    for row in fresh.rows::<R>().filter(|row| is_asked_for(row)) {
+        assert_eq!(left.row::<R>(&row.key()), Some(row), "it is not left");
+    }
+    for row in left.rows::<R>().filter(|row| is_asked_for(row)) {
+        assert!(table.contains(row), "the table does not hold {row:?}");
+    }
 }
 
 const NETWORKS: &str = "select id, project_id, label, priority, mtu, sequence, created_at, host_id, is_injected, is_external, version from networks order by id";

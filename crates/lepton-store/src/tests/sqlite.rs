@@ -28,12 +28,12 @@ use crate::{
 
 /// Runs a statement on the connection that writes.
 async fn run(engine: &Engine, sql: &'static str) {
-    let mut connection = engine.connections().take(Access::Write).await.unwrap();
-    match &mut connection {
+    let mut waiting = engine.connections().take(Access::Write).await.unwrap();
+    match &mut waiting.connection {
         Connection::Sqlite(connection) => drop(sqlx::query(sql).execute(connection).await.unwrap()),
         Connection::Postgres(connection) => drop(sqlx::query(sql).execute(connection).await.unwrap()),
     }
-    engine.connections().put_back(connection, Access::Write);
+    engine.connections().put_back(waiting.connection.into(), Access::Write);
 }
 
 async fn open(path: &Path) -> Result<Store, StoreError> {
@@ -314,10 +314,10 @@ async fn a_file_that_somebody_else_has_locked_is_unavailable_until_it_is_not() {
 async fn sqlite_counts_no_memory_and_shares_no_page_cache() {
     let subject = Subject::open(Kind::Sqlite, |_| {}).await;
     let engine = subject.engine();
-    let mut connection = engine.connections().take(Access::Read).await.unwrap();
-    let Connection::Sqlite(sqlite) = &mut connection else { panic!("only SQLite has such options") };
+    let mut waiting = engine.connections().take(Access::Read).await.unwrap();
+    let Connection::Sqlite(sqlite) = &mut waiting.connection else { panic!("only SQLite has such options") };
     let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options").fetch_all(sqlite).await.unwrap();
-    engine.connections().put_back(connection, Access::Read);
+    engine.connections().put_back(waiting, Access::Read);
     assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
     assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
