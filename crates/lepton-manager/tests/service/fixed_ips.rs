@@ -281,8 +281,9 @@ async fn every_refusal_of_a_place_says_what_it_is_about() {
         Problem::of(client.reserve_fixed_ip(reserve(&network, "10.9.0.2", "x")).await),
         Problem::of(client.unreserve_fixed_ip(unreserve(&network, "10.9.0.2")).await),
     ] {
-        let metadata = [("network_id", &*network), ("fixed_ip", "10.9.0.2")];
-        problem.assert(Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_NETWORK", &metadata, &["in no subnet"]);
+        let metadata = [("network_id", &*network), ("fixed_ip", "10.9.0.2"), ("cidr", "10.0.0.0/24")];
+        let words = ["10.9.0.2 is not in 10.0.0.0/24"];
+        problem.assert(Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_NETWORK", &metadata, &words);
     }
     let problem = Problem::of(client.get_fixed_ip(get("", "10.0.0.9")).await);
     let metadata = [("fixed_ip", "10.0.0.9")];
