@@ -37,6 +37,9 @@ pub(crate) struct Engine {
     /// The statements about rows that were sent, for the tests of what a batch costs.
     #[cfg(test)]
     sent: std::sync::Mutex<Vec<Sent>>,
+    /// How often statements about rows went to SQLite since that was asked last, however many at once.
+    #[cfg(test)]
+    ways: std::sync::atomic::AtomicUsize,
     /// Whether statements about rows panic.
     #[cfg(test)]
     panics: std::sync::atomic::AtomicBool,
@@ -62,6 +65,8 @@ impl Engine {
                 default_limits: config.default_limits,
                 #[cfg(test)]
                 sent: std::sync::Mutex::default(),
+                #[cfg(test)]
+                ways: 0.into(),
                 #[cfg(test)]
                 panics: false.into(),
             })
@@ -103,6 +108,8 @@ impl Engine {
             let text = self.statements.text(shape.sql, *rows, shape.width, Dialect::Sqlite);
             self.note_sent(vec![shape.sql], &text);
         }
+        #[cfg(test)]
+        self.note_way();
         let text = self.statements.in_a_row(&shapes);
         (text, parts.into_iter().flat_map(|part| part.values).collect())
     }
@@ -123,6 +130,17 @@ impl Engine {
         assert!(!panics, "a fault in a statement, which this test expects");
         let mut sent = self.sent.lock().expect("whoever counts does not panic");
         sent.push(Sent { literals, text: Arc::clone(text) });
+    }
+
+    #[cfg(test)]
+    fn note_way(&self) {
+        self.ways.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// How often statements about rows went to SQLite since the last call.
+    #[cfg(test)]
+    pub(crate) fn take_ways(&self) -> usize {
+        self.ways.swap(0, std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Takes the statements about rows that were sent since the last call.

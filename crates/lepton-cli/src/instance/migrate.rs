@@ -16,6 +16,9 @@ use crate::{
     settings::Settings,
 };
 
+/// Which life of the instance is meant: the user does not say, and a request that is repeated must say the same.
+const WHICHEVER_LIVES: u64 = 0;
+
 /// `instance migrate`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MigrateOptions {
@@ -137,8 +140,7 @@ async fn start(
     let veth = options.netns.map(|netns_path| Kind::Veth(Veth { netns_path, guest_device }));
     let request = pb::MigrateInstanceStartRequest {
         instance_id: options.instance,
-        // The user names an instance, whichever life it lives: so a repeated request says the same.
-        incarnation: 0,
+        incarnation: WHICHEVER_LIVES,
         source: ends.source,
         dest: ends.dest,
         binding: veth.map(|kind| pb::PortBinding { kind: Some(kind) }),
@@ -158,7 +160,7 @@ async fn finish(
 ) -> Result<pb::NetworkInfo, Error> {
     let request = pb::MigrateInstanceFinishRequest {
         instance_id: options.instance,
-        incarnation: 0,
+        incarnation: WHICHEVER_LIVES,
         source: ends.source,
         dest: ends.dest,
         request_id: change.request_id.clone(),
@@ -177,7 +179,7 @@ async fn abort(
     let host = ends.of_abort().to_owned();
     let request = pb::SetupNetworksOnHostRequest {
         instance_id: options.instance,
-        incarnation: 0,
+        incarnation: WHICHEVER_LIVES,
         host,
         teardown: true,
         binding: None,

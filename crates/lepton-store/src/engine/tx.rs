@@ -277,7 +277,10 @@ impl Tx {
         };
         let text = self.engine.statements.text(sql, rows, width, dialect);
         #[cfg(test)]
-        self.engine.note_sent(vec![sql], &text);
+        {
+            self.engine.note_sent(vec![sql], &text);
+            self.engine.note_way();
+        }
         literal(text)
     }
 

@@ -34,6 +34,17 @@ async fn a_batch_goes_on_with_what_the_one_before_has_left() {
     assert_eq!(again, address);
 }
 
+/// To wake SQLite's thread takes longer than most of the work.
+#[tokio::test]
+async fn a_batch_of_one_goes_to_sqlite_three_times_beside_its_begin_and_its_commit() {
+    let subject = Subject::open(Kind::Sqlite, |_| {}).await;
+    subject.network("private", &["10.1.0.0/24", "fd00:1::/64"]).await;
+    subject.allocate(1).await.unwrap();
+    subject.engine().take_ways();
+    sent(&subject, [allocation(2, vec![])]).await;
+    assert_eq!(subject.engine().take_ways(), 3, "what it needs, its rows, and what all batches count");
+}
+
 #[tokio::test]
 async fn what_another_process_has_written_since_is_read() {
     let subject = Subject::open(Kind::Sqlite, |_| {}).await;
