@@ -135,6 +135,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("num_networks", "--count"),
     ("page_size", "--limit"),
     ("pattern", "--regex"),
+    ("plan_hash", "--plan-hash"),
     ("pool", "--pool"),
     ("port_id", "PORT"),
     ("prefix", "--prefix"),

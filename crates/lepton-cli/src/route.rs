@@ -115,5 +115,6 @@ async fn list(subnet_id: String, settings: &Settings, output: Output) -> Result<
     let request = pb::GetSubnetRequest { subnet_id };
     let subnet =
         client.ask(request, async |mut calls, request| calls.subnets.get_subnet(request).await).await?;
-    output.print(&RoutesView::from(subnet))
+    let (routes, none) = (subnet.routes.len(), "There are no static routes; `lepton route add` adds one.");
+    output.print_list(&RoutesView::from(subnet), routes, false, none)
 }

@@ -16,12 +16,11 @@ use lepton_types::{
     NetworkId, ProjectId, RecordType, RequestId, Resource, Route, SubnetId,
 };
 
+pub(crate) use self::words::any_of;
 use self::{
     table::refusals,
     tell::{At, OwnNames, Tell},
-    words::{
-        Listed, any_of, at_most, example, floating, joined, of_type, out_of_range, wanted, whose, within,
-    },
+    words::{Listed, at_most, example, floating, joined, of_type, out_of_range, wanted, whose, within},
 };
 use crate::{AuditedThing, FindingClass, PlanHash, PortRef, Sought, Unproven};
 
@@ -264,8 +263,8 @@ refusals! {
     FixedIpAmbiguous = "FIXED_IP_AMBIGUOUS", Invalid at "fixed_ip" {
         address: IpAddr = "fixed_ip",
     }
-    /// No subnet of any network has a row of this address.
-    #[error("nobody has {address} as a fixed IP or keeps it; name a network of instances to ask what it is there")]
+    /// No subnet of any network has a row of this address that is the caller's to see.
+    #[error("{address} is no fixed IP that is had, reserved or resting on any network, as far as you may see; name a network of instances to ask what it is there")]
     FixedIpNotFoundForAddress = "FIXED_IP_NOT_FOUND_FOR_ADDRESS", NotFound {
         address: IpAddr = "fixed_ip",
     }
@@ -297,7 +296,7 @@ refusals! {
     }
     /// No subnet of a family has anything left to give.
     #[error(
-        "subnet {} of network {network} has no free address; release some, or use another network",
+        "no free address is left in {} of network {network}; release some, or use another network",
         joined(cidrs)
     )]
     NoMoreFixedIps = "NO_MORE_FIXED_IPS", Exhausted {

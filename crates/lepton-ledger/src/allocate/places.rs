@@ -6,7 +6,7 @@ use lepton_ipam::{check_requested, derived};
 use lepton_types::{AddressFamily, MacAddr, Network, NetworkId, ProjectId, Subnet};
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
-use crate::{Key, Refusal, Stop, View, pool};
+use crate::{Key, Refusal, Stop, View, pool, refusal::any_of};
 
 /// Most vNICs of an instance.
 pub const MOST_VNICS: usize = 64;
@@ -162,7 +162,8 @@ fn places(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<Place>, Re
             problem,
         };
         let Some(subnet) = subnets.iter().find(|subnet| subnet.cidr.contains(address)) else {
-            return Err(invalid(format!("no subnet of network {} contains {address}", choice.network)));
+            let cidrs: Vec<_> = subnets.iter().map(|subnet| subnet.cidr).collect();
+            return Err(invalid(format!("{address} is not in {}", any_of(choice.network, &cidrs))));
         };
         check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
         let earlier = places.iter().find_map(|place| match place {

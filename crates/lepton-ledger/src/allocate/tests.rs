@@ -127,8 +127,8 @@ fn every_refusal_names_what_is_wrong() {
     let (address, field) = ("10.1.0.9".parse().unwrap(), Some("networks[0].fixed_ips[0]".to_owned()));
     assert_eq!(taken, Refusal::FixedIpAlreadyInUse { address, network: id, field });
     for (wishes, at, problem) in [
-        (&["10.9.0.1"] as &[&str], 0, "contains"),
-        (&["fd00::1"], 0, "contains"),
+        (&["10.9.0.1"] as &[&str], 0, "10.9.0.1 is not in 10.1.0.0/24"),
+        (&["fd00::1"], 0, "fd00::1 is not in "),
         (&["10.1.0.0"], 0, "network address"),
         (&["10.1.0.255"], 0, "broadcast"),
         (&["10.1.0.1"], 0, "gateway"),

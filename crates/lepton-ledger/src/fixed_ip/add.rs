@@ -8,7 +8,7 @@ use lepton_types::{
 };
 
 use super::{Place, Sought};
-use crate::{Command, Instance, Key, Naming, Refusal, Scope, Stop, View, pool::Taker};
+use crate::{Command, Instance, Key, Naming, Refusal, Scope, Stop, View, pool::Taker, refusal::any_of};
 
 /// Gives one of an instance's vNICs another address, and lets its host hear of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,8 +107,10 @@ fn subnet_of(subnets: &[Subnet], network: NetworkId, address: IpAddr) -> Result<
     let invalid =
         |problem| Refusal::FixedIpInvalid { address, network, field: "address".to_owned(), problem };
     let subnet = subnets.iter().find(|subnet| subnet.cidr.contains(address));
-    let subnet =
-        subnet.ok_or_else(|| invalid(format!("no such subnet of network {network} contains {address}")))?;
+    let subnet = subnet.ok_or_else(|| {
+        let cidrs: Vec<_> = subnets.iter().map(|subnet| subnet.cidr).collect();
+        invalid(format!("{address} is not in {}", any_of(network, &cidrs)))
+    })?;
     check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
     Ok(subnet)
 }

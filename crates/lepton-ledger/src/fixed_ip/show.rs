@@ -10,7 +10,8 @@ use crate::{AddressPage, Command, FixedIp, Key, Refusal, Scope, Stop, View, page
 /// Tells what an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetFixedIp {
-    /// In which network or subnet, whether anybody has it there or not; none: wherever it is not free.
+    /// In which network or subnet, whether anybody has it there or not; none: wherever a port of the caller's has it, or it is reserved
+    /// or rests on a network of the caller's.
     pub place: Option<Place>,
     /// Which address.
     pub address: IpAddr,
@@ -35,7 +36,7 @@ impl Command for GetFixedIp {
 }
 
 impl GetFixedIp {
-    /// The only address that is not free, on whichever network.
+    /// The only one that has a row, on whichever network.
     fn anywhere(&self, ledger: &mut View) -> Result<FixedIpInfo, Stop> {
         let address = self.address;
         let (mut found, mut after) = (None, None);

@@ -159,7 +159,7 @@ fn a_network_without_subnets_and_one_whose_pools_are_empty_are_told_apart() {
     let (mut ledger, network, _) = with_instance(&["10.1.0.0/30", "fd00:1::/64"]);
     let refusal = decided(&mut ledger, &lowest(1, network)).unwrap_err();
     assert_eq!(refusal.reason(), "NO_MORE_FIXED_IPS");
-    assert!(refusal.to_string().contains("subnet 10.1.0.0/30 of network"), "{refusal}");
+    assert!(refusal.to_string().contains("no free address is left in 10.1.0.0/30 of network"), "{refusal}");
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) fn joined(cidrs: &[Cidr]) -> String {
 }
 
 /// Subnets of a network by their prefixes, if it has any.
-pub(super) fn any_of(network: NetworkId, cidrs: &[Cidr]) -> String {
+pub(crate) fn any_of(network: NetworkId, cidrs: &[Cidr]) -> String {
     if cidrs.is_empty() {
         return format!("a subnet of network {network}, which has none");
     }

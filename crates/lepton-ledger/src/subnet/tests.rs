@@ -30,7 +30,7 @@ fn a_vnic_has_one_address_of_each_family_from_the_first_subnet_with_room() {
     assert_eq!(of_instance(2), ["10.2.0.2"], "the first subnet is dry");
 
     let refusal = decided(&mut ledger, &allocation(3, vec![])).unwrap_err();
-    let expected = "subnet 10.1.0.0/30, 10.2.0.0/30 of network";
+    let expected = "no free address is left in 10.1.0.0/30, 10.2.0.0/30 of network";
     assert!(refusal.to_string().starts_with(expected), "{refusal}");
 }
 

@@ -287,7 +287,12 @@ async fn every_refusal_of_a_place_says_what_it_is_about() {
     }
     let problem = Problem::of(client.get_fixed_ip(get("", "10.0.0.9")).await);
     let metadata = [("fixed_ip", "10.0.0.9")];
-    problem.assert(Code::NotFound, "FIXED_IP_NOT_FOUND_FOR_ADDRESS", &metadata, &["nobody has", "10.0.0.9"]);
+    problem.assert(
+        Code::NotFound,
+        "FIXED_IP_NOT_FOUND_FOR_ADDRESS",
+        &metadata,
+        &["as far as you may see", "10.0.0.9"],
+    );
     // The same address on another network.
     let twin = server.network("twin", &["10.0.0.0/24"]).await.id;
     server.allocate(allocation_on(3, vec![requested(&twin, &["10.0.0.2"])])).await;
