@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lepton_ledger::View;
 use nix::{
     errno::Errno,
     unistd::{AccessFlags, access},
@@ -26,6 +25,7 @@ use crate::{
     checkpoint::Copying,
     config::{Database, StoreConfig, postgres_url},
     encoding::ensure_utf8,
+    engine::BatchNumber,
     error::StoreError,
     failure::{Failure, explained, may_pass},
     opened_file::{BESIDE, OpenedFile, beside, make_if_missing, resolve},
@@ -51,24 +51,24 @@ pub(crate) enum Access {
     Read,
 }
 
-/// A connection that waits, and what the batch that had it last has left to the next one.
+/// A connection that waits, and what had it last, if that was a batch that wrote to SQLite.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) connection: Connection,
-    pub(crate) left: Option<Left>,
+    pub(crate) last: Option<Last>,
 }
 
-/// What a batch left in memory.
-#[derive(Debug)]
-pub(crate) struct Left {
-    pub(crate) view: Box<View>,
+/// The batch that had a connection to SQLite last, and ended well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Last {
+    pub(crate) batch: BatchNumber,
     /// SQLite's data version at that batch. On the same connection it is another one as soon as anybody else has written.
     pub(crate) data_version: i64,
 }
 
 impl From<Connection> for Waiting {
     fn from(connection: Connection) -> Self {
-        Self { connection, left: None }
+        Self { connection, last: None }
     }
 }
 

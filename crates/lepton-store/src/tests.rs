@@ -1,6 +1,7 @@
 //! What every store must do, run on each of them.
 
 mod agreement;
+mod ahead;
 mod audit;
 mod checkpoint;
 mod claims;

@@ -5,11 +5,10 @@ mod ends;
 use std::{mem, sync::Arc};
 
 use futures_util::TryStreamExt;
-use lepton_ledger::View;
 use lepton_types::SubnetId;
 use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
 
-use super::Engine;
+use super::{BatchNumber, Engine};
 use crate::{
     connect::{Access, Connection},
     dry::Scarce,
@@ -33,10 +32,12 @@ pub(crate) struct Tx {
     scarce: Scarce,
     /// Whether all that is left of those is still to be locked.
     is_scarce_to_lock: bool,
-    /// What the batch before has left, until this one takes it.
-    left: Option<Box<View>>,
+    /// Whether a batch decides with it that another transaction writes.
+    is_ahead: bool,
     /// SQLite's, where the transaction may write.
     data_version: Option<i64>,
+    /// The batch that has left SQLite's file as the transaction found it.
+    behind: Option<BatchNumber>,
     /// Of questions that were asked ahead and not yet.
     answers: Vec<Answer>,
 }
@@ -51,9 +52,17 @@ struct Answer {
 
 impl Tx {
     fn new(engine: Arc<Engine>, connection: Connection, access: Access) -> Self {
-        let (scarce, answers) = (Scarce::default(), Vec::new());
-        let (is_scarce_to_lock, left, data_version) = (false, None, None);
-        Self { engine, connection, access, scarce, is_scarce_to_lock, left, data_version, answers }
+        Self {
+            engine,
+            connection,
+            access,
+            scarce: Scarce::default(),
+            is_scarce_to_lock: false,
+            is_ahead: false,
+            data_version: None,
+            behind: None,
+            answers: Vec::new(),
+        }
     }
 
     /// Runs a statement and answers what it finds.
@@ -95,7 +104,7 @@ impl Tx {
 
     /// Whether it is of use to ask questions ahead, about so many keys.
     pub(crate) fn asks_ahead(&self, keys: usize) -> bool {
-        self.is_writing() && matches!(self.connection, Connection::Sqlite(_)) && keys <= FEW_ROWS
+        self.decides_changes() && matches!(self.connection, Connection::Sqlite(_)) && keys <= FEW_ROWS
     }
 
     /// Asks questions of which it is known that they will be asked next: SQLite's thread gets them all at once, as it does what is
@@ -284,14 +293,14 @@ impl Tx {
         literal(text)
     }
 
-    /// Whether it may change the ledger.
-    pub(crate) fn is_writing(&self) -> bool {
-        self.access == Access::Write
+    /// Whether what is decided with it may change the ledger.
+    pub(crate) fn decides_changes(&self) -> bool {
+        self.access == Access::Write || self.is_ahead
     }
 
     /// Whether others write meanwhile, so that what it decides on must be locked.
     pub(crate) fn is_shared(&self) -> bool {
-        self.is_writing() && matches!(self.connection, Connection::Postgres(_))
+        self.access == Access::Write && matches!(self.connection, Connection::Postgres(_))
     }
 
     /// Says for which subnets the batch has begun anew, so that all that is left of them is locked at once.
