@@ -11,7 +11,6 @@ use crate::{
     again::TimeLimit,
     apart,
     close::close,
-    decided::Decided,
     dry::{self, Scarce},
     engine::{Engine, Tx},
     error::{StoreError, SubmitError},
@@ -122,28 +121,34 @@ pub(crate) async fn write_batch(
     clock: &ReadClock,
     seed: [u8; 32],
 ) -> Result<Vec<Change>, Failure> {
-    if !engine.connections().is_shared() {
-        return Decided::at_once(engine, jobs, clock, seed).await?.write(engine).await;
-    }
     let limit = TimeLimit::from_now(engine.connections().time_limit());
     let mut tx = limit.hold(engine.write()).await.map_err(Failure::of_the_server)?;
     tx.note_scarce(scarce);
-    let (tx, changes) = limit.hold(carry_out(tx, jobs, engine.view(clock(), seed), clock)).await?;
-    let end = async { if changes.is_empty() { tx.rollback().await } else { tx.commit().await } };
+    // What rests on the tables as they are is decided on nothing else.
+    let is_alone = jobs.iter().any(|job| job.is_alone());
+    let view = if is_alone {
+        tx.begin_with_nothing(clock(), seed)
+    } else {
+        tx.go_on_with_what_is_left(clock(), seed)
+    };
+    let (tx, changes, left) = limit.hold(carry_out(tx, jobs, view, clock)).await?;
+    let end = async {
+        if changes.is_empty() { tx.rollback_leaving(left).await } else { tx.commit_leaving(left).await }
+    };
     let ending = tracing::info_span!(target: "trace", "commit", changes = changes.len());
     limit.hold(end).instrument(ending).await.map_err(Failure::of_the_server)?;
     Ok(changes)
 }
 
-/// Does all but the commit, where others share the ledger.
+/// Does all but the commit; answers also what is left for the next batch, if nobody else writes.
 async fn carry_out(
     mut tx: Tx,
     jobs: &mut [Box<dyn Job>],
     mut view: View,
     clock: &ReadClock,
-) -> Result<(Tx, Vec<Change>), Failure> {
+) -> Result<(Tx, Vec<Change>, Option<Box<View>>), Failure> {
     let work = async {
-        decide(&mut tx, jobs, 0, &mut view, clock).await?;
+        decide(&mut tx, jobs, &mut view, clock).await?;
         reconsider(&mut tx, jobs, &mut view).await?;
         dry::check(&mut tx, &view).await?;
         let writing = tracing::info_span!(target: "trace", "write");
@@ -156,7 +161,11 @@ async fn carry_out(
         let _ = tx.rollback().await;
         return Err(failure);
     }
-    Ok((tx, view.into_changes()))
+    if tx.is_shared() {
+        return Ok((tx, view.into_changes(), None));
+    }
+    let (changes, left) = view.leave();
+    Ok((tx, changes, Some(Box::new(left))))
 }
 
 /// Decides jobs that change nothing, over one snapshot, for so long at most.
@@ -170,36 +179,34 @@ pub(crate) async fn read_batch(
     let limit = TimeLimit::from_now(limit);
     let mut tx = limit.hold(engine.read()).await.map_err(Failure::of_the_server)?;
     let work = async {
-        let outcome = decide(&mut tx, jobs, 0, &mut engine.view(now, seed), &move || now).await;
+        let outcome = decide(&mut tx, jobs, &mut engine.view(now, seed), &move || now).await;
         tx.rollback().await.and(outcome)
     };
     limit.hold(work).await
 }
 
-/// Decides every job from one on, loading between rounds what those of the round before have missed. A job that had all it needed
+/// Decides every job, loading between rounds what those of the round before have missed. A job that had all it needed
 /// is not decided again: those that wait come after it, which is as good an order as any.
 ///
 /// The clock is read after each round: who had to wait for rows that another manager held decides after that one, and what comes
 /// then must not begin before what it ended.
-pub(crate) async fn decide(
+async fn decide(
     tx: &mut Tx,
     jobs: &mut [Box<dyn Job>],
-    first: usize,
     view: &mut View,
     clock: &ReadClock,
 ) -> Result<(), Failure> {
     let span = tracing::info_span!(target: "trace", "decide");
-    decide_in_rounds(tx, jobs, first, view, clock).instrument(span).await
+    decide_in_rounds(tx, jobs, view, clock).instrument(span).await
 }
 
 async fn decide_in_rounds(
     tx: &mut Tx,
     jobs: &mut [Box<dyn Job>],
-    first: usize,
     view: &mut View,
     clock: &ReadClock,
 ) -> Result<(), Failure> {
-    let mut waiting: Vec<usize> = (first..jobs.len()).collect();
+    let mut waiting: Vec<usize> = (0..jobs.len()).collect();
     for _ in 0..MOST_ROUNDS {
         waiting.retain(|&number| !jobs[number].attempt(number, view));
         let missing = view.take_missing();
@@ -217,6 +224,9 @@ async fn decide_in_rounds(
 /// Looks once more for the request ids of what was refused. Another manager may have carried out the very same request
 /// after its record was looked for here, and that may be what it was refused for; then the record is the answer.
 async fn reconsider(tx: &mut Tx, jobs: &mut [Box<dyn Job>], view: &mut View) -> Result<(), Failure> {
+    if !tx.is_shared() {
+        return Ok(());
+    }
     let refused = jobs.iter().enumerate();
     let refused = refused.filter_map(|(number, job)| Some((number, job.refused_request()?.clone())));
     let (numbers, keys): (Vec<usize>, Vec<RequestKey>) = refused.unzip();

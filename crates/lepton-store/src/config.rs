@@ -42,12 +42,10 @@ pub struct StoreConfig {
 impl StoreConfig {
     /// The usual way to open a database.
     pub fn new(database: Database) -> Self {
-        // Of SQLite's one is decided while another one is written, and so of many callers some must be left for the next.
-        let batch_limit = if matches!(database, Database::Sqlite(_)) { 128 } else { 256 };
         Self {
             database,
             queue_limit: 4096,
-            batch_limit,
+            batch_limit: 256,
             connect_timeout: Duration::from_secs(5),
             default_limits: Amounts::DEFAULT,
             copying: Copying::DEFAULT,

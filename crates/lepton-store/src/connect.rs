@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lepton_ledger::View;
 use nix::{
     errno::Errno,
     unistd::{AccessFlags, access},
@@ -25,7 +26,6 @@ use crate::{
     checkpoint::Copying,
     config::{Database, StoreConfig, postgres_url},
     encoding::ensure_utf8,
-    engine::BatchNumber,
     error::StoreError,
     failure::{Failure, explained, may_pass},
     opened_file::{BESIDE, OpenedFile, beside, make_if_missing, resolve},
@@ -51,24 +51,24 @@ pub(crate) enum Access {
     Read,
 }
 
-/// A connection that waits, and what had it last, if that was a batch that wrote to SQLite.
+/// A connection that waits, and what the batch that had it last has left to the next one.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) connection: Connection,
-    pub(crate) last: Option<Last>,
+    pub(crate) left: Option<Left>,
 }
 
-/// The batch that had a connection to SQLite last, and ended well.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Last {
-    pub(crate) batch: BatchNumber,
+/// What a batch left in memory.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) view: Box<View>,
     /// SQLite's data version at that batch. On the same connection it is another one as soon as anybody else has written.
     pub(crate) data_version: i64,
 }
 
 impl From<Connection> for Waiting {
     fn from(connection: Connection) -> Self {
-        Self { connection, last: None }
+        Self { connection, left: None }
     }
 }
 

@@ -1,9 +1,6 @@
 //! The two engines behind one face, and their transactions. Nothing outside this module, `checkpoint`, `claim`, `connect`, `encoding`, `failure`, `migrate`,
 //! `sql`, `statement` and `voice` knows that there are two.
 
-#[cfg(test)]
-mod gate;
-mod left;
 mod tx;
 
 #[cfg(test)]
@@ -13,14 +10,13 @@ use std::sync::Arc;
 use lepton_ledger::View;
 use lepton_types::{Amounts, Limit, Timestamp};
 
-use self::left::Shelf;
-pub(crate) use self::{left::BatchNumber, tx::Tx};
+pub(crate) use self::tx::Tx;
 #[cfg(test)]
 use crate::statement::Dialect;
 use crate::{
     checkpoint::Log,
     config::StoreConfig,
-    connect::{Access, Connections},
+    connect::{Access, Connections, Waiting},
     error::StoreError,
     failure::Failure,
     sql::Value,
@@ -37,7 +33,6 @@ pub(crate) struct Engine {
     connections: Connections,
     statements: Statements,
     log: Log,
-    shelf: Shelf,
     default_limits: Amounts<Limit>,
     /// The statements about rows that were sent, for the tests of what a batch costs.
     #[cfg(test)]
@@ -48,8 +43,6 @@ pub(crate) struct Engine {
     /// Whether statements about rows panic.
     #[cfg(test)]
     panics: std::sync::atomic::AtomicBool,
-    #[cfg(test)]
-    pub(crate) gate: gate::Gate,
 }
 
 /// A statement that was sent: the literals that went together, and what became of them.
@@ -69,7 +62,6 @@ impl Engine {
                 connections,
                 statements: Statements::default(),
                 log: Log::default(),
-                shelf: Shelf::default(),
                 default_limits: config.default_limits,
                 #[cfg(test)]
                 sent: std::sync::Mutex::default(),
@@ -77,8 +69,6 @@ impl Engine {
                 ways: 0.into(),
                 #[cfg(test)]
                 panics: false.into(),
-                #[cfg(test)]
-                gate: gate::Gate::default(),
             })
         }))
     }
@@ -99,25 +89,15 @@ impl Engine {
 
     /// Starts a transaction that writes: alone at it on SQLite, locking what it reads on PostgreSQL.
     pub(crate) async fn write(self: &Arc<Self>) -> Result<Tx, Failure> {
-        let mut waiting = self.connections.take(Access::Write).await?;
-        self.log.finish(&mut waiting.connection).await;
-        Tx::begin_writing(Arc::clone(self), waiting).await
+        let Waiting { mut connection, left } = self.connections.take(Access::Write).await?;
+        self.log.finish(&mut connection).await;
+        Tx::begin_writing(Arc::clone(self), connection, left).await
     }
 
     /// Starts a transaction that reads one snapshot and locks nothing.
     pub(crate) async fn read(self: &Arc<Self>) -> Result<Tx, Failure> {
-        let waiting = self.connections.take(Access::Read).await?;
-        Tx::begin_reading(Arc::clone(self), waiting.connection).await
-    }
-
-    /// The same, of SQLite's file as it is before or behind a batch that is being written, for the batch behind that one.
-    pub(crate) async fn read_ahead(self: &Arc<Self>) -> Result<Tx, Failure> {
-        Ok(self.read().await?.deciding_ahead())
-    }
-
-    /// What batches leave to each other.
-    pub(crate) fn shelf(&self) -> &Shelf {
-        &self.shelf
+        let Waiting { connection, .. } = self.connections.take(Access::Read).await?;
+        Tx::begin_reading(Arc::clone(self), connection).await
     }
 
     /// Statements about rows as one text of SQLite's, with its values.

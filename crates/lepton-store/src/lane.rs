@@ -6,24 +6,21 @@ use futures_util::FutureExt;
 use lepton_ledger::Change;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span, field};
+use tracing::Instrument;
 
 use crate::{
     again::{Again, TimeLimit},
     batch::{Job, read_batch, write_batch},
-    decided::{Ahead, Decided},
     disk::Disk,
     dry::Scarce,
-    engine::{BatchNumber, Engine},
+    engine::Engine,
     error::{StoreError, panicked},
     failure::Failure,
-    inbox::{Batch, Inbox},
     metrics::LaneMetrics,
     news::Audience,
     prune::{Prune, Waste, prune},
     queue::Pace,
     surroundings::{Clock, Seeds},
-    writing::Writing,
 };
 
 /// How often a batch is decided anew because others were faster, before its commands are tried one by one.
@@ -111,125 +108,48 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Serves the queue until it is closed and empty.
-    pub(crate) async fn run(self, queue: mpsc::Receiver<Work>) {
-        let lane = Arc::new(self);
-        let mut inbox = Inbox::new(queue, lane.closing.clone());
-        let mut writing = Writing::default();
-        while let Some(batch) = lane.next(&mut inbox, &mut writing).await {
-            if !batch.is_empty() {
-                lane.take_up(batch, &mut writing, &mut inbox).await;
-            }
-            for job in inbox.take_alone() {
-                writing.end().await;
-                lane.take_up(vec![job], &mut writing, &mut inbox).await;
-            }
-            for prune in inbox.take_prunes() {
-                writing.end().await;
-                lane.serve_prune(prune).await;
-            }
-        }
-        writing.end().await;
-    }
-
-    /// Waits for work, and for the end of what is written, which may be the lane's.
-    async fn next(&self, inbox: &mut Inbox, writing: &mut Writing) -> Option<Batch> {
+    pub(crate) async fn run(self, mut queue: mpsc::Receiver<Work>) {
+        let mut waiting = Vec::new();
         loop {
-            tokio::select! {
+            let taken = tokio::select! {
                 biased;
-                batch = inbox.some(self.batch_limit) => return batch, // cancel-safe
-                _ = writing.end(), if writing.is_going_on() => {} // cancel-safe
-            }
-        }
-    }
-
-    /// Serves a batch; where this lane alone writes, until it is decided, and the rest beside what comes next.
-    async fn take_up(self: &Arc<Self>, mut batch: Batch, writing: &mut Writing, inbox: &mut Inbox) {
-        let (lane, started) = (Arc::clone(self), Instant::now());
-        // It belongs to many traces, and so is one of its own, with a link to each of them.
-        let span = tracing::info_span!(
-            target: "trace", parent: None, "batch", lane = self.purpose.label(), commands = field::Empty,
-        );
-        let Some(engine) = self.own_engine() else {
-            link(&span, &batch);
-            let commands = batch.len();
-            self.serve(batch, None).instrument(span).await;
-            return self.note(commands, started, started);
-        };
-        let decided = self.decide(engine, &mut batch, writing, inbox).instrument(span.clone()).await;
-        link(&span, &batch);
-        let (engine, alone_since) = (Arc::clone(engine), writing.free_since().max(started));
-        let number = decided.as_ref().ok().map(Decided::number);
-        let rest = async move {
-            let written = match decided {
-                Ok(decided) => caught(decided.write(&engine)).await.map(|changes| lane.tell(&changes)),
-                Err(failure) => Err(failure),
-            };
-            let (commands, went_as_decided) = (batch.len(), written.is_ok());
-            lane.serve(batch, Some(written)).await;
-            lane.note(commands, started, alone_since);
-            went_as_decided
-        };
-        writing.start(number, rest.instrument(span));
-    }
-
-    /// Decides a batch, while the one before it is written if that is, with what comes meanwhile.
-    async fn decide(
-        &self,
-        engine: &Arc<Engine>,
-        batch: &mut Batch,
-        writing: &mut Writing,
-        inbox: &mut Inbox,
-    ) -> Result<Decided, Failure> {
-        if let Some(behind) = writing.number() {
-            match caught(self.decide_ahead(engine, behind, batch, writing, inbox)).await {
-                Ok(Some(decided)) => return Ok(decided),
-                Ok(None) => {}
-                Err(failure) => tracing::debug!(?failure, "a batch is decided anew behind the one before"),
-            }
-        }
-        writing.end().await;
-        let decided = async { Decided::at_once(engine, batch, &*self.clock, (self.seeds)()?).await };
-        caught(decided).await
-    }
-
-    /// None when what is decided rests on what did not come to be.
-    async fn decide_ahead(
-        &self,
-        engine: &Arc<Engine>,
-        behind: BatchNumber,
-        batch: &mut Batch,
-        writing: &mut Writing,
-        inbox: &mut Inbox,
-    ) -> Result<Option<Decided>, Failure> {
-        let ahead = Ahead::begin(engine, behind, (self.clock)(), (self.seeds)()?).await?;
-        let Some(mut ahead) = ahead else { return Ok(None) };
-        loop {
-            ahead.decide(batch, &*self.clock).await?;
-            let room = self.batch_limit.saturating_sub(batch.len());
-            tokio::select! {
-                biased;
-                went_as_decided = writing.end() => { // cancel-safe
-                    return if went_as_decided { ahead.end().await.map(Some) } else { Ok(None) };
+                () = self.closing.cancelled(), if !queue.is_closed() => {
+                    queue.close();
+                    continue;
                 }
-                more = inbox.more(room) => batch.extend(more), // cancel-safe
+                taken = queue.recv_many(&mut waiting, self.batch_limit) => taken, // cancel-safe
+            };
+            if taken == 0 {
+                return;
+            }
+            let (mut batch, mut alone, mut prunes) = (Vec::new(), Vec::new(), Vec::new());
+            for work in waiting.drain(..) {
+                match work {
+                    Work::Decide(job) if job.is_abandoned() => {}
+                    Work::Decide(job) if job.is_alone() => alone.push(vec![job]),
+                    Work::Decide(job) => batch.push(job),
+                    Work::Prune(prune) => prunes.push(prune),
+                }
+            }
+            let batch = Some(batch).filter(|batch| !batch.is_empty());
+            for batch in batch.into_iter().chain(alone) {
+                let (commands, started) = (batch.len(), Instant::now());
+                // It belongs to many traces, and so is one of its own, with a link to each of them.
+                let span = tracing::info_span!(
+                    target: "trace", parent: None, "batch", lane = self.purpose.label(), commands,
+                );
+                batch.iter().for_each(|job| {
+                    span.follows_from(job.span());
+                });
+                self.serve(batch).instrument(span).await;
+                let took = started.elapsed();
+                self.metrics.batch(commands, took);
+                self.pace.note(commands, took);
+            }
+            for prune in prunes {
+                self.serve_prune(prune).await;
             }
         }
-    }
-
-    /// The engine to which nobody writes but this lane.
-    fn own_engine(&self) -> Option<&Arc<Engine>> {
-        match (&self.backend, &self.purpose) {
-            (Backend::Engine(engine), Purpose::Write(_)) => {
-                Some(engine).filter(|engine| !engine.connections().is_shared())
-            }
-            (Backend::Memory(_), _) | (Backend::Engine(_), Purpose::Read | Purpose::ReadLong) => None,
-        }
-    }
-
-    /// Notes a batch that was served, and since when no other one was in its way.
-    fn note(&self, commands: usize, started: Instant, alone_since: Instant) {
-        self.metrics.batch(commands, started.elapsed());
-        self.pace.note(commands, alone_since.elapsed());
     }
 
     async fn serve_prune(&self, prune: Prune) {
@@ -256,9 +176,8 @@ impl Lane {
         }
     }
 
-    /// Serves a batch, of which the first attempt has come to something, or is still to be made.
-    async fn serve(&self, mut batch: Batch, first: Option<Result<(), Failure>>) {
-        match self.attempts(&mut batch, first).await {
+    async fn serve(&self, mut batch: Vec<Box<dyn Job>>) {
+        match self.attempts(&mut batch).await {
             Ok(()) => settle(batch, &Ok(())),
             Err(failure) if batch.len() == 1 || failure.is_of_the_database() => {
                 settle(batch, &Err(failure.into()));
@@ -269,14 +188,14 @@ impl Lane {
 
     /// Serves each job as a batch of its own: one command may be at fault, and alone it cannot harm its neighbours. When
     /// the database goes away, or is slow for all of them, those that are left do not wait for it one after the other.
-    async fn serve_one_by_one(&self, batch: Batch) {
+    async fn serve_one_by_one(&self, batch: Vec<Box<dyn Job>>) {
         let (mut jobs, mut timeouts) = (batch.into_iter(), 0);
         while let Some(job) = jobs.next() {
             if job.is_abandoned() {
                 continue;
             }
             let mut alone = vec![job];
-            let outcome = self.attempts(&mut alone, None).await;
+            let outcome = self.attempts(&mut alone).await;
             timeouts += usize::from(matches!(outcome, Err(Failure::TimedOut(_))));
             let is_gone =
                 outcome.as_ref().is_err_and(Failure::is_of_the_database) || timeouts == MOST_TIMEOUTS_ALONE;
@@ -289,20 +208,12 @@ impl Lane {
     }
 
     /// Tries until nobody else is faster and the server is there, with fresh ids each time.
-    async fn attempts(
-        &self,
-        batch: &mut [Box<dyn Job>],
-        mut first: Option<Result<(), Failure>>,
-    ) -> Result<(), Failure> {
+    async fn attempts(&self, batch: &mut [Box<dyn Job>]) -> Result<(), Failure> {
         let most_conflicts = if batch.len() == 1 { MOST_CONFLICTS_ALONE } else { MOST_CONFLICTS };
         let mut again = Again::new(self.patience(), most_conflicts);
         let mut scarce = Scarce::default();
         loop {
-            let outcome = match first.take() {
-                Some(outcome) => outcome,
-                None => self.attempt(batch, &scarce).await,
-            };
-            match outcome {
+            match self.attempt(batch, &scarce).await {
                 Ok(()) => return Ok(()),
                 Err(Failure::Scarce(subnets)) => {
                     self.metrics.failed_attempt();
@@ -328,14 +239,10 @@ impl Lane {
     /// Carries the batch out once.
     async fn attempt(&self, batch: &mut [Box<dyn Job>], scarce: &Scarce) -> Result<(), Failure> {
         let changes = caught(self.carry_out(batch, scarce)).await?;
-        self.tell(&changes);
-        Ok(())
-    }
-
-    fn tell(&self, changes: &[Change]) {
         if let Purpose::Write(audience) = &self.purpose {
-            audience.tell(changes);
+            audience.tell(&changes);
         }
+        Ok(())
     }
 
     async fn carry_out(&self, batch: &mut [Box<dyn Job>], scarce: &Scarce) -> Result<Vec<Change>, Failure> {
@@ -367,15 +274,7 @@ async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|fault| Err(panicked(&*fault).into()))
 }
 
-/// Links a batch's span to those of its jobs.
-fn link(span: &Span, batch: &Batch) {
-    batch.iter().for_each(|job| {
-        span.follows_from(job.span());
-    });
-    span.record("commands", batch.len());
-}
-
-fn settle(batch: Batch, outcome: &Result<(), StoreError>) {
+fn settle(batch: Vec<Box<dyn Job>>, outcome: &Result<(), StoreError>) {
     match outcome {
         Ok(()) => {}
         Err(error @ StoreError::Internal(_)) => {

@@ -203,7 +203,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     }
     subnets::load(tx, &round.subnets, view).await?;
     // Whoever writes asks for the same by other keys next, under locks. So do many at once, a statement a table.
-    if !tx.decides_changes() && round.told.len() <= network_info::FEW {
+    if !tx.is_writing() && round.told.len() <= network_info::FEW {
         network_info::load(tx, &round.told, view).await?;
     }
     let found = instances::load(tx, &round.instances, &round.past_lives, view).await?;
@@ -221,7 +221,7 @@ pub(crate) async fn load(tx: &mut Tx, keys: Vec<Key>, view: &mut View) -> Result
     }
     // A change of an instance is a change of its host. All of a batch's hosts are locked at once and in one order, lest
     // two managers wait for each other.
-    if tx.decides_changes() {
+    if tx.is_writing() {
         round.hosts.extend(found.hosts);
         round.hosts.sort_unstable();
         round.hosts.dedup();

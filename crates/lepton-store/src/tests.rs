@@ -1,7 +1,6 @@
 //! What every store must do, run on each of them.
 
 mod agreement;
-mod ahead;
 mod audit;
 mod checkpoint;
 mod claims;

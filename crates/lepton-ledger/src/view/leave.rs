@@ -1,100 +1,38 @@
-//! What a batch leaves in memory to the next one, where one manager alone writes: rows that nearly every allocation reads, and what it
-//! has changed, since that may not be written yet when the next one decides.
+//! What a batch leaves in memory to the next one, where one manager alone writes: rows that nearly every allocation reads.
 
 use lepton_types::MacRange;
 
 use super::{Indexes, Tables, View};
-use crate::{Change, Key, RowChange};
+use crate::{Change, Key};
 
 /// So many rows, and keys that say which are complete, are left at most. With more, nothing is left, and the next batch loads what it
 /// needs anew: there are some for each host, project and block that batches have met, and nothing tells which of them are met again.
 const MOST_LEFT: usize = 65_536;
 
 impl View {
-    /// What the batch decided, in order, and a view for the next batch, which is to [begin](View::restart) with it: what the batch has
-    /// changed, and networks, subnets and what is free of them, hosts and quotas, all as they are once the changes are written; the
-    /// changes alone where the rest is very much.
+    /// What the batch decided, in order, and a view for the next batch, which is to [begin](View::restart) with it: networks, subnets
+    /// and what is free of them, hosts and quotas, as they are once those changes are written; a view of nothing yet where that is very
+    /// much.
     ///
-    /// Whoever decides on it may load rows from before the changes or from behind them, but none of which anybody else has written
-    /// since, and must not answer before the changes are written.
+    /// Only who knows that they were written, and nothing since, may decide on it.
     pub fn leave(mut self) -> (Vec<Change>, Self) {
         let changes = std::mem::take(&mut self.changes);
         let mut left = Self::partial(self.now, [0; 32]).with_default_limits(self.default_limits);
+        if self.lasting.len() + self.tables.count_lasting() > MOST_LEFT {
+            return (changes, left);
+        }
         let has_ranges_by_now = self.rows::<MacRange>().next().is_some();
         left.has_mac_ranges = if has_ranges_by_now { Some(true) } else { self.has_mac_ranges };
-        left.newest_network = self.newest_network;
-        let is_all_left = self.lasting.len() + self.tables.count_lasting() <= MOST_LEFT;
-        if is_all_left {
-            left.tables = self.tables.into_lasting();
-            left.indexes = self.indexes.into_lasting();
-            left.free_blocks_known = self.free_blocks_known;
-            left.lasting = self.lasting;
-        }
-        for change in changes.iter().filter(|change| !(is_all_left && is_of_lasting(change))) {
-            left.redo(change);
-        }
+        left.tables = self.tables.into_lasting();
+        left.indexes = self.indexes.into_lasting();
+        left.free_blocks_known = self.free_blocks_known;
+        left.lasting = self.lasting;
         (changes, left)
-    }
-
-    /// Enters what a batch before has changed.
-    fn redo(&mut self, change: &Change) {
-        match change {
-            Change::Network(change) => self.apply(change),
-            Change::Subnet(change) => self.apply(change),
-            Change::Frontier(change) => self.apply(change),
-            Change::Block(change) => self.apply(change),
-            Change::Instance(change) => {
-                if let RowChange { before: Some(instance), after: None } = change {
-                    self.note_incarnation(instance.id, instance.incarnation);
-                }
-                self.apply(change);
-            }
-            Change::Port(change) => self.apply(change),
-            Change::FixedIp(change) => self.apply(change),
-            Change::FloatingRange(change) => self.apply(change),
-            Change::FloatingIp(change) => self.apply(change),
-            Change::Host(change) => self.apply(change),
-            Change::DnsDomain(change) => self.apply(change),
-            Change::DnsEntry(change) => self.apply(change),
-            Change::PendingUnplug(change) => self.apply(change),
-            Change::Quota(change) | Change::RecountedQuota(change) => self.apply(change),
-            Change::MacRange(change) => self.apply(change),
-            Change::FreeMac(change) => self.apply(change),
-            Change::RequestRecord(change) => self.apply(change),
-            // Nobody decides on either.
-            Change::Journal(_) | Change::RecountedBlock(_) => {}
-        }
     }
 
     /// What the view holds everything of that is left to the next batch.
     pub fn lasting(&self) -> impl Iterator<Item = &Key> {
         self.lasting.iter()
-    }
-}
-
-/// Whether it is a change of what is left as a whole.
-fn is_of_lasting(change: &Change) -> bool {
-    match change {
-        Change::Network(_)
-        | Change::Subnet(_)
-        | Change::Frontier(_)
-        | Change::Block(_)
-        | Change::Host(_)
-        | Change::Quota(_)
-        | Change::RecountedQuota(_) => true,
-        Change::RecountedBlock(_)
-        | Change::Instance(_)
-        | Change::Port(_)
-        | Change::FixedIp(_)
-        | Change::FloatingRange(_)
-        | Change::FloatingIp(_)
-        | Change::DnsDomain(_)
-        | Change::DnsEntry(_)
-        | Change::PendingUnplug(_)
-        | Change::MacRange(_)
-        | Change::FreeMac(_)
-        | Change::RequestRecord(_)
-        | Change::Journal(_) => false,
     }
 }
 

@@ -5,10 +5,11 @@ mod ends;
 use std::{mem, sync::Arc};
 
 use futures_util::TryStreamExt;
+use lepton_ledger::View;
 use lepton_types::SubnetId;
 use sqlx::{Executor, Postgres, Sqlite, postgres::PgArguments};
 
-use super::{BatchNumber, Engine};
+use super::Engine;
 use crate::{
     connect::{Access, Connection},
     dry::Scarce,
@@ -32,12 +33,10 @@ pub(crate) struct Tx {
     scarce: Scarce,
     /// Whether all that is left of those is still to be locked.
     is_scarce_to_lock: bool,
-    /// Whether a batch decides with it that another transaction writes.
-    is_ahead: bool,
+    /// What the batch before has left, until this one takes it.
+    left: Option<Box<View>>,
     /// SQLite's, where the transaction may write.
     data_version: Option<i64>,
-    /// The batch that has left SQLite's file as the transaction found it.
-    behind: Option<BatchNumber>,
     /// Of questions that were asked ahead and not yet.
     answers: Vec<Answer>,
 }
@@ -52,17 +51,9 @@ struct Answer {
 
 impl Tx {
     fn new(engine: Arc<Engine>, connection: Connection, access: Access) -> Self {
-        Self {
-            engine,
-            connection,
-            access,
-            scarce: Scarce::default(),
-            is_scarce_to_lock: false,
-            is_ahead: false,
-            data_version: None,
-            behind: None,
-            answers: Vec::new(),
-        }
+        let (scarce, answers) = (Scarce::default(), Vec::new());
+        let (is_scarce_to_lock, left, data_version) = (false, None, None);
+        Self { engine, connection, access, scarce, is_scarce_to_lock, left, data_version, answers }
     }
 
     /// Runs a statement and answers what it finds.
@@ -104,7 +95,7 @@ impl Tx {
 
     /// Whether it is of use to ask questions ahead, about so many keys.
     pub(crate) fn asks_ahead(&self, keys: usize) -> bool {
-        self.decides_changes() && matches!(self.connection, Connection::Sqlite(_)) && keys <= FEW_ROWS
+        self.is_writing() && matches!(self.connection, Connection::Sqlite(_)) && keys <= FEW_ROWS
     }
 
     /// Asks questions of which it is known that they will be asked next: SQLite's thread gets them all at once, as it does what is
@@ -293,14 +284,14 @@ impl Tx {
         literal(text)
     }
 
-    /// Whether what is decided with it may change the ledger.
-    pub(crate) fn decides_changes(&self) -> bool {
-        self.access == Access::Write || self.is_ahead
+    /// Whether it may change the ledger.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.access == Access::Write
     }
 
     /// Whether others write meanwhile, so that what it decides on must be locked.
     pub(crate) fn is_shared(&self) -> bool {
-        self.access == Access::Write && matches!(self.connection, Connection::Postgres(_))
+        self.is_writing() && matches!(self.connection, Connection::Postgres(_))
     }
 
     /// Says for which subnets the batch has begun anew, so that all that is left of them is locked at once.

@@ -264,7 +264,7 @@ async fn the_journal_is_what_a_batch_writes_last_and_once() {
         let subject = Subject::open(kind, |_| {}).await;
         subject.network("private", &["10.1.0.0/16"]).await;
         subject.engine().take_sent();
-        let made = join_all((0..128).map(|number| subject.allocate(number))).await;
+        let made = join_all((0..256).map(|number| subject.allocate(number))).await;
         assert!(made.iter().all(Result::is_ok));
         let sent: Vec<_> = subject.engine().take_sent().into_iter().flat_map(|sent| sent.literals).collect();
         let is_journals = |sql: &&&str| sql.contains("into counters") || sql.contains("into journal");

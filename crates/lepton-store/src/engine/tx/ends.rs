@@ -1,4 +1,4 @@
-//! How a transaction begins and ends, and how it is told whether the ledger is as a batch has left it.
+//! How a transaction begins and ends, and what it takes over from the one before and leaves to the next.
 
 use std::sync::Arc;
 
@@ -8,24 +8,25 @@ use sqlx::{Executor, SqliteConnection};
 
 use super::Tx;
 use crate::{
-    connect::{Access, Connection, Last, Waiting},
-    engine::{BatchNumber, Engine},
+    connect::{Access, Connection, Left, Waiting},
+    engine::Engine,
     failure::Failure,
 };
 
 impl Tx {
-    /// Begins one that writes.
+    /// Begins one that writes, on a connection on which a batch has left something.
     pub(in crate::engine) async fn begin_writing(
         engine: Arc<Engine>,
-        waiting: Waiting,
+        connection: Connection,
+        left: Option<Left>,
     ) -> Result<Self, Failure> {
-        let mut tx = Self::new(engine, waiting.connection, Access::Write);
+        let mut tx = Self::new(engine, connection, Access::Write);
         match &mut tx.connection {
             Connection::Sqlite(connection) => tx.data_version = Some(begin_immediately(connection).await?),
             Connection::Postgres(connection) => connection.execute("BEGIN").await.map(drop)?,
         }
-        let last = waiting.last.filter(|last| Some(last.data_version) == tx.data_version);
-        tx.behind = last.map(|last| last.batch);
+        let left = left.filter(|left| Some(left.data_version) == tx.data_version);
+        tx.left = left.map(|left| left.view);
         Ok(tx)
     }
 
@@ -39,67 +40,62 @@ impl Tx {
         Ok(tx)
     }
 
-    /// The same, which finds for a batch what that is to change in another one.
-    pub(in crate::engine) fn deciding_ahead(self) -> Self {
-        Self { is_ahead: true, ..self }
-    }
-
-    /// Whether the ledger is as this batch has left it.
-    pub(crate) fn is_behind(&self, batch: BatchNumber) -> bool {
-        self.behind == Some(batch)
-    }
-
     /// A view for a batch: what the one before has left, or one of nothing yet.
-    pub(crate) fn go_on_with_what_is_left(&self, now: Timestamp, seed: [u8; 32]) -> View {
-        let left = self.behind.and_then(|batch| self.engine.shelf.take(batch));
-        let Some(mut left) = left else { return self.engine.view(now, seed) };
+    pub(crate) fn go_on_with_what_is_left(&mut self, now: Timestamp, seed: [u8; 32]) -> View {
+        let Some(mut left) = self.left.take() else { return self.begin_with_nothing(now, seed) };
         left.restart(now, seed);
         *left
     }
 
-    /// A copy of what the batch before has left.
-    #[cfg(test)]
-    pub(crate) fn left(&self) -> Option<View> {
-        self.engine.shelf.look(self.behind?)
+    /// A view of nothing yet for a batch, whatever the one before has left.
+    pub(crate) fn begin_with_nothing(&mut self, now: Timestamp, seed: [u8; 32]) -> View {
+        self.left = None;
+        self.engine.view(now, seed)
     }
 
-    /// Makes what was written durable, where it is no batch's. Without an answer it may have happened.
+    /// What the batch before has left.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> Option<&View> {
+        self.left.as_deref()
+    }
+
+    /// Makes what was written durable; nothing is left for the next batch. Without an answer it may have happened.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`] when the file was moved meanwhile: then it is taken back.
     pub(crate) async fn commit(self) -> Result<(), Failure> {
-        self.commit_as(None).await
+        self.commit_leaving(None).await
     }
 
-    /// The same for what a batch wrote, which the ledger is as left by then.
-    pub(crate) async fn commit_as(mut self, batch: Option<BatchNumber>) -> Result<(), Failure> {
+    /// The same, leaving a view to the next batch: what the ledger holds by then.
+    pub(crate) async fn commit_leaving(mut self, left: Option<Box<View>>) -> Result<(), Failure> {
         if let Err(moved) = self.engine.connections.ensure_in_place() {
-            self.rollback_as(None).await?;
+            self.rollback_leaving(None).await?;
             return Err(moved);
         }
         self.run("COMMIT", "COMMIT").await.map_err(Failure::of_commit)?;
         self.engine.log.note_commit();
-        self.keep_connection(batch);
+        self.keep_connection(left);
         Ok(())
     }
 
-    /// Takes everything back, so that the ledger is as it was before.
-    pub(crate) async fn rollback(self) -> Result<(), Failure> {
-        let behind = self.behind;
-        self.rollback_as(behind).await
+    /// Takes everything back. What the batch before has left is left still, if nobody has taken it.
+    pub(crate) async fn rollback(mut self) -> Result<(), Failure> {
+        let left = self.left.take();
+        self.rollback_leaving(left).await
     }
 
-    /// The same for a batch that has changed nothing, and so has left the ledger as it is.
-    pub(crate) async fn rollback_as(mut self, batch: Option<BatchNumber>) -> Result<(), Failure> {
+    /// The same, leaving a view to the next batch: what the ledger holds still.
+    pub(crate) async fn rollback_leaving(mut self, left: Option<Box<View>>) -> Result<(), Failure> {
         self.run("ROLLBACK", "ROLLBACK").await?;
-        self.keep_connection(batch);
+        self.keep_connection(left);
         Ok(())
     }
 
-    fn keep_connection(self, batch: Option<BatchNumber>) {
-        let last = batch.zip(self.data_version).map(|(batch, data_version)| Last { batch, data_version });
-        self.engine.connections.put_back(Waiting { connection: self.connection, last }, self.access);
+    fn keep_connection(self, left: Option<Box<View>>) {
+        let left = left.zip(self.data_version).map(|(view, data_version)| Left { view, data_version });
+        self.engine.connections.put_back(Waiting { connection: self.connection, left }, self.access);
     }
 
     /// Runs a statement without values in the words of the engine.

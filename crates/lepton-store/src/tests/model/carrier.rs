@@ -29,8 +29,6 @@ pub(super) struct Carrier<'a> {
     pub(super) networks: &'a mut Vec<NetworkId>,
     /// The step's request id.
     pub(super) id: String,
-    /// Whether nothing is done beside the step itself.
-    pub(super) is_plain: bool,
 }
 
 impl Carrier<'_> {
@@ -162,10 +160,6 @@ impl Carrier<'_> {
 
     /// Carries the command out as it was planned, at every other step, or as it was rehearsed.
     async fn submit<C: Command + Clone + Debug>(&self, command: C) -> Result<C::Answer, &'static str> {
-        if self.is_plain {
-            let done = self.subject.submit_as("model", &self.id, command).await;
-            return done.map_err(|error| reason::<()>(Err(error)));
-        }
         let is_planned = self.id.bytes().last().is_some_and(|digit| digit % 2 == 0);
         if is_planned { self.by_plan(command).await } else { self.at_once(command).await }
     }
