@@ -295,6 +295,7 @@ mod tests {
             ("network create", "networks[0].subnets[0].allocation_pools[0].first", "--pool"),
             ("network create", "networks[0].label", "LABEL"),
             ("network modify", "label", "--label"),
+            ("instance deallocate", "plan_hash", "--plan-hash"),
             ("instance allocate", "networks[0].network_id", "--network"),
             ("instance allocate", "networks[0].fixed_ips[1]", "--network …,ip="),
             ("instance allocate", "binding.veth.netns_path", "--netns"),

@@ -7,9 +7,9 @@
 use std::net::IpAddr;
 
 use lepton_ipam::{Block, check_requested, derived, next_block};
-use lepton_types::{AddressMode, MacAddr, PortId, ProjectId, Subnet, Timestamp};
+use lepton_types::{AddressMode, MacAddr, NetworkId, PortId, ProjectId, Subnet, Timestamp};
 
-use crate::{FixedIp, Frontier, Holder, Key, Stop, View};
+use crate::{FixedIp, Frontier, Holder, Key, Stop, View, refusal::any_of};
 
 /// What taking the next address needs, for the round before it.
 pub(crate) fn keys_of_next(subnet: &Subnet) -> [Key; 2] {
@@ -28,6 +28,20 @@ pub(crate) fn key_of_block(subnet: &Subnet, address: IpAddr) -> Option<Key> {
 
 fn in_pool(subnet: &Subnet, address: IpAddr) -> bool {
     subnet.mode == AddressMode::Pool && subnet.pools.iter().any(|pool| pool.contains(address))
+}
+
+/// The one of these subnets of a network that has the address, if a guest may have it; else why not.
+pub(crate) fn subnet_for_guest(
+    subnets: &[Subnet],
+    network: NetworkId,
+    address: IpAddr,
+) -> Result<&Subnet, String> {
+    let Some(subnet) = subnets.iter().find(|subnet| subnet.cidr.contains(address)) else {
+        let cidrs: Vec<_> = subnets.iter().map(|subnet| subnet.cidr).collect();
+        return Err(format!("{address} is not in {}", any_of(network, &cidrs)));
+    };
+    check_requested(subnet, address).map_err(|error| error.to_string())?;
+    Ok(subnet)
 }
 
 /// What of a port tells which addresses it gets.

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use lepton_ipam::{check_requested, derived};
+use lepton_ipam::derived;
 use lepton_types::{AddressFamily, MacAddr, Network, NetworkId, ProjectId, Subnet};
 use lepton_vnic::{Choice, OrderError, RequestedNetwork};
 
-use crate::{Key, Refusal, Stop, View, pool, refusal::any_of};
+use crate::{Key, Refusal, Stop, View, pool};
 
 /// Most vNICs of an instance.
 pub const MOST_VNICS: usize = 64;
@@ -161,11 +161,7 @@ fn places(ledger: &View, index: usize, choice: &Choice) -> Result<Vec<Place>, Re
             field: field.clone(),
             problem,
         };
-        let Some(subnet) = subnets.iter().find(|subnet| subnet.cidr.contains(address)) else {
-            let cidrs: Vec<_> = subnets.iter().map(|subnet| subnet.cidr).collect();
-            return Err(invalid(format!("{address} is not in {}", any_of(choice.network, &cidrs))));
-        };
-        check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
+        let subnet = pool::subnet_for_guest(&subnets, choice.network, address).map_err(invalid)?;
         let earlier = places.iter().find_map(|place| match place {
             Place::Wished(other, wish) if other.id == subnet.id => Some(wish.address),
             Place::Wished(..) | Place::Any(_) => None,

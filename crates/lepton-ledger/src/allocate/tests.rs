@@ -128,7 +128,7 @@ fn every_refusal_names_what_is_wrong() {
     assert_eq!(taken, Refusal::FixedIpAlreadyInUse { address, network: id, field });
     for (wishes, at, problem) in [
         (&["10.9.0.1"] as &[&str], 0, "10.9.0.1 is not in 10.1.0.0/24"),
-        (&["fd00::1"], 0, "fd00::1 is not in "),
+        (&["fd00::1"], 0, "fd00::1 is not in 10.1.0.0/24 of network"),
         (&["10.1.0.0"], 0, "network address"),
         (&["10.1.0.255"], 0, "broadcast"),
         (&["10.1.0.1"], 0, "gateway"),

@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 
-use lepton_ipam::check_requested;
 use lepton_types::{
-    AddressMode, DomainName, HostId, InstanceId, Network, NetworkId, NetworkInfo, Port, Resource, Subnet,
+    AddressMode, DomainName, HostId, InstanceId, Network, NetworkInfo, Port, Resource, Subnet,
 };
 
 use super::{Place, Sought};
-use crate::{Command, Instance, Key, Naming, Refusal, Scope, Stop, View, pool::Taker, refusal::any_of};
+use crate::{
+    Command, Instance, Key, Naming, Refusal, Scope, Stop, View,
+    pool::{self, Taker},
+};
 
 /// Gives one of an instance's vNICs another address, and lets its host hear of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,24 +97,13 @@ fn seat(
 /// Gives the port this very address.
 fn give(ledger: &mut View, port: &Port, subnets: &[Subnet], address: IpAddr) -> Result<(), Stop> {
     let network = port.network;
-    let subnet = subnet_of(subnets, network, address)?;
+    let subnet = pool::subnet_for_guest(subnets, network, address).map_err(|problem| {
+        Refusal::FixedIpInvalid { address, network, field: "address".to_owned(), problem }
+    })?;
     if !ledger.take(subnet, address, port.id)? {
         return Err(Refusal::FixedIpAlreadyInUse { address, network, field: None }.into());
     }
     Ok(())
-}
-
-/// The subnet that a guest may have the address of.
-fn subnet_of(subnets: &[Subnet], network: NetworkId, address: IpAddr) -> Result<&Subnet, Refusal> {
-    let invalid =
-        |problem| Refusal::FixedIpInvalid { address, network, field: "address".to_owned(), problem };
-    let subnet = subnets.iter().find(|subnet| subnet.cidr.contains(address));
-    let subnet = subnet.ok_or_else(|| {
-        let cidrs: Vec<_> = subnets.iter().map(|subnet| subnet.cidr).collect();
-        invalid(format!("{address} is not in {}", any_of(network, &cidrs)))
-    })?;
-    check_requested(subnet, address).map_err(|error| invalid(error.to_string()))?;
-    Ok(subnet)
 }
 
 /// Gives the port the lowest free address of the first of these subnets that has one, IPv4's before IPv6's.

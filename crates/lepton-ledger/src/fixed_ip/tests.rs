@@ -215,6 +215,9 @@ fn what_cannot_be_added_is_refused_by_name_and_changes_nothing() {
         assert_eq!(reason(decided(&mut ledger, &command)), expected, "{command:?}");
         assert_eq!(ledger.changes().len(), before, "{command:?}");
     }
+    let outside = WantedAddress::Chosen(ip("10.2.0.9"), Sought::At(Place::Network(network)));
+    let refusal = decided(&mut ledger, &addition(1, outside)).unwrap_err();
+    assert!(refusal.to_string().contains("10.2.0.9 is not in 10.1.0."), "{refusal}");
     for _ in 0..3 {
         decided(&mut ledger, &lowest(1, network)).unwrap();
     }

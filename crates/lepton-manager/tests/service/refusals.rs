@@ -187,7 +187,7 @@ async fn a_fixed_ip_that_no_guest_can_have_is_invalid() {
         (0, &["fd00::"], "the subnet-router anycast address of fd00::/64"),
         (0, &["fd00::1"], "the gateway of fd00::/64"),
         (1, &["10.0.0.5", "10.0.0.6"], "10.0.0.5 and 10.0.0.6 are both in subnet 10.0.0.0/24"),
-        (1, &["10.0.0.5", "fd01::5"], "fd01::5 is not in "),
+        (1, &["10.0.0.5", "fd01::5"], "fd01::5 is not in 10.0.0.0/24, fd00::/64"),
     ] {
         let request = allocation_on(1, vec![requested(&id, wished)]);
         let problem = server.refuses(async |client| client.allocate_for_instance(request).await).await;
